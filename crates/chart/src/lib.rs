@@ -1,0 +1,1 @@
+//! Charts as self-contained SVG.

@@ -1,0 +1,1 @@
+//! Tables of time series: read, split, scaled and cut into windows; no tensors.

@@ -1,0 +1,1 @@
+//! Noise schedules, forward diffusion and re-injection of the clean signal.

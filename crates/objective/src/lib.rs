@@ -1,0 +1,1 @@
+//! Gaussians, likelihoods, the evidence lower bound and scoring rules.

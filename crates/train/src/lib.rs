@@ -1,0 +1,1 @@
+//! Training, evaluation and forecasting: where data, noise, model and objective meet.

@@ -1,0 +1,1 @@
+//! Variational autoencoders over windows of a time series.
