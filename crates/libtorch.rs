@@ -2,6 +2,8 @@
 //! where libtorch is missing, and records its folder in what is linked, so that binaries, tests,
 //! examples and benches start without `LD_LIBRARY_PATH`.
 
+#![allow(clippy::print_stdout, reason = "cargo reads what a build script prints")]
+
 use std::path::Path;
 use std::process::ExitCode;
 

@@ -1,2 +1,55 @@
-//! Build automation.
-fn main() {}
+//! Build automation: `cargo xtask setup | test | tidy | lint | doc | bench | ci`.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool")]
+
+mod bench;
+mod ci;
+mod doc;
+mod lint;
+mod setup;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use workspace::Workspace;
+
+/// Build automation of the workspace; needs nothing but cargo.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Setup(setup::Setup),
+    Test(test::Test),
+    Tidy(tidy::Tidy),
+    Lint(lint::Lint),
+    Doc(doc::Doc),
+    Bench(bench::Bench),
+    Ci(ci::Ci),
+}
+
+fn main() -> ExitCode {
+    let Args { command } = Args::parse();
+    let done = Workspace::find().and_then(|workspace| match command {
+        Command::Setup(setup) => setup.run(&workspace),
+        Command::Test(test) => test.run(&workspace),
+        Command::Tidy(tidy) => tidy.run(&workspace),
+        Command::Lint(lint) => lint.run(&workspace),
+        Command::Doc(doc) => doc.run(&workspace),
+        Command::Bench(bench) => bench.run(&workspace),
+        Command::Ci(ci) => ci.run(&workspace),
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

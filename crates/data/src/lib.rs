@@ -1,1 +1,43 @@
 //! Tables of time series: read, split, scaled and cut into windows; no tensors.
+//!
+//! ```
+//! let config = data::DataConfig::bundled("seattle-weather", 28, 7);
+//! let prepared = data::load(&config, std::path::Path::new("")).unwrap();
+//! assert_eq!(prepared.panel.channels().names(), ["precipitation", "temp_max", "temp_min", "wind"]);
+//! let first = prepared.windows.test.start(0).unwrap(); // row of the buffer at which its context starts
+//! let width = prepared.panel.channels().len();
+//! let context = &prepared.panel.values()[first * width..(first + 28) * width];
+//! assert_eq!(context.len(), 28 * 4);
+//! ```
+
+pub mod bundled;
+mod calendar;
+mod config;
+mod error;
+mod fill;
+mod forecast;
+mod panel;
+mod prepare;
+mod protocol;
+mod read;
+mod scale;
+mod split;
+mod statics;
+mod time;
+mod window;
+
+pub use calendar::CalendarFeature;
+pub use config::{
+    DataConfig, Ddof, Duplicates, Encoding, Fill, Format, Layout, ScaleConfig, ScaleKind, ScalePer,
+    SplitConfig, Transform, Unsorted,
+};
+pub use error::{BadCell, BadTime, DataError, ErrorKind, Hint};
+pub use forecast::ForecastInput;
+pub use panel::{Channels, Panel, Series, Statics};
+pub use prepare::{Pipeline, Prepared, load, prepare, prepare_fold};
+pub use protocol::Protocol;
+pub use read::read;
+pub use scale::{Affine, Scaler};
+pub use split::{Parts, Rolling, Split};
+pub use time::{Finding, FindingKind, Frequency};
+pub use window::{PartWindows, Segment, Windows};

@@ -1,1 +1,40 @@
 //! Training, evaluation and forecasting: where data, noise, model and objective meet.
+//!
+//! ```text
+//! rows on the device → windows by index → instance scale → noise (x̃_t, ỹ_t)
+//!   → model: posterior, prior, likelihood → ELBO → flat gradient → AdamW → best weights
+//! ```
+//!
+//! [`prepare`] and [`Training::run`] fill a run directory, [`evaluate_run`] scores it beside the
+//! baselines, [`forecast()`] uses it on new rows. [`fit()`] is the loop itself.
+
+mod baseline;
+mod batch;
+mod config;
+mod device;
+mod error;
+mod evaluate;
+mod files;
+mod fit;
+mod flat;
+mod forecast;
+mod forecaster;
+mod optimizer;
+mod run;
+mod score;
+mod source;
+
+pub use baseline::{Baseline, Pairs, Rule};
+pub use batch::{Batch, Columns, Rows, Starts, Statics};
+pub use config::{Config, ConfigError, EvaluateConfig, ObjectiveConfig, TrainConfig};
+pub use device::{DeviceChoice, device_name};
+pub use error::TrainError;
+pub use evaluate::{Calibration, Coverage, Evaluation, Fan, NoiseCurve, Scored, Scores, evaluate};
+pub use files::{RunDirectory, write_atomically, write_text};
+pub use fit::{Epoch, Fitted, Progress, fit};
+pub use flat::Flat;
+pub use forecast::{Forecast, forecast};
+pub use forecaster::{Forecaster, Terms};
+pub use optimizer::AdamW;
+pub use run::{DataInfo, RunInfo, RunOptions, Training, WindowCounts, evaluate_run, prepare};
+pub use source::{Part, Source};

@@ -1,0 +1,81 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use train::DeviceChoice;
+
+/// Forecasts of small, noisy time series by a variational autoencoder trained on diffused data.
+#[derive(Debug, Parser)]
+#[command(name = "ballast", version, after_help = EXIT_CODES)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// What to log to stderr, such as `debug` or `train=trace` [default: $RUST_LOG, else warn].
+    #[arg(long, global = true, value_name = "FILTER")]
+    pub(crate) log: Option<String>,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 2 usage or config, 3 diverged, 65 bad data, \
+66 no such file, 69 device or libtorch missing, 70 our bug, 74 disk";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Train a model from a config.
+    Train(Train),
+    /// Score a trained run on its test split, beside the baselines.
+    Evaluate(Evaluate),
+    /// Forecast what follows the last rows of a CSV.
+    Forecast(Forecast),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Train {
+    /// The config, a TOML file.
+    pub(crate) config: PathBuf,
+    /// Change one key of it, such as `train.epochs=20`; may be given often.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// The run directory [default: runs/CONFIG/seed-N].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) run: Option<PathBuf>,
+    /// auto, cpu, cuda or cuda:N.
+    #[arg(long, default_value_t)]
+    pub(crate) device: DeviceChoice,
+    /// Overrides `seed` of the config.
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// CPU threads; small models run best on one.
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Evaluate {
+    /// The run directory.
+    pub(crate) run: PathBuf,
+    /// auto, cpu, cuda or cuda:N.
+    #[arg(long, default_value_t)]
+    pub(crate) device: DeviceChoice,
+    /// CPU threads.
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Forecast {
+    /// The run directory.
+    pub(crate) run: PathBuf,
+    /// The rows to forecast from, with the columns the run was trained on.
+    #[arg(long, value_name = "CSV")]
+    pub(crate) input: PathBuf,
+    /// Where to write the forecast: one row per step, quantiles per channel.
+    #[arg(long, value_name = "CSV")]
+    pub(crate) output: PathBuf,
+    /// auto, cpu, cuda or cuda:N.
+    #[arg(long, default_value_t)]
+    pub(crate) device: DeviceChoice,
+    /// Decides the samples.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+}

@@ -1,0 +1,109 @@
+//! Calendar features: where a row lies in the day, week or year, as points on a circle.
+//!
+//! ```text
+//! (sin 2πφ, cos 2πφ),   φ = position in the cycle, in [0, 1)
+//! ```
+
+use std::f64::consts::TAU;
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::Clock;
+use crate::time::civil::{DAY, Date, days_in_month, is_leap, split_day, weekday};
+
+/// A cycle of the calendar; each gives two channels, a sine and a cosine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum CalendarFeature {
+    /// Time within the day (24 hours), to the microsecond.
+    Hour,
+    /// Day of the week, Monday 0.
+    Weekday,
+    /// Day within the month, over the length of that month.
+    DayOfMonth,
+    /// Month of the year, January 0.
+    Month,
+    /// Day of the year, over 365 or 366.
+    DayOfYear,
+}
+
+impl CalendarFeature {
+    /// The name used in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            CalendarFeature::Hour => "hour",
+            CalendarFeature::Weekday => "weekday",
+            CalendarFeature::DayOfMonth => "day-of-month",
+            CalendarFeature::Month => "month",
+            CalendarFeature::DayOfYear => "day-of-year",
+        }
+    }
+
+    /// Names of the two channels.
+    pub(crate) fn channels(self) -> [String; 2] {
+        [format!("{}.sin", self.name()), format!("{}.cos", self.name())]
+    }
+
+    /// Position in the cycle, in [0, 1), of a clock time in microseconds.
+    fn phase(self, civil: i64) -> f64 {
+        let (day, within) = split_day(civil);
+        let date = Date::from_days(day);
+        match self {
+            CalendarFeature::Hour => within as f64 / DAY as f64,
+            CalendarFeature::Weekday => weekday(day) as f64 / 7.0,
+            CalendarFeature::DayOfMonth => {
+                f64::from(date.day - 1) / f64::from(days_in_month(date.year, date.month))
+            }
+            CalendarFeature::Month => f64::from(date.month - 1) / 12.0,
+            CalendarFeature::DayOfYear => {
+                (date.day_of_year() - 1) as f64 / if is_leap(date.year) { 366.0 } else { 365.0 }
+            }
+        }
+    }
+}
+
+/// Writes the sines and cosines of `features` at `time` into `out`, two numbers a feature.
+pub(crate) fn write(features: &[CalendarFeature], time: i64, clock: &Clock, out: &mut [f32]) {
+    let civil = clock.to_civil(time);
+    for (feature, pair) in features.iter().zip(out.chunks_exact_mut(2)) {
+        let (sin, cos) = (TAU * feature.phase(civil)).sin_cos();
+        (pair[0], pair[1]) = (sin as f32, cos as f32);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::civil::HOUR;
+
+    /// Oracle: quarter turns of each cycle, whose sine and cosine are known by heart.
+    #[test]
+    fn quarter_turns_are_where_the_calendar_says() {
+        let at = |year, month, day, hour| Date::new(year, month, day).unwrap().days() * DAY + hour * HOUR;
+        let cases = [
+            (CalendarFeature::Hour, at(2012, 5, 1, 6), [1.0, 0.0]),
+            (CalendarFeature::Hour, at(2012, 5, 1, 12), [0.0, -1.0]),
+            (CalendarFeature::Weekday, at(2012, 1, 2, 5), [0.0, 1.0]), // a Monday
+            (CalendarFeature::Month, at(2012, 4, 9, 0), [1.0, 0.0]),
+            (CalendarFeature::Month, at(2012, 10, 9, 0), [-1.0, 0.0]),
+            (CalendarFeature::DayOfMonth, at(2012, 4, 16, 0), [0.0, -1.0]), // day 16 of 30
+            (CalendarFeature::DayOfYear, at(2013, 1, 1, 9), [0.0, 1.0]),
+            (CalendarFeature::DayOfYear, at(2012, 7, 2, 0), [0.0, -1.0]), // day 184 of 366
+        ];
+        for (feature, time, expected) in cases {
+            let mut out = [0.0; 2];
+            write(&[feature], time, &Clock::Civil, &mut out);
+            let close = out.iter().zip(expected).all(|(a, b): (&f32, f32)| (a - b).abs() < 1e-6);
+            assert!(close, "{feature:?} at {time}: {out:?}");
+        }
+    }
+
+    #[test]
+    fn the_zone_shifts_the_hour() {
+        let mut out = [0.0; 2];
+        let tokyo = Clock::in_zone("Asia/Tokyo").unwrap();
+        write(&[CalendarFeature::Hour], 15_000 * DAY + 21 * HOUR, &tokyo, &mut out); // 06:00 in Tokyo
+        assert!((out[0] - 1.0).abs() < 1e-6, "{out:?}");
+    }
+}

@@ -1,0 +1,105 @@
+//! Files → one [`Panel`]: formats, folders, series, order in time.
+
+pub(crate) mod assemble;
+pub(crate) mod csv;
+pub(crate) mod dialect;
+pub(crate) mod number;
+pub(crate) mod open;
+pub(crate) mod table;
+
+use std::path::{Path, PathBuf};
+
+use crate::bundled;
+use crate::config::{DataConfig, Format};
+use crate::error::DataError;
+use crate::panel::Panel;
+use dialect::Dialect;
+use open::{Magic, Source};
+use table::{Builder, Table};
+
+/// Reads what `config` names, relative to `base`, in original units: ordered, gaps inserted, nothing scaled.
+///
+/// # Errors
+/// [`DataError`], located by file, line and column.
+pub fn read(config: &DataConfig, base: &Path) -> Result<Panel, DataError> {
+    config.validate()?;
+    let table = read_table(config, base)?;
+    assemble::assemble(table, config, &where_from(config, base))
+}
+
+/// The path in messages.
+pub(crate) fn where_from(config: &DataConfig, base: &Path) -> PathBuf {
+    match (&config.path, &config.source) {
+        (Some(path), _) if path.is_relative() && !base.as_os_str().is_empty() => base.join(path),
+        (Some(path), _) => path.clone(),
+        (None, Some(name)) => PathBuf::from(name),
+        (None, None) => PathBuf::new(),
+    }
+}
+
+pub(crate) fn read_table(config: &DataConfig, base: &Path) -> Result<Table, DataError> {
+    let path = where_from(config, base);
+    let sources = match &config.source {
+        Some(name) => vec![Source::Bytes(PathBuf::from(name), bundled::find(name)?)],
+        None if std::fs::metadata(&path).is_ok_and(|m| m.is_dir()) => folder(&path)?,
+        None => vec![Source::File(path)],
+    };
+    let mut builder = Builder::new(config);
+    let mut dialect = Dialect { delimiter: b',', style: number::Style::default() };
+    for source in &sources {
+        let name = series_name(source.path());
+        if is_parquet(source, config.format)? {
+            return Err(DataError::Format {
+                path: source.path().to_path_buf(),
+                what: "is a Parquet file, and this build does not read Parquet".into(),
+                remedy: "build with the feature `parquet`, or export the table as CSV",
+            });
+        }
+        dialect = csv::read(source, &name, config, &mut builder)?;
+    }
+    let locate = |bad: &table::Bad| {
+        csv::column_of(&sources[bad.file], config.encoding, dialect.delimiter, bad.byte, bad.field)
+    };
+    builder.finish(&locate, dialect.style)
+}
+
+fn is_parquet(source: &Source, format: Format) -> Result<bool, DataError> {
+    match format {
+        Format::Parquet => Ok(true),
+        Format::Csv => Ok(false),
+        Format::Auto => {
+            let mut first = [0; 4];
+            let mut stream = source.open()?;
+            let n = std::io::Read::read(&mut stream, &mut first)
+                .map_err(|e| open::read_error(e, source, 0))?;
+            Ok(open::magic(&first[..n]) == Magic::Parquet)
+        }
+    }
+}
+
+/// The tables of a folder, in order of name; hidden files and other kinds are passed over.
+fn folder(path: &Path) -> Result<Vec<Source>, DataError> {
+    let io = |source| DataError::Io { path: path.to_path_buf(), verb: "read", source };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(io)? {
+        let file = entry.map_err(io)?.path();
+        let name = file.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+        let plain = name.strip_suffix(".gz").unwrap_or(&name);
+        let is_table = [".csv", ".tsv", ".txt", ".parquet"].iter().any(|e| plain.ends_with(e));
+        if is_table && !name.starts_with('.') && !file.is_dir() {
+            files.push(file);
+        }
+    }
+    files.sort();
+    if files.is_empty() {
+        return Err(DataError::EmptyFolder { path: path.to_path_buf() });
+    }
+    Ok(files.into_iter().map(Source::File).collect())
+}
+
+/// `AAPL` of `stocks/AAPL.csv.gz`.
+fn series_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    name.rsplit_once('.').map_or(name, |(stem, _)| stem).to_owned()
+}

@@ -1,0 +1,172 @@
+//! What is wrong, or worth knowing, about the times of a series.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+/// One finding, located by series, row and line.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Finding {
+    /// The file.
+    pub path: PathBuf,
+    /// The series.
+    pub series: String,
+    /// One-based row within the series, in the file's order.
+    pub row: usize,
+    /// One-based line in the file; 0 where the file has no lines.
+    pub line: u64,
+    /// What it is.
+    #[serde(flatten)]
+    pub kind: FindingKind,
+}
+
+/// The kinds of findings.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "finding", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum FindingKind {
+    /// A row earlier than the row before it.
+    Unsorted {
+        /// Its time.
+        time: String,
+        /// The time of the row before.
+        before: String,
+        /// Such rows in the series.
+        count: usize,
+    },
+    /// Rows of one time.
+    Duplicate {
+        /// The time.
+        time: String,
+        /// Rows too many in the series.
+        count: usize,
+        /// The hour that clocks repeat in autumn.
+        clock_change: bool,
+    },
+    /// Rows missing between two others.
+    Gap {
+        /// Time before the gap.
+        after: String,
+        /// Time after it.
+        before: String,
+        /// Rows missing there.
+        missing: u64,
+        /// Gaps in the series.
+        gaps: usize,
+        /// Rows missing in all of them.
+        all_missing: u64,
+        /// The hour that clocks skip in spring.
+        clock_change: bool,
+    },
+    /// More rows missing than present.
+    Sparse {
+        /// The step that was assumed.
+        frequency: String,
+        /// Rows present.
+        present: usize,
+        /// Rows missing.
+        missing: u64,
+    },
+    /// A time between the steps.
+    OffGrid {
+        /// Its time.
+        time: String,
+        /// The step of the series.
+        frequency: String,
+        /// Such rows in the series.
+        count: usize,
+    },
+    /// The spacing changes for good from one row on.
+    MixedFrequency {
+        /// The step of most rows.
+        frequency: String,
+        /// The step from this row on.
+        other: String,
+    },
+    /// A series with another step than the first.
+    SeriesDiffers {
+        /// The step of this series.
+        frequency: String,
+        /// The step of the first.
+        expected: String,
+    },
+    /// Weekdays without a row in business-day data.
+    Holidays {
+        /// How many.
+        count: u64,
+    },
+}
+
+impl Finding {
+    /// Whether reading goes on: gaps are filled as configured and holidays are left out.
+    pub fn is_note(&self) -> bool {
+        matches!(self.kind, FindingKind::Gap { .. } | FindingKind::Holidays { .. })
+    }
+
+    /// What to do about it.
+    pub fn remedy(&self) -> &'static str {
+        match &self.kind {
+            FindingKind::Unsorted { .. } => {
+                "sort the rows by time, or set `unsorted = \"sort\"` under [data]"
+            }
+            FindingKind::Duplicate { clock_change: true, .. }
+            | FindingKind::Gap { clock_change: true, .. } => {
+                "the hour clocks change: set `time_zone`, such as \"Europe/Berlin\", under [data]"
+            }
+            FindingKind::Duplicate { .. } => {
+                "remove them, or set `duplicates` under [data] to \"first\", \"last\" or \"mean\"; several series in one file need `id`"
+            }
+            FindingKind::Gap { .. } => {
+                "missing rows are inserted as `fill` under [data] says (\"mask\" unless given)"
+            }
+            FindingKind::Sparse { .. } => {
+                "set the step with `frequency`, or `frequency = \"irregular\"` to take rows as they come"
+            }
+            FindingKind::OffGrid { .. } | FindingKind::MixedFrequency { .. } => {
+                "resample to one step, or set `frequency = \"irregular\"` under [data] to take rows as they come"
+            }
+            FindingKind::SeriesDiffers { .. } => {
+                "resample to one step, or train one model per step"
+            }
+            FindingKind::Holidays { .. } => {
+                "left out as days without trading; set `frequency = \"business-day\"` to insert them as missing"
+            }
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", self.path.display())?;
+        if self.line > 0 {
+            write!(f, "{}:1:", self.line)?;
+        }
+        write!(f, " series `{}`, row {}: ", self.series, self.row)?;
+        match &self.kind {
+            FindingKind::Unsorted { time, before, count } => {
+                write!(f, "time goes back from {before} to {time} ({count} such rows)")
+            }
+            FindingKind::Duplicate { time, count, .. } => {
+                write!(f, "time {time} is there already ({count} rows too many)")
+            }
+            FindingKind::Gap { after, before, missing, gaps, all_missing, .. } => write!(
+                f,
+                "{missing} rows missing between {after} and {before} ({all_missing} rows in {gaps} gaps)"
+            ),
+            FindingKind::Sparse { frequency, present, missing } => {
+                write!(f, "with step {frequency}, {missing} rows are missing and only {present} present")
+            }
+            FindingKind::OffGrid { time, frequency, count } => {
+                write!(f, "time {time} is no whole number of steps ({frequency}) from the row before ({count} such rows)")
+            }
+            FindingKind::MixedFrequency { frequency, other } => {
+                write!(f, "the step changes from {frequency} to {other}")
+            }
+            FindingKind::SeriesDiffers { frequency, expected } => {
+                write!(f, "time step is {frequency}, other series have {expected}")
+            }
+            FindingKind::Holidays { count } => write!(f, "{count} weekdays have no row"),
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! New data for a trained model.
+
+use data::Pipeline;
+
+use crate::support::{Folder, daily, load_with, message};
+
+const KEYS: &str = "context = 5\nhorizon = 3\nsplit = { train = 0.6, validation = 0.2, test = 0.2 }\n";
+
+/// The pipeline as a checkpoint carries it.
+fn saved(content: &str, keys: &str) -> Pipeline {
+    let prepared = load_with(content, &format!("{KEYS}{keys}")).unwrap();
+    let text = serde_json::to_string(&prepared.pipeline).unwrap();
+    let back: Pipeline = serde_json::from_str(&text).unwrap();
+    assert_eq!(back, prepared.pipeline);
+    back
+}
+
+#[test]
+fn a_forecast_starts_after_the_last_row() {
+    let pipeline = saved(&daily(60), "calendar = [\"weekday\"]");
+    let folder = Folder::new();
+    let path = folder.write("new.csv", daily(20)); // another name, another length
+    let input = pipeline.forecast_input(&path).unwrap();
+    assert_eq!(input.times(0).unwrap(), ["2012-01-21", "2012-01-22", "2012-01-23"]);
+    assert_eq!(input.windows.len(), 1);
+    let (start, origin) = (input.windows.start(0).unwrap(), input.windows.origin(0).unwrap());
+    assert_eq!((start, origin, input.panel.rows()), (15, 20, 23));
+    let affine = pipeline.scaler().affine(0, 0).unwrap();
+    let last = input.panel.row(19).unwrap();
+    assert!((f64::from(last[0]) - (19.0 - affine.center) / affine.spread).abs() < 1e-6);
+    let future = input.panel.row(20).unwrap();
+    assert!(future[0].is_nan() && future[1].is_nan());
+    // 2012-01-21 is a Saturday: five sevenths of the week.
+    let angle = std::f32::consts::TAU * 5.0 / 7.0;
+    assert!((future[2] - angle.sin()).abs() < 1e-6 && (future[3] - angle.cos()).abs() < 1e-6);
+    assert!(!input.panel.observed().unwrap()[20 * 4]);
+    let mut forecast = vec![0.0; 2 * 3 * 2]; // two paths; zero is the training mean
+    input.to_original(0, &mut forecast).unwrap();
+    assert!((f64::from(forecast[0]) - affine.center).abs() < 1e-5);
+}
+
+#[test]
+fn forecasts_continue_from_the_last_level() {
+    let rows = (0..60).fold("y\n".to_owned(), |t, i| t + &format!("{}\n", 100 + 3 * i));
+    let pipeline = saved(&rows, "transform = \"difference\"\nscale = \"none\"");
+    let folder = Folder::new();
+    let path = folder.write("new.csv", "y\n1\n2\n3\n4\n5\n50\n");
+    let input = pipeline.forecast_input(&path).unwrap();
+    let mut forecast = vec![1.0, 2.0, -4.0];
+    input.to_original(0, &mut forecast).unwrap();
+    assert_eq!(forecast, [51.0, 53.0, 49.0]);
+    assert_eq!(input.times(0).unwrap(), ["6", "7", "8"]);
+}
+
+#[test]
+fn known_future_covariates_are_taken_from_the_rows_after_the_targets() {
+    let table = |rows: usize, future: usize| {
+        (0..rows + future).fold("t,y,p\n".to_owned(), |text, i| {
+            let y = if i < rows { (i % 7).to_string() } else { String::new() };
+            text + &format!("{i},{y},{}\n", i * 10)
+        })
+    };
+    let pipeline = saved(&table(60, 0), "targets = [\"y\"]\nfuture_covariates = [\"p\"]\nscale = \"none\"");
+    let folder = Folder::new();
+    let path = folder.write("new.csv", table(10, 4));
+    let input = pipeline.forecast_input(&path).unwrap();
+    assert_eq!(input.panel.rows(), 13);
+    let p: Vec<f32> = (10..13).map(|r| input.panel.row(r).unwrap()[1]).collect();
+    assert_eq!(p, [100.0, 110.0, 120.0]);
+    let path = folder.write("short.csv", table(10, 1));
+    assert_eq!(
+        message(pipeline.forecast_input(&path)),
+        "short.csv: series `short` lacks `p` for row 2 of 3 to be forecast\n  hint: `future_covariates` must \
+         be given for every row of the horizon, with the targets left empty"
+    );
+}
+
+#[test]
+fn what_does_not_fit_the_model_is_refused() {
+    let pipeline = saved(&daily(60), "");
+    let folder = Folder::new();
+    let check = |name: &str, content: &str, start: &str| {
+        let path = folder.write(name, content);
+        let text = message(pipeline.forecast_input(&path));
+        assert!(text.starts_with(start), "{text}");
+    };
+    check("few.csv", &daily(3), "few.csv: series `few` ends with 3 rows, the model looks back over 5");
+    check("other.csv", "date,a,c\n2012-01-01,1,2\n", "other.csv:1:1: no column `b` for `targets`");
+    let hourly = (0..20).fold("date,a,b\n".to_owned(), |t, h| t + &format!("2012-01-01 {h:02}:00,1,{h}\n"));
+    check("hourly.csv", &hourly, "hourly.csv: series `hourly` has time step 1h, the model was trained on 1d");
+    assert!(pipeline.forecast_input(&folder.path().join("none.csv")).is_err());
+}
+
+#[test]
+fn a_series_the_scaler_never_saw_is_named() {
+    let table = |names: &[&str]| {
+        names.iter().fold("id,t,y\n".to_owned(), |text, id| {
+            (0..40).fold(text, |text, i| text + &format!("{id},{i},{}\n", i % 5))
+        })
+    };
+    let pipeline = saved(&table(&["a", "b"]), "id = \"id\"");
+    let folder = Folder::new();
+    let path = folder.write("new.csv", table(&["b", "c"]));
+    let text = message(pipeline.forecast_input(&path));
+    assert!(text.starts_with("new.csv: series `c` was not in the training data"), "{text}");
+    let shared = saved(&table(&["a", "b"]), "id = \"id\"\nscale = { kind = \"standard\", per = \"all\" }");
+    assert_eq!(shared.forecast_input(&path).unwrap().windows.len(), 2);
+}

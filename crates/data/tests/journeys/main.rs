@@ -1,0 +1,9 @@
+//! Journeys through the crate's public face: files in, windows, scaled values and messages out.
+
+mod forecast;
+mod hostile;
+mod leakage;
+mod protocols;
+mod reading;
+mod support;
+mod times;

@@ -1,0 +1,169 @@
+//! What can be wrong with a schedule, a process, a sampler, or the tensors handed to them.
+
+use tch::{Device, Kind, TchError};
+
+/// Every way in which this crate refuses its input.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoiseError {
+    /// A number lies outside the range in which it means something.
+    #[error("`{name}` is {value}; it must lie in {low}..={high}")]
+    OutOfRange {
+        /// The parameter, as the configuration spells it.
+        name: &'static str,
+        /// What was given.
+        value: f64,
+        /// Smallest legal value.
+        low: f64,
+        /// Largest legal value.
+        high: f64,
+    },
+
+    /// The number of diffusion steps is zero or too large to tabulate.
+    #[error("`steps` is {steps}; it must lie in 1..={max} (schedule \"none\" has no steps)")]
+    Steps {
+        /// What was given.
+        steps: usize,
+        /// Largest legal number.
+        max: usize,
+    },
+
+    /// The two ends of a schedule are the wrong way round.
+    #[error("`beta_start` is {start} and `beta_end` is {end}; the start must not exceed the end")]
+    BetaOrder {
+        /// β of the first step.
+        start: f64,
+        /// β of the last step.
+        end: f64,
+    },
+
+    /// A β of a list, or a scaled one, is not a variance fraction.
+    #[error("beta of step {t} is {value}; it must lie in 0..=1")]
+    Beta {
+        /// Diffusion step, from 1.
+        t: usize,
+        /// What was given, or what the scale made of it.
+        value: f64,
+    },
+
+    /// A key is needed by the chosen kind, and absent.
+    #[error("`{key}` is missing; {kind} needs it")]
+    MissingKey {
+        /// The key.
+        key: &'static str,
+        /// What needs it.
+        kind: &'static str,
+    },
+
+    /// A key has no meaning for the chosen kind.
+    #[error("`{key}` has no meaning for {kind}")]
+    UnusedKey {
+        /// The key.
+        key: &'static str,
+        /// What does not use it.
+        kind: &'static str,
+    },
+
+    /// `steps` and the length of `betas` contradict each other.
+    #[error("`steps` is {steps}, but `betas` lists {betas} values")]
+    StepsDisagree {
+        /// Value of `steps`.
+        steps: usize,
+        /// Length of `betas`.
+        betas: usize,
+    },
+
+    /// Dividing by the signal amplifies the noise beyond what a float can carry beside `x_0`.
+    #[error(
+        "step {t} keeps {snr_db:.0} dB of signal, below the {min_db} dB that normalization \
+         \"signal\" can restore; re-inject, or use \"variance\""
+    )]
+    TooLittleSignal {
+        /// First offending diffusion step.
+        t: usize,
+        /// Its signal-to-noise ratio in decibels.
+        snr_db: f64,
+        /// The limit in decibels.
+        min_db: f64,
+    },
+
+    /// A step distribution has nothing left to draw.
+    #[error("no diffusion step has signal left to be weighted by ({sampler})")]
+    NothingToDraw {
+        /// The sampler that found no step.
+        sampler: &'static str,
+    },
+
+    /// A step distribution belongs to another number of steps than the process.
+    #[error("the step distribution covers 0..={found}, the process 0..={expected}")]
+    StepsMismatch {
+        /// T of the process.
+        expected: usize,
+        /// T of the distribution.
+        found: usize,
+    },
+
+    /// A diffusion step lies outside the schedule.
+    #[error("diffusion step {t} lies outside 0..={steps}")]
+    StepOutOfRange {
+        /// The step, real-valued where the caller's was.
+        t: f64,
+        /// T.
+        steps: usize,
+    },
+
+    /// A tensor has the wrong shape.
+    #[error("`{tensor}` has shape {found:?}; {expected}")]
+    Shape {
+        /// The argument.
+        tensor: &'static str,
+        /// What it looks like.
+        found: Vec<i64>,
+        /// What was expected, in words.
+        expected: String,
+    },
+
+    /// A tensor has the wrong element kind.
+    #[error("`{tensor}` is {found:?}; expected {expected:?}")]
+    Kind {
+        /// The argument.
+        tensor: &'static str,
+        /// Its kind.
+        found: Kind,
+        /// What was expected.
+        expected: Kind,
+    },
+
+    /// The element kind is not one that noise is computed in.
+    #[error("noise is computed in Float, Double or BFloat16, not in {0:?}")]
+    UnsupportedKind(Kind),
+
+    /// A tensor lies on another device than the tables.
+    #[error("`{tensor}` is on {found:?}; the tables are on {expected:?}")]
+    Device {
+        /// The argument.
+        tensor: &'static str,
+        /// Where it lies.
+        found: Device,
+        /// Where it should.
+        expected: Device,
+    },
+
+    /// libtorch refused, for example for want of memory.
+    #[error(transparent)]
+    Tch(#[from] TchError),
+}
+
+/// `value`, if it lies in `low..=high`; NaN does not.
+pub(crate) fn in_range(
+    name: &'static str,
+    value: f64,
+    low: f64,
+    high: f64,
+) -> Result<f64, NoiseError> {
+    if (low..=high).contains(&value) {
+        Ok(value)
+    } else {
+        Err(NoiseError::OutOfRange { name, value, low, high })
+    }
+}

@@ -1,0 +1,150 @@
+//! The evidence lower bound as named terms, its importance-weighted tightening, and the weight of its KL
+//! term over training. All in nats. Derivations: `docs/math/objective.md`, sections 3 and 4.
+
+mod importance;
+mod schedule;
+
+pub use importance::{Evidence, GradientEstimator, dreg_surrogate, evidence, iwae};
+pub use schedule::KlWeight;
+
+use serde::{Deserialize, Serialize};
+use tch::{Kind, Tensor};
+
+use crate::error::{Result, check_float, check_pair, check_range, wrong_shape};
+use crate::gaussian::sum_last;
+
+/// Nats of KL divergence that are not charged, so that a latent dimension is not switched off early.
+///
+/// A term whose **mean over the batch** lies below the allowance costs the constant allowance and carries
+/// no gradient; above it, it costs what it is. The batch mean of the charge is `max(nats, mean KL)`.
+///
+/// # References
+/// Kingma et al. (2016), eq. 15, arXiv:1606.04934.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum FreeBits {
+    /// Everything is charged.
+    #[default]
+    None,
+    /// This many nats for each latent dimension.
+    PerDimension(f64),
+    /// This many nats for each group of dimensions.
+    PerGroup(f64),
+}
+
+/// The evidence lower bound of each example, term by term, in nats.
+///
+/// ```text
+/// bound = reconstruction − kl                  the ELBO, whatever is annealed
+/// total = reconstruction − kl_weight · charge  what training maximizes
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Elbo {
+    /// `E_q log p(y | z)`, `[B]`.
+    pub reconstruction: Tensor,
+    /// `KL[q ‖ p]`, summed over groups and dimensions, `[B]`.
+    pub kl: Tensor,
+    /// The divergence by group and dimension, each `[B, Z_l]`.
+    pub kl_groups: Vec<Tensor>,
+    /// The divergence as charged: with free bits, `[B]`.
+    pub charge: Tensor,
+    /// The weight of the charge.
+    pub kl_weight: f64,
+    /// The objective, `[B]`.
+    pub total: Tensor,
+}
+
+impl Elbo {
+    /// Composes the terms.
+    ///
+    /// # Shapes
+    /// `log_likelihood`: `[B]`, summed over the target; `kl_groups`: one `[B, Z_l]` per latent group (one
+    /// for a plain VAE; none gives a maximum-likelihood objective).
+    ///
+    /// # Errors
+    /// If the shapes do not fit, or `kl_weight` or the free bits are negative or not finite.
+    ///
+    /// # References
+    /// Kingma & Welling (2014), eq. 3, arXiv:1312.6114; the weight: Higgins et al. (2017), eq. 4.
+    pub fn new(
+        log_likelihood: Tensor,
+        kl_groups: Vec<Tensor>,
+        kl_weight: f64,
+        free_bits: FreeBits,
+    ) -> Result<Self> {
+        check_float("log_likelihood", &log_likelihood)?;
+        let batch = match log_likelihood.size().as_slice() {
+            &[batch] => batch,
+            _ => return Err(wrong_shape("log_likelihood", &log_likelihood, "[B]")),
+        };
+        check_range("kl_weight", kl_weight, "[0, ∞)", (0.0..f64::INFINITY).contains(&kl_weight))?;
+        let mut kl = log_likelihood.detach().zeros_like();
+        let mut charge = kl.shallow_clone();
+        for group in &kl_groups {
+            if group.dim() != 2 || group.size()[0] != batch {
+                return Err(wrong_shape("kl group", group, format!("[{batch}, Z]")));
+            }
+            check_pair(("log_likelihood", &log_likelihood.unsqueeze(-1)), ("kl group", group))?;
+            kl = kl + sum_last(group);
+            charge = charge + free_bits.charge(group)?;
+        }
+        let total = &log_likelihood - &charge * kl_weight;
+        Ok(Self { reconstruction: log_likelihood, kl, kl_groups, charge, kl_weight, total })
+    }
+
+    /// The lower bound on the log evidence, `[B]`, without weight and free bits.
+    pub fn bound(&self) -> Tensor {
+        &self.reconstruction - &self.kl
+    }
+
+    /// What an optimizer minimizes: minus the batch mean of the total; a scalar.
+    pub fn loss(&self) -> Tensor {
+        -self.total.mean(None::<Kind>)
+    }
+}
+
+impl FreeBits {
+    /// The divergence of one group as charged, `[B]`.
+    fn charge(self, group: &Tensor) -> Result<Tensor> {
+        Ok(match self {
+            Self::None => sum_last(group),
+            Self::PerDimension(nats) => sum_last(&allow(group, nats)?),
+            Self::PerGroup(nats) => allow(&sum_last(group), nats)?,
+        })
+    }
+}
+
+/// Replaces terms whose mean over the first axis is below `nats` by the constant `nats`.
+fn allow(terms: &Tensor, nats: f64) -> Result<Tensor> {
+    check_range("free bits", nats, "[0, ∞)", (0.0..f64::INFINITY).contains(&nats))?;
+    let mean = terms.detach().mean_dim([0i64].as_slice(), true, None::<Kind>);
+    Ok(terms.masked_fill(&mean.lt(nats).expand_as(terms), nats))
+}
+
+/// Sums elementwise log densities `[..., H, C]` over the target, leaving out what was not observed.
+///
+/// # Shapes
+/// `observed`: boolean, broadcasts with `log_prob`. Returns the batch axes.
+///
+/// # Errors
+/// If there are fewer than two axes, or the mask is not boolean or does not broadcast.
+pub fn sum_over_target(log_prob: &Tensor, observed: Option<&Tensor>) -> Result<Tensor> {
+    check_float("log_prob", log_prob)?;
+    if log_prob.dim() < 2 {
+        return Err(wrong_shape("log_prob", log_prob, "[..., H, C]"));
+    }
+    let kept = match observed {
+        Some(mask) if mask.kind() != Kind::Bool => {
+            return Err(wrong_shape("observed", mask, "a boolean tensor"));
+        }
+        // A missing target may hold NaN: fill, since 0 · NaN is NaN.
+        Some(mask) => log_prob.f_masked_fill(&mask.f_logical_not()?, 0.0)?,
+        None => log_prob.shallow_clone(),
+    };
+    Ok(kept.sum_dim_intlist([-2i64, -1].as_slice(), false, None::<Kind>))
+}
+
+#[cfg(test)]
+mod tests;

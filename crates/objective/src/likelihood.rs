@@ -1,0 +1,398 @@
+//! What a decoder says about a target: elementwise Gaussian, Laplace and Student-t laws, of the clean
+//! target or of a noised one.
+//!
+//! A noised target is `ỹ = a·y + s·ε` with standard normal `ε`; its density under the model is the
+//! convolution of the law of `a·y` with `N(0, s²)`. It is exact for the Gaussian and the Laplace law and a
+//! quadrature for Student's t. Derivations: `docs/math/objective.md`, section 2.
+
+mod noised;
+
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+
+use crate::error::{ObjectiveError, Result, broadcast_shape, check_float, check_pair, check_range};
+use crate::special::{HALF_LN_2PI, ln_gamma_half_step, student_cdf};
+
+/// A location-scale family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Family {
+    /// Scale is the standard deviation.
+    Gaussian,
+    /// Scale `b` is the mean absolute deviation; the variance is `2b²`.
+    Laplace,
+    /// Scale and more than two degrees of freedom, so that the variance exists.
+    StudentT,
+}
+
+/// Independent laws of the elements of a target.
+///
+/// Parameters broadcast against each other: a scale may be fixed or learned for all (`[1]`), per step
+/// (`[H, 1]`), per step and channel (`[H, C]`) or predicted (`[..., H, C]`).
+///
+/// ```
+/// use objective::Likelihood;
+/// use tch::Tensor;
+///
+/// let law = Likelihood::gaussian(Tensor::from_slice(&[0.0, 1.0]), Tensor::from_slice(&[0.0]))?;
+/// let log_prob = law.log_prob(&Tensor::from_slice(&[0.0, 1.0]))?;
+/// assert!((log_prob.double_value(&[0]) + 0.918_938_533_204_672_8).abs() < 1e-15); // −½ ln 2π
+/// # Ok::<(), objective::ObjectiveError>(())
+/// ```
+#[derive(Debug)]
+pub struct Likelihood {
+    loc: Tensor,
+    log_scale: Tensor,
+    /// `ln(ν − 2)`, for Student's t only.
+    log_excess_df: Option<Tensor>,
+    family: Family,
+    shape: Vec<i64>,
+}
+
+impl Likelihood {
+    /// Gaussian laws `N(loc, exp(2·log_scale))`.
+    ///
+    /// # Shapes
+    /// `loc`, `log_scale`: broadcast together, typically to `[..., H, C]`.
+    ///
+    /// # Errors
+    /// If they do not broadcast, differ in kind or device, or are not floating point.
+    pub fn gaussian(loc: Tensor, log_scale: Tensor) -> Result<Self> {
+        Self::new(Family::Gaussian, loc, log_scale, None)
+    }
+
+    /// Laplace laws with density `exp(−|y − loc|/b) / 2b`, `b = exp(log_scale)`.
+    ///
+    /// # Shapes
+    /// As [`Self::gaussian`].
+    ///
+    /// # Errors
+    /// As [`Self::gaussian`].
+    pub fn laplace(loc: Tensor, log_scale: Tensor) -> Result<Self> {
+        Self::new(Family::Laplace, loc, log_scale, None)
+    }
+
+    /// Laws of `loc + exp(log_scale)·T` with `T` Student's t of `ν = 2 + exp(log_excess_df)` degrees of
+    /// freedom, so that the variance exists for every parameter value.
+    ///
+    /// # Shapes
+    /// All three broadcast together, typically to `[..., H, C]`.
+    ///
+    /// # Errors
+    /// As [`Self::gaussian`].
+    pub fn student_t(loc: Tensor, log_scale: Tensor, log_excess_df: Tensor) -> Result<Self> {
+        Self::new(Family::StudentT, loc, log_scale, Some(log_excess_df))
+    }
+
+    fn new(
+        family: Family,
+        loc: Tensor,
+        log_scale: Tensor,
+        log_excess_df: Option<Tensor>,
+    ) -> Result<Self> {
+        check_float("loc", &loc)?;
+        let mut shape = check_pair(("loc", &loc), ("log_scale", &log_scale))?;
+        if let Some(excess) = &log_excess_df {
+            check_pair(("loc", &loc), ("log_excess_df", excess))?;
+            shape = broadcast_shape(&shape, &excess.size()).ok_or_else(|| {
+                ObjectiveError::Broadcast {
+                    left_name: "log_scale",
+                    left: log_scale.size(),
+                    right_name: "log_excess_df",
+                    right: excess.size(),
+                }
+            })?;
+        }
+        Ok(Self { loc, log_scale, log_excess_df, family, shape })
+    }
+
+    /// The family.
+    pub fn family(&self) -> Family {
+        self.family
+    }
+
+    /// The location, as given.
+    pub fn loc(&self) -> &Tensor {
+        &self.loc
+    }
+
+    /// The logarithm of the scale, as given.
+    pub fn log_scale(&self) -> &Tensor {
+        &self.log_scale
+    }
+
+    /// The degrees of freedom `ν > 2`, if the family has them.
+    pub fn df(&self) -> Option<Tensor> {
+        self.log_excess_df.as_ref().map(|excess| excess.exp() + 2.0)
+    }
+
+    /// The shape that the parameters broadcast to.
+    pub fn shape(&self) -> &[i64] {
+        &self.shape
+    }
+
+    /// The mean, which is the location; of the full shape.
+    pub fn mean(&self) -> Tensor {
+        self.loc.expand(self.shape.as_slice(), false)
+    }
+
+    /// The standard deviation (`σ`, `√2·b`, `σ√(ν/(ν−2))`); of the full shape.
+    pub fn std(&self) -> Tensor {
+        let scale = self.log_scale.exp();
+        let std = match &self.log_excess_df {
+            None if self.family == Family::Laplace => scale * std::f64::consts::SQRT_2,
+            None => scale,
+            Some(excess) => scale * ((-excess).exp() * 2.0 + 1.0).sqrt(),
+        };
+        std.expand(self.shape.as_slice(), false)
+    }
+
+    /// The variance; of the full shape.
+    pub fn variance(&self) -> Tensor {
+        self.std().square()
+    }
+
+    /// The log density of each element of a clean target, in nats.
+    ///
+    /// ```text
+    /// Gaussian   −½r² − ln σ − ½ ln 2π                                   r = (y − m)/scale
+    /// Laplace    −|r| − ln b − ln 2
+    /// Student-t  −½(ν+1) ln(1 + r²/ν) − ln σ − ½ ln πν + ln Γ((ν+1)/2) − ln Γ(ν/2)
+    /// ```
+    ///
+    /// # Shapes
+    /// `y`: broadcasts with the parameters; the result has the broadcast shape.
+    ///
+    /// # Errors
+    /// If `y` does not broadcast, or differs in kind or device.
+    pub fn log_prob(&self, y: &Tensor) -> Result<Tensor> {
+        self.check("y", y)?;
+        Ok(clean(self.family, &(y - &self.loc), &self.log_scale, self.df().as_ref()))
+    }
+
+    /// The log density of each element of a noised target `ỹ = signal·y + noise_std·ε`, in nats.
+    ///
+    /// ```text
+    /// Gaussian   N( a m, a² v + s² ), exact
+    /// Laplace    the normal-Laplace density, exact
+    /// Student-t  ∫ N( a m, a² σ²/w + s² ) Gamma(w; ν/2, ν/2) dw by quadrature
+    /// ```
+    ///
+    /// `loc` and `log_scale` stay those of the *clean* target. Where `noise_std = 0` the result is
+    /// `log_prob(ỹ/a) − ln a`.
+    ///
+    /// # Shapes
+    /// `y_tilde`, `signal`, `noise_std`: broadcast with the parameters; `[B, 1, 1]` is one diffusion step
+    /// per window. `signal ≥ 0` and `noise_std ≥ 0`, not both zero (not checked: that would read
+    /// the device).
+    ///
+    /// # Errors
+    /// If the shapes do not broadcast, or kinds or devices differ.
+    ///
+    /// # References
+    /// Gaussian: the project's design, section 3. Laplace: Reed (2006), *The normal-Laplace distribution*.
+    /// Student-t as a scale mixture: Andrews & Mallows (1974).
+    pub fn log_prob_noised(
+        &self,
+        y_tilde: &Tensor,
+        signal: &Tensor,
+        noise_std: &Tensor,
+    ) -> Result<Tensor> {
+        self.check("y_tilde", y_tilde)?;
+        self.check("signal", signal)?;
+        self.check("noise_std", noise_std)?;
+        check_pair(("y_tilde", y_tilde), ("signal", signal))?;
+        check_pair(("y_tilde", y_tilde), ("noise_std", noise_std))?;
+        check_pair(("signal", signal), ("noise_std", noise_std))?;
+        let residual = y_tilde - signal * &self.loc;
+        let log_scale = signal.log() + &self.log_scale;
+        Ok(match self.family {
+            Family::Gaussian => noised::gaussian(&residual, &log_scale, noise_std),
+            Family::Laplace => noised::laplace(&residual, &log_scale, noise_std),
+            Family::StudentT => {
+                let df =
+                    self.df().expect("the constructor of Student's t sets its degrees of freedom");
+                noised::student_t(&residual, &log_scale, &df, noise_std)
+            }
+        })
+    }
+
+    /// Noise of the standardized family (location 0, scale 1) for [`Self::sample_with`], from libtorch's
+    /// generator.
+    ///
+    /// For Student's t it depends on, and is differentiable in, the degrees of freedom.
+    ///
+    /// # Shapes
+    /// `count` draws: `[count, ...]` before the full shape.
+    ///
+    /// # Errors
+    /// If `count` is negative or memory is short.
+    pub fn standard_noise(&self, count: i64) -> Result<Tensor> {
+        check_range("count", count as f64, "[0, ∞)", count >= 0)?;
+        let shape: Vec<i64> = std::iter::once(count).chain(self.shape.iter().copied()).collect();
+        let options = (self.loc.kind(), self.loc.device());
+        Ok(match self.df() {
+            None if self.family == Family::Laplace => {
+                // The difference of two standard exponentials.
+                let mut draws = Tensor::f_empty([&[2], shape.as_slice()].concat(), options)?;
+                let draws = draws.f_exponential_(1.0)?;
+                draws.get(0) - draws.get(1)
+            }
+            None => Tensor::f_randn(shape, options)?,
+            Some(df) => {
+                let half = (df * 0.5).f_expand(shape.as_slice(), false)?;
+                let precision = half.f_internal_standard_gamma()? / &half;
+                Tensor::f_randn(shape, options)? * precision.rsqrt()
+            }
+        })
+    }
+
+    /// The reparameterized draw `loc + scale·noise` for noise of the standardized family.
+    ///
+    /// # Shapes
+    /// `noise`: broadcasts with the parameters.
+    ///
+    /// # Errors
+    /// If `noise` does not broadcast, or differs in kind or device.
+    pub fn sample_with(&self, noise: &Tensor) -> Result<Tensor> {
+        self.check("noise", noise)?;
+        Ok(&self.loc + self.log_scale.exp() * noise)
+    }
+
+    /// One reparameterized draw of the full shape.
+    ///
+    /// # Errors
+    /// If memory is short.
+    pub fn sample(&self) -> Result<Tensor> {
+        Ok(self.samples(1)?.squeeze_dim(0))
+    }
+
+    /// `count` reparameterized draws, `[count, ...]`.
+    ///
+    /// # Errors
+    /// If `count` is negative or memory is short.
+    pub fn samples(&self, count: i64) -> Result<Tensor> {
+        self.sample_with(&self.standard_noise(count)?)
+    }
+
+    /// The law of `scale·Y + shift`, for instance to undo a normalization.
+    ///
+    /// # Shapes
+    /// `scale`, `shift`: broadcast with the parameters; `scale ≠ 0` (its sign does not matter to a
+    /// symmetric law's scale).
+    ///
+    /// # Errors
+    /// If they do not broadcast, or differ in kind or device.
+    pub fn affine(&self, scale: &Tensor, shift: &Tensor) -> Result<Self> {
+        self.check("scale", scale)?;
+        self.check("shift", shift)?;
+        check_pair(("scale", scale), ("shift", shift))?;
+        Self::new(
+            self.family,
+            &self.loc * scale + shift,
+            &self.log_scale + scale.abs().log(),
+            self.log_excess_df.as_ref().map(Tensor::shallow_clone),
+        )
+    }
+
+    /// The distribution function at each element: the probability integral transform of `y`.
+    ///
+    /// # Shapes
+    /// `y`: broadcasts with the parameters.
+    ///
+    /// # Errors
+    /// If `y` does not broadcast, or differs in kind or device.
+    pub fn cdf(&self, y: &Tensor) -> Result<Tensor> {
+        self.check("y", y)?;
+        let r = (y - &self.loc) * (-&self.log_scale).exp();
+        Ok(match self.df() {
+            None if self.family == Family::Laplace => {
+                // ½ + ½ sign(r) (1 − e^{−|r|})
+                r.sign() * (-r.abs()).expm1() * -0.5 + 0.5
+            }
+            None => (r * -std::f64::consts::FRAC_1_SQRT_2).erfc() * 0.5,
+            Some(df) => student_cdf(&r, &df.expand_as(&r)),
+        })
+    }
+
+    /// The continuous ranked probability score of each element, in the unit of `y`; smaller is better.
+    ///
+    /// ```text
+    /// CRPS(F, y) = ∫ (F(x) − 1[y ≤ x])² dx = E|Y − y| − ½ E|Y − Y'|,    r = (y − m)/scale
+    /// Gaussian   σ ( r (2Φ(r) − 1) + 2φ(r) − 1/√π )
+    /// Laplace    b ( |r| + e^{−|r|} − ¾ )
+    /// Student-t  σ ( r (2F(r) − 1) + 2 f(r) (ν + r²)/(ν − 1) − 2√ν/(ν − 1) · B(½, ν − ½)/B(½, ν/2)² )
+    /// ```
+    ///
+    /// # Shapes
+    /// `y`: broadcasts with the parameters.
+    ///
+    /// # Errors
+    /// If `y` does not broadcast, or differs in kind or device.
+    ///
+    /// # References
+    /// Gneiting & Raftery (2007), eq. 20 and 21 (definition, Gaussian); Jordan, Krüger & Lerch (2019),
+    /// appendix A (Laplace, Student-t), doi:10.18637/jss.v090.i12.
+    pub fn crps(&self, y: &Tensor) -> Result<Tensor> {
+        self.check("y", y)?;
+        let r = (y - &self.loc) * (-&self.log_scale).exp();
+        let standard = match self.df() {
+            None if self.family == Family::Laplace => {
+                let size = r.abs();
+                &size + (-&size).exp() - 0.75
+            }
+            None => {
+                let density = (r.square() * -0.5 - HALF_LN_2PI).exp();
+                &r * (&r * std::f64::consts::FRAC_1_SQRT_2).erf() + density * 2.0
+                    - std::f64::consts::FRAC_2_SQRT_PI * 0.5
+            }
+            Some(df) => student_crps(&r, &df.expand_as(&r)),
+        };
+        Ok(standard * self.log_scale.exp())
+    }
+
+    fn check(&self, what: &'static str, tensor: &Tensor) -> Result<()> {
+        check_pair((what, tensor), ("loc", &self.loc))?;
+        if broadcast_shape(&tensor.size(), &self.shape).is_none() {
+            return Err(ObjectiveError::Broadcast {
+                left_name: what,
+                left: tensor.size(),
+                right_name: "the parameters",
+                right: self.shape.clone(),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// The log density of the clean law at `residual` from its location.
+fn clean(family: Family, residual: &Tensor, log_scale: &Tensor, df: Option<&Tensor>) -> Tensor {
+    let r = residual * (-log_scale).exp();
+    let standard = match (family, df) {
+        (Family::Laplace, _) => -r.abs() - std::f64::consts::LN_2,
+        (Family::StudentT, Some(df)) => student_log_density(&r, df),
+        _ => r.square() * -0.5 - HALF_LN_2PI,
+    };
+    standard - log_scale
+}
+
+/// The log density of the standard Student's t.
+fn student_log_density(r: &Tensor, df: &Tensor) -> Tensor {
+    let half = df * 0.5;
+    let normalizer = ln_gamma_half_step(&half) - half.log() * 0.5 - HALF_LN_2PI;
+    normalizer - (r.square() / df).log1p() * (half + 0.5)
+}
+
+fn student_crps(r: &Tensor, df: &Tensor) -> Tensor {
+    let below = df - 1.0;
+    let center = r * (student_cdf(r, df) * 2.0 - 1.0);
+    let density = student_log_density(r, df).exp() * (df + r.square()) / &below;
+    // B(½, ν − ½)/B(½, ν/2)² = [Γ(ν−½)/Γ(ν)] [Γ((ν+1)/2)/Γ(ν/2)]² / √π
+    let ln_ratio = ln_gamma_half_step(&(df * 0.5)) * 2.0 - ln_gamma_half_step(&(df - 0.5));
+    let spread = df.sqrt() / below * ln_ratio.exp() * std::f64::consts::FRAC_2_SQRT_PI * 0.5;
+    center + (density - spread) * 2.0
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,148 @@
+//! Proper scores of forecast samples against what happened.
+//!
+//! Samples come first, `[S, ...]`; truth has the shape of one sample. Everything is computed in f64
+//! whatever the kind of the samples, and without gradient. Definitions and identities:
+//! `docs/math/objective.md`, section 6.
+
+mod quantile;
+mod window;
+
+pub use quantile::{central_coverage, pit, quantile_loss, quantiles};
+pub use window::{LEVELS, WindowScores, mean, window_scores, window_scores_sum};
+
+use serde::{Deserialize, Serialize};
+use tch::{Kind, Tensor};
+
+use crate::error::{ObjectiveError, Result, check_float, check_range, wrong_shape};
+
+/// How `E|X − X'|` is estimated from the same samples as the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PairEstimator {
+    /// All S² pairs, each sample with itself too: the exact score of the empirical distribution.
+    /// Expects a law narrower than the sampled one, and so favors many samples.
+    #[default]
+    Plain,
+    /// The S(S − 1) pairs of different samples: unbiased for the score of the sampled law; may be negative.
+    Fair,
+}
+
+impl PairEstimator {
+    /// The number of ordered pairs of `samples` samples that the estimator averages over.
+    fn pairs(self, samples: i64) -> Result<f64> {
+        let count = samples as f64;
+        match self {
+            Self::Plain => Ok(count * count),
+            Self::Fair => {
+                check_range("samples of a fair score", count, "[2, ∞)", samples >= 2)?;
+                Ok(count * (count - 1.0))
+            }
+        }
+    }
+}
+
+/// The continuous ranked probability score of each element, in the unit of the target; smaller is better.
+///
+/// ```text
+/// CRPS = E|X − y| − ½ E|X − X'|
+///      = (1/S) Σ_i |x_i − y| − (1/P) Σ_i (2i − S − 1) x_(i),      P = S² or S(S − 1)
+/// ```
+///
+/// The second sum runs over the sorted samples: O(S log S) instead of O(S²).
+///
+/// # Shapes
+/// `samples`: `[S, ...]`; `truth`: `[...]`. Returns `[...]`.
+///
+/// # Errors
+/// If the shapes do not fit, a tensor is not floating point, a sample is not finite, or `S < 2` for
+/// [`PairEstimator::Fair`].
+///
+/// # References
+/// Gneiting & Raftery (2007), eq. 21; fair: Ferro (2014), eq. 4, doi:10.1002/qj.2270.
+pub fn crps(samples: &Tensor, truth: &Tensor, pairs: PairEstimator) -> Result<Tensor> {
+    let (samples, truth) = check_samples(samples, truth)?;
+    let divisor = pairs.pairs(samples.size()[0])?;
+    // Shifting by the truth changes no difference and keeps large offsets from cancelling.
+    let errors = samples - &truth;
+    Ok(crps_of_sorted(&errors.sort(0, false).0, divisor))
+}
+
+/// The score from sorted errors `x_(i) − y`.
+pub(crate) fn crps_of_sorted(sorted: &Tensor, divisor: f64) -> Tensor {
+    let count = sorted.size()[0];
+    let ranks = Tensor::arange_start(1, count + 1, (Kind::Double, sorted.device()));
+    let mut shape = vec![1; sorted.dim()];
+    shape[0] = count;
+    let weights = (ranks * 2.0 - (count + 1) as f64).view(shape.as_slice());
+    let spread = (weights * sorted).sum_dim_intlist([0i64].as_slice(), false, None::<Kind>);
+    sorted.abs().mean_dim([0i64].as_slice(), false, None::<Kind>) - spread / divisor
+}
+
+/// The energy score of each window: the CRPS's counterpart for a whole target at once, so that wrong
+/// dependence between steps and channels costs.
+///
+/// ```text
+/// ES = E‖X − y‖ − ½ E‖X − X'‖,      ‖·‖ Euclidean over [H, C]
+/// ```
+///
+/// # Shapes
+/// `samples`: `[S, N, H, C]`; `truth`: `[N, H, C]`. Returns `[N]`. Works through windows one by one: memory
+/// S².
+///
+/// # Errors
+/// As [`crps`], and if the samples have another number of axes.
+///
+/// # References
+/// Gneiting & Raftery (2007), eq. 22 with β = 1.
+pub fn energy_score(samples: &Tensor, truth: &Tensor, pairs: PairEstimator) -> Result<Tensor> {
+    if samples.dim() != 4 {
+        return Err(wrong_shape("samples", samples, "[S, N, H, C]"));
+    }
+    let (samples, truth) = check_samples(samples, truth)?;
+    let (count, windows) = (samples.size()[0], samples.size()[1]);
+    let divisor = pairs.pairs(count)?;
+    let errors = samples - &truth;
+    let mut scores = Vec::with_capacity(usize::try_from(windows).unwrap_or(0));
+    for window in 0..windows {
+        let points = errors.select(1, window).f_reshape([count, -1])?;
+        let miss = points.norm_scalaropt_dim(2, [1i64].as_slice(), false).mean(None::<Kind>);
+        // Mode 2: differences first; the other way, by a matrix product, cancels for close samples.
+        let apart = Tensor::f_cdist(&points, &points, 2.0, 2)?.sum(None::<Kind>);
+        scores.push(miss - apart / (2.0 * divisor));
+    }
+    if scores.is_empty() {
+        return Ok(Tensor::zeros([0], (Kind::Double, truth.device())));
+    }
+    Ok(Tensor::f_stack(&scores, 0)?)
+}
+
+/// Samples `[S, ...]`, S ≥ 1, all finite, and truth `[...]`, both detached and as f64.
+pub(crate) fn check_samples(samples: &Tensor, truth: &Tensor) -> Result<(Tensor, Tensor)> {
+    check_float("samples", samples)?;
+    check_float("truth", truth)?;
+    let shape = samples.size();
+    if shape.is_empty() || shape[0] == 0 {
+        return Err(wrong_shape("samples", samples, "[S, ...] with S ≥ 1"));
+    }
+    if shape[1..] != truth.size()[..] {
+        return Err(wrong_shape("truth", truth, format!("{:?}, that of one sample", &shape[1..])));
+    }
+    if samples.device() != truth.device() {
+        return Err(ObjectiveError::Mixed {
+            left_name: "samples",
+            left: (samples.kind(), samples.device()),
+            right_name: "truth",
+            right: (truth.kind(), truth.device()),
+        });
+    }
+    let samples = samples.detach().to_kind(Kind::Double);
+    let missing = samples.isfinite().logical_not().sum(Kind::Int64).int64_value(&[]);
+    // A NaN sorts last and would pass for a large value.
+    if missing > 0 {
+        return Err(ObjectiveError::NotFinite { what: "samples", count: missing });
+    }
+    Ok((samples, truth.detach().to_kind(Kind::Double)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,259 @@
+//! Forecasters that fit in seconds: what every model has to beat.
+//!
+//! Each makes a point forecast and adds residuals: whole blocks `[H, C]` of the errors it made on
+//! training windows, drawn with replacement, so that its samples keep the dependence between steps
+//! and channels. Everything is in standardized units.
+
+use tch::{Kind, Tensor};
+
+use crate::error::TrainError;
+
+/// Ridge strengths tried; the one with the least squared error on the validation windows is kept.
+const RIDGE_STRENGTHS: [f64; 6] = [0.1, 1.0, 10.0, 100.0, 1e3, 1e4];
+/// The least scale of a window, in units of the training standard deviation.
+const SCALE_FLOOR: f64 = 0.1;
+/// At most so many residual blocks are kept, evenly spaced over the training windows.
+const MAX_BLOCKS: i64 = 10_000;
+
+/// How a baseline makes its point forecast.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rule {
+    /// The last value of the context, repeated.
+    LastValue,
+    /// The value one season earlier, repeated. The season is in rows and fits in the context.
+    SeasonalNaive(usize),
+    /// One closed-form ridge regression from context to horizon, shared over channels, on windows
+    /// scaled by their own mean and standard deviation.
+    Ridge,
+}
+
+impl Rule {
+    /// The name in tables.
+    pub fn name(self) -> String {
+        match self {
+            Rule::LastValue => "last value".to_owned(),
+            Rule::SeasonalNaive(season) => format!("seasonal naive ({season})"),
+            Rule::Ridge => "ridge".to_owned(),
+        }
+    }
+}
+
+/// Context `[N, L, C]` and target `[N, H, C]` of some windows.
+#[derive(Debug, Clone, Copy)]
+pub struct Pairs<'a> {
+    /// `[N, L, C]`, nothing missing.
+    pub context: &'a Tensor,
+    /// `[N, H, C]`, NaN where missing.
+    pub target: &'a Tensor,
+}
+
+/// A fitted baseline.
+#[derive(Debug)]
+pub struct Baseline {
+    point: Point,
+    /// `[M, H, C]`, relative to the window's scale for ridge.
+    residuals: Tensor,
+}
+
+/// A point forecaster.
+#[derive(Debug)]
+struct Point {
+    rule: Rule,
+    horizon: i64,
+    /// `[L + 1, H]`, the last row the intercept; only for ridge.
+    coefficients: Option<Tensor>,
+}
+
+impl Baseline {
+    /// Fits `rule` on training windows; the ridge strength is chosen on validation windows.
+    ///
+    /// # Errors
+    /// [`TrainError::Torch`] if libtorch fails, such as for want of memory.
+    pub fn fit(rule: Rule, train: Pairs, validation: Pairs) -> Result<Baseline, TrainError> {
+        let horizon = train.target.size()[1];
+        let coefficients = match rule {
+            Rule::Ridge => Some(ridge(train, validation)?),
+            Rule::LastValue | Rule::SeasonalNaive(_) => None,
+        };
+        let point = Point { rule, horizon, coefficients };
+        let count = train.context.size()[0];
+        let stride = ((count + MAX_BLOCKS - 1) / MAX_BLOCKS).max(1);
+        let on = (Kind::Int64, train.context.device());
+        let kept = Tensor::f_arange_start_step(0, count, stride, on)?;
+        let context = train.context.f_index_select(0, &kept)?;
+        let errors = train.target.f_index_select(0, &kept)? - point.forecast(&context)?;
+        let errors = errors / point.residual_scale(&context)?;
+        let whole = errors.f_isfinite()?.f_flatten(1, 2)?.f_all_dim(1, false)?;
+        Ok(Baseline { point, residuals: errors.f_index(&[Some(whole)])? })
+    }
+
+    /// Samples `[S, B, H, C]` after contexts `[B, L, C]`: the point forecast plus residual blocks
+    /// drawn from torch's generator.
+    ///
+    /// # Errors
+    /// [`TrainError::Torch`] if libtorch fails.
+    pub fn sample(&self, context: &Tensor, samples: i64) -> Result<Tensor, TrainError> {
+        let (batch, _, channels) = context.size3()?;
+        let blocks = self.residuals.size()[0];
+        let on = (Kind::Int64, context.device());
+        let drawn = Tensor::f_randint(blocks, [samples * batch], on)?;
+        let errors = self.residuals.f_index_select(0, &drawn)?;
+        let errors = errors.f_view([samples, batch, self.point.horizon, channels])?;
+        Ok(errors * self.point.residual_scale(context)? + self.point.forecast(context)?)
+    }
+}
+
+impl Point {
+    /// `[B, L, C]` → `[B, H, C]`.
+    fn forecast(&self, context: &Tensor) -> Result<Tensor, TrainError> {
+        let length = context.size()[1];
+        let tiled = |season: i64| -> Result<Tensor, TrainError> {
+            let last = context.f_narrow(1, length - season, season)?;
+            let repeats = (self.horizon + season - 1) / season;
+            Ok(last.f_repeat([1, repeats, 1])?.f_narrow(1, 0, self.horizon)?)
+        };
+        match (self.rule, &self.coefficients) {
+            (Rule::Ridge, Some(coefficients)) => {
+                let (mean, scale) = window_moments(context)?;
+                let inputs = design(&((context - &mean) / &scale))?;
+                Ok(inputs.f_matmul(coefficients)?.f_transpose(1, 2)? * scale + mean)
+            }
+            (Rule::SeasonalNaive(season), _) => tiled((season as i64).clamp(1, length)),
+            (Rule::LastValue | Rule::Ridge, _) => tiled(1),
+        }
+    }
+
+    /// What residuals are relative to, `[B, 1, C]`: calm windows err less under ridge.
+    fn residual_scale(&self, context: &Tensor) -> Result<Tensor, TrainError> {
+        match self.rule {
+            Rule::Ridge => Ok(window_moments(context)?.1),
+            Rule::LastValue | Rule::SeasonalNaive(_) => {
+                Ok(context.f_narrow(1, 0, 1)?.f_ones_like()?)
+            }
+        }
+    }
+}
+
+/// Mean and floored standard deviation over the context, `[B, 1, C]` each.
+fn window_moments(context: &Tensor) -> Result<(Tensor, Tensor), TrainError> {
+    let kind = context.kind();
+    let mean = context.f_mean_dim(1_i64, true, kind)?;
+    let variance = (context - &mean).f_square()?.f_mean_dim(1_i64, true, kind)?;
+    Ok((mean, variance.f_sqrt()?.f_clamp_min(SCALE_FLOOR)?))
+}
+
+/// `[N, L, C]` → `[N, C, L + 1]`: one row per channel, a one at its end for the intercept.
+fn design(context: &Tensor) -> Result<Tensor, TrainError> {
+    let rows = context.f_transpose(1, 2)?;
+    let ones = rows.f_narrow(2, 0, 1)?.f_ones_like()?;
+    Ok(Tensor::f_cat(&[rows, ones], 2)?)
+}
+
+/// Inputs `[M, L + 1]` and outputs `[M, H]` of the regression, one row per window and channel, in
+/// f64; rows with a missing output are left out.
+fn regression(pairs: Pairs) -> Result<(Tensor, Tensor), TrainError> {
+    let (mean, scale) = window_moments(pairs.context)?;
+    let inputs = design(&((pairs.context - &mean) / &scale))?.f_flatten(0, 1)?;
+    let outputs = ((pairs.target - &mean) / &scale).f_transpose(1, 2)?.f_flatten(0, 1)?;
+    let whole = outputs.f_isfinite()?.f_all_dim(1, false)?;
+    let pick = |rows: Tensor| rows.f_index(&[Some(&whole)])?.f_to_kind(Kind::Double);
+    Ok((pick(inputs)?, pick(outputs)?))
+}
+
+/// `W = (XᵀX + λ D)⁻¹ XᵀY` with `D` the identity but for the intercept, `λ` chosen on validation.
+fn ridge(train: Pairs, validation: Pairs) -> Result<Tensor, TrainError> {
+    let (inputs, outputs) = regression(train)?;
+    let (held_in, held_out) = regression(validation)?;
+    let gram = inputs.f_tr()?.f_matmul(&inputs)?;
+    let moment = inputs.f_tr()?.f_matmul(&outputs)?;
+    let penalty = Tensor::f_ones([gram.size()[0]], (Kind::Double, gram.device()))?;
+    let _ = penalty.f_narrow(0, penalty.size()[0] - 1, 1)?.f_fill_(0.0)?;
+    let penalty = penalty.f_diag(0)?;
+    let mut best: Option<(f64, Tensor)> = None;
+    for strength in RIDGE_STRENGTHS {
+        let coefficients = Tensor::f_linalg_solve(&(&gram + &penalty * strength), &moment, true)?;
+        let error = (held_in.f_matmul(&coefficients)? - &held_out).f_square()?;
+        let error = error.f_mean(Kind::Double)?.f_double_value(&[])?;
+        tracing::debug!(strength, error, "ridge");
+        // No validation rows give NaN, which the first strength wins and no later one beats.
+        if best.as_ref().is_none_or(|(least, _)| error < *least) {
+            best = Some((error, coefficients));
+        }
+    }
+    let (_, coefficients) = best.expect("at least one ridge strength is tried");
+    Ok(coefficients.f_to_kind(Kind::Float)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::Device;
+
+    fn random(size: [i64; 3]) -> Tensor {
+        Tensor::randn(size, (Kind::Float, Device::Cpu))
+    }
+
+    /// Law: on targets that are an exact linear map of the scaled context, ridge finds the map.
+    #[test]
+    fn ridge_recovers_a_linear_map() {
+        tch::manual_seed(1);
+        let context = random([400, 12, 2]);
+        let target = |context: &Tensor| {
+            context.narrow(1, 8, 3) * 0.5
+                + context.narrow(1, 0, 3) * 0.25
+                + context.mean_dim(1_i64, true, Kind::Float) * 0.25
+        };
+        let (train, held) = (target(&context), random([100, 12, 2]));
+        let held_target = target(&held);
+        let baseline = Baseline::fit(
+            Rule::Ridge,
+            Pairs { context: &context, target: &train },
+            Pairs { context: &held, target: &held_target },
+        )
+        .unwrap();
+        let error = (baseline.point.forecast(&held).unwrap() - &held_target).abs().max();
+        assert!(error.double_value(&[]) < 2e-3, "{error:?}");
+    }
+
+    /// Oracle: a context that counts 0, 1, 2, …, so that each rule's forecast is known by heart.
+    #[test]
+    fn naive_rules_repeat_what_they_say() {
+        let count = Tensor::arange(7, (Kind::Float, Device::Cpu)).view([1, 7, 1]);
+        let forecast = |rule| {
+            let point = Point { rule, horizon: 5, coefficients: None };
+            Vec::<f32>::try_from(point.forecast(&count).unwrap().flatten(0, -1)).unwrap()
+        };
+        assert_eq!(forecast(Rule::LastValue), [6.0; 5]);
+        assert_eq!(forecast(Rule::SeasonalNaive(3)), [4.0, 5.0, 6.0, 4.0, 5.0]);
+    }
+
+    /// Distribution: with errors of unit variance the samples have unit variance around the point.
+    #[test]
+    fn samples_spread_like_training_errors() {
+        tch::manual_seed(2);
+        let context = random([4000, 3, 1]);
+        let target = context.narrow(1, 2, 1) + random([4000, 2, 1]);
+        let pairs = Pairs { context: &context, target: &target };
+        let baseline = Baseline::fit(Rule::LastValue, pairs, pairs).unwrap();
+        let samples = baseline.sample(&context.narrow(0, 0, 50), 400).unwrap();
+        let errors = samples - context.narrow(0, 0, 50).narrow(1, 2, 1);
+        assert_eq!(errors.size(), [400, 50, 2, 1]);
+        // 4000 residual blocks of 2 errors: the standard error of their variance is √(2/8000).
+        let z = (errors.var(true).double_value(&[]) - 1.0) / (2.0_f64 / 8000.0).sqrt();
+        assert!(z.abs() < 5.0, "{z}");
+    }
+
+    #[test]
+    fn windows_with_missing_targets_give_no_residuals() {
+        tch::manual_seed(3);
+        let context = random([10, 3, 1]);
+        let target = random([10, 2, 1]);
+        let _ = target.narrow(0, 4, 1).fill_(f64::NAN);
+        let pairs = Pairs { context: &context, target: &target };
+        for rule in [Rule::LastValue, Rule::Ridge] {
+            let baseline = Baseline::fit(rule, pairs, pairs).unwrap();
+            assert_eq!(baseline.residuals.size()[0], 9);
+            assert_eq!(baseline.residuals.isfinite().all().int64_value(&[]), 1);
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! The whole run as one type, read from one TOML file.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// A config that cannot be run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file is not there.
+    #[error("{}: no such config\n  hint: the repository has some in configs/", path.display())]
+    Missing {
+        /// The file that was asked for.
+        path: PathBuf,
+    },
+    /// The file cannot be read.
+    #[error("{}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is not TOML, or says something we do not know.
+    #[error("{origin}: {message}{}", hint.as_ref().map(|hint| format!("\n  hint: {hint}")).unwrap_or_default())]
+    Invalid {
+        /// `file:line:column`, or `--set`.
+        origin: String,
+        /// What is wrong.
+        message: String,
+        /// What was probably meant.
+        hint: Option<String>,
+    },
+    /// The run directory is taken.
+    #[error(
+        "{}: holds a run of another config\n  hint: choose another directory with `--run`, or remove this one", path.display()
+    )]
+    OtherRun {
+        /// The run directory.
+        path: PathBuf,
+    },
+    /// A value outside its range.
+    #[error("`{key}` is {value}, but must be {range}")]
+    Range {
+        /// The key, dotted.
+        key: &'static str,
+        /// What was written.
+        value: String,
+        /// What is allowed.
+        range: &'static str,
+    },
+}
+
+/// A run: what stands in `config.toml`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Decides initial weights, order, noise and samples.
+    #[serde(default)]
+    pub seed: u64,
+    /// What to read and how to cut it.
+    pub data: data::DataConfig,
+    /// How training windows are noised.
+    #[serde(default)]
+    pub noise: noise::NoiseConfig,
+    /// The network.
+    #[serde(default)]
+    pub model: vae::ModelConfig,
+    /// What is maximised.
+    #[serde(default)]
+    pub objective: ObjectiveConfig,
+    /// How it is maximised.
+    #[serde(default)]
+    pub train: TrainConfig,
+    /// How forecasts are scored.
+    #[serde(default)]
+    pub evaluate: EvaluateConfig,
+}
+
+/// The `[objective]` table: `log p(y | z) − kl_weight · KL`, in nats.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ObjectiveConfig {
+    /// What the decoder says about one value.
+    pub likelihood: objective::Family,
+    /// Weight of the KL term over the optimizer steps; 1 is the evidence lower bound.
+    pub kl_weight: objective::elbo::KlWeight,
+    /// Nats of KL that are not charged.
+    pub free_bits: objective::elbo::FreeBits,
+}
+
+impl Default for ObjectiveConfig {
+    fn default() -> Self {
+        ObjectiveConfig {
+            likelihood: objective::Family::Gaussian,
+            kl_weight: objective::elbo::KlWeight::default(),
+            free_bits: objective::elbo::FreeBits::None,
+        }
+    }
+}
+
+/// The `[train]` table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainConfig {
+    /// Passes over the training windows.
+    pub epochs: usize,
+    /// Windows per optimizer step.
+    pub batch_size: usize,
+    /// Optimizer steps per epoch; 0 for one whole pass.
+    pub steps_per_epoch: usize,
+    /// Step size of AdamW.
+    pub learning_rate: f64,
+    /// Decoupled weight decay of AdamW.
+    pub weight_decay: f64,
+    /// Largest norm of the gradient; 0 for no clipping.
+    pub clip_norm: f64,
+    /// Epochs without a better validation score after which to stop; 0 to never stop early.
+    pub patience: usize,
+    /// Forecast samples per validation window.
+    pub validation_samples: usize,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        TrainConfig {
+            epochs: 50,
+            batch_size: 64,
+            steps_per_epoch: 0,
+            learning_rate: 1e-3,
+            weight_decay: 0.0,
+            clip_norm: 1.0,
+            patience: 10,
+            validation_samples: 50,
+        }
+    }
+}
+
+/// The `[evaluate]` table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EvaluateConfig {
+    /// Forecast samples per window.
+    pub samples: usize,
+    /// Rows per season of the seasonal naive baseline; 0 to take it from the frequency.
+    pub season: usize,
+    /// At most so many training windows, evenly spaced, are scored for the train–test gap.
+    pub train_windows: usize,
+}
+
+impl Default for EvaluateConfig {
+    fn default() -> Self {
+        EvaluateConfig { samples: 100, season: 0, train_windows: 500 }
+    }
+}
+
+impl Config {
+    /// Reads a config file and lays `key=value` overrides over it.
+    ///
+    /// A relative `data.path` is taken from the folder of the config file; one that an override gives,
+    /// from the current directory.
+    ///
+    /// # Errors
+    /// [`ConfigError`], with line and column where the file is at fault.
+    pub fn load(path: &Path, overrides: &[String]) -> Result<Config, ConfigError> {
+        let text = fs::read_to_string(path).map_err(|source| match source.kind() {
+            std::io::ErrorKind::NotFound => ConfigError::Missing { path: path.to_owned() },
+            _ => ConfigError::Unreadable { path: path.to_owned(), source },
+        })?;
+        let origin = path.display().to_string();
+        let mut config = Config::parse(&text, &origin, overrides)?;
+        // Absolute, so that the resolved config reads the same file from anywhere.
+        let from_file = !overrides.iter().any(|item| item.trim_start().starts_with("data.path"));
+        let folder = path.parent().filter(|_| from_file).unwrap_or(Path::new(""));
+        if let Some(data) = &mut config.data.path {
+            let joined = folder.join(&*data);
+            *data = std::path::absolute(&joined)
+                .map_err(|source| ConfigError::Unreadable { path: joined, source })?;
+        }
+        Ok(config)
+    }
+
+    /// As [`Config::load`], from text; `origin` names it in messages.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn parse(text: &str, origin: &str, overrides: &[String]) -> Result<Config, ConfigError> {
+        let mut table: toml::Table =
+            toml::from_str(text).map_err(|error| invalid(text, origin, &error))?;
+        for item in overrides {
+            set(&mut table, item)?;
+        }
+        let config = if overrides.is_empty() {
+            toml::from_str(text).map_err(|error| invalid(text, origin, &error))?
+        } else {
+            table.try_into().map_err(|error: toml::de::Error| {
+                // The fault may be in the file itself, where a line can be named.
+                match toml::from_str::<Config>(text) {
+                    Err(in_file) if in_file.message() == error.message() => {
+                        invalid(text, origin, &in_file)
+                    }
+                    _ => ConfigError::Invalid {
+                        origin: format!("{origin} with --set {}", overrides.join(" --set ")),
+                        hint: nearest(error.message()),
+                        message: error.message().to_owned(),
+                    },
+                }
+            })?
+        };
+        Config::check(config)
+    }
+
+    /// The resolved config: reading it back gives the same run.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("a config is plain data with string keys")
+    }
+
+    fn check(self) -> Result<Config, ConfigError> {
+        let TrainConfig { epochs, batch_size, learning_rate, weight_decay, clip_norm, .. } =
+            self.train;
+        let at_least_one: [(&'static str, usize); 5] = [
+            ("train.epochs", epochs),
+            ("train.batch_size", batch_size),
+            ("train.validation_samples", self.train.validation_samples.saturating_sub(1)),
+            ("evaluate.samples", self.evaluate.samples.saturating_sub(1)),
+            ("evaluate.train_windows", self.evaluate.train_windows),
+        ];
+        for (key, value) in at_least_one {
+            if value == 0 {
+                let range = if key.ends_with("samples") { "at least 2" } else { "at least 1" };
+                let value = if key.ends_with("samples") { "less" } else { "0" }.to_owned();
+                return Err(ConfigError::Range { key, value, range });
+            }
+        }
+        let positive = |value: f64| value > 0.0 && value.is_finite();
+        let not_negative = |value: f64| value >= 0.0 && value.is_finite();
+        for (key, value, ok, range) in [
+            ("train.learning_rate", learning_rate, positive(learning_rate), "positive and finite"),
+            ("train.weight_decay", weight_decay, not_negative(weight_decay), "at least 0"),
+            ("train.clip_norm", clip_norm, not_negative(clip_norm), "at least 0 (0 is off)"),
+        ] {
+            if !ok {
+                return Err(ConfigError::Range { key, value: value.to_string(), range });
+            }
+        }
+        Ok(self)
+    }
+}
+
+/// Lays one `a.b=value` over a table. The value is TOML; what is not TOML is a string.
+fn set(table: &mut toml::Table, item: &str) -> Result<(), ConfigError> {
+    let bad = |message: &str| ConfigError::Invalid {
+        origin: format!("--set {item}"),
+        message: message.to_owned(),
+        hint: Some("write it as `--set train.epochs=20`".to_owned()),
+    };
+    let (key, value) = item.split_once('=').ok_or_else(|| bad("there is no `=` in it"))?;
+    let value = value.trim();
+    let value = match toml::from_str::<toml::Table>(&format!("v = {value}")) {
+        Ok(mut parsed) => parsed.remove("v").unwrap_or(toml::Value::Boolean(false)),
+        Err(_) => toml::Value::String(value.to_owned()),
+    };
+    let mut path: Vec<&str> = key.trim().split('.').map(str::trim).collect();
+    if path.iter().any(|part| part.is_empty()) {
+        return Err(bad("the key has an empty part"));
+    }
+    let last = path.pop().unwrap_or_default();
+    let mut here = table;
+    for part in path {
+        let next = here.entry(part).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        here = next.as_table_mut().ok_or_else(|| bad(&format!("`{part}` is not a table")))?;
+    }
+    here.insert(last.to_owned(), value);
+    Ok(())
+}
+
+fn invalid(text: &str, origin: &str, error: &toml::de::Error) -> ConfigError {
+    let origin = match error.span() {
+        Some(span) => {
+            let before = &text[..span.start.min(text.len())];
+            let line = before.matches('\n').count() + 1;
+            let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+            format!("{origin}:{line}:{column}")
+        }
+        None => origin.to_owned(),
+    };
+    let message = error.message().replace('\n', " ");
+    ConfigError::Invalid { origin, hint: nearest(&message), message }
+}
+
+/// From serde's "unknown field `a`, expected one of `b`, `c`" the valid name nearest to `a`.
+fn nearest(message: &str) -> Option<String> {
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    let (unknown, valid) = quoted.split_first()?;
+    if !message.starts_with("unknown") {
+        return None;
+    }
+    let best = valid.iter().max_by(|a, b| {
+        strsim::jaro_winkler(unknown, a).total_cmp(&strsim::jaro_winkler(unknown, b))
+    })?;
+    (strsim::jaro_winkler(unknown, best) > 0.7).then(|| format!("did you mean `{best}`?"))
+}

@@ -1,0 +1,140 @@
+//! What can go wrong between a config and a forecast.
+
+use std::path::PathBuf;
+
+/// An error of training, evaluation or forecasting.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// The config does not say something that can be run.
+    #[error("{0}")]
+    Config(#[from] crate::config::ConfigError),
+    /// The data cannot be read or used.
+    #[error(transparent)]
+    Data(#[from] data::DataError),
+    /// A part of the split has no room for one window.
+    #[error(
+        "the {part} part is too short for a window of {context} + {horizon} rows\n  hint: lower `data.context` or `data.horizon`, or give it more rows in `data.split`"
+    )]
+    NoWindows {
+        /// Which part.
+        part: &'static str,
+        /// Rows of a context.
+        context: usize,
+        /// Rows of a horizon.
+        horizon: usize,
+    },
+    /// A part of the split has no observed value to score.
+    #[error("nothing was observed in the {part} windows\n  hint: check the gaps in the data")]
+    NothingObserved {
+        /// Which part.
+        part: &'static str,
+    },
+    /// A gap in rows that a model without a mask is to forecast from.
+    #[error(
+        "no value of `{channel}` at {time}, and the model was trained on data without gaps\n  hint: fill the gap, or train with `data.fill = \"mask\"` on data that has some"
+    )]
+    Gap {
+        /// Time of the row.
+        time: String,
+        /// The column.
+        channel: String,
+    },
+    /// The model does not forecast.
+    #[error(
+        "`model.kind = \"autoencode\"` describes its context and forecasts nothing\n  hint: choose predict, conditional or hierarchical"
+    )]
+    NoForecast,
+    /// The noise is not well defined.
+    #[error(transparent)]
+    Noise(#[from] noise::NoiseError),
+    /// The objective was handed something inconsistent.
+    #[error(transparent)]
+    Objective(#[from] objective::ObjectiveError),
+    /// The model was handed something inconsistent.
+    #[error(transparent)]
+    Model(#[from] vae::VaeError),
+    /// The device that was asked for is not there.
+    #[error("device `{asked}`: {reason}\n  hint: {hint}")]
+    Device {
+        /// What the user asked for.
+        asked: String,
+        /// Why it cannot be had.
+        reason: String,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// A file or folder that should be there is not.
+    #[error("{}: no such file or directory\n  hint: {hint}", path.display())]
+    Missing {
+        /// What was looked for.
+        path: PathBuf,
+        /// What to do.
+        hint: String,
+    },
+    /// A file of a run directory that cannot be understood.
+    #[error("{}: {reason}\n  hint: {hint}", path.display())]
+    Run {
+        /// The file or directory.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+        /// What to do.
+        hint: String,
+    },
+    /// Training left the finite numbers.
+    #[error(
+        "training diverged at epoch {epoch}, step {step}: the {what} is not finite\n  hint: lower `train.learning_rate` or set `train.clip_norm`; the best weights so far are in the run directory"
+    )]
+    Diverged {
+        /// Epoch, from 1.
+        epoch: usize,
+        /// Optimizer step, from 1.
+        step: usize,
+        /// The term that is not finite.
+        what: String,
+    },
+    /// Writing failed.
+    #[error("writing {}: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// libtorch failed.
+    #[error("libtorch: {}", first_line(.0))]
+    Torch(#[from] tch::TchError),
+}
+
+/// libtorch appends a C++ stack trace to its messages.
+fn first_line(error: &tch::TchError) -> String {
+    let text = error.to_string();
+    text.lines().find(|line| !line.trim().is_empty()).unwrap_or("unknown error").to_owned()
+}
+
+impl TrainError {
+    /// The exit code of the `ballast` command for this error, as the README lists them.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            TrainError::Config(crate::config::ConfigError::Missing { .. })
+            | TrainError::Missing { .. } => 66,
+            TrainError::Config(_) | TrainError::Noise(_) | TrainError::Model(_) => 2,
+            TrainError::Data(error) => match error.kind() {
+                data::ErrorKind::Config => 2,
+                data::ErrorKind::NoSuchFile => 66,
+                data::ErrorKind::Disk => 74,
+                _ => 65,
+            },
+            TrainError::NoWindows { .. }
+            | TrainError::NothingObserved { .. }
+            | TrainError::Gap { .. } => 65,
+            TrainError::NoForecast => 2,
+            TrainError::Run { .. } => 65,
+            TrainError::Device { .. } => 69,
+            TrainError::Diverged { .. } => 3,
+            TrainError::Write { .. } => 74,
+            TrainError::Objective(_) | TrainError::Torch(_) => 70,
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Parameters and gradients as views of two flat vectors.
+//!
+//! An optimizer step, a clip or an average is then one operation on one tensor, however many
+//! layers a model has.
+
+use std::collections::BTreeMap;
+
+use tch::{Tensor, nn, no_grad};
+
+use crate::error::TrainError;
+
+/// The trainable parameters of a [`nn::VarStore`], laid end to end in the order of their names.
+///
+/// ```text
+/// parameters = [ p_1 | p_2 | … ]        gradients = [ ∂p_1 | ∂p_2 | … ]
+/// ```
+///
+/// After construction each variable of the store is a view of `parameters`, and its `.grad()` a
+/// view of `gradients`: `backward` accumulates in place.
+#[derive(Debug)]
+pub struct Flat {
+    parameters: Tensor,
+    gradients: Tensor,
+}
+
+impl Flat {
+    /// Moves the variables of `store` into one vector; names and values stay as they are.
+    ///
+    /// # Errors
+    /// [`TrainError::Torch`] if libtorch fails to allocate.
+    pub fn new(store: &nn::VarStore) -> Result<Flat, TrainError> {
+        let variables: BTreeMap<String, Tensor> = store.variables().into_iter().collect();
+        let variables: Vec<Tensor> =
+            variables.into_values().filter(|variable| variable.requires_grad()).collect();
+        let parameters = no_grad(|| {
+            let pieces: Vec<Tensor> = variables.iter().map(|v| v.detach().reshape([-1])).collect();
+            Tensor::f_cat(&pieces, 0)
+        })?;
+        let gradients = parameters.f_zeros_like()?;
+        // One backward through all of them makes every `.grad()` exist, so that it can be pointed
+        // into the flat vector; a parameter that a model never touches then has a zero gradient.
+        let sums: Vec<Tensor> =
+            variables.iter().map(|v| v.f_sum(v.kind())).collect::<Result<_, _>>()?;
+        Tensor::f_stack(&sums, 0)?.f_sum(parameters.kind())?.f_backward()?;
+        let mut offset = 0;
+        for mut variable in variables {
+            let length = variable.numel() as i64;
+            let size = variable.size();
+            let mut gradient = variable.f_grad()?;
+            no_grad(|| {
+                variable.set_data(&parameters.narrow(0, offset, length).view(size.as_slice()));
+                gradient.set_data(&gradients.narrow(0, offset, length).view(size.as_slice()));
+            });
+            offset += length;
+        }
+        Ok(Flat { parameters, gradients })
+    }
+
+    /// All parameters, `[P]`.
+    pub fn parameters(&self) -> &Tensor {
+        &self.parameters
+    }
+
+    /// All gradients, `[P]`, as the last `backward` left them.
+    pub fn gradients(&self) -> &Tensor {
+        &self.gradients
+    }
+
+    /// The number of trainable parameters.
+    pub fn len(&self) -> usize {
+        self.parameters.numel()
+    }
+
+    /// Whether there is nothing to train.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Forgets the gradients of the step before.
+    pub fn zero_gradients(&self) {
+        let _ = self.gradients.shallow_clone().zero_();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::{Device, Kind, nn::Module};
+
+    /// Oracle: tch's own `.grad()` on an identical store that was never flattened.
+    #[test]
+    fn gradients_land_in_the_flat_vector() {
+        let store = nn::VarStore::new(Device::Cpu);
+        let layer = nn::linear(store.root() / "layer", 3, 2, Default::default());
+        let unused = (store.root() / "never").ones("used", &[2]);
+        let x = Tensor::arange(6, (Kind::Float, Device::Cpu)).view([2, 3]);
+
+        let flat = Flat::new(&store).unwrap();
+        assert_eq!(flat.len(), 3 * 2 + 2 + 2);
+        for round in 0..2 {
+            flat.zero_gradients();
+            layer.forward(&x).square().sum(Kind::Float).backward();
+            // ∂Σ(Wx+b)²/∂b = 2 Σ_batch (Wx+b); names sort as layer.bias, layer.weight, never.used.
+            let expected = layer.forward(&x).detach().sum_dim_intlist(0, false, Kind::Float) * 2.0;
+            let got = flat.gradients().narrow(0, 0, 2);
+            assert!(got.allclose(&expected, 1e-5, 1e-6, false), "round {round}");
+            assert_eq!(Vec::<f32>::try_from(flat.gradients().narrow(0, 8, 2)).unwrap(), [0.0; 2]);
+        }
+        // The layer reads what is written to the flat vector.
+        let _ = no_grad(|| flat.parameters().shallow_clone().fill_(0.0));
+        assert_eq!(layer.forward(&x).abs().sum(Kind::Float).double_value(&[]), 0.0);
+        assert_eq!(unused.sum(Kind::Float).double_value(&[]), 0.0);
+    }
+}

@@ -1,0 +1,206 @@
+//! Model, noise and objective put together: what is trained, and what forecasts.
+
+use noise::{Diffuser, StepSampler, TargetLikelihood};
+use objective::elbo::{Elbo, FreeBits, KlWeight, sum_over_target};
+use tch::nn::VarStore;
+use tch::{Device, Kind, Tensor};
+use vae::{Inputs, Instance, Model, ModelKind, Pass, Shape};
+
+use crate::batch::Batch;
+use crate::config::Config;
+use crate::error::TrainError;
+
+/// A model with the noise it is trained under and the objective it is trained for.
+#[derive(Debug)]
+pub struct Forecaster {
+    store: VarStore,
+    model: Model,
+    input: Diffuser,
+    target: Diffuser,
+    /// `a^y_0`: what a decoder that matches `ỹ` directly has to be divided by.
+    target_clean: f64,
+    steps: Option<StepSampler>,
+    /// Whether the decoder matches `ỹ` itself and not the clean target behind it.
+    direct: bool,
+    kl_weight: KlWeight,
+    free_bits: FreeBits,
+}
+
+/// What one pass through a batch gave: means over its windows, in nats, still on the device.
+#[derive(Debug)]
+pub struct Terms {
+    /// What is minimised: `−log p(ỹ | z) + kl_weight · KL`.
+    pub loss: Tensor,
+    /// `log p(ỹ | z)`.
+    pub reconstruction: Tensor,
+    /// KL from posterior to prior, unweighted.
+    pub kl: Tensor,
+    /// The weight of the KL.
+    pub kl_weight: f64,
+}
+
+/// A batch as the model sees it.
+struct Prepared {
+    instance: Instance,
+    inputs: Inputs,
+    /// `ỹ`, in the units of the instance.
+    target: Tensor,
+    /// `a^y_t` and `s^y_t`; absent where the target is clean.
+    noise: Option<(Tensor, Tensor)>,
+}
+
+impl Forecaster {
+    /// A forecaster with initial weights drawn from torch's generator.
+    ///
+    /// # Errors
+    /// If the model or the noise cannot be built from the config.
+    pub fn new(config: &Config, shape: Shape, device: Device) -> Result<Forecaster, TrainError> {
+        let store = VarStore::new(device);
+        let family = config.objective.likelihood;
+        let model = Model::new(&store.root(), &config.model, family, shape)?;
+        let noise = &config.noise;
+        let steps = match noise.steps() {
+            0 => None,
+            _ => Some(StepSampler::new(noise.sampler(), device)?),
+        };
+        Ok(Forecaster {
+            store,
+            model,
+            input: Diffuser::new(noise.input(), device, Kind::Float)?,
+            target: Diffuser::new(noise.target(), device, Kind::Float)?,
+            target_clean: noise.target().signal()[0],
+            steps,
+            direct: noise.likelihood() == TargetLikelihood::Direct,
+            kl_weight: config.objective.kl_weight,
+            free_bits: config.objective.free_bits,
+        })
+    }
+
+    /// The variables, for the optimizer and for checkpoints.
+    pub fn store(&self) -> &VarStore {
+        &self.store
+    }
+
+    /// The variables, to load into.
+    pub fn store_mut(&mut self) -> &mut VarStore {
+        &mut self.store
+    }
+
+    /// Whether the model describes its own context instead of the horizon.
+    pub fn autoencodes(&self) -> bool {
+        self.model.config().kind == ModelKind::Autoencode
+    }
+
+    /// What [`Forecaster::sample`] is to be compared with: the horizon, or for `autoencode` the
+    /// context; and where it was observed.
+    pub fn truth<'a>(&self, batch: &'a Batch) -> (&'a Tensor, Option<&'a Tensor>) {
+        if self.autoencodes() {
+            (&batch.context, batch.context_observed.as_ref())
+        } else {
+            (&batch.target, batch.target_observed.as_ref())
+        }
+    }
+
+    /// The loss on a noised batch at an optimizer step; carries gradients.
+    ///
+    /// # Errors
+    /// If the batch does not fit the model.
+    pub fn training_terms(&self, batch: &Batch, step: usize) -> Result<Terms, TrainError> {
+        let prepared = self.prepare(batch, true)?;
+        self.terms(batch, &prepared, true, self.kl_weight.at(step as u64))
+    }
+
+    /// The loss on the batch as it is, at an optimizer step.
+    ///
+    /// # Errors
+    /// If the batch does not fit the model.
+    pub fn clean_terms(&self, batch: &Batch, step: usize) -> Result<Terms, TrainError> {
+        let prepared = self.prepare(batch, false)?;
+        self.terms(batch, &prepared, false, self.kl_weight.at(step as u64))
+    }
+
+    /// Samples of the target `[S, B, H, C]` (of the context `[S, B, L, C]` for `autoencode`), in
+    /// standardized units.
+    ///
+    /// # Errors
+    /// If the batch does not fit the model.
+    pub fn sample(&self, batch: &Batch, samples: i64) -> Result<Tensor, TrainError> {
+        let prepared = self.prepare(batch, false)?;
+        let drawn = self.model.sample(&prepared.inputs, samples)?;
+        let scaled = self.direct && !self.autoencodes() && self.target_clean != 1.0;
+        let drawn = if scaled { drawn / self.target_clean } else { drawn };
+        Ok(prepared.instance.invert(&drawn)?)
+    }
+
+    /// Windows relative to themselves, then noised; the noise is therefore relative to the
+    /// window's own scale, and inference sees what training saw at `t = 0`.
+    fn prepare(&self, batch: &Batch, noised: bool) -> Result<Prepared, TrainError> {
+        let instance = self.model.instance(&batch.context, batch.context_observed.as_ref())?;
+        let context = hide(instance.apply(&batch.context)?, batch.context_observed.as_ref())?;
+        let target = hide(instance.apply(&batch.target)?, batch.target_observed.as_ref())?;
+        let steps = match &self.steps {
+            Some(steps) if noised => Some(steps.sample(context.size()[0])?),
+            _ => None,
+        };
+        let (context, target, level, noise) = match &steps {
+            None => (self.input.clean(&context)?, self.target.clean(&target)?, None, None),
+            Some(t) => (
+                self.input.apply_drawn(&context, t)?,
+                self.target.apply_drawn(&target, t)?,
+                Some(self.input.std_at(t)?.f_view([-1])?),
+                Some((self.target.signal_at(t)?, self.target.std_at(t)?)),
+            ),
+        };
+        let context = match &batch.extras {
+            Some(extras) => Tensor::f_cat(&[&context, extras], 2)?,
+            None => context,
+        };
+        let level = match level {
+            Some(level) => level,
+            None => Tensor::f_zeros([context.size()[0]], (Kind::Float, context.device()))?,
+        };
+        let future = batch.future.as_ref().map(Tensor::shallow_clone);
+        let inputs = Inputs { context, future, level: Some(level) };
+        Ok(Prepared { instance, inputs, target, noise })
+    }
+
+    fn terms(
+        &self,
+        batch: &Batch,
+        prepared: &Prepared,
+        train: bool,
+        kl_weight: f64,
+    ) -> Result<Terms, TrainError> {
+        let Prepared { instance, inputs, target, noise } = prepared;
+        let Pass { latents, likelihood } = self.model.forward(inputs, Some(target), train)?;
+        let (log_prob, observed) = if self.autoencodes() {
+            let clean = instance.apply(&batch.context)?;
+            (likelihood.log_prob(&clean)?, &batch.context_observed)
+        } else {
+            let log_prob = match noise {
+                _ if self.direct => likelihood.log_prob(target)?,
+                Some((signal, std)) => likelihood.log_prob_noised(target, signal, std)?,
+                None => likelihood.log_prob(&(target / self.target_clean))?,
+            };
+            (log_prob, &batch.target_observed)
+        };
+        let observed = observed.as_ref().map(|mask| mask.f_not_equal(0.0)).transpose()?;
+        let reconstruction = sum_over_target(&log_prob, observed.as_ref())?;
+        let groups = latents.iter().map(|latent| latent.kl_per_dim()).collect::<Result<_, _>>()?;
+        let elbo = Elbo::new(reconstruction, groups, kl_weight, self.free_bits)?;
+        Ok(Terms {
+            loss: elbo.loss(),
+            reconstruction: elbo.reconstruction.detach().f_mean(Kind::Float)?,
+            kl: elbo.kl.detach().f_mean(Kind::Float)?,
+            kl_weight,
+        })
+    }
+}
+
+/// Zero, the mean of the window, where nothing was observed.
+fn hide(values: Tensor, observed: Option<&Tensor>) -> Result<Tensor, TrainError> {
+    Ok(match observed {
+        Some(observed) => values.f_mul(observed)?,
+        None => values,
+    })
+}

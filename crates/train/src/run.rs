@@ -1,0 +1,261 @@
+//! What the command line does: train a config into a directory, evaluate a directory.
+
+use std::path::Path;
+use std::time::Instant;
+
+use data::Pipeline;
+use serde::{Deserialize, Serialize};
+
+use crate::batch::Rows;
+use crate::config::{Config, ConfigError};
+use crate::device::{DeviceChoice, device_name};
+use crate::error::TrainError;
+use crate::evaluate::{Evaluation, evaluate};
+use crate::files::{RunDirectory, read_json, read_text, write_json, write_text};
+use crate::fit::{Fitted, Progress, Stream, fit, seed};
+use crate::forecaster::Forecaster;
+use crate::source::{Part, Source};
+
+/// Where and how to compute; not part of what is computed.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RunOptions {
+    /// The device.
+    pub device: DeviceChoice,
+    /// CPU threads; as the environment says (`OMP_NUM_THREADS`), else one, where absent.
+    pub threads: Option<usize>,
+}
+
+/// What stands in `run.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunInfo {
+    /// Of this format.
+    pub version: u32,
+    /// `done`: the file is written last.
+    pub status: String,
+    /// The seed.
+    pub seed: u64,
+    /// `cpu` or `cuda:N`.
+    pub device: String,
+    /// CPU threads.
+    pub threads: usize,
+    /// Version of this crate.
+    pub ballast: String,
+    /// Version of libtorch.
+    pub libtorch: String,
+    /// How training ended.
+    #[serde(flatten)]
+    pub fitted: Fitted,
+    /// Seconds from start to end.
+    pub wall_seconds: f64,
+    /// What was trained on.
+    pub data: DataInfo,
+    /// Whether the data had gaps, so that the model is told of them.
+    pub masked: bool,
+    /// How the data was prepared, with the scaler fitted on the training rows.
+    pub pipeline: Pipeline,
+}
+
+/// The data of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DataInfo {
+    /// File or bundled source.
+    pub name: String,
+    /// SHA-256 of what was read.
+    pub fingerprint: String,
+    /// Rows of all series.
+    pub rows: usize,
+    /// Series.
+    pub series: usize,
+    /// Names of the channels that are forecast.
+    pub channels: Vec<String>,
+    /// Windows of each part.
+    pub windows: WindowCounts,
+}
+
+/// Windows of each part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WindowCounts {
+    /// To train on.
+    pub train: i64,
+    /// To select on.
+    pub validation: i64,
+    /// To score on.
+    pub test: i64,
+}
+
+/// The libtorch this is built against.
+const LIBTORCH: &str = "2.11.0";
+
+/// A training that is ready to start.
+#[derive(Debug)]
+pub struct Training {
+    source: Source,
+    directory: RunDirectory,
+    threads: usize,
+    done: Option<RunInfo>,
+}
+
+/// Reads the data, checks that there is something to train on, and makes the run directory.
+///
+/// A directory that holds a finished run of the same config is left as it is; see
+/// [`Training::already_done`].
+///
+/// # Errors
+/// [`ConfigError::OtherRun`] if the directory holds a run of another config.
+pub fn prepare(config: &Config, path: &Path, options: RunOptions) -> Result<Training, TrainError> {
+    let device = options.device.resolve()?;
+    let threads = set_threads(options.threads);
+    let source = Source::load(config, device)?;
+    let directory = RunDirectory::create(path)?;
+    let resolved = config.to_toml();
+    let mut done = None;
+    if directory.info().exists() && directory.config().exists() {
+        if read_text(&directory.config())? != resolved {
+            return Err(ConfigError::OtherRun { path: path.to_owned() }.into());
+        }
+        let info: RunInfo = read_json(&directory.info())?;
+        let same_data = info.data.fingerprint == source.fingerprint();
+        done = (same_data && directory.weights().exists()).then_some(info);
+    }
+    if done.is_none() {
+        write_text(&directory.config(), &resolved)?;
+    }
+    Ok(Training { source, directory, threads, done })
+}
+
+impl Training {
+    /// The run, if this very config was trained here before.
+    pub fn already_done(&self) -> Option<&RunInfo> {
+        self.done.as_ref()
+    }
+
+    /// What is about to be trained, in two lines.
+    pub fn summary(&self) -> String {
+        let config = self.source.config();
+        let DataInfo { name, rows, series, channels, windows, .. } = self.source.info();
+        format!(
+            "{name}: {rows} rows, {series} series, {} channels; windows {} → {}: {} train, {} validation, {} test\n\
+             {:?} with {:?} backbone, noise {:?}; device {}, {} threads, seed {}",
+            channels.len(),
+            config.data.context,
+            config.data.horizon,
+            windows.train,
+            windows.validation,
+            windows.test,
+            config.model.kind,
+            config.model.backbone,
+            config.noise.table().schedule,
+            device_name(self.source.rows().device()),
+            self.threads,
+            config.seed,
+        )
+    }
+
+    /// Trains, and leaves a finished run directory.
+    ///
+    /// # Errors
+    /// [`TrainError::Diverged`], [`TrainError::Write`], or libtorch's own.
+    pub fn run(self, observe: &mut dyn FnMut(Progress)) -> Result<RunInfo, TrainError> {
+        let started = Instant::now();
+        let Training { source, directory, threads, .. } = self;
+        let config = source.config();
+        // A run that is not finished has no run.json.
+        remove(&directory)?;
+        seed(config.seed, Stream::Weights);
+        let device = source.rows().device();
+        let mut forecaster = Forecaster::new(config, source.shape(), device)?;
+        let (train, validation) = (source.starts(Part::Train), source.starts(Part::Validation));
+        let rows = source.rows();
+        let fitted = fit(config, &mut forecaster, rows, train, validation, &directory, observe)?;
+        let info = RunInfo {
+            version: 1,
+            status: "done".to_owned(),
+            seed: config.seed,
+            device: device_name(device),
+            threads,
+            ballast: env!("CARGO_PKG_VERSION").to_owned(),
+            libtorch: LIBTORCH.to_owned(),
+            fitted,
+            wall_seconds: started.elapsed().as_secs_f64(),
+            data: source.info(),
+            masked: source.rows().masked(),
+            pipeline: source.pipeline().clone(),
+        };
+        write_json(&directory.info(), &info)?;
+        Ok(info)
+    }
+}
+
+/// Forgets what an earlier, unfinished run left.
+fn remove(directory: &RunDirectory) -> Result<(), TrainError> {
+    for path in [directory.info(), directory.evaluation(), directory.weights()] {
+        match std::fs::remove_file(&path) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                return Err(TrainError::Write { path, source });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// A finished run, loaded.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) directory: RunDirectory,
+    pub(crate) config: Config,
+    pub(crate) info: RunInfo,
+}
+
+impl Loaded {
+    pub(crate) fn open(path: &Path) -> Result<Loaded, TrainError> {
+        let directory = RunDirectory::open(path)?;
+        let file = directory.config();
+        let text = read_text(&file)?;
+        let config = Config::parse(&text, &file.display().to_string(), &[])?;
+        let info = read_json(&directory.info())?;
+        Ok(Loaded { directory, config, info })
+    }
+
+    /// The forecaster with the weights of the run.
+    pub(crate) fn forecaster(&self, rows: &Rows) -> Result<Forecaster, TrainError> {
+        let mut forecaster = Forecaster::new(&self.config, rows.shape(), rows.device())?;
+        let path = self.directory.weights();
+        forecaster.store_mut().load(&path).map_err(|error| TrainError::Run {
+            path,
+            reason: format!("the weights do not fit the config: {}", TrainError::from(error)),
+            hint: "the directory was altered; train again".to_owned(),
+        })?;
+        Ok(forecaster)
+    }
+}
+
+/// Scores the run at `path` on the test windows of its data, and writes `evaluation.json`.
+///
+/// # Errors
+/// If the run or its data is not what it was when it was trained.
+pub fn evaluate_run(path: &Path, options: RunOptions) -> Result<Evaluation, TrainError> {
+    let device = options.device.resolve()?;
+    set_threads(options.threads);
+    let run = Loaded::open(path)?;
+    let source = Source::load(&run.config, device)?;
+    if source.fingerprint() != run.info.data.fingerprint {
+        return Err(TrainError::Run {
+            path: path.to_owned(),
+            reason: format!("{} is not the data it was trained on", source.info().name),
+            hint: "train again on the new data, or bring the old file back".to_owned(),
+        });
+    }
+    let forecaster = run.forecaster(source.rows())?;
+    let evaluation = evaluate(&source, &forecaster)?;
+    write_json(&run.directory.evaluation(), &evaluation)?;
+    Ok(evaluation)
+}
+
+/// One thread unless told otherwise: small models run best so.
+pub(crate) fn set_threads(asked: Option<usize>) -> usize {
+    let environment = || std::env::var("OMP_NUM_THREADS").ok()?.parse().ok();
+    let threads = asked.or_else(environment).unwrap_or(1).max(1);
+    tch::set_num_threads(threads as i32);
+    threads
+}

@@ -1,0 +1,233 @@
+//! The data of a run: read, prepared and put on the device.
+
+use std::path::Path;
+
+use data::{Pipeline, Prepared, Windows};
+use tch::{Device, Kind, Tensor};
+use vae::Shape;
+
+use crate::batch::{Columns, Rows, Starts, Statics};
+use crate::config::Config;
+use crate::error::TrainError;
+use crate::run::{DataInfo, WindowCounts};
+
+/// A part of the split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Fitted on.
+    Train,
+    /// Selected on.
+    Validation,
+    /// Scored on, once.
+    Test,
+}
+
+impl Part {
+    /// Its name in messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Part::Train => "training",
+            Part::Validation => "validation",
+            Part::Test => "test",
+        }
+    }
+}
+
+/// The data of a run, in standardized units on the device, with the way back.
+#[derive(Debug)]
+pub struct Source {
+    config: Config,
+    prepared: Prepared,
+    rows: Rows,
+    starts: [Starts; 3],
+}
+
+impl Source {
+    /// Reads and prepares what the config names.
+    ///
+    /// # Errors
+    /// [`TrainError::Data`], or [`TrainError::NoWindows`] if a part is too short for one window.
+    pub fn load(config: &Config, device: Device) -> Result<Source, TrainError> {
+        let prepared = data::load(&config.data, Path::new(""))?;
+        let windows = &prepared.windows;
+        let parts = [
+            (Part::Train, &windows.train),
+            (Part::Validation, &windows.validation),
+            (Part::Test, &windows.test),
+        ];
+        for (part, windows) in parts {
+            if windows.is_empty() {
+                let (context, horizon) = (config.data.context, config.data.horizon);
+                return Err(TrainError::NoWindows { part: part.name(), context, horizon });
+            }
+        }
+        let starts = |windows: &Windows| starts(windows, device);
+        let starts =
+            [starts(&windows.train)?, starts(&windows.validation)?, starts(&windows.test)?];
+        let rows = rows(&prepared.panel, config.data.context, config.data.horizon, device)?;
+        Ok(Source { config: config.clone(), prepared, rows, starts })
+    }
+
+    /// The config it was loaded by.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// All rows, on the device.
+    pub fn rows(&self) -> &Rows {
+        &self.rows
+    }
+
+    /// The windows of a part.
+    pub fn starts(&self, part: Part) -> &Starts {
+        &self.starts[part as usize]
+    }
+
+    /// What a model for this data has to fit.
+    pub fn shape(&self) -> Shape {
+        self.rows.shape()
+    }
+
+    /// Names of the channels that are forecast.
+    pub fn channels(&self) -> &[String] {
+        let channels = self.prepared.panel.channels();
+        &channels.names()[channels.targets()]
+    }
+
+    /// Rows per season: the config's, else what the frequency suggests.
+    pub fn season(&self) -> Option<usize> {
+        match self.config.evaluate.season {
+            0 => self.prepared.panel.frequency().season(),
+            season => Some(season),
+        }
+    }
+
+    /// SHA-256 of the data as read.
+    pub fn fingerprint(&self) -> &str {
+        &self.prepared.fingerprint
+    }
+
+    /// What undoes the preparation of new data; saved with the run.
+    pub fn pipeline(&self) -> &Pipeline {
+        &self.prepared.pipeline
+    }
+
+    /// Times of the `L + H` rows of the window that starts at `start`.
+    ///
+    /// # Errors
+    /// [`TrainError::Data`] if there are no such rows.
+    pub fn times(&self, start: usize) -> Result<Vec<String>, TrainError> {
+        let rows = self.config.data.context + self.config.data.horizon;
+        let time = |row| Ok(self.prepared.panel.time(row)?);
+        (start..start + rows).map(time).collect()
+    }
+
+    /// Standardized forecasts `[S, B, H, C]` of the windows that start at `rows`, `[B]`, in original
+    /// units, on the CPU.
+    ///
+    /// # Errors
+    /// [`TrainError::Data`] if a forecast has no way back.
+    pub fn to_original(&self, samples: &Tensor, rows: &Tensor) -> Result<Tensor, TrainError> {
+        // Window by window: each starts from its own last value.
+        let by_window = samples.f_transpose(0, 1)?.f_contiguous()?;
+        let size = by_window.size();
+        let mut values = host(&by_window)?;
+        let starts = Vec::<i64>::try_from(rows.f_to(Device::Cpu)?)?;
+        let (context, horizon) = (self.config.data.context, self.config.data.horizon);
+        let each = values.len() / starts.len().max(1);
+        for (window, start) in values.chunks_mut(each.max(1)).zip(starts) {
+            self.prepared.to_original(start as usize + context, horizon, window)?;
+        }
+        Ok(Tensor::f_from_slice(&values)?.f_view(size.as_slice())?.f_transpose(0, 1)?)
+    }
+
+    /// What was observed, `[B, H, C]` in original units on the CPU, NaN where nothing was: read from
+    /// the data and not from its standardized copy.
+    ///
+    /// # Errors
+    /// [`TrainError::Data`] if there are no such rows.
+    pub fn truth(&self, rows: &Tensor) -> Result<Tensor, TrainError> {
+        let (context, horizon) = (self.config.data.context, self.config.data.horizon);
+        self.original(rows, context, horizon)
+    }
+
+    /// As [`Source::truth`], of the contexts: `[B, L, C]`.
+    ///
+    /// # Errors
+    /// As [`Source::truth`].
+    pub fn contexts(&self, rows: &Tensor) -> Result<Tensor, TrainError> {
+        self.original(rows, 0, self.config.data.context)
+    }
+
+    fn original(&self, rows: &Tensor, skip: usize, count: usize) -> Result<Tensor, TrainError> {
+        let starts = Vec::<i64>::try_from(rows.f_to(Device::Cpu)?)?;
+        let mut values = Vec::with_capacity(starts.len() * count * self.channels().len());
+        for start in &starts {
+            let first = *start as usize + skip;
+            values.extend(self.prepared.original_targets(first..first + count)?);
+        }
+        let size = [starts.len() as i64, count as i64, self.channels().len() as i64];
+        Ok(Tensor::f_from_slice(&values)?.f_view(size)?)
+    }
+
+    /// What stands in `run.json` of the data.
+    pub fn info(&self) -> DataInfo {
+        let name = match (&self.config.data.path, &self.config.data.source) {
+            (Some(path), _) => path.display().to_string(),
+            (None, source) => source.clone().unwrap_or_default(),
+        };
+        DataInfo {
+            name,
+            fingerprint: self.fingerprint().to_owned(),
+            rows: self.prepared.panel.rows(),
+            series: self.prepared.panel.series().len(),
+            channels: self.channels().to_vec(),
+            windows: WindowCounts {
+                train: self.starts(Part::Train).count(),
+                validation: self.starts(Part::Validation).count(),
+                test: self.starts(Part::Test).count(),
+            },
+        }
+    }
+}
+
+/// A panel's rows on the device.
+///
+/// # Errors
+/// [`TrainError::Torch`] if the device has no room.
+pub(crate) fn rows(
+    panel: &data::Panel,
+    context: usize,
+    horizon: usize,
+    device: Device,
+) -> Result<Rows, TrainError> {
+    let channels = panel.channels();
+    let columns = Columns {
+        context: context as i64,
+        horizon: horizon as i64,
+        targets: channels.targets().len() as i64,
+        past: channels.past_covariates().len() as i64,
+        future: channels.known_ahead().len() as i64,
+    };
+    let rows = Rows::new(panel.values(), panel.observed(), columns, device)?;
+    let statics = panel.statics();
+    if statics.names().is_empty() {
+        return Ok(rows);
+    }
+    let ends: Vec<i64> = panel.series().iter().map(|series| series.rows().end as i64).collect();
+    Ok(rows.with_statics(Statics::new(&ends, statics.values(), device)?))
+}
+
+/// Windows as segments on the device.
+///
+/// # Errors
+/// [`TrainError::Torch`] if the device has no room.
+pub(crate) fn starts(windows: &Windows, device: Device) -> Result<Starts, TrainError> {
+    let segments = windows.segments().iter();
+    Starts::new(segments.map(|s| (s.first as i64, s.count as i64, s.stride as i64)), device)
+}
+
+fn host(tensor: &Tensor) -> Result<Vec<f32>, TrainError> {
+    let flat = tensor.f_contiguous()?.f_view([-1])?.f_to_kind(Kind::Float)?;
+    Ok(Vec::try_from(flat.f_to(Device::Cpu)?)?)
+}

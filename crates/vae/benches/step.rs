@@ -1,0 +1,106 @@
+//! Forward and backward of one batch for every kind and backbone, on one thread.
+//!
+//! The benchmark id holds the number of parameters. Windows of 96 steps, horizon 24, 7 independent
+//! channels, batch 64: the rows of one batch are 448.
+
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use objective::Family;
+use tch::nn::VarStore;
+use tch::{Device, Kind, Tensor};
+use vae::{BackboneKind, Channels, Inputs, Model, ModelConfig, ModelKind, Shape};
+
+const SHAPE: Shape = Shape { context: 96, horizon: 24, channels: 7, extras: 0, future: 0 };
+const BATCH: i64 = 64;
+
+struct Case {
+    store: VarStore,
+    model: Model,
+    inputs: Inputs,
+    target: Tensor,
+    observed: Tensor,
+}
+
+impl Case {
+    fn new(config: &ModelConfig) -> Case {
+        tch::manual_seed(7);
+        let store = VarStore::new(Device::Cpu);
+        let model = Model::new(&store.root(), config, Family::Gaussian, SHAPE)
+            .expect("the benchmark's configs are valid");
+        let randn =
+            |steps| Tensor::randn([BATCH, steps, SHAPE.channels], (Kind::Float, Device::Cpu));
+        let (context, target) = (randn(SHAPE.context), randn(SHAPE.horizon));
+        let autoencode = config.kind == ModelKind::Autoencode;
+        let observed = if autoencode { context.shallow_clone() } else { target.shallow_clone() };
+        Case { store, model, inputs: Inputs::new(context), target, observed }
+    }
+
+    fn parameters(&self) -> usize {
+        self.store.trainable_variables().iter().map(Tensor::numel).sum()
+    }
+
+    fn loss(&self) -> Tensor {
+        let pass = self.model.forward(&self.inputs, Some(&self.target), true).expect("inputs fit");
+        let log_prob = pass.likelihood.log_prob(&self.observed).expect("target fits");
+        (pass.kl().expect("latents fit").sum(Kind::Float) - log_prob.sum(Kind::Float))
+            / BATCH as f64
+    }
+
+    fn step(&self) {
+        self.loss().backward();
+        for mut parameter in self.store.trainable_variables() {
+            parameter.zero_grad();
+        }
+    }
+}
+
+fn name(value: impl std::fmt::Debug) -> String {
+    format!("{value:?}").to_lowercase()
+}
+
+fn step(criterion: &mut Criterion) {
+    tch::set_num_threads(1);
+    let kinds = [
+        ModelKind::Autoencode,
+        ModelKind::Predict,
+        ModelKind::Conditional,
+        ModelKind::Hierarchical,
+    ];
+    let backbones = [
+        BackboneKind::Linear,
+        BackboneKind::Mlp,
+        BackboneKind::Gru,
+        BackboneKind::Conv,
+        BackboneKind::Patch,
+    ];
+    let mut group = criterion.benchmark_group("step");
+    group.sample_size(20).measurement_time(std::time::Duration::from_secs(2));
+    group.warm_up_time(std::time::Duration::from_millis(300));
+    for kind in kinds {
+        for backbone in backbones {
+            let case =
+                Case::new(&ModelConfig { kind, backbone, hidden: 64, ..ModelConfig::default() });
+            let id =
+                BenchmarkId::new(format!("{}/{}", name(kind), name(backbone)), case.parameters());
+            group.bench_function(id, |bencher| bencher.iter(|| case.step()));
+        }
+    }
+    let joint = ModelConfig { channels: Channels::Joint, ..ModelConfig::default() };
+    let case = Case::new(&joint);
+    let id = BenchmarkId::new("conditional/mlp joint", case.parameters());
+    group.bench_function(id, |bencher| bencher.iter(|| case.step()));
+    group.finish();
+}
+
+fn forecast(criterion: &mut Criterion) {
+    let case = Case::new(&ModelConfig::default());
+    let id = BenchmarkId::new("conditional/mlp 100 samples", case.parameters());
+    let mut group = criterion.benchmark_group("forecast");
+    group.sample_size(10);
+    group.bench_function(id, |bencher| {
+        bencher.iter(|| tch::no_grad(|| case.model.sample(&case.inputs, 100)).expect("inputs fit"));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, step, forecast);
+criterion_main!(benches);

@@ -1,0 +1,76 @@
+//! Gated recurrent units over the steps of a window.
+
+use tch::Tensor;
+use tch::nn::{Init, Path};
+
+use super::{Rows, Sizes, activation};
+use crate::ModelConfig;
+use crate::error::Result;
+use crate::layer::{Activation, Linear};
+
+/// A stack of GRU layers; the features are the last state of the last layer.
+///
+/// What is known about a row besides its window sets the first state, `h_0 = tanh(W s + b)`.
+/// Weights are uniform within `±1/√hidden`.
+///
+/// # References
+/// Cho et al. (2014), eq. 5 to 8, arXiv:1406.1078; the reset gate acts after the recurrent map.
+#[derive(Debug)]
+pub(crate) struct Gru {
+    weights: Vec<Tensor>,
+    start: Option<Linear>,
+    hidden: i64,
+    layers: i64,
+    activation: Activation,
+}
+
+impl Gru {
+    pub(super) fn new(path: &Path, config: &ModelConfig, sizes: &Sizes) -> Result<Gru> {
+        let (hidden, layers) = (config.hidden, config.layers);
+        let bound = 1.0 / (hidden as f64).sqrt();
+        let init = Init::Uniform { lo: -bound, up: bound };
+        let mut weights = Vec::new();
+        for layer in 0..layers {
+            let inputs = if layer == 0 { sizes.targets + sizes.extras } else { hidden };
+            // The order and the names are those of torch.nn.GRU.
+            weights.push(path.f_var(
+                &format!("weight_ih_l{layer}"),
+                &[3 * hidden, inputs],
+                init,
+            )?);
+            weights.push(path.f_var(
+                &format!("weight_hh_l{layer}"),
+                &[3 * hidden, hidden],
+                init,
+            )?);
+            weights.push(path.f_var(&format!("bias_ih_l{layer}"), &[3 * hidden], init)?);
+            weights.push(path.f_var(&format!("bias_hh_l{layer}"), &[3 * hidden], init)?);
+        }
+        let start = match sizes.statics.as_slice() {
+            [] => None,
+            statics => Some(Linear::new(&path.sub("start"), statics, layers * hidden, 1.0)?),
+        };
+        Ok(Gru { weights, start, hidden, layers, activation: activation(config) })
+    }
+
+    pub(super) fn forward(&self, rows: &Rows, statics: &[&Tensor], train: bool) -> Result<Tensor> {
+        let [batch, groups] = rows.lead();
+        let input = rows.folded()?;
+        let folded = [self.layers, batch * groups, self.hidden];
+        let start = match &self.start {
+            None => Tensor::f_zeros(folded, (input.kind(), input.device()))?,
+            Some(start) => start
+                .forward(statics)?
+                .f_tanh()?
+                .f_expand([batch, groups, self.layers * self.hidden], false)?
+                .f_reshape([batch * groups, self.layers, self.hidden])?
+                .f_transpose(0, 1)?
+                .f_contiguous()?,
+        };
+        let dropout = if self.layers > 1 { self.activation.dropout } else { 0.0 };
+        let (_, last) =
+            input.f_gru(&start, &self.weights, true, self.layers, dropout, train, false, true)?;
+        let features = last.f_select(0, self.layers - 1)?.f_view([batch, groups, self.hidden])?;
+        self.activation.drop(features, train)
+    }
+}

@@ -1,0 +1,158 @@
+//! The decoder: latent variables become a likelihood over the target.
+
+use objective::{Family, Likelihood};
+use tch::Tensor;
+use tch::nn::{Init, Path};
+
+use crate::error::Result;
+use crate::layer::{Activation, HEAD_GAIN, Linear, Part, part, soft_bound};
+use crate::{Channels, ModelConfig, Scale};
+
+/// Degrees of freedom above two of a Student-t likelihood at the start: ν = 5.
+const EXCESS_DF: f64 = 3.0;
+
+/// Hidden layers and one head for location and, where it is predicted, log scale.
+///
+/// ```text
+/// loc = W h + b [+ linear skip],    ln scale = bound(…)
+/// ```
+///
+/// At the start `loc` is close to the skip, or zero, and the scale to one, or to the fixed one.
+#[derive(Debug)]
+pub(crate) struct Decoder {
+    layers: Vec<Linear>,
+    head: Linear,
+    activation: Activation,
+    scale: LogScale,
+    log_excess_df: Option<Tensor>,
+    family: Family,
+    steps: i64,
+    channels: i64,
+    layout: Channels,
+}
+
+#[derive(Debug)]
+enum LogScale {
+    Fixed(f64),
+    /// `[1]` or `[T, C]`.
+    Learned(Tensor),
+    Predicted,
+}
+
+impl Decoder {
+    /// `steps`: `T`, the horizon, or the context for a model of the window itself.
+    pub(crate) fn new(
+        path: &Path,
+        config: &ModelConfig,
+        family: Family,
+        inputs: &[Part],
+        [steps, channels]: [i64; 2],
+    ) -> Result<Decoder> {
+        let hidden = config.hidden;
+        let activation = Activation { nonlinear: config.nonlinear(), dropout: config.dropout };
+        let depth = if config.nonlinear() { config.decoder_layers } else { 0 };
+        let inside = |i: i64| if i == 0 { inputs.to_vec() } else { vec![part("hidden", hidden)] };
+        let layers = (0..depth)
+            .map(|i| {
+                let path = path.sub(format!("layer{i}"));
+                Linear::new(&path, &inside(i), hidden, activation.gain())
+            })
+            .collect::<Result<_>>()?;
+        let per_row = if config.channels == Channels::Joint { channels } else { 1 };
+        let outputs = if config.scale == Scale::Predicted { 2 } else { 1 };
+        let head =
+            Linear::new(&(path / "head"), &inside(depth), outputs * steps * per_row, HEAD_GAIN)?;
+        let likelihood = path / "likelihood";
+        let scale = match config.scale {
+            Scale::Fixed(scale) => LogScale::Fixed(scale.ln()),
+            Scale::Global => LogScale::Learned(likelihood.f_zeros("log_scale", &[1])?),
+            Scale::PerStep => {
+                LogScale::Learned(likelihood.f_zeros("log_scale", &[steps, channels])?)
+            }
+            Scale::Predicted => LogScale::Predicted,
+        };
+        let log_excess_df = if family == Family::StudentT {
+            Some(likelihood.f_var("log_excess_df", &[channels], Init::Const(EXCESS_DF.ln()))?)
+        } else {
+            None
+        };
+        let layout = config.channels;
+        Ok(Decoder {
+            layers,
+            head,
+            activation,
+            scale,
+            log_excess_df,
+            family,
+            steps,
+            channels,
+            layout,
+        })
+    }
+
+    /// # Shapes
+    /// `inputs`: as declared, each broadcastable to `[.., B, G, size]`; `skip`: `[B, T, C]`.
+    /// The likelihood is over `[.., B, T, C]`.
+    pub(crate) fn forward(
+        &self,
+        inputs: &[&Tensor],
+        skip: Option<&Tensor>,
+        train: bool,
+    ) -> Result<Likelihood> {
+        let mut hidden: Option<Tensor> = None;
+        for layer in &self.layers {
+            let out = match &hidden {
+                None => layer.forward(inputs)?,
+                Some(hidden) => layer.forward(&[hidden])?,
+            };
+            hidden = Some(self.activation.apply(out, train)?);
+        }
+        let out = match &hidden {
+            None => self.head.forward(inputs)?,
+            Some(hidden) => self.head.forward(&[hidden])?,
+        };
+        let (loc, log_scale) = match &self.scale {
+            LogScale::Predicted => {
+                let halves = out.f_chunk(2, -1)?;
+                let [loc, raw] = halves.as_slice() else {
+                    unreachable!("the head has an even number of outputs")
+                };
+                (self.arrange(loc)?, soft_bound(&self.arrange(raw)?)?)
+            }
+            LogScale::Learned(raw) => (self.arrange(&out)?, soft_bound(raw)?),
+            LogScale::Fixed(value) => {
+                let fixed = Tensor::f_full([1], *value, (out.kind(), out.device()))?;
+                (self.arrange(&out)?, fixed)
+            }
+        };
+        let loc = match skip {
+            Some(skip) => loc.f_add(skip)?,
+            None => loc,
+        };
+        Ok(match (self.family, &self.log_excess_df) {
+            (Family::StudentT, Some(raw)) => {
+                Likelihood::student_t(loc, log_scale, soft_bound(raw)?)?
+            }
+            (Family::Laplace, _) => Likelihood::laplace(loc, log_scale)?,
+            _ => Likelihood::gaussian(loc, log_scale)?,
+        })
+    }
+
+    /// Any parameter, which has the number type and the device of all.
+    pub(crate) fn parameter(&self) -> &Tensor {
+        self.head.bias()
+    }
+
+    /// `[.., B, G, T · c]` to `[.., B, T, C]`.
+    fn arrange(&self, rows: &Tensor) -> Result<Tensor> {
+        Ok(match self.layout {
+            Channels::Joint => {
+                let mut size = rows.size();
+                size.truncate(size.len() - 2);
+                size.extend([self.steps, self.channels]);
+                rows.f_reshape(size.as_slice())?
+            }
+            Channels::Independent => rows.f_transpose(-1, -2)?,
+        })
+    }
+}

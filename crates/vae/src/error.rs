@@ -1,0 +1,82 @@
+//! What can go wrong when a model is built or fed.
+
+use tch::{Device, Kind, TchError};
+
+use crate::ModelKind;
+
+/// Why a model could not be built, or could not take its input.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VaeError {
+    /// A key of the model's config is out of its range.
+    #[error("model.{key} = {value} is out of range: it must be {range}")]
+    Config {
+        /// The key as written in the config.
+        key: &'static str,
+        /// The value found.
+        value: String,
+        /// The values allowed.
+        range: &'static str,
+    },
+    /// A size of [`crate::Shape`] is out of its range.
+    #[error("{key} = {value} is out of range: it must be at least {least}")]
+    Size {
+        /// The field of [`crate::Shape`].
+        key: &'static str,
+        /// The value found.
+        value: i64,
+        /// The smallest value allowed.
+        least: i64,
+    },
+    /// A tensor does not have the shape that the model was built for.
+    #[error("{tensor} has shape {found:?}, expected {expected}")]
+    Shape {
+        /// Which tensor.
+        tensor: &'static str,
+        /// The shape expected, with letters for free axes.
+        expected: String,
+        /// The shape found.
+        found: Vec<i64>,
+    },
+    /// A tensor does not have the number type or the device of the model's parameters.
+    #[error(
+        "{tensor} is {found:?} on {found_on:?}, but the model is {expected:?} on {expected_on:?}"
+    )]
+    Type {
+        /// Which tensor.
+        tensor: &'static str,
+        /// The number type of the parameters.
+        expected: Kind,
+        /// The device of the parameters.
+        expected_on: Device,
+        /// The number type found.
+        found: Kind,
+        /// The device found.
+        found_on: Device,
+    },
+    /// The model needs a tensor that was not given.
+    #[error("a {kind:?} model of this shape needs `{tensor}`, which was not given")]
+    Missing {
+        /// Which tensor.
+        tensor: &'static str,
+        /// The kind of the model.
+        kind: ModelKind,
+    },
+    /// This kind of model cannot do what was asked of it.
+    #[error("a {kind:?} model cannot {action}")]
+    Unsupported {
+        /// What was asked.
+        action: &'static str,
+        /// The kind of the model.
+        kind: ModelKind,
+    },
+    /// A distribution could not be built.
+    #[error(transparent)]
+    Objective(#[from] objective::ObjectiveError),
+    /// libtorch refused an operation.
+    #[error("libtorch: {0}")]
+    Torch(#[from] TchError),
+}
+
+/// What the functions of this crate return.
+pub type Result<T> = std::result::Result<T, VaeError>;

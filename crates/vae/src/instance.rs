@@ -1,0 +1,154 @@
+//! Instance normalisation: every window relative to its own level and spread.
+
+use objective::Likelihood;
+use tch::Tensor;
+
+use crate::error::Result;
+
+/// Mean and floored standard deviation of each window and channel, and the map they define.
+///
+/// ```text
+/// u = (x − mean) / scale,    scale = max(std, floor)
+/// ```
+///
+/// Computed on the clean context and applied to context and target before any noise is added, so
+/// that the strength of the noise is relative to the window. The floor matters: a window that
+/// happens to be flat would turn an ordinary horizon into one of thousands of deviations.
+///
+/// # References
+/// Kim et al. (2022), eq. 1 and 4, "Reversible instance normalization", without the learned affine map.
+#[derive(Debug)]
+pub struct Instance {
+    /// Mean of each window, `[B, 1, C]`, in standardized units.
+    pub mean: Tensor,
+    /// Floored standard deviation of each window, `[B, 1, C]`, in standardized units.
+    pub scale: Tensor,
+    identity: bool,
+}
+
+impl Instance {
+    /// Statistics of `targets [B, L, C]`, over observed values only where a mask is given.
+    ///
+    /// A channel without a single observed value is left as it is (mean 0, scale 1).
+    pub(crate) fn fit(targets: &Tensor, observed: Option<&Tensor>, floor: f64) -> Result<Instance> {
+        let Some(observed) = observed else {
+            let (variance, mean) =
+                targets.f_var_mean_correction(Some([1i64].as_slice()), 0.0, true)?;
+            let scale = variance.f_sqrt()?.f_clamp_min(floor)?;
+            return Ok(Instance { mean, scale, identity: false });
+        };
+        // `where` and not a product: what is missing may well be stored as a NaN.
+        let observed = observed.f_not_equal(0.0)?;
+        let keep = |values: &Tensor| values.f_where_self(&observed, &values.f_zeros_like()?);
+        let along = Some([1i64].as_slice());
+        let count = observed.f_sum_dim_intlist(along, true, targets.kind())?;
+        let safe_count = count.f_clamp_min(1.0)?;
+        let mean = keep(targets)?.f_sum_dim_intlist(along, true, targets.kind())? / &safe_count;
+        let centered = keep(&(targets - &mean))?;
+        let variance =
+            centered.f_square()?.f_sum_dim_intlist(along, true, targets.kind())? / &safe_count;
+        let scale = variance.f_sqrt()?.f_clamp_min(floor)?;
+        let scale = scale.f_where_self(&count.f_greater(0.0)?, &scale.f_ones_like()?)?;
+        Ok(Instance { mean, scale, identity: false })
+    }
+
+    /// The map that changes nothing, for `targets [B, L, C]`.
+    pub(crate) fn identity(targets: &Tensor) -> Result<Instance> {
+        let size = targets.size();
+        let options = (targets.kind(), targets.device());
+        let mean = Tensor::f_zeros([size[0], 1, size[2]], options)?;
+        let scale = Tensor::f_ones([size[0], 1, size[2]], options)?;
+        Ok(Instance { mean, scale, identity: true })
+    }
+
+    /// Standardized values to instance units.
+    ///
+    /// # Shapes
+    /// `[.., B, T, C]` for any `T`; the same comes back.
+    ///
+    /// # Errors
+    /// [`crate::VaeError::Torch`] if the shapes do not broadcast.
+    pub fn apply(&self, values: &Tensor) -> Result<Tensor> {
+        if self.identity {
+            return Ok(values.shallow_clone());
+        }
+        Ok(values.f_sub(&self.mean)?.f_div(&self.scale)?)
+    }
+
+    /// Instance units back to standardized values.
+    ///
+    /// # Shapes
+    /// `[.., B, T, C]`, samples first; the same comes back.
+    ///
+    /// # Errors
+    /// [`crate::VaeError::Torch`] if the shapes do not broadcast.
+    pub fn invert(&self, values: &Tensor) -> Result<Tensor> {
+        if self.identity {
+            return Ok(values.shallow_clone());
+        }
+        Ok(values.f_mul(&self.scale)?.f_add(&self.mean)?)
+    }
+
+    /// A likelihood in instance units as the likelihood of standardized values.
+    ///
+    /// The density is divided by the scale: its logarithm differs by `−Σ ln scale`.
+    ///
+    /// # Errors
+    /// [`crate::VaeError::Objective`] if the shapes do not broadcast.
+    pub fn invert_likelihood(&self, likelihood: &Likelihood) -> Result<Likelihood> {
+        Ok(likelihood.affine(&self.scale, &self.mean)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::{Device, Kind};
+
+    fn windows() -> Tensor {
+        let base = Tensor::randn([5, 24, 3], (Kind::Double, Device::Cpu));
+        base * 3.0 + 10.0
+    }
+
+    /// Oracle: after the map every window has mean 0 and mean square 1, and the inverse undoes it.
+    #[test]
+    fn windows_are_standardized_and_come_back() {
+        let x = windows();
+        let instance = Instance::fit(&x, None, 0.1).unwrap();
+        let u = instance.apply(&x).unwrap();
+        let along = Some([1i64].as_slice());
+        assert!(u.mean_dim(along, false, Kind::Double).abs().max().double_value(&[]) < 1e-12);
+        let square = u.square().mean_dim(along, false, Kind::Double);
+        assert!((square - 1.0).abs().max().double_value(&[]) < 1e-12);
+        let samples = u.unsqueeze(0).repeat([4, 1, 1, 1]);
+        let back = instance.invert(&samples).unwrap();
+        assert!((back - x.unsqueeze(0)).abs().max().double_value(&[]) < 1e-12);
+    }
+
+    #[test]
+    fn a_flat_window_is_divided_by_the_floor() {
+        let flat = Tensor::full([2, 24, 3], 5.0, (Kind::Float, Device::Cpu));
+        let instance = Instance::fit(&flat, None, 0.1).unwrap();
+        let far = instance.apply(&(&flat + 1.0)).unwrap();
+        assert!((far - 10.0).abs().max().double_value(&[]) < 1e-4);
+    }
+
+    /// Oracle: the statistics of the observed values alone; unseen channels pass unchanged.
+    #[test]
+    fn missing_values_do_not_count() {
+        let x = windows();
+        let observed = Tensor::ones([5, 24, 3], (Kind::Double, Device::Cpu));
+        let _ = observed.narrow(1, 6, 18).narrow(2, 0, 1).fill_(0.0);
+        let _ = observed.narrow(2, 2, 1).fill_(0.0);
+        let holes = x.where_self(&observed.not_equal(0.0), &Tensor::from(f64::NAN));
+        let found = Instance::fit(&holes, Some(&observed), 0.1).unwrap();
+        let expected = Instance::fit(&x.narrow(1, 0, 6), None, 0.1).unwrap();
+        let gap = |a: &Tensor, b: &Tensor, channel: i64| {
+            (a - b).narrow(2, channel, 1).abs().max().double_value(&[])
+        };
+        assert!(gap(&found.mean, &expected.mean, 0) < 1e-12);
+        assert!(gap(&found.scale, &expected.scale, 0) < 1e-12);
+        assert_eq!(found.mean.narrow(2, 2, 1).abs().max().double_value(&[]), 0.0);
+        assert_eq!(found.scale.narrow(2, 2, 1).max().double_value(&[]), 1.0);
+    }
+}

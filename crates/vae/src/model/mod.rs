@@ -1,0 +1,440 @@
+//! The model: one interface over the four kinds.
+
+mod direct;
+mod ladder;
+
+use objective::{Family, Likelihood};
+use tch::nn::Path;
+use tch::{Tensor, no_grad};
+
+use crate::decoder::Decoder;
+use crate::encoder::{Encoder, Statics};
+use crate::error::Result;
+use crate::inputs::Expected;
+use crate::latent::{Draw, per_row};
+use crate::layer::{Linear, part};
+use crate::{Channels, Inputs, Instance, Latent, ModelConfig, ModelKind, Shape, VaeError};
+
+use direct::Direct;
+use ladder::Ladder;
+
+/// A variational autoencoder over windows, of any kind, backbone and likelihood.
+///
+/// Parameters live in the [`tch::nn::VarStore`] behind the path it was built on, under stable names
+/// (`encoder.layer0.targets_weight`, `decoder.head.bias`, …).
+/// At the start posterior and prior are close to `N(0, I)`, the location to the mean of the context
+/// (with `linear_skip`) or to zero (without), and the scale to one, or to the fixed one.
+#[derive(Debug)]
+pub struct Model {
+    config: ModelConfig,
+    family: Family,
+    shape: Shape,
+    encoder: Encoder,
+    core: Core,
+    decoder: Decoder,
+    skip: Option<Linear>,
+}
+
+/// What differs between the kinds.
+#[derive(Debug)]
+enum Core {
+    Direct(Direct),
+    Ladder(Ladder),
+}
+
+/// What one pass through a model leaves for the objective.
+#[derive(Debug)]
+pub struct Pass {
+    /// The groups of latent variables, from the top down; one but for `hierarchical`.
+    pub latents: Vec<Latent>,
+    /// The likelihood of the clean target given the draws, over `[.., B, T, C]`.
+    pub likelihood: Likelihood,
+}
+
+impl Pass {
+    /// The divergence of all groups per example, in nats: `Σ_l KL[q(z_l | z_{<l}, ·) ‖ p(z_l | z_{<l}, ·)]`.
+    ///
+    /// # Shapes
+    /// Returns `[.., B]`.
+    ///
+    /// # Errors
+    /// As [`Latent::kl_per_dim`].
+    pub fn kl(&self) -> Result<Tensor> {
+        let mut sum: Option<Tensor> = None;
+        for latent in &self.latents {
+            let kl = latent.kl_per_dim()?;
+            let kl = kl.f_sum_dim_intlist(Some([-1i64].as_slice()), false, kl.kind())?;
+            sum = Some(match sum {
+                None => kl,
+                Some(sum) => sum.f_add(&kl)?,
+            });
+        }
+        Ok(sum.expect("every model has a latent group"))
+    }
+}
+
+impl Model {
+    /// Builds a model with fresh parameters from torch's generator.
+    ///
+    /// # Errors
+    /// [`VaeError::Config`] or [`VaeError::Size`] for a value out of its range.
+    pub fn new(path: &Path, config: &ModelConfig, family: Family, shape: Shape) -> Result<Model> {
+        config.validate()?;
+        shape.validate()?;
+        let autoencode = config.kind == ModelKind::Autoencode;
+        let steps = if autoencode { shape.context } else { shape.horizon };
+        let encoder = Encoder::new(path, config, &shape)?;
+        let features = encoder.features;
+        let per_row = if config.channels == Channels::Joint { shape.channels } else { 1 };
+        let (core, inputs) = match config.kind {
+            ModelKind::Autoencode | ModelKind::Predict => {
+                let mut inputs = vec![part("latent", config.latent)];
+                inputs.extend(encoder.exogenous_parts(config));
+                (Core::Direct(Direct::new(path, config, features)?), inputs)
+            }
+            ModelKind::Conditional | ModelKind::Hierarchical => {
+                let hierarchical = config.kind == ModelKind::Hierarchical;
+                let groups = if hierarchical { config.groups } else { 1 };
+                let inputs =
+                    vec![part("latent", groups * config.latent), part("features", features)];
+                let ladder = Ladder::new(path, config, features, shape.horizon * per_row)?;
+                (Core::Ladder(ladder), inputs)
+            }
+        };
+        let sizes = [steps, shape.channels];
+        let decoder = Decoder::new(&(path / "decoder"), config, family, &inputs, sizes)?;
+        let skip = if config.linear_skip && !autoencode {
+            let skip =
+                Linear::new(&(path / "skip"), &[part("context", shape.context)], steps, 1.0)?;
+            let mean = 1.0 / shape.context as f64;
+            let _ = no_grad(|| skip.weight().shallow_clone().f_fill_(mean))?;
+            Some(skip)
+        } else {
+            None
+        };
+        let config = config.clone();
+        Ok(Model { config, family, shape, encoder, core, decoder, skip })
+    }
+
+    /// The config it was built with.
+    pub fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
+    /// The family of its likelihood.
+    pub fn family(&self) -> Family {
+        self.family
+    }
+
+    /// The sizes it was built for.
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// Number of latent groups.
+    pub fn groups(&self) -> i64 {
+        if self.config.kind == ModelKind::Hierarchical { self.config.groups } else { 1 }
+    }
+
+    /// Dimensions of each latent group per example, `D`.
+    pub fn latent_dims(&self) -> i64 {
+        self.rows() * self.config.latent
+    }
+
+    /// Instance normalisation of a clean, standardized context, or the identity where it is off.
+    ///
+    /// # Shapes
+    /// `targets`: `[B, L, C]`; `observed`: the same, nonzero where a value was observed.
+    ///
+    /// # Errors
+    /// [`VaeError::Shape`] if they are not shaped so.
+    pub fn instance(&self, targets: &Tensor, observed: Option<&Tensor>) -> Result<Instance> {
+        let batch = targets.size().first().copied().unwrap_or(0);
+        let expected = [batch, self.shape.context, self.shape.channels];
+        for (name, tensor) in [("targets", Some(targets)), ("observed", observed)] {
+            let Some(tensor) = tensor else { continue };
+            let found = tensor.size();
+            if found != expected {
+                let expected = format!("{expected:?}");
+                return Err(VaeError::Shape { tensor: name, expected, found });
+            }
+        }
+        if self.config.instance_norm {
+            Instance::fit(targets, observed, self.config.instance_floor)
+        } else {
+            Instance::identity(targets)
+        }
+    }
+
+    /// One pass with one draw of the latent variables.
+    ///
+    /// `autoencode` and `predict` draw from `q(z | x̃)` and ignore the target; `conditional` and
+    /// `hierarchical` draw from posteriors that see it. The likelihood is over the clean horizon
+    /// `[B, H, C]`, or the clean window `[B, L, C]` for `autoencode`.
+    ///
+    /// # Shapes
+    /// `target`: the noised `ỹ`, `[B, H, C]`.
+    ///
+    /// # Errors
+    /// [`VaeError::Shape`], [`VaeError::Type`] or [`VaeError::Missing`] for unfit tensors.
+    pub fn forward(&self, inputs: &Inputs, target: Option<&Tensor>, train: bool) -> Result<Pass> {
+        self.pass(inputs, target, Draw::One, train)
+    }
+
+    /// The same with several draws per example, as a leading axis `K`: for importance weighting.
+    ///
+    /// # Errors
+    /// As [`Model::forward`], and [`VaeError::Size`] for fewer than one sample.
+    pub fn forward_samples(
+        &self,
+        inputs: &Inputs,
+        target: Option<&Tensor>,
+        samples: i64,
+        train: bool,
+    ) -> Result<Pass> {
+        self.pass(inputs, target, many(samples)?, train)
+    }
+
+    /// The same with the noise given, one standard normal `[.., B, D]` per group.
+    ///
+    /// # Errors
+    /// As [`Model::forward`]; [`VaeError::Missing`] for too few tensors of noise.
+    pub fn forward_given(
+        &self,
+        inputs: &Inputs,
+        target: Option<&Tensor>,
+        noise: &[Tensor],
+        train: bool,
+    ) -> Result<Pass> {
+        if (noise.len() as i64) < self.groups() {
+            return Err(VaeError::Missing { tensor: "noise", kind: self.config.kind });
+        }
+        self.pass(inputs, target, Draw::Given(noise), train)
+    }
+
+    /// Draws forecasts: `z` as at forecast time, then `y_0` from the likelihood.
+    ///
+    /// ```text
+    /// predict         z ~ q(z | x̃)               conditional    z ~ p(z | x̃)
+    /// hierarchical    z_l ~ p(z_l | z_{<l}, x̃)   autoencode     z ~ q(z | x̃), then x_0
+    /// ```
+    ///
+    /// The window is encoded once and decoded `S` times in one batch; memory grows with
+    /// `S · B · H · C`. In the units of the prepared context: [`Instance::invert`] undoes them.
+    ///
+    /// # Shapes
+    /// Returns `[S, B, H, C]`, or `[S, B, L, C]` for `autoencode`.
+    ///
+    /// # Errors
+    /// As [`Model::predict_likelihood`].
+    pub fn sample(&self, inputs: &Inputs, samples: i64) -> Result<Tensor> {
+        Ok(self.predict_likelihood(inputs, samples)?.sample()?)
+    }
+
+    /// The likelihood at `S` draws of `z` as at forecast time: the components of the predictive mixture.
+    ///
+    /// ```text
+    /// p(y | x̃) ≈ 1/S Σ_s p(y | z_s, x̃)
+    /// ```
+    ///
+    /// # Shapes
+    /// Over `[S, B, T, C]`; parameters that do not depend on `z` may have fewer axes.
+    ///
+    /// # Errors
+    /// [`VaeError::Shape`], [`VaeError::Type`] or [`VaeError::Missing`] for unfit tensors,
+    /// [`VaeError::Size`] for fewer than one sample.
+    pub fn predict_likelihood(&self, inputs: &Inputs, samples: i64) -> Result<Likelihood> {
+        let draw = many(samples)?;
+        self.expected().inputs(inputs)?;
+        let statics = self.encoder.statics(inputs)?;
+        let features = self.encoder.features(inputs, &statics, false)?;
+        let rows = match &self.core {
+            Core::Direct(direct) => vec![direct.posterior(&features, draw)?.1],
+            Core::Ladder(ladder) => ladder.prior(&features, draw)?,
+        };
+        self.decode_rows(inputs, &statics, &features, &rows, false)
+    }
+
+    /// The posterior mean of `z` as features: of all groups, side by side.
+    ///
+    /// With a learned prior and no target, the mean of the prior, which is what is known at forecast time.
+    ///
+    /// # Shapes
+    /// Returns `[B, groups · D]`.
+    ///
+    /// # Errors
+    /// As [`Model::forward`].
+    pub fn encode(&self, inputs: &Inputs, target: Option<&Tensor>) -> Result<Tensor> {
+        let batch = self.expected().inputs(inputs)?;
+        let statics = self.encoder.statics(inputs)?;
+        let features = self.encoder.features(inputs, &statics, false)?;
+        let rows = match (&self.core, target) {
+            (Core::Direct(direct), _) => vec![direct.posterior(&features, Draw::Mean)?.1],
+            (Core::Ladder(ladder), None) => ladder.prior(&features, Draw::Mean)?,
+            (Core::Ladder(ladder), Some(target)) => {
+                let target = self.target_rows(target, batch)?;
+                ladder.posterior(&features, &target, Draw::Mean, false)?.1
+            }
+        };
+        let flat =
+            rows.iter().map(|z| z.f_flatten(-2, -1)).collect::<std::result::Result<Vec<_>, _>>()?;
+        Ok(Tensor::f_cat(&flat, -1)?)
+    }
+
+    /// The likelihood at given latent variables.
+    ///
+    /// # Shapes
+    /// `z`: `[.., B, groups · D]`, as [`Model::encode`] returns it; the likelihood is over `[.., B, T, C]`.
+    ///
+    /// # Errors
+    /// [`VaeError::Shape`], [`VaeError::Type`] or [`VaeError::Missing`] for unfit tensors.
+    pub fn decode(&self, z: &Tensor, inputs: &Inputs) -> Result<Likelihood> {
+        let batch = self.expected().inputs(inputs)?;
+        let (groups, dims) = (self.groups(), self.latent_dims());
+        if !z.size().ends_with(&[batch, groups * dims]) {
+            let expected = format!("[.., {batch}, {}]", groups * dims);
+            return Err(VaeError::Shape { tensor: "z", expected, found: z.size() });
+        }
+        self.expected().number("z", z)?;
+        let statics = self.encoder.statics(inputs)?;
+        let features = self.encoder.features(inputs, &statics, false)?;
+        let rows = z
+            .f_chunk(groups, -1)?
+            .iter()
+            .map(|z| per_row(&z.f_contiguous()?, self.rows()))
+            .collect::<Result<Vec<_>>>()?;
+        self.decode_rows(inputs, &statics, &features, &rows, false)
+    }
+
+    /// Draws windows from the model of windows, `z ~ N(0, I)`, then `x_0`; for `autoencode` only.
+    ///
+    /// # Shapes
+    /// Returns `[S, L, C]`.
+    ///
+    /// # Errors
+    /// [`VaeError::Unsupported`] for the other kinds, [`VaeError::Size`] for fewer than one sample.
+    pub fn generate(&self, samples: i64) -> Result<Tensor> {
+        many(samples)?;
+        if self.config.kind != ModelKind::Autoencode {
+            let (action, kind) = ("generate windows without a context", self.config.kind);
+            return Err(VaeError::Unsupported { action, kind });
+        }
+        let expected = self.expected();
+        let options = (expected.kind, expected.device);
+        let z = Tensor::f_randn([samples, self.rows(), self.config.latent], options)?;
+        let Shape { context, channels, extras, .. } = self.shape;
+        let empty = Inputs::new(Tensor::f_zeros([1, context, channels + extras], options)?);
+        let statics = self.encoder.statics(&empty)?;
+        let mut inputs = vec![&z];
+        inputs.extend(statics.exogenous());
+        Ok(self.decoder.forward(&inputs, None, false)?.sample()?)
+    }
+
+    /// The linear skip, weight `[H, L]` and bias `[H]`, if the model has one.
+    pub fn linear_skip(&self) -> Option<(&Tensor, &Tensor)> {
+        self.skip.as_ref().map(|skip| (skip.weight(), skip.bias()))
+    }
+
+    /// Starts the linear skip from a given map, such as a ridge regression.
+    ///
+    /// # Shapes
+    /// `weight`: `[H, L]`, `bias`: `[H]`.
+    ///
+    /// # Errors
+    /// [`VaeError::Unsupported`] without a skip, [`VaeError::Shape`] for other shapes.
+    pub fn set_linear_skip(&self, weight: &Tensor, bias: &Tensor) -> Result<()> {
+        let Some(skip) = &self.skip else {
+            let (action, kind) = ("set a linear skip: it has none", self.config.kind);
+            return Err(VaeError::Unsupported { action, kind });
+        };
+        let Shape { context, horizon, .. } = self.shape;
+        self.expected().tensor("weight", weight, &[horizon, context])?;
+        self.expected().tensor("bias", bias, &[horizon])?;
+        no_grad(|| {
+            skip.weight().shallow_clone().copy_(weight);
+            skip.bias().shallow_clone().copy_(bias);
+        });
+        Ok(())
+    }
+
+    fn pass(
+        &self,
+        inputs: &Inputs,
+        target: Option<&Tensor>,
+        draw: Draw,
+        train: bool,
+    ) -> Result<Pass> {
+        let batch = self.expected().inputs(inputs)?;
+        let statics = self.encoder.statics(inputs)?;
+        let features = self.encoder.features(inputs, &statics, train)?;
+        let (latents, rows) = match &self.core {
+            Core::Direct(direct) => {
+                let (latent, rows) = direct.posterior(&features, draw)?;
+                (vec![latent], vec![rows])
+            }
+            Core::Ladder(ladder) => {
+                let kind = self.config.kind;
+                let target = target.ok_or(VaeError::Missing { tensor: "target", kind })?;
+                ladder.posterior(&features, &self.target_rows(target, batch)?, draw, train)?
+            }
+        };
+        let likelihood = self.decode_rows(inputs, &statics, &features, &rows, train)?;
+        Ok(Pass { latents, likelihood })
+    }
+
+    /// The likelihood at draws per row, `[.., B, G, Z]` for each group.
+    fn decode_rows(
+        &self,
+        inputs: &Inputs,
+        statics: &Statics,
+        features: &Tensor,
+        rows: &[Tensor],
+        train: bool,
+    ) -> Result<Likelihood> {
+        let latent = match rows {
+            [one] => one.shallow_clone(),
+            many => Tensor::f_cat(many, -1)?,
+        };
+        let mut parts = vec![&latent];
+        match &self.core {
+            Core::Direct(_) => parts.extend(statics.exogenous()),
+            Core::Ladder(_) => parts.push(features),
+        }
+        let skip = match &self.skip {
+            Some(skip) => {
+                let targets = inputs.context.f_narrow(2, 0, self.shape.channels)?;
+                Some(skip.forward(&[&targets.f_transpose(1, 2)?])?.f_transpose(1, 2)?)
+            }
+            None => None,
+        };
+        self.decoder.forward(&parts, skip.as_ref(), train)
+    }
+
+    /// A target as rows, `[B, G, H · c]`.
+    fn target_rows(&self, target: &Tensor, batch: i64) -> Result<Tensor> {
+        self.expected().target(target, batch)?;
+        Ok(match self.config.channels {
+            Channels::Joint => target.f_reshape([batch, 1, -1])?,
+            Channels::Independent => target.f_transpose(1, 2)?.f_contiguous()?,
+        })
+    }
+
+    /// Rows per example: `G`.
+    fn rows(&self) -> i64 {
+        if self.config.channels == Channels::Joint { 1 } else { self.shape.channels }
+    }
+
+    fn expected(&self) -> Expected {
+        // Asked of a parameter each time: the caller may have changed the store's number type.
+        let parameter = self.decoder.parameter();
+        let (kind, device) = (parameter.kind(), parameter.device());
+        Expected { shape: self.shape, model: self.config.kind, kind, device }
+    }
+}
+
+fn many(samples: i64) -> Result<Draw<'static>> {
+    if samples < 1 {
+        return Err(VaeError::Size { key: "samples", value: samples, least: 1 });
+    }
+    Ok(Draw::Many(samples))
+}

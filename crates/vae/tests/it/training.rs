@@ -1,0 +1,106 @@
+//! Training reaches what is known to be there: plain loops against closed forms.
+
+use objective::Family;
+use objective::ppca::{Ppca, principal_cosines};
+use tch::nn::OptimizerConfig;
+use tch::{Device, Kind, Tensor, nn};
+use vae::{BackboneKind, Channels, Inputs, Model, ModelConfig, ModelKind, Scale, Shape};
+
+use crate::support::*;
+
+fn plain(kind: ModelKind, backbone: BackboneKind) -> ModelConfig {
+    ModelConfig {
+        kind,
+        backbone,
+        channels: Channels::Joint,
+        instance_norm: false,
+        linear_skip: false,
+        hidden: 16,
+        scale: Scale::Global,
+        ..ModelConfig::default()
+    }
+}
+
+/// ELBO in nats per example, one draw of `z` each.
+fn elbo(model: &Model, inputs: &Inputs, target: &Tensor) -> Tensor {
+    let pass = model.forward(inputs, Some(target), true).unwrap();
+    let log_prob = pass.likelihood.log_prob(target).unwrap();
+    let log_prob = log_prob.sum_dim_intlist(Some([-2i64, -1].as_slice()), false, None);
+    (log_prob - pass.kl().unwrap()).mean(None)
+}
+
+/// Full-batch Adam whose rate falls to a hundredth over the second half, so that no step noise is left.
+fn train(built: &Built, inputs: &Inputs, target: &Tensor, steps: i64, rate: f64) {
+    // Two threads that wait for each other in loops of microseconds lose more than they win.
+    tch::set_num_threads(1);
+    let mut adam = nn::Adam::default().build(&built.store, rate).unwrap();
+    for step in 0..steps {
+        adam.set_lr(rate * 1e-2f64.powf((2.0 * step as f64 / steps as f64 - 1.0).max(0.0)));
+        adam.backward_step(&-elbo(&built.model, inputs, target));
+    }
+}
+
+/// Mean ELBO over many draws, in f64.
+fn evaluate(built: &Built, inputs: &Inputs, target: &Tensor) -> f64 {
+    let draws = 200;
+    tch::no_grad(|| {
+        (0..draws).map(|_| elbo(&built.model, inputs, target).double_value(&[])).sum::<f64>()
+            / draws as f64
+    })
+}
+
+/// The ELBO of a VAE with a linear decoder has the evidence of the best probabilistic PCA as its
+/// maximum (Lucas et al. 2019): its posterior is diagonal once `W` has orthogonal columns.
+#[test]
+fn a_linear_autoencoder_becomes_probabilistic_pca() {
+    let (n, dimension, latent) = (1000, 8, 2);
+    let options = (Kind::Double, Device::Cpu);
+    let (directions, _) =
+        Tensor::linalg_qr(&Tensor::randn([dimension, latent], options), "reduced");
+    // Two directions of standard deviation 2 and 1 in noise of ½.
+    let weights = directions * Tensor::from_slice(&[2.0f64, 1.0]);
+    let truth = Ppca::new(weights, Tensor::randn([dimension], options), 0.25).unwrap();
+    let x = truth.sample(n).unwrap();
+    let best = Ppca::fit(&x, latent).unwrap();
+    let evidence = best.log_evidence(&x).unwrap().mean(Kind::Double).double_value(&[]);
+
+    let config = ModelConfig { latent, ..plain(ModelKind::Autoencode, BackboneKind::Linear) };
+    let built = build(&config, Family::Gaussian, Shape::new(dimension, 1, 1));
+    let windows = x.to_kind(Kind::Float).unsqueeze(-1);
+    let inputs = Inputs::new(windows.shallow_clone());
+    train(&built, &inputs, &windows, 1000, 2e-2);
+
+    let gap = evidence - evaluate(&built, &inputs, &windows);
+    assert!((-0.005..0.02).contains(&gap), "{gap:.4} nats from log evidence {evidence:.3}");
+    let weights = built.store.variables()["decoder.head.weight"].to_kind(Kind::Double);
+    let cosines = principal_cosines(&weights, best.weights()).unwrap();
+    assert!(cosines.min().double_value(&[]) > 0.9999, "{cosines:?}");
+}
+
+/// `y = A x + B u + noise` with hidden `u ~ N(0, 1)`: `y | x ~ N(A x, B Bᵀ + s² I)` exactly, and a
+/// conditional model without activations can reach its density, on examples it has not seen.
+#[test]
+fn a_conditional_bound_reaches_the_conditional_density() {
+    let (n, context, horizon, noise) = (1000, 4, 3, 0.5);
+    let options = (Kind::Double, Device::Cpu);
+    let (a, b) = (Tensor::randn([horizon, context], options), Tensor::randn([horizon, 1], options));
+    let truth = Ppca::new(b, Tensor::zeros([horizon], options), noise * noise).unwrap();
+    let draw = |n: i64| {
+        let (x, residual) = (Tensor::randn([n, context], options), truth.sample(n).unwrap());
+        let density = truth.log_evidence(&residual).unwrap().mean(Kind::Double).double_value(&[]);
+        let y = x.matmul(&a.tr()) + residual;
+        let float = |tensor: &Tensor| tensor.to_kind(Kind::Float).unsqueeze(-1);
+        (Inputs::new(float(&x)), float(&y), density)
+    };
+    let (inputs, target, _) = draw(n);
+    let (unseen, unseen_target, density) = draw(4 * n);
+    for kind in [ModelKind::Conditional, ModelKind::Hierarchical] {
+        let config = ModelConfig { latent: 1, ..plain(kind, BackboneKind::Linear) };
+        let built = build(&config, Family::Gaussian, Shape::new(context, horizon, 1));
+        train(&built, &inputs, &target, 1000, 2e-2);
+        let gap = density - evaluate(&built, &unseen, &unseen_target);
+        // About 25 weights learned from n examples cost 25 / 2n = 0.013 nats; less than none but
+        // for sampling error would break the bound.
+        assert!((-0.015..0.05).contains(&gap), "{kind:?}: {gap:.4} nats below {density:.3}");
+    }
+}

@@ -1,0 +1,23 @@
+//! `cargo xtask bench`: the benchmarks, in the one profile there is.
+
+use anyhow::Result;
+
+use crate::setup;
+use crate::workspace::{Workspace, run};
+
+/// Run the benchmarks
+#[derive(clap::Args)]
+pub(crate) struct Bench {
+    /// Only benchmarks whose name contains this
+    filter: Option<String>,
+}
+
+impl Bench {
+    /// The dev profile is optimized, and another profile would compile torch-sys once more.
+    pub(crate) fn run(self, workspace: &Workspace) -> Result<()> {
+        setup::ensure(workspace, None)?;
+        let mut cargo = workspace.cargo(["bench", "--workspace", "--benches", "--profile", "dev"]);
+        cargo.args(self.filter.iter().flat_map(|filter| ["--", filter]));
+        run(&mut cargo)
+    }
+}

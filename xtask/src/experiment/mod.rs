@@ -1,0 +1,106 @@
+//! `cargo xtask experiment`: trains the arms of an experiment side by side and reports on them.
+//!
+//! An experiment is `configs/experiments/NAME.toml`. Each arm × seed is one run: two child
+//! processes, `ballast train` and `ballast evaluate`, and a directory `runs/NAME/ARM/seed-N`.
+//! This module knows runs only by the files they leave there.
+
+mod binary;
+mod figures;
+mod fingerprint;
+mod machine;
+mod number;
+mod plan;
+mod read;
+mod report;
+mod runner;
+mod statistics;
+mod summary;
+mod table;
+mod verdict;
+
+#[cfg(test)]
+mod tests;
+
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use plan::Plan;
+use runner::{Options, Runner};
+use summary::Summary;
+
+use crate::setup;
+use crate::workspace::Workspace;
+
+/// Install libtorch where it is missing, build, train every arm of an experiment, and write a report
+#[derive(clap::Args)]
+pub(crate) struct Experiment {
+    /// Which: configs/experiments/NAME.toml
+    #[arg(default_value = "quickstart")]
+    name: String,
+    /// Runs side by side, one process and one thread each
+    #[arg(long, default_value = "1", value_name = "N")]
+    jobs: NonZeroUsize,
+    /// Run everything again, finished or not
+    #[arg(long, conflicts_with = "keep_runs")]
+    fresh: bool,
+    /// Reuse finished runs of the same config and data although the code has changed since
+    #[arg(long)]
+    keep_runs: bool,
+}
+
+impl Experiment {
+    pub(crate) fn run(self, workspace: &Workspace) -> Result<()> {
+        // Before anything slow, so that a typing error shows at once.
+        let plan = Plan::load(&workspace.root, &self.name)?;
+        setup::ensure(workspace, None)?;
+        let executable = binary::build(workspace)?;
+        let options =
+            Options { jobs: self.jobs.get(), fresh: self.fresh, keep_runs: self.keep_runs };
+        conduct(&workspace.root, &plan, &executable, options)
+    }
+}
+
+/// Runs what is not finished, then writes tables and report; fails afterwards if any run did.
+fn conduct(root: &Path, plan: &Plan, executable: &Path, options: Options) -> Result<()> {
+    let runs = Runner::new(root, plan, executable, options)?.run()?;
+    let summary = Summary::new(plan, &runs);
+    let machine = machine::describe(root);
+    let folder = root.join("runs").join(&plan.name);
+    let results = summary::results(plan, &runs, &summary, &machine);
+    let results = serde_json::to_string_pretty(&results).context("writing results.json")?;
+    for (file, text) in [
+        ("results.json", results + "\n"),
+        ("table.md", table::markdown(&summary)),
+        ("table.csv", table::csv(&summary)),
+        ("report.html", report::html(plan, &runs, &summary, &machine)),
+    ] {
+        let path = folder.join(file);
+        fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+    }
+    println!("\n{}", plan.title);
+    for answer in &summary.answers {
+        println!("- {answer}");
+    }
+    println!("\n{}", table::terminal(&summary));
+    println!("report: runs/{}/report.html", plan.name);
+    failures(&runs)
+}
+
+/// Every failed run with the end of its log; an error if there is one.
+fn failures(runs: &[runner::Run]) -> Result<()> {
+    let failed: Vec<_> =
+        runs.iter().filter_map(|run| Some((run, run.outcome.as_ref().err()?))).collect();
+    if failed.is_empty() {
+        return Ok(());
+    }
+    for (run, failure) in &failed {
+        eprintln!("\nfailed: {} ({})", run.shown, failure.reason);
+        for line in &failure.tail {
+            eprintln!("    {line}");
+        }
+        eprintln!("  all of it: {}/log.txt", run.shown);
+    }
+    bail!("{} of {} runs failed; run the same command to try them again", failed.len(), runs.len())
+}

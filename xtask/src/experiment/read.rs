@@ -1,0 +1,211 @@
+//! What a run leaves in its directory: `run.json`, `metrics.jsonl`, `evaluation.json`.
+//!
+//! Keys we do not use may come and go; a missing one that we use is an error that names it.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+/// A finished run.
+#[derive(Debug, Clone)]
+pub(super) struct Finished {
+    pub(super) info: RunInfo,
+    pub(super) epochs: Vec<Epoch>,
+    pub(super) evaluation: Evaluation,
+}
+
+/// `run.json`.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct RunInfo {
+    pub(super) status: String,
+    pub(super) seed: u64,
+    pub(super) device: String,
+    pub(super) parameters: u64,
+    pub(super) wall_seconds: f64,
+    pub(super) epochs: Option<u64>,
+    pub(super) best_epoch: Option<u64>,
+    pub(super) threads: Option<u64>,
+    pub(super) data: Option<DataInfo>,
+    pub(super) libtorch: Option<String>,
+    pub(super) ballast: Option<String>,
+}
+
+/// What the run was trained on.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct DataInfo {
+    pub(super) name: Option<String>,
+    pub(super) fingerprint: Option<String>,
+    pub(super) rows: Option<u64>,
+    pub(super) windows: Option<WindowCounts>,
+}
+
+/// How many windows each split has.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct WindowCounts {
+    pub(super) train: u64,
+    pub(super) validation: u64,
+    pub(super) test: u64,
+}
+
+/// One line of `metrics.jsonl`.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Epoch {
+    pub(super) epoch: f64,
+    pub(super) loss: f64,
+    pub(super) validation_loss: f64,
+    pub(super) validation_crps: Option<f64>,
+    #[serde(default)]
+    pub(super) best: bool,
+}
+
+/// `evaluation.json`.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Evaluation {
+    pub(super) channels: Vec<String>,
+    pub(super) context: usize,
+    pub(super) horizon: usize,
+    pub(super) samples: usize,
+    pub(super) forecasters: Vec<Forecaster>,
+    #[serde(default)]
+    pub(super) fans: Vec<Fan>,
+    pub(super) noise: Option<Noise>,
+}
+
+/// A model or baseline and its scores.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Forecaster {
+    pub(super) name: String,
+    pub(super) kind: Kind,
+    pub(super) test: Scores,
+    pub(super) train: Option<Scores>,
+    pub(super) calibration: Option<Calibration>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Kind {
+    Model,
+    Baseline,
+}
+
+/// Scores on one split; `crps`, `nmae`, `mae` and `mse` in original units.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(super) struct Scores {
+    pub(super) windows: usize,
+    pub(super) crps: f64,
+    pub(super) crps_standardized: f64,
+    pub(super) nmae: f64,
+    pub(super) mae: f64,
+    pub(super) mse: f64,
+    pub(super) coverage: Coverage,
+    /// Fair CRPS in standardized units, one per window.
+    pub(super) window_crps: Vec<f64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+pub(super) struct Coverage {
+    #[serde(rename = "50")]
+    pub(super) half: f64,
+    #[serde(rename = "80")]
+    pub(super) eighty: f64,
+    #[serde(rename = "90")]
+    pub(super) ninety: f64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Calibration {
+    pub(super) levels: Vec<f64>,
+    pub(super) observed: Vec<f64>,
+}
+
+/// One forecast to look at.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Fan {
+    pub(super) label: String,
+    pub(super) window: usize,
+    pub(super) channel: String,
+    pub(super) times: Vec<String>,
+    pub(super) context: Vec<Option<f64>>,
+    pub(super) target: Vec<Option<f64>>,
+    pub(super) levels: Vec<f64>,
+    pub(super) quantiles: Vec<Vec<f64>>,
+    pub(super) crps: f64,
+}
+
+/// Signal to noise over the diffusion steps; null where there is no noise.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Noise {
+    pub(super) t: Vec<f64>,
+    pub(super) snr_db: Vec<Option<f64>>,
+    pub(super) snr_reinjected_db: Vec<Option<f64>>,
+}
+
+impl Finished {
+    /// Reads a run directory and checks that its parts fit together.
+    pub(super) fn read(run: &Path) -> Result<Finished> {
+        let info: RunInfo = json(&run.join("run.json"))?;
+        ensure!(info.status == "done", "run.json: the run is `{}`, not `done`", info.status);
+        let evaluation: Evaluation = json(&run.join("evaluation.json"))?;
+        evaluation.check().context("evaluation.json")?;
+        let epochs = lines(&run.join("metrics.jsonl"))?;
+        Ok(Finished { info, epochs, evaluation })
+    }
+
+    /// The trained model's own scores.
+    pub(super) fn model(&self) -> &Forecaster {
+        let model = self.evaluation.forecasters.iter().find(|f| f.kind == Kind::Model);
+        model.expect("checked when read")
+    }
+
+    pub(super) fn baselines(&self) -> impl Iterator<Item = &Forecaster> {
+        self.evaluation.forecasters.iter().filter(|f| f.kind == Kind::Baseline)
+    }
+}
+
+impl Evaluation {
+    fn check(&self) -> Result<()> {
+        let models = self.forecasters.iter().filter(|f| f.kind == Kind::Model).count();
+        ensure!(models == 1, "`forecasters` has {models} models instead of one");
+        for forecaster in &self.forecasters {
+            let name = &forecaster.name;
+            for scores in [Some(&forecaster.test), forecaster.train.as_ref()].into_iter().flatten() {
+                let (count, listed) = (scores.windows, scores.window_crps.len());
+                ensure!(count == listed, "`{name}` has {count} windows but {listed} `window_crps`");
+            }
+            if let Some(Calibration { levels, observed }) = &forecaster.calibration {
+                ensure!(levels.len() == observed.len(), "`{name}`: levels and observed differ in length");
+            }
+        }
+        for fan in &self.fans {
+            let rows = fan.context.len() + fan.target.len();
+            let fits = fan.times.len() == rows
+                && fan.quantiles.len() == fan.levels.len()
+                && fan.quantiles.iter().all(|q| q.len() == fan.target.len());
+            ensure!(fits, "the parts of the fan `{}` differ in length", fan.label);
+        }
+        if let Some(noise) = &self.noise {
+            let steps = noise.t.len();
+            let fits = noise.snr_db.len() == steps && noise.snr_reinjected_db.len() == steps;
+            ensure!(fits, "the parts of `noise` differ in length");
+        }
+        Ok(())
+    }
+}
+
+fn json<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let text = fs::read_to_string(path).map_err(|error| anyhow!("{name}: {error}"))?;
+    serde_json::from_str(&text).map_err(|error| anyhow!("{name}: {error}"))
+}
+
+fn lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let text = fs::read_to_string(path).map_err(|error| anyhow!("{name}: {error}"))?;
+    let parse = |(index, line): (usize, &str)| {
+        serde_json::from_str(line).map_err(|error| anyhow!("{name}, line {}: {error}", index + 1))
+    };
+    text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).map(parse).collect()
+}

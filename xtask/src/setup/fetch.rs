@@ -1,0 +1,107 @@
+//! Wheels: those we have, and those we fetch, each checked against its pinned hash.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use sha2::{Digest, Sha256};
+
+use super::client::Client;
+use super::disk;
+use super::meter::Meter;
+use super::pins::{Pins, Wheel};
+
+/// The folders of the cache that an installation works in.
+pub(super) struct Workshop {
+    /// Finished wheels, kept until libtorch is installed.
+    pub(super) wheels: PathBuf,
+    /// Everything unfinished; whatever is in it may be thrown away.
+    pub(super) scratch: PathBuf,
+}
+
+/// Sees to it that every wheel is there and intact; returns how many bytes were fetched.
+pub(super) fn fetch(pins: &Pins, workshop: &Workshop, path: &OsStr, lock: &File) -> Result<u64> {
+    let mut missing = Vec::new();
+    for wheel in &pins.wheels {
+        if !have(wheel, &workshop.wheels)? {
+            missing.push(wheel);
+        }
+    }
+    disk::check(&workshop.wheels, needed(pins, workshop))?;
+    if missing.is_empty() {
+        return Ok(0);
+    }
+    // Small ones first: what is wrong with the network shows early.
+    missing.sort_by_key(|wheel| wheel.bytes);
+    let client = Client::find(path)?;
+    for (at, wheel) in missing.iter().enumerate() {
+        let label = format!("fetching {}/{} {}", at + 1, missing.len(), wheel.requirement());
+        let work = workshop.scratch.join(format!("fetch-{at}"));
+        fs::create_dir_all(&work)?;
+        client.fetch(wheel, &work, lock, Meter::new(label, wheel.bytes))?;
+        let fetched = work.join(wheel.file);
+        if !fetched.is_file() {
+            bail!(
+                "pip said that it fetched {}, but {} is not there",
+                wheel.file,
+                fetched.display()
+            );
+        }
+        let sum = sha256(&fetched, wheel)?;
+        if sum != wheel.sha256 {
+            fs::remove_file(&fetched)?;
+            bail!(
+                "{} is not the file we know: its SHA-256 is {sum} instead of {}. It was deleted; \
+                 ask whoever runs your package index or mirror",
+                wheel.file,
+                wheel.sha256
+            );
+        }
+        fs::rename(&fetched, workshop.wheels.join(wheel.file))?;
+        fs::remove_dir_all(&work)?;
+    }
+    Ok(missing.iter().map(|wheel| wheel.bytes).sum())
+}
+
+/// Bytes of disk that the installation takes from here on, at its peak.
+pub(super) fn needed(pins: &Pins, workshop: &Workshop) -> u64 {
+    let missing = |wheel: &&Wheel| !workshop.wheels.join(wheel.file).exists();
+    let sizes = || pins.wheels.iter().filter(missing).map(|wheel| wheel.bytes);
+    // pip copies a finished wheel, so the largest is there twice; later the unpacked files are.
+    sizes().sum::<u64>() + sizes().max().unwrap_or(0).max(pins.installed_bytes)
+}
+
+/// Whether an intact wheel is there already; one that is not is deleted.
+fn have(wheel: &Wheel, wheels: &Path) -> Result<bool> {
+    let file = wheels.join(wheel.file);
+    match fs::metadata(&file) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error).with_context(|| format!("reading {}", file.display())),
+        Ok(there) if there.len() == wheel.bytes && sha256(&file, wheel)? == wheel.sha256 => {
+            return Ok(true);
+        }
+        Ok(_) => {}
+    }
+    eprintln!("{} is not the file we know (its SHA-256 differs): deleted", file.display());
+    fs::remove_file(&file)?;
+    Ok(false)
+}
+
+/// The SHA-256 of a file, in hexadecimal.
+fn sha256(file: &Path, wheel: &Wheel) -> Result<String> {
+    let reading = || format!("reading {}", file.display());
+    let mut meter = Meter::quiet(format!("checking {}", wheel.requirement()), wheel.bytes);
+    let mut source = File::open(file).with_context(reading)?;
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        let read = source.read(&mut buffer).with_context(reading)?;
+        if read == 0 {
+            return Ok(format!("{:x}", hash.finalize()));
+        }
+        hash.update(&buffer[..read]);
+        meter.advance(read as u64);
+    }
+}

@@ -1,0 +1,107 @@
+//! Puts a libtorch together in the cache: all of it, or nothing.
+
+use std::fs::{self, File, TryLockError};
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context, Error, Result};
+
+use super::Origin;
+use super::disk::{self, DiskFull, is_full, megabytes};
+use super::fetch::{Workshop, fetch, needed};
+use super::found::inspect;
+use super::pins::Pins;
+use super::surroundings::Surroundings;
+use super::unpack::unpack;
+
+/// Fetches and unpacks libtorch into the cache, unless somebody else does so first.
+pub(super) fn install(around: &Surroundings, pins: &Pins) -> Result<Origin> {
+    let cache = &around.cache;
+    fs::create_dir_all(cache).with_context(|| format!("creating {}", cache.display()))?;
+    let lock = lock(cache)?;
+    if inspect(&pins.home(cache), None).is_ok() {
+        return Ok(Origin::Cache);
+    }
+    let workshop = Workshop { wheels: cache.join("wheels"), scratch: cache.join("unfinished") };
+    // Only the holder of the lock writes here: what lies there was left by one that was killed.
+    remove(&workshop.scratch)?;
+    let done = build(around, pins, &workshop, &lock);
+    let swept = remove(&workshop.scratch);
+    done.map_err(|error| explain(error, pins, &workshop, cache))?;
+    swept.map(|()| Origin::Fetched)
+}
+
+fn build(around: &Surroundings, pins: &Pins, workshop: &Workshop, lock: &File) -> Result<()> {
+    let started = Instant::now();
+    fs::create_dir_all(&workshop.wheels)?;
+    fs::create_dir_all(&workshop.scratch)?;
+    let fetched = fetch(pins, workshop, &around.path, lock)?;
+    let fresh = workshop.scratch.join(pins.folder);
+    eprintln!("unpacking into {}", around.cache.display());
+    for wheel in &pins.wheels {
+        unpack(wheel, &workshop.wheels.join(wheel.file), &fresh)?;
+    }
+    for (path, text) in pins.texts {
+        fs::write(fresh.join(path), text)?;
+    }
+    let home = around.cache.join(pins.folder);
+    remove(&home)?; // it is not whole, or we would not be here
+    // On disk before it has its name, so that what has the name is whole even after a power cut.
+    rustix::fs::syncfs(File::open(&fresh)?).context("writing to the disk")?;
+    fs::rename(&fresh, &home).with_context(|| format!("creating {}", home.display()))?;
+    rustix::fs::fsync(File::open(&around.cache)?)?;
+    let freed: u64 = pins.wheels.iter().map(|wheel| wheel.bytes).sum();
+    for wheel in &pins.wheels {
+        fs::remove_file(workshop.wheels.join(wheel.file))?;
+    }
+    eprintln!(
+        "installed libtorch in {:.1} minutes: {} fetched, {} on disk; its wheels ({}) were removed",
+        started.elapsed().as_secs_f64() / 60.0,
+        megabytes(fetched),
+        megabytes(pins.installed_bytes),
+        megabytes(freed),
+    );
+    Ok(())
+}
+
+/// Waits until no other setup is at work in this cache.
+fn lock(cache: &Path) -> Result<File> {
+    let path = cache.join("setup.lock");
+    let locking = || format!("locking {}", path.display());
+    let file = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .with_context(locking)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            eprintln!("another setup is at work in {}; waiting for it", cache.display());
+            file.lock().with_context(locking)?;
+        }
+        Err(TryLockError::Error(error)) => return Err(error).with_context(locking),
+    }
+    Ok(file)
+}
+
+/// Removes a folder that may not be there.
+fn remove(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("removing {}", folder.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Says of a disk that ran out how much is missing.
+fn explain(error: Error, pins: &Pins, workshop: &Workshop, cache: &Path) -> Error {
+    match disk::free(cache) {
+        Ok(free) if is_full(&error) => {
+            DiskFull { folder: cache.to_owned(), needed: needed(pins, workshop), free }.into()
+        }
+        _ => error,
+    }
+}

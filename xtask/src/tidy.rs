@@ -1,0 +1,94 @@
+//! `cargo xtask tidy`: the rules of the house that no compiler checks.
+//!
+//! All findings are listed before it fails: one run shows everything there is to do.
+
+mod edges;
+mod files;
+
+use std::fmt;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use edges::Metadata;
+
+use crate::workspace::Workspace;
+
+/// Check the rules that no compiler checks: who depends on whom, what every crate and file must have
+#[derive(clap::Args)]
+pub(crate) struct Tidy {}
+
+impl Tidy {
+    pub(crate) fn run(self, workspace: &Workspace) -> Result<()> {
+        check(workspace)
+    }
+}
+
+/// Something that is not as it should be.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Finding {
+    /// The file or package.
+    place: String,
+    problem: String,
+    /// Whether it stops a merge; else it is only said.
+    fatal: bool,
+}
+
+impl Finding {
+    fn new(place: impl Into<String>, problem: impl Into<String>) -> Finding {
+        Finding { place: place.into(), problem: problem.into(), fatal: true }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = if self.fatal { "error" } else { "warning" };
+        write!(f, "{kind}: {}: {}", self.place, self.problem)
+    }
+}
+
+/// Checks the whole workspace.
+pub(crate) fn check(workspace: &Workspace) -> Result<()> {
+    let metadata = metadata(workspace)?;
+    let mut findings = edges::check(&metadata);
+    for package in &metadata.packages {
+        findings.extend(files::package(package, &workspace.root)?);
+    }
+    let paths = tracked(&workspace.root)?;
+    findings.extend(files::names(&paths));
+    for path in &paths {
+        // What is no text is none of our business, nor is what has been deleted but not committed.
+        if let Ok(text) = std::fs::read_to_string(workspace.root.join(path)) {
+            findings.extend(files::text(path, &text));
+        }
+    }
+    findings.sort();
+    findings.iter().for_each(|finding| eprintln!("{finding}"));
+    let errors = findings.iter().filter(|finding| finding.fatal).count();
+    if errors > 0 {
+        bail!("tidy found {errors} errors");
+    }
+    Ok(())
+}
+
+fn metadata(workspace: &Workspace) -> Result<Metadata> {
+    let output = output(&mut workspace.cargo(["metadata", "--no-deps", "--format-version", "1"]))?;
+    serde_json::from_slice(&output).context("reading what `cargo metadata` says")
+}
+
+/// The files of the checkout: those in git, and new ones that it does not ignore.
+fn tracked(root: &Path) -> Result<Vec<String>> {
+    let mut git = Command::new("git");
+    git.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]).current_dir(root);
+    let output = String::from_utf8(output(&mut git)?).context("a file name is not UTF-8")?;
+    Ok(output.split_terminator('\0').map(str::to_owned).collect())
+}
+
+fn output(command: &mut Command) -> Result<Vec<u8>> {
+    let shown = crate::workspace::shown(command);
+    let output = command.output().with_context(|| format!("starting `{shown}`"))?;
+    if !output.status.success() {
+        bail!("`{shown}` failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(output.stdout)
+}

@@ -1,0 +1,196 @@
+//! Which package may depend on which of ours, and on tch.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::Finding;
+
+/// What we read of `cargo metadata --no-deps`.
+#[derive(Deserialize)]
+pub(crate) struct Metadata {
+    pub(super) packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Package {
+    pub(super) name: String,
+    pub(super) manifest_path: PathBuf,
+    dependencies: Vec<Dependency>,
+    pub(super) targets: Vec<Target>,
+}
+
+#[derive(Deserialize)]
+struct Dependency {
+    name: String,
+    /// `None` is a plain dependency, else `dev` or `build`.
+    kind: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Target {
+    pub(super) kind: Vec<String>,
+    pub(super) src_path: PathBuf,
+}
+
+/// Who may depend on what; the arrows of ARCHITECTURE.md.
+struct Rule {
+    package: &'static str,
+    may_use: Use,
+    /// Besides, for its tests and benches.
+    in_tests: &'static [&'static str],
+}
+
+enum Use {
+    Anything,
+    Only(&'static [&'static str]),
+}
+
+const RULES: [Rule; 11] = [
+    rule("chart", &[], &[]),
+    rule("data", &[], &[]),
+    rule("libtorch", &[], &[]),
+    rule("noise", &["tch"], &["chart", "data"]),
+    rule("objective", &["tch"], &[]),
+    rule("torch-ext", &["tch"], &[]),
+    rule("vae", &["objective", "tch"], &[]),
+    rule("train", &["data", "noise", "objective", "tch", "torch-ext", "vae"], &[]),
+    rule("cli", &["chart", "data", "noise", "train"], &[]),
+    rule("xtask", &["chart"], &[]),
+    Rule { package: "journeys", may_use: Use::Anything, in_tests: &[] },
+];
+
+const fn rule(
+    package: &'static str,
+    may_use: &'static [&'static str],
+    in_tests: &'static [&'static str],
+) -> Rule {
+    Rule { package, may_use: Use::Only(may_use), in_tests }
+}
+
+/// Checks every dependency on one of ours or on tch.
+pub(super) fn check(metadata: &Metadata) -> Vec<Finding> {
+    let ours = |name: &str| metadata.packages.iter().any(|package| package.name == name);
+    let mut findings = Vec::new();
+    for package in &metadata.packages {
+        let Some(rule) = RULES.iter().find(|rule| rule.package == package.name) else {
+            let problem = "no rule says what it may depend on; add one to xtask/src/tidy/edges.rs";
+            findings.push(Finding::new(&package.name, problem));
+            continue;
+        };
+        for dependency in &package.dependencies {
+            let name = match dependency.name.as_str() {
+                "torch-sys" => "tch", // what tch is made of
+                name if name == "tch" || ours(name) => name,
+                _ => continue,
+            };
+            if !rule.allows(name, dependency.kind.as_deref()) {
+                let kind = dependency.kind.as_deref().unwrap_or("plain");
+                let problem = format!("must not have `{}` as a {kind} dependency", dependency.name);
+                findings.push(Finding::new(&package.name, problem));
+            }
+        }
+    }
+    findings
+}
+
+impl Rule {
+    fn allows(&self, name: &str, kind: Option<&str>) -> bool {
+        let plain = match self.may_use {
+            Use::Anything => true,
+            Use::Only(names) => names.contains(&name),
+        };
+        match kind {
+            // The one thing our build scripts use; and nothing else does.
+            Some("build") => name == "libtorch",
+            Some("dev") => plain || self.in_tests.contains(&name),
+            _ => plain,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A package, with the name and the kind of each dependency.
+    type Stated<'a> = (&'a str, &'a [(&'a str, Option<&'a str>)]);
+
+    fn problems(packages: &[Stated]) -> Vec<String> {
+        let package = |(name, dependencies): &Stated| Package {
+            name: (*name).into(),
+            manifest_path: PathBuf::new(),
+            dependencies: dependencies
+                .iter()
+                .map(|(name, kind)| Dependency {
+                    name: (*name).into(),
+                    kind: kind.map(str::to_owned),
+                })
+                .collect(),
+            targets: Vec::new(),
+        };
+        let metadata = Metadata { packages: packages.iter().map(package).collect() };
+        check(&metadata).iter().map(|finding| finding.to_string()).collect()
+    }
+
+    #[test]
+    fn the_house_as_drawn_has_no_findings() {
+        let none = problems(&[
+            ("chart", &[]),
+            ("data", &[("csv", None)]),
+            ("libtorch", &[]),
+            ("noise", &[("tch", None), ("data", Some("dev")), ("libtorch", Some("build"))]),
+            ("objective", &[("tch", None)]),
+            ("torch-ext", &[("torch-sys", None)]),
+            ("vae", &[("objective", None), ("tch", None)]),
+            ("train", &[("data", None), ("vae", None), ("tch", None)]),
+            ("cli", &[("train", None), ("chart", None), ("clap", None)]),
+            ("xtask", &[("chart", None)]),
+            ("journeys", &[("tch", None), ("vae", Some("dev"))]),
+        ]);
+        assert_eq!(none, Vec::<String>::new());
+    }
+
+    #[test]
+    fn every_arrow_that_is_not_drawn_is_found() {
+        let found = problems(&[
+            ("data", &[("tch", None), ("noise", Some("dev"))]),
+            ("noise", &[("data", None), ("vae", Some("dev"))]),
+            ("vae", &[("train", None)]),
+            ("train", &[]),
+            ("xtask", &[("torch-sys", Some("dev")), ("libtorch", None)]),
+            ("objective", &[("tch", Some("build"))]),
+            ("libtorch", &[]),
+            ("extra", &[]),
+        ]);
+        assert_eq!(
+            found,
+            [
+                "error: data: must not have `tch` as a plain dependency",
+                "error: data: must not have `noise` as a dev dependency",
+                "error: noise: must not have `data` as a plain dependency",
+                "error: noise: must not have `vae` as a dev dependency",
+                "error: vae: must not have `train` as a plain dependency",
+                "error: xtask: must not have `torch-sys` as a dev dependency",
+                "error: xtask: must not have `libtorch` as a plain dependency",
+                "error: objective: must not have `tch` as a build dependency",
+                "error: extra: no rule says what it may depend on; \
+                 add one to xtask/src/tidy/edges.rs",
+            ]
+        );
+    }
+
+    /// The form of what cargo writes, cut from its true output.
+    #[test]
+    fn metadata_is_read_as_cargo_writes_it() {
+        let text = r#"{"packages": [{"name": "vae", "version": "0.1.0", "manifest_path": "/c/Cargo.toml",
+            "dependencies": [
+                {"name": "train", "kind": null, "optional": false, "path": "/c/train"},
+                {"name": "tch", "kind": "dev", "req": "=0.24.0"}],
+            "targets": [{"kind": ["lib"], "name": "vae", "src_path": "/c/src/lib.rs"}]}],
+            "workspace_root": "/c"}"#;
+        let metadata: Metadata = serde_json::from_str(text).unwrap();
+        assert_eq!(metadata.packages[0].targets[0].kind, ["lib"]);
+        assert!(check(&metadata).is_empty(), "train is not in this workspace");
+    }
+}

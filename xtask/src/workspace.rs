@@ -1,0 +1,62 @@
+//! The checkout, and commands run in it.
+
+use std::env;
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+/// The checkout this xtask was started from.
+pub(crate) struct Workspace {
+    pub(crate) root: PathBuf,
+}
+
+impl Workspace {
+    /// Finds the checkout at run time: with a shared `CARGO_TARGET_DIR` the binary may have been
+    /// compiled in another one.
+    pub(crate) fn find() -> Result<Workspace> {
+        if let Some(manifest) = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from)
+            && let Some(root) = manifest.parent()
+        {
+            return Ok(Workspace { root: root.to_owned() });
+        }
+        let here = env::current_dir().context("finding the current folder")?;
+        here.ancestors()
+            .find(|folder| folder.join("xtask/Cargo.toml").is_file())
+            .map(|root| Workspace { root: root.to_owned() })
+            .context("not inside a Ballast checkout; run it as `cargo xtask` there")
+    }
+
+    /// A cargo command in the checkout, with one thread per libtorch operation unless the user says
+    /// otherwise: tests run side by side already, and results then repeat bit by bit.
+    pub(crate) fn cargo<I, S>(&self, args: I) -> Command
+    where
+        I: IntoIterator<Item = S>,
+        S: AsRef<OsStr>,
+    {
+        let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo.args(args).current_dir(&self.root);
+        if env::var_os("OMP_NUM_THREADS").is_none() {
+            cargo.env("OMP_NUM_THREADS", "1");
+        }
+        cargo
+    }
+}
+
+/// Runs a command to its end; anything but success is an error that names it.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let shown = shown(command);
+    let status = command.status().with_context(|| format!("starting `{shown}`"))?;
+    if !status.success() {
+        bail!("`{shown}` failed ({status})");
+    }
+    Ok(())
+}
+
+/// A command as one would type it.
+pub(crate) fn shown(command: &Command) -> String {
+    let program = PathBuf::from(command.get_program());
+    let name = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned();
+    command.get_args().fold(name, |line, arg| line + " " + &arg.to_string_lossy())
+}
