@@ -1,9 +1,10 @@
-//! Build automation: `cargo xtask setup | test | tidy | lint | doc | bench | ci`.
+//! Build automation: `cargo xtask setup | experiment | test | tidy | lint | doc | bench | ci`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool")]
 
 mod bench;
 mod ci;
 mod doc;
+mod experiment;
 mod lint;
 mod setup;
 mod test;
@@ -26,6 +27,7 @@ struct Args {
 #[derive(Subcommand)]
 enum Command {
     Setup(setup::Setup),
+    Experiment(experiment::Experiment),
     Test(test::Test),
     Tidy(tidy::Tidy),
     Lint(lint::Lint),
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
     let Args { command } = Args::parse();
     let done = Workspace::find().and_then(|workspace| match command {
         Command::Setup(setup) => setup.run(&workspace),
+        Command::Experiment(experiment) => experiment.run(&workspace),
         Command::Test(test) => test.run(&workspace),
         Command::Tidy(tidy) => tidy.run(&workspace),
         Command::Lint(lint) => lint.run(&workspace),

@@ -27,6 +27,14 @@ pub(crate) enum Command {
     Evaluate(Evaluate),
     /// Forecast what follows the last rows of a CSV.
     Forecast(Forecast),
+    /// Show what a noise schedule does to a signal.
+    Noise(Noise),
+    /// Demonstrate the evidence lower bound: tight at the true posterior, and reached by training.
+    Elbo(Elbo),
+    /// Look at a data file, or fetch a public one.
+    Data(Data),
+    /// Write a commented config for a data file.
+    Init(Init),
 }
 
 #[derive(Debug, clap::Args)]
@@ -78,4 +86,72 @@ pub(crate) struct Forecast {
     /// Decides the samples.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Noise {
+    /// A config; its `[noise]` table is shown, on a window of its data.
+    pub(crate) config: PathBuf,
+    /// Change one key of it; may be given often.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Print every step as JSON instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Also draw the figure, as SVG.
+    #[arg(long, value_name = "SVG")]
+    pub(crate) figure: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Data {
+    #[command(subcommand)]
+    pub(crate) command: DataCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DataCommand {
+    /// Say what was understood of a file, and propose splits and lengths.
+    Check {
+        /// A CSV or Parquet file, or a folder of them.
+        file: PathBuf,
+        /// For machines.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Download a public benchmark set into the cache, licence and citation first.
+    Fetch {
+        /// The name of the set; leave it out for a list.
+        name: Option<String>,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Init {
+    /// The data file.
+    pub(crate) file: PathBuf,
+    /// The column to forecast; may be given often [default: every numeric column].
+    #[arg(long)]
+    pub(crate) target: Vec<String>,
+    /// Rows to forecast [default: one natural cycle].
+    #[arg(long)]
+    pub(crate) horizon: Option<usize>,
+    /// Rows a forecast sees [default: a few cycles].
+    #[arg(long)]
+    pub(crate) context: Option<usize>,
+    /// The column of times [default: found].
+    #[arg(long)]
+    pub(crate) time: Option<String>,
+    /// The column that names the series of a long table.
+    #[arg(long)]
+    pub(crate) id: Option<String>,
+    /// Where to write the config [default: FILE's name with .toml, beside it].
+    #[arg(long, value_name = "TOML")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Elbo {
+    /// The folder to write `elbo.json` and the training run to.
+    pub(crate) folder: PathBuf,
 }

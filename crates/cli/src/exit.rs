@@ -25,7 +25,7 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if let Some(error) = cause.downcast_ref::<TrainError>() {
         return Some(error.exit_code());
     }
-    if cause.downcast_ref::<noise::NoiseError>().is_some() {
+    if cause.is::<noise::NoiseError>() || cause.is::<crate::data_command::Taken>() {
         return Some(2);
     }
     // What is left of I/O is writing what was asked for.

@@ -3,9 +3,12 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "printing is what this crate is for")]
 
 mod args;
+mod data_command;
+mod elbo;
 mod evaluate;
 mod exit;
 mod forecast;
+mod noise_command;
 mod train_command;
 
 use std::process::ExitCode;
@@ -22,6 +25,10 @@ fn main() -> ExitCode {
         Command::Train(command) => train_command::run(command),
         Command::Evaluate(command) => evaluate::run(command),
         Command::Forecast(command) => forecast::run(command),
+        Command::Noise(command) => noise_command::run(command),
+        Command::Elbo(command) => elbo::run(command),
+        Command::Data(command) => data_command::run(command),
+        Command::Init(command) => data_command::init(command),
     };
     exit::code(done)
 }

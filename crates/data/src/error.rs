@@ -158,10 +158,12 @@ pub enum DataError {
         remedy: &'static str,
     },
     /// Nothing numeric to forecast.
-    #[error("{}: no column of numbers besides time and id\n  hint: the columns are {}", .path.display(), Listed(.available))]
+    #[error("{}: no column of numbers besides time and id{}\n  hint: the columns are {}", .path.display(), Example(.example), Listed(.available))]
     NoNumbers {
         /// The file.
         path: PathBuf,
+        /// Line, column and content of a cell that is no number.
+        example: Option<(u64, String, String)>,
         /// The columns there are.
         available: Vec<String>,
     },
@@ -315,6 +317,30 @@ pub enum DataError {
         /// Step of the training data.
         expected: String,
     },
+    /// A download that failed.
+    #[error("{url}: {name} cannot be fetched: {message}\n  hint: check the network and try again; nothing was changed")]
+    Fetch {
+        /// The data set.
+        name: &'static str,
+        /// Its address.
+        url: String,
+        /// What the client said.
+        message: String,
+    },
+    /// A download that is not the published file.
+    #[error("{url}: {name} has another SHA-256 than the published file: {found} after {bytes} bytes, expected {expected}\n  hint: it was changed or cut off on the way; nothing was kept")]
+    Checksum {
+        /// The data set.
+        name: &'static str,
+        /// Its address.
+        url: String,
+        /// SHA-256 of the published file.
+        expected: &'static str,
+        /// SHA-256 of what came.
+        found: String,
+        /// Bytes that came.
+        bytes: u64,
+    },
     /// A slice whose length does not match what it should hold.
     #[error("{what} holds {found} numbers, expected {expected}")]
     Length {
@@ -357,7 +383,7 @@ pub enum ErrorKind {
     NoSuchFile,
     /// The data are wrong (65).
     Data,
-    /// The disk or the system failed (74).
+    /// The disk, the network or the system failed (74).
     Disk,
 }
 
@@ -369,7 +395,7 @@ impl DataError {
             DataError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
                 ErrorKind::NoSuchFile
             }
-            DataError::Io { .. } => ErrorKind::Disk,
+            DataError::Io { .. } | DataError::Fetch { .. } => ErrorKind::Disk,
             _ => ErrorKind::Data,
         }
     }
@@ -422,6 +448,11 @@ pub enum Hint {
         /// The number with a point.
         rewritten: String,
     },
+    /// `12.5` where numbers are written with a decimal comma
+    DecimalPoint {
+        /// The number with a comma.
+        rewritten: String,
+    },
     /// `1,234.5`
     Thousands {
         /// The separator.
@@ -449,6 +480,9 @@ impl fmt::Display for Hint {
         match self {
             Hint::DecimalComma { rewritten } => {
                 write!(f, "decimal comma? write `{rewritten}` or set `decimal = \",\"` under [data]")
+            }
+            Hint::DecimalPoint { rewritten } => {
+                write!(f, "decimal point? write `{rewritten}` or set `decimal = \".\"` under [data]")
             }
             Hint::Thousands { separator, rewritten } => write!(
                 f,
@@ -500,6 +534,16 @@ struct Like<'a>(&'a Option<String>);
 impl fmt::Display for Like<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.as_ref().map_or(Ok(()), |cell| write!(f, " of the form `{}`", Shown(cell)))
+    }
+}
+
+struct Example<'a>(&'a Option<(u64, String, String)>);
+
+impl fmt::Display for Example<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_ref().map_or(Ok(()), |(line, header, cell)| {
+            write!(f, "; line {line} has `{}` in column `{}`", Shown(cell), Shown(header))
+        })
     }
 }
 

@@ -12,10 +12,14 @@
 
 pub mod bundled;
 mod calendar;
+mod check;
 mod config;
 mod error;
+#[cfg(feature = "fetch")]
+pub mod fetch;
 mod fill;
 mod forecast;
+mod init;
 mod panel;
 mod prepare;
 mod protocol;
@@ -27,12 +31,14 @@ mod time;
 mod window;
 
 pub use calendar::CalendarFeature;
+pub use check::{ChannelInfo, Description, Proposal, Remark, SeriesInfo, Suspicion, check};
 pub use config::{
     DataConfig, Ddof, Duplicates, Encoding, Fill, Format, Layout, ScaleConfig, ScaleKind, ScalePer,
     SplitConfig, Transform, Unsorted,
 };
 pub use error::{BadCell, BadTime, DataError, ErrorKind, Hint};
 pub use forecast::ForecastInput;
+pub use init::{Init, init};
 pub use panel::{Channels, Panel, Series, Statics};
 pub use prepare::{Pipeline, Prepared, load, prepare, prepare_fold};
 pub use protocol::Protocol;

@@ -48,7 +48,7 @@ struct Table {
 }
 
 /// About how many bytes of one tensor a thread gets per chunk; three of them share its cache.
-const CHUNK_BYTES: usize = 256 * 1024;
+const CHUNK_BYTES: usize = 1024 * 1024;
 
 impl Diffuser {
     /// Copies the coefficients of `process` to `device`, for data of `kind`.

@@ -1,9 +1,11 @@
-//! Noise schedules, forward diffusion and re-injection of the clean signal.
+#![doc = include_str!("course.md")]
 
 mod config;
 mod density;
 mod diffusion;
 mod error;
+#[cfg(feature = "figure")]
+mod figure;
 mod reinjection;
 mod report;
 mod sampler;
@@ -16,6 +18,8 @@ pub use config::{
 pub use density::{Bin, ImpliedDensity};
 pub use diffusion::Diffuser;
 pub use error::NoiseError;
+#[cfg(feature = "figure")]
+pub use figure::figure;
 pub use reinjection::{MAX_STRENGTH, Normalization, Reinjection};
 pub use report::{StepRow, Verdict, rows, snapshot_steps};
 pub use sampler::{StepDistribution, StepSampler};

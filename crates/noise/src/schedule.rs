@@ -355,3 +355,38 @@ fn check_betas(betas: &[f64]) -> Result<(), NoiseError> {
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Oracle: Nichol & Dhariwal (2021), eq. 17, at an angle whose cosine is known by heart.
+    #[test]
+    fn cosine_is_one_half_at_45_degrees() {
+        let schedule = Schedule::cosine(1000).unwrap();
+        let at_zero = (COSINE_OFFSET / (1.0 + COSINE_OFFSET) * FRAC_PI_2).cos().powi(2);
+        assert!((schedule.alpha_bar()[496] * at_zero - 0.5).abs() < 1e-14); // 0.496 + s = (1 + s)/2
+    }
+
+    /// Between equal ends there is one value; rounding must not leave the stated range.
+    #[test]
+    fn equal_ends_make_a_constant_schedule() {
+        for i in 1..=1000 {
+            let beta = f64::from(i) / 1000.0;
+            let constant = Schedule::constant(37, beta).unwrap();
+            assert_eq!(Schedule::linear(37, beta, beta).unwrap(), constant, "linear at {beta}");
+            assert_eq!(Schedule::quadratic(37, beta, beta).unwrap(), constant, "quadratic {beta}");
+            assert_eq!(Schedule::sigmoid(37, beta, beta).unwrap(), constant, "sigmoid at {beta}");
+        }
+    }
+
+    /// Oracle: ᾱ_t = (1 − β)^t after a million steps, where a plain sum has lost four digits.
+    #[test]
+    fn a_million_steps_lose_no_digits() {
+        let beta = 1e-7;
+        let schedule = Schedule::constant(MAX_STEPS, beta).unwrap();
+        let expected = -(MAX_STEPS as f64) * (-beta).ln_1p();
+        assert!((schedule.decay()[MAX_STEPS] / expected - 1.0).abs() < 1e-15);
+        assert!(schedule.decay().is_sorted());
+    }
+}

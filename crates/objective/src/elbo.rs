@@ -19,7 +19,7 @@ use crate::gaussian::sum_last;
 /// no gradient; above it, it costs what it is. The batch mean of the charge is `max(nats, mean KL)`.
 ///
 /// # References
-/// Kingma et al. (2016), eq. 15, arXiv:1606.04934.
+/// "Free bits", Kingma et al. (2016), arXiv:1606.04934.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
@@ -67,7 +67,7 @@ impl Elbo {
     /// If the shapes do not fit, or `kl_weight` or the free bits are negative or not finite.
     ///
     /// # References
-    /// Kingma & Welling (2014), eq. 3, arXiv:1312.6114; the weight: Higgins et al. (2017), eq. 4.
+    /// Kingma & Welling (2014), eq. 3, arXiv:1312.6114; the weight: Higgins et al. (2017).
     pub fn new(
         log_likelihood: Tensor,
         kl_groups: Vec<Tensor>,
@@ -80,16 +80,17 @@ impl Elbo {
             _ => return Err(wrong_shape("log_likelihood", &log_likelihood, "[B]")),
         };
         check_range("kl_weight", kl_weight, "[0, ∞)", (0.0..f64::INFINITY).contains(&kl_weight))?;
-        let mut kl = log_likelihood.detach().zeros_like();
-        let mut charge = kl.shallow_clone();
         for group in &kl_groups {
             if group.dim() != 2 || group.size()[0] != batch {
                 return Err(wrong_shape("kl group", group, format!("[{batch}, Z]")));
             }
             check_pair(("log_likelihood", &log_likelihood.unsqueeze(-1)), ("kl group", group))?;
-            kl = kl + sum_last(group);
-            charge = charge + free_bits.charge(group)?;
         }
+        let none = log_likelihood.detach().zeros_like();
+        let kl = kl_groups.iter().fold(none.shallow_clone(), |sum, group| sum + sum_last(group));
+        let charge = kl_groups
+            .iter()
+            .try_fold(none, |sum, group| free_bits.charge(group).map(|charge| sum + charge))?;
         let total = &log_likelihood - &charge * kl_weight;
         Ok(Self { reconstruction: log_likelihood, kl, kl_groups, charge, kl_weight, total })
     }
@@ -125,6 +126,9 @@ fn allow(terms: &Tensor, nats: f64) -> Result<Tensor> {
 
 /// Sums elementwise log densities `[..., H, C]` over the target, leaving out what was not observed.
 ///
+/// Fill gaps of the target with a finite number before taking its density: where that is NaN the sum here is
+/// still right, but the gradient of the left-out element is 0 · NaN.
+///
 /// # Shapes
 /// `observed`: boolean, broadcasts with `log_prob`. Returns the batch axes.
 ///
@@ -139,7 +143,7 @@ pub fn sum_over_target(log_prob: &Tensor, observed: Option<&Tensor>) -> Result<T
         Some(mask) if mask.kind() != Kind::Bool => {
             return Err(wrong_shape("observed", mask, "a boolean tensor"));
         }
-        // A missing target may hold NaN: fill, since 0 · NaN is NaN.
+        // Not a product with the mask: 0 · NaN is NaN.
         Some(mask) => log_prob.f_masked_fill(&mask.f_logical_not()?, 0.0)?,
         None => log_prob.shallow_clone(),
     };

@@ -28,8 +28,8 @@ pub enum ObjectiveError {
         /// Its shape.
         right: Vec<i64>,
     },
-    /// A tensor is not of a floating-point kind.
-    #[error("{what} is {kind:?}, expected floating point")]
+    /// A tensor is neither single nor double precision; lower precisions lack the special functions.
+    #[error("{what} is {kind:?}, expected Float or Double")]
     NotFloat {
         /// The argument.
         what: &'static str,
@@ -80,11 +80,11 @@ pub enum ObjectiveError {
 /// Result of this crate.
 pub(crate) type Result<T> = std::result::Result<T, ObjectiveError>;
 
-/// Fails unless `tensor` is of a floating-point kind.
+/// Fails unless `tensor` is of single or double precision.
 pub(crate) fn check_float(what: &'static str, tensor: &Tensor) -> Result<()> {
     let kind = tensor.f_kind()?;
     match kind {
-        Kind::Half | Kind::BFloat16 | Kind::Float | Kind::Double => Ok(()),
+        Kind::Float | Kind::Double => Ok(()),
         _ => Err(ObjectiveError::NotFloat { what, kind }),
     }
 }

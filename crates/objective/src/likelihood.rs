@@ -332,8 +332,8 @@ impl Likelihood {
     /// If `y` does not broadcast, or differs in kind or device.
     ///
     /// # References
-    /// Gneiting & Raftery (2007), eq. 20 and 21 (definition, Gaussian); Jordan, Krüger & Lerch (2019),
-    /// appendix A (Laplace, Student-t), doi:10.18637/jss.v090.i12.
+    /// Definition: Gneiting & Raftery (2007), eq. 20 and 21. Closed forms: Jordan, Krüger & Lerch (2019),
+    /// appendix A, doi:10.18637/jss.v090.i12.
     pub fn crps(&self, y: &Tensor) -> Result<Tensor> {
         self.check("y", y)?;
         let r = (y - &self.loc) * (-&self.log_scale).exp();

@@ -58,7 +58,7 @@ impl PairEstimator {
 /// [`PairEstimator::Fair`].
 ///
 /// # References
-/// Gneiting & Raftery (2007), eq. 21; fair: Ferro (2014), eq. 4, doi:10.1002/qj.2270.
+/// Gneiting & Raftery (2007), eq. 21; fair: Ferro (2014), doi:10.1002/qj.2270.
 pub fn crps(samples: &Tensor, truth: &Tensor, pairs: PairEstimator) -> Result<Tensor> {
     let (samples, truth) = check_samples(samples, truth)?;
     let divisor = pairs.pairs(samples.size()[0])?;

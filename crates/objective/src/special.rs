@@ -8,25 +8,27 @@ use tch::{Kind, Tensor};
 /// `½ ln 2π`.
 pub(crate) const HALF_LN_2PI: f64 = 0.918_938_533_204_672_8;
 
+/// `1/n!` from `n = 2`.
+const INVERSE_FACTORIALS: [f64; 10] = [
+    1.0 / 2.0,
+    1.0 / 6.0,
+    1.0 / 24.0,
+    1.0 / 120.0,
+    1.0 / 720.0,
+    1.0 / 5_040.0,
+    1.0 / 40_320.0,
+    1.0 / 362_880.0,
+    1.0 / 3_628_800.0,
+    1.0 / 39_916_800.0,
+];
+
 /// `eˣ − 1 − x` to full relative accuracy: a Taylor polynomial where the difference cancels.
 pub(crate) fn expm1_minus(x: &Tensor) -> Tensor {
     const NEAR: f64 = 0.25; // beyond it `expm1(x) − x` loses at most a factor of 8
     let small = x.clamp(-NEAR, NEAR);
-    let series = horner(
-        &small,
-        &[
-            1.0 / 2.0,
-            1.0 / 6.0,
-            1.0 / 24.0,
-            1.0 / 120.0,
-            1.0 / 720.0,
-            1.0 / 5_040.0,
-            1.0 / 40_320.0,
-            1.0 / 362_880.0,
-            1.0 / 3_628_800.0,
-            1.0 / 39_916_800.0,
-        ],
-    ) * small.square();
+    // 1/n! from n = 2; single precision is exhausted after six terms.
+    let terms = if x.kind() == Kind::Double { 10 } else { 6 };
+    let series = horner(&small, &INVERSE_FACTORIALS[..terms]) * small.square();
     // A zero in place of `x` where the series is used keeps the unused branch's gradient finite.
     let near = x.abs().le(NEAR);
     let far = x.masked_fill(&near, 0.0);
@@ -106,8 +108,9 @@ pub(crate) fn student_cdf(t: &Tensor, df: &Tensor) -> Tensor {
 
 /// A polynomial in `x`, coefficients from the constant term upwards.
 fn horner(x: &Tensor, coefficients: &[f64]) -> Tensor {
-    let mut value = x.zeros_like();
-    for coefficient in coefficients.iter().rev() {
+    let mut rest = coefficients.iter().rev();
+    let mut value = x.full_like(*rest.next().expect("a polynomial has a coefficient"));
+    for coefficient in rest {
         value = value * x + *coefficient;
     }
     value
@@ -154,7 +157,8 @@ mod tests {
     /// Oracle: mpmath at 30 digits, on both sides of each switch between formulas.
     #[test]
     fn special_functions_match_thirty_digits() {
-        let functions: [(&str, fn(&Tensor) -> Tensor); 5] = [
+        type Function = fn(&Tensor) -> Tensor;
+        let functions: [(&str, Function); 5] = [
             ("expm1_minus", expm1_minus),
             ("ln_mills", ln_mills),
             ("ln_ndtr_positive", ln_ndtr_positive),

@@ -113,6 +113,10 @@ pub struct TrainConfig {
     pub steps_per_epoch: usize,
     /// Step size of AdamW.
     pub learning_rate: f64,
+    /// How the step size changes over the training.
+    pub learning_rate_schedule: LearningRateSchedule,
+    /// Optimizer steps over which the step size rises from zero.
+    pub warmup_steps: usize,
     /// Decoupled weight decay of AdamW.
     pub weight_decay: f64,
     /// Largest norm of the gradient; 0 for no clipping.
@@ -130,11 +134,39 @@ impl Default for TrainConfig {
             batch_size: 64,
             steps_per_epoch: 0,
             learning_rate: 1e-3,
+            learning_rate_schedule: LearningRateSchedule::Constant,
+            warmup_steps: 0,
             weight_decay: 0.0,
             clip_norm: 1.0,
             patience: 10,
             validation_samples: 50,
         }
+    }
+}
+
+/// How the step size changes over the training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LearningRateSchedule {
+    /// Not at all.
+    Constant,
+    /// Half a cosine down to zero at the last step of the last epoch.
+    Cosine,
+}
+
+impl TrainConfig {
+    /// The step size of an optimizer step, from 0, of `total`.
+    pub fn learning_rate_at(&self, step: usize, total: usize) -> f64 {
+        let share = (step as f64 / total.max(1) as f64).min(1.0);
+        let decay = match self.learning_rate_schedule {
+            LearningRateSchedule::Constant => 1.0,
+            LearningRateSchedule::Cosine => 0.5 * (1.0 + (std::f64::consts::PI * share).cos()),
+        };
+        let warmup = match self.warmup_steps {
+            0 => 1.0,
+            steps => ((step + 1) as f64 / steps as f64).min(1.0),
+        };
+        self.learning_rate * decay * warmup
     }
 }
 
@@ -301,4 +333,47 @@ fn nearest(message: &str) -> Option<String> {
         strsim::jaro_winkler(unknown, a).total_cmp(&strsim::jaro_winkler(unknown, b))
     })?;
     (strsim::jaro_winkler(unknown, best) > 0.7).then(|| format!("did you mean `{best}`?"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Oracle: the cosine's values at its start, middle and end; the warm-up's at its half.
+    #[test]
+    fn learning_rates_rise_and_fall() {
+        let table = TrainConfig {
+            learning_rate: 2.0,
+            learning_rate_schedule: LearningRateSchedule::Cosine,
+            ..TrainConfig::default()
+        };
+        for (step, expected) in [(0, 2.0), (50, 1.0), (100, 0.0), (200, 0.0)] {
+            assert!((table.learning_rate_at(step, 100) - expected).abs() < 1e-12, "{step}");
+        }
+        let table = TrainConfig { warmup_steps: 10, learning_rate: 2.0, ..TrainConfig::default() };
+        for (step, expected) in [(4, 1.0), (9, 2.0), (99, 2.0)] {
+            assert!((table.learning_rate_at(step, 100) - expected).abs() < 1e-12, "{step}");
+        }
+    }
+
+    #[test]
+    fn the_resolved_config_reads_back_as_itself() {
+        let text = include_str!("../../../configs/seattle-weather.toml");
+        let config = Config::parse(text, "seattle", &["train.epochs=3".to_owned()]).unwrap();
+        assert_eq!(config.train.epochs, 3);
+        assert_eq!(Config::parse(&config.to_toml(), "again", &[]).unwrap(), config);
+    }
+
+    #[test]
+    fn overrides_are_toml_or_text() {
+        let mut table = toml::Table::new();
+        for item in ["a.b=3", "a.c = [1, 2]", "a.d=plain-text", "e={ f = 1.5 }", "g=true"] {
+            set(&mut table, item).unwrap();
+        }
+        let expected = "g = true\n[a]\nb = 3\nc = [1, 2]\nd = \"plain-text\"\n[e]\nf = 1.5\n";
+        assert_eq!(table, toml::from_str(expected).unwrap());
+        for item in ["", "=", "a", ".=1", "a.b.c=1"] {
+            assert!(set(&mut table, item).is_err(), "{item}");
+        }
+    }
 }

@@ -29,11 +29,12 @@ pub struct Epoch {
     pub kl: f64,
     /// Weight of the KL term at the end of the epoch.
     pub kl_weight: f64,
-    /// Step size.
+    /// Step size of the last step.
     pub learning_rate: f64,
     /// The same loss on clean validation windows.
     pub validation_loss: f64,
-    /// Fair CRPS on validation windows, standardized units; what selects the weights.
+    /// Fair CRPS on validation windows, standardized units; what selects the weights, but for
+    /// `autoencode`, which the validation loss selects.
     pub validation_crps: f64,
     /// Whether this is the best epoch so far.
     pub best: bool,
@@ -93,25 +94,29 @@ pub fn fit(
     for epoch in 1..=table.epochs {
         seed(config.seed, Stream::Epoch(epoch));
         let batches = batches(train, table.batch_size as i64, table.steps_per_epoch)?;
-        let mut sums = Sums::default();
+        let (mut sums, mut learning_rate) = (Sums::default(), 0.0);
         for (done, indices) in batches.iter().enumerate() {
             let batch = rows.gather(&train.rows(indices)?)?;
             flat.zero_gradients();
             let terms = forecaster.training_terms(&batch, fitted.steps)?;
             terms.loss.f_backward()?;
-            optimizer.step(&flat, table.learning_rate)?;
+            learning_rate = table.learning_rate_at(fitted.steps, table.epochs * batches.len());
+            optimizer.step(&flat, learning_rate)?;
             sums.add(&terms, indices.size()[0])?;
             fitted.steps += 1;
             observe(Progress::Step { epoch, done: done + 1, of: batches.len() });
         }
-        let mut line = sums.epoch(epoch, fitted.steps, table.learning_rate)?;
+        let mut line = sums.epoch(epoch, fitted.steps, learning_rate)?;
         (line.validation_loss, line.validation_crps) =
             validate(config, forecaster, rows, validation, fitted.steps)?;
         line.check_finite()?;
         fitted.epochs = epoch;
-        if best.is_none() || line.validation_crps < fitted.best_validation {
+        // A model that forecasts nothing is selected by its bound.
+        let score =
+            if forecaster.autoencodes() { line.validation_loss } else { line.validation_crps };
+        if best.is_none() || score < fitted.best_validation {
             line.best = true;
-            (fitted.best_epoch, fitted.best_validation) = (epoch, line.validation_crps);
+            (fitted.best_epoch, fitted.best_validation) = (epoch, score);
             best = Some(flat.parameters().copy());
             save(forecaster, run)?;
         }

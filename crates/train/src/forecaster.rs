@@ -76,6 +76,11 @@ impl Forecaster {
         })
     }
 
+    /// The model.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
     /// The variables, for the optimizer and for checkpoints.
     pub fn store(&self) -> &VarStore {
         &self.store

@@ -12,6 +12,7 @@ mod baseline;
 mod batch;
 mod config;
 mod device;
+pub mod elbo;
 mod error;
 mod evaluate;
 mod files;
@@ -26,7 +27,9 @@ mod source;
 
 pub use baseline::{Baseline, Pairs, Rule};
 pub use batch::{Batch, Columns, Rows, Starts, Statics};
-pub use config::{Config, ConfigError, EvaluateConfig, ObjectiveConfig, TrainConfig};
+pub use config::{
+    Config, ConfigError, EvaluateConfig, LearningRateSchedule, ObjectiveConfig, TrainConfig,
+};
 pub use device::{DeviceChoice, device_name};
 pub use error::TrainError;
 pub use evaluate::{Calibration, Coverage, Evaluation, Fan, NoiseCurve, Scored, Scores, evaluate};
@@ -38,3 +41,4 @@ pub use forecaster::{Forecaster, Terms};
 pub use optimizer::AdamW;
 pub use run::{DataInfo, RunInfo, RunOptions, Training, WindowCounts, evaluate_run, prepare};
 pub use source::{Part, Source};
+pub use tch::Device;

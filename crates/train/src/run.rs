@@ -129,6 +129,11 @@ impl Training {
         self.done.as_ref()
     }
 
+    /// The data.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
     /// What is about to be trained, in two lines.
     pub fn summary(&self) -> String {
         let config = self.source.config();

@@ -170,6 +170,17 @@ impl Source {
         Ok(Tensor::f_from_slice(&values)?.f_view(size)?)
     }
 
+    /// The first context of a part, first channel only, standardized: a window to look at.
+    ///
+    /// # Errors
+    /// [`TrainError::Torch`] if libtorch fails.
+    pub fn first_context(&self, part: Part) -> Result<Vec<f64>, TrainError> {
+        let first = Tensor::f_from_slice(&[0_i64])?.f_to(self.rows.device())?;
+        let batch = self.rows.gather(&self.starts(part).rows(&first)?)?;
+        let channel = batch.filled_context()?.f_select(2, 0)?.f_view([-1])?;
+        Ok(Vec::try_from(channel.f_to_kind(Kind::Double)?.f_to(Device::Cpu)?)?)
+    }
+
     /// What stands in `run.json` of the data.
     pub fn info(&self) -> DataInfo {
         let name = match (&self.config.data.path, &self.config.data.source) {

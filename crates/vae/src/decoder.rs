@@ -156,3 +156,46 @@ impl Decoder {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::nn::VarStore;
+    use tch::{Device, Kind};
+
+    /// The law of `[5, 2, 3, 2]` rows, silent but for its scale.
+    fn law(scale: Scale, family: Family, layout: Channels) -> Likelihood {
+        let store = VarStore::new(Device::Cpu);
+        let config = ModelConfig { scale, channels: layout, hidden: 4, ..ModelConfig::default() };
+        let parts = [part("latent", 2)];
+        let decoder = Decoder::new(&store.root(), &config, family, &parts, [4, 3]).unwrap();
+        let groups = if layout == Channels::Joint { 1 } else { 3 };
+        let z = Tensor::zeros([5, 2, groups, 2], (Kind::Float, Device::Cpu));
+        decoder.forward(&[&z], None, false).unwrap()
+    }
+
+    #[test]
+    fn scale_and_family_are_those_asked_for() {
+        for layout in [Channels::Joint, Channels::Independent] {
+            let scales = [
+                (Scale::Fixed(0.5), vec![1], 0.5),
+                (Scale::Global, vec![1], 1.0),
+                (Scale::PerStep, vec![4, 3], 1.0),
+                (Scale::Predicted, vec![5, 2, 4, 3], 1.0),
+            ];
+            for (scale, size, value) in scales {
+                let law = law(scale, Family::Gaussian, layout);
+                assert_eq!(law.shape(), [5, 2, 4, 3]);
+                assert_eq!(law.log_scale().size(), size, "{scale:?} {layout:?}");
+                let gap = (law.log_scale().exp() - value).abs().max().double_value(&[]);
+                assert!(gap < 1e-6, "{scale:?} {layout:?}");
+            }
+            let student = law(Scale::Global, Family::StudentT, layout);
+            let df = student.df().unwrap();
+            assert_eq!(df.size(), [3]);
+            // ν = 2 + 3, less what the bound takes from ln 3.
+            assert!((df - 5.0).abs().max().double_value(&[]) < 0.05);
+            assert_eq!(law(Scale::Global, Family::Laplace, layout).family(), Family::Laplace);
+        }
+    }
+}

@@ -32,7 +32,8 @@ pub(super) fn build(workspace: &Workspace) -> Result<PathBuf> {
 fn executable(messages: &str) -> Option<PathBuf> {
     messages.lines().find_map(|line| {
         let message: serde_json::Value = serde_json::from_str(line).ok()?;
-        let ours = message["reason"] == "compiler-artifact" && message["target"]["name"] == "ballast";
+        let ours =
+            message["reason"] == "compiler-artifact" && message["target"]["name"] == "ballast";
         ours.then(|| message["executable"].as_str().map(PathBuf::from)).flatten()
     })
 }
@@ -44,7 +45,13 @@ pub(super) fn sha256(path: &Path) -> Result<String> {
         let mut buffer = vec![0; 1 << 20];
         loop {
             match file.read(&mut buffer)? {
-                0 => return Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
+                0 => {
+                    return Ok(hasher
+                        .finalize()
+                        .iter()
+                        .map(|byte| format!("{byte:02x}"))
+                        .collect());
+                }
                 n => hasher.update(&buffer[..n]),
             }
         }

@@ -82,12 +82,12 @@ impl Fingerprint {
     pub(super) fn compare(&self, run: &Path) -> Match {
         let found = fs::read_to_string(run.join(FILE)).ok();
         let found: Option<Fingerprint> = found.and_then(|text| serde_json::from_str(&text).ok());
-        match found {
-            Some(found) if found == *self => Match::Same,
-            Some(found) if (Fingerprint { executable: self.executable.clone(), ..found }) == *self => {
-                Match::OtherCode
-            }
-            _ => Match::Different,
+        let Some(found) = found else { return Match::Different };
+        let other_code = found.executable != self.executable;
+        match (Fingerprint { executable: self.executable.clone(), ..found } == *self, other_code) {
+            (false, _) => Match::Different,
+            (true, true) => Match::OtherCode,
+            (true, false) => Match::Same,
         }
     }
 

@@ -5,11 +5,6 @@ pub(super) fn plain(value: f64) -> String {
     minus(&format!("{value:.*}", decimals(value)))
 }
 
-/// As [`plain`], always with its sign.
-pub(super) fn signed(value: f64) -> String {
-    minus(&format!("{value:+.*}", decimals(value).min(4)))
-}
-
 /// A value and its spread or error with the same decimals: `0.3512 ± 0.0041`.
 pub(super) fn with_error(value: f64, error: Option<f64>) -> String {
     let digits = decimals(value);
@@ -19,9 +14,10 @@ pub(super) fn with_error(value: f64, error: Option<f64>) -> String {
     }
 }
 
-/// A difference with its standard error: `+0.0031 ± 0.0012`.
+/// A difference with its standard error, which decides the decimals: `+0.0031 ± 0.0012`.
 pub(super) fn difference(value: f64, error: f64) -> String {
-    let digits = decimals(value.abs().max(error)).min(4);
+    let magnitude = if error > 1e-12 { error.log10().floor() as i32 } else { -3 };
+    let digits = (1 - magnitude).clamp(1, 6) as usize;
     minus(&format!("{value:+.digits$} ± {error:.digits$}"))
 }
 
@@ -47,7 +43,11 @@ fn decimals(value: f64) -> usize {
     }
     // 0.3512 has four decimals, 12.35 two; smaller ones stay at four unless they would vanish.
     let magnitude = value.abs().log10().floor() as i32;
-    if magnitude >= -2 { (3 - magnitude).clamp(0, 4) as usize } else { (2 - magnitude).min(8) as usize }
+    if magnitude >= -2 {
+        (3 - magnitude).clamp(0, 4) as usize
+    } else {
+        (2 - magnitude).min(8) as usize
+    }
 }
 
 fn minus(text: &str) -> String {
@@ -61,11 +61,18 @@ mod tests {
     #[test]
     fn numbers_have_the_digits_they_deserve() {
         let shown = [0.35124, 12.3456, 1234.5, 0.0, -0.5, 0.0123, 0.00123, 0.99999].map(plain);
-        assert_eq!(shown, ["0.3512", "12.35", "1234", "0.0000", "−0.5000", "0.0123", "0.00123", "1.0000"]);
+        assert_eq!(
+            shown,
+            ["0.3512", "12.35", "1234", "0.0000", "−0.5000", "0.0123", "0.00123", "1.0000"]
+        );
         assert_eq!(with_error(12.3456, Some(0.126)), "12.35 ± 0.13");
         assert_eq!(difference(-0.00312, 0.00119), "−0.0031 ± 0.0012");
-        assert_eq!(signed(0.25), "+0.2500");
+        assert_eq!(difference(0.0005, 0.00003), "+0.000500 ± 0.000030");
+        assert_eq!(difference(0.25, 0.0), "+0.2500 ± 0.0000");
         assert_eq!(percent(0.7944), "79.4");
-        assert_eq!([3.21, 42.0, 125.0, 3780.0].map(duration), ["3.2 s", "42 s", "2 min 05 s", "1 h 03 min"]);
+        assert_eq!(
+            [3.21, 42.0, 125.0, 3780.0].map(duration),
+            ["3.2 s", "42 s", "2 min 05 s", "1 h 03 min"]
+        );
     }
 }

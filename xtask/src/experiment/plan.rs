@@ -38,11 +38,11 @@ pub(super) struct Arm {
     pub(super) set: Vec<(String, String)>,
 }
 
-/// A statement that the report answers with yes, no or undecided.
+/// A yes-or-no question that the report answers with yes, no or undecided.
 #[derive(Debug, Clone)]
 pub(super) struct Claim {
-    pub(super) says: String,
-    /// Indices of arms: the claim holds if `better` has the smaller measure.
+    pub(super) asks: String,
+    /// Indices of arms: yes if `better` has the smaller measure.
     pub(super) better: usize,
     pub(super) than: usize,
     pub(super) measure: Measure,
@@ -86,7 +86,7 @@ struct ArmTable {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ClaimTable {
-    says: String,
+    asks: String,
     better: Spanned<String>,
     than: Spanned<String>,
     #[serde(default)]
@@ -120,8 +120,11 @@ impl Plan {
         let find = |wanted: &Spanned<String>| {
             arms.iter().position(|arm| arm.name == *wanted.get_ref()).ok_or_else(|| {
                 let names: Vec<&str> = arms.iter().map(|arm| arm.name.as_str()).collect();
-                let message =
-                    format!("no arm is named `{}`; there are: {}", wanted.get_ref(), names.join(", "));
+                let message = format!(
+                    "no arm is named `{}`; there are: {}",
+                    wanted.get_ref(),
+                    names.join(", ")
+                );
                 at(wanted.span(), message)
             })
         };
@@ -136,7 +139,7 @@ impl Plan {
         let reference = find(&table.reference)?;
         let claims = table.claim.iter().map(|claim| {
             let (better, than) = (find(&claim.better)?, find(&claim.than)?);
-            Ok(Claim { says: claim.says.clone(), better, than, measure: claim.measure })
+            Ok(Claim { asks: claim.asks.clone(), better, than, measure: claim.measure })
         });
         let claims = claims.collect::<Result<_>>()?;
         let base = normal(&file.parent().unwrap_or(Path::new("")).join(table.base.get_ref()));
@@ -204,9 +207,7 @@ fn flatten(prefix: &str, table: &Table, out: &mut Vec<(String, String)>) {
 /// Lower case only, so that no file system sees two arms as one folder.
 fn is_folder_name(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
-    (1..=60).contains(&name.len())
-        && name.chars().all(allowed)
-        && !name.starts_with(['-', '_'])
+    (1..=60).contains(&name.len()) && name.chars().all(allowed) && !name.starts_with(['-', '_'])
 }
 
 fn available(root: &Path) -> String {

@@ -145,9 +145,10 @@ pub(super) struct Noise {
 
 impl Finished {
     /// Reads a run directory and checks that its parts fit together.
-    pub(super) fn read(run: &Path) -> Result<Finished> {
+    pub(super) fn read(run: &Path, seed: u64) -> Result<Finished> {
         let info: RunInfo = json(&run.join("run.json"))?;
         ensure!(info.status == "done", "run.json: the run is `{}`, not `done`", info.status);
+        ensure!(info.seed == seed, "run.json: the seed is {}, not {seed}", info.seed);
         let evaluation: Evaluation = json(&run.join("evaluation.json"))?;
         evaluation.check().context("evaluation.json")?;
         let epochs = lines(&run.join("metrics.jsonl"))?;
@@ -171,12 +172,16 @@ impl Evaluation {
         ensure!(models == 1, "`forecasters` has {models} models instead of one");
         for forecaster in &self.forecasters {
             let name = &forecaster.name;
-            for scores in [Some(&forecaster.test), forecaster.train.as_ref()].into_iter().flatten() {
+            for scores in [Some(&forecaster.test), forecaster.train.as_ref()].into_iter().flatten()
+            {
                 let (count, listed) = (scores.windows, scores.window_crps.len());
                 ensure!(count == listed, "`{name}` has {count} windows but {listed} `window_crps`");
             }
             if let Some(Calibration { levels, observed }) = &forecaster.calibration {
-                ensure!(levels.len() == observed.len(), "`{name}`: levels and observed differ in length");
+                ensure!(
+                    levels.len() == observed.len(),
+                    "`{name}`: levels and observed differ in length"
+                );
             }
         }
         for fan in &self.fans {

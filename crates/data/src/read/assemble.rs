@@ -130,34 +130,34 @@ fn order(
         stated: stated.is_some(),
         clock,
     };
-    let run = |s: usize, times: Vec<i64>, policy: &Policy<'_>, findings: &mut Vec<Finding>| {
+    let run = |s: usize, times: &[i64], policy: &Policy<'_>, findings: &mut Vec<Finding>| {
         let series = &table.series[s];
         let line = |row: usize| table.line(series.rows.start + row);
         let path = table.files[series.file].clone();
         arrange(times, policy, &Origin { path, series: &series.name, line: &line }, findings)
     };
     if stated.is_some() {
-        return Ok(each.into_iter().enumerate().map(|(s, t)| run(s, t, &policy, findings)).collect());
+        return Ok(each.iter().enumerate().map(|(s, t)| run(s, t, &policy, findings)).collect());
     }
     // The longest series sets the step; a shorter one may show too little of it (a week of business
     // days looks daily), so it only has to fit.
     let longest = (0..each.len()).max_by_key(|&s| (each[s].len(), std::cmp::Reverse(s))).unwrap_or(0);
     let common = match expected {
         Some(frequency) => frequency,
-        None => run(longest, each[longest].clone(), &policy, &mut Vec::new()).frequency,
+        None => run(longest, &each[longest], &policy, &mut Vec::new()).frequency,
     };
     let mut all = Vec::with_capacity(each.len());
     for (s, times) in each.into_iter().enumerate() {
         let mut own = Vec::new();
         let fitted = Policy { frequency: Some(common), ..policy };
-        let arranged = run(s, times.clone(), &fitted, &mut own);
+        let arranged = run(s, &times, &fitted, &mut own);
         let wrong_step = |f: &Finding| {
             use FindingKind::{MixedFrequency, OffGrid, Sparse};
             matches!(f.kind, OffGrid { .. } | Sparse { .. } | MixedFrequency { .. })
         };
         if own.iter().any(wrong_step) {
             let mut free = Vec::new();
-            let own_step = run(s, times, &policy, &mut free).frequency;
+            let own_step = run(s, &times, &policy, &mut free).frequency;
             if own_step != common && !free.iter().any(wrong_step) {
                 let series = &table.series[s];
                 let (path, name) = (table.files[series.file].clone(), series.name.clone());

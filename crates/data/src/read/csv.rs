@@ -1,10 +1,12 @@
-//! Delimited text, row by row, through the csv crate.
+//! Delimited text, row by row: plain lines split in place, from the first quote on through the csv crate.
 
 use std::io::Read;
+use std::rc::Rc;
 
 use super::dialect::{Dialect, EitherComma};
+use super::lines::{Cells, Next, PlainLines, Row, Split};
 use super::number;
-use super::open::{self, ROW_TOO_LONG, Source, Text};
+use super::open::{self, ROW_TOO_LONG, Source};
 use super::table::{Builder, RowFault, Use, bad_cell, bad_time};
 use crate::config::{DataConfig, Encoding};
 use crate::error::DataError;
@@ -22,10 +24,12 @@ pub(crate) fn read(
         return Err(DataError::Empty { path: path.to_path_buf(), header: false });
     }
     let dialect = Dialect::detect(&text.sample, config).map_err(|e| either_comma(e, source, config))?;
-    let (header, first) = header(&text, dialect, config, source)?;
-    let uses = builder.begin_file(path, series, &header, &first)?;
+    let Header { names, first, end } = header(&text.sample, dialect, config, source)?;
+    let uses = builder.begin_file(path, series, &names, &first)?;
     let before = builder.rows();
-    read_rows(text, &header, &uses, dialect, config, source, builder)?;
+    let mut rows = Rows { header: &names, uses: &uses, dialect, config, source, builder, next_line: end.0 };
+    let row_bytes = text.row_bytes;
+    rows.read(PlainLines::new(text.sample, text.rest, end), &row_bytes)?;
     if builder.rows() == before {
         return Err(DataError::Empty { path: path.to_path_buf(), header: true });
     }
@@ -41,28 +45,37 @@ fn parser<R: Read>(stream: R, dialect: Dialect) -> csv::Reader<R> {
         .from_reader(stream)
 }
 
-/// Column names, and the first row of cells.
+struct Header {
+    names: Vec<String>,
+    /// Cells of the first row.
+    first: Vec<String>,
+    /// Line and byte after the header.
+    end: (u64, u64),
+}
+
 fn header(
-    text: &Text,
+    sample: &[u8],
     dialect: Dialect,
     config: &DataConfig,
     source: &Source,
-) -> Result<(Vec<String>, Vec<String>), DataError> {
+) -> Result<Header, DataError> {
     let path = source.path();
-    let mut reader = parser(text.sample.as_slice(), dialect);
+    let mut reader = parser(sample, dialect);
     let mut record = csv::ByteRecord::new();
     let mut next = || {
         let more = reader.read_byte_record(&mut record).unwrap_or(false);
-        more.then(|| record.iter().map(<[u8]>::to_vec).collect::<Vec<_>>())
+        let row = more.then(|| record.iter().map(<[u8]>::to_vec).collect::<Vec<_>>());
+        (row, (reader.position().line(), reader.position().byte()))
     };
     let cells = |row: Vec<Vec<u8>>| -> Vec<String> {
         row.iter().map(|cell| open::decode(cell, config.encoding).trim().to_owned()).collect()
     };
-    let raw = next().unwrap_or_default();
+    let (raw, end) = next();
+    let raw = raw.unwrap_or_default();
     if !config.header {
         let first = cells(raw);
         let names = (1..=first.len()).map(|i| format!("column_{i}")).collect();
-        return Ok((names, first));
+        return Ok(Header { names, first, end: (1, 0) });
     }
     if config.encoding == Encoding::Utf8 && raw.iter().any(|c| std::str::from_utf8(c).is_err()) {
         return Err(DataError::Format {
@@ -87,117 +100,146 @@ fn header(
             *name = format!("column_{}", i + 1); // pandas writes its index without a name
         }
     }
-    Ok((names, next().map(cells).unwrap_or_default()))
+    Ok(Header { names, first: next().0.map(cells).unwrap_or_default(), end })
 }
 
-fn read_rows(
-    text: Text,
-    header: &[String],
-    uses: &[Use],
+/// The rows of one file on their way into the table.
+struct Rows<'r, 'b> {
+    header: &'r [String],
+    uses: &'r [Use],
     dialect: Dialect,
-    config: &DataConfig,
-    source: &Source,
-    builder: &mut Builder<'_>,
-) -> Result<(), DataError> {
-    let row_bytes = text.row_bytes;
-    let mut reader = parser(text.stream, dialect);
-    let mut record = csv::ByteRecord::new();
-    let mut skip_header = config.header;
-    let mut next_line = 1;
-    loop {
-        row_bytes.set(0);
-        let byte = reader.position().byte();
-        let more = reader
-            .read_byte_record(&mut record)
-            .map_err(|e| stream_error(e, source, reader_line(&record), builder.rows()))?;
-        if !more {
-            return Ok(());
+    config: &'r DataConfig,
+    source: &'r Source,
+    builder: &'r mut Builder<'b>,
+    /// The line after the last row.
+    next_line: u64,
+}
+
+impl Rows<'_, '_> {
+    fn read(&mut self, mut lines: PlainLines, row_bytes: &Rc<std::cell::Cell<u64>>) -> Result<(), DataError> {
+        let (delimiter, width) = (self.dialect.delimiter, self.header.len());
+        loop {
+            row_bytes.set(0);
+            let (line, _) = lines.place();
+            match lines.next().map_err(|e| self.io_error(e, line))? {
+                Next::End => return Ok(()),
+                Next::Quote => break,
+                Next::Line { cells, .. } if cells.trim_ascii().is_empty() => {}
+                Next::Line { cells, line, byte } => {
+                    self.push(Cells::new(cells, delimiter), width, (line, byte), false)?;
+                }
+            }
         }
-        if std::mem::take(&mut skip_header) {
-            next_line = reader.position().line();
-            continue;
+        let (line, byte) = lines.place();
+        self.read_quoted(parser(lines.into_rest(), self.dialect), line - 1, byte, row_bytes)
+    }
+
+    /// The rest of a file with quotes; `lines` and `bytes` came before it.
+    fn read_quoted<R: Read>(
+        &mut self,
+        mut reader: csv::Reader<R>,
+        lines: u64,
+        bytes: u64,
+        row_bytes: &Rc<std::cell::Cell<u64>>,
+    ) -> Result<(), DataError> {
+        let mut record = csv::ByteRecord::new();
+        loop {
+            row_bytes.set(0);
+            let byte = bytes + reader.position().byte();
+            let before = reader.position().line();
+            match reader.read_byte_record(&mut record) {
+                Ok(true) => {}
+                Ok(false) => return Ok(()),
+                Err(e) => return Err(self.csv_error(e, lines + before)),
+            }
+            if record.len() == 1 && record[0].trim_ascii().is_empty() && self.header.len() > 1 {
+                continue; // a line of spaces
+            }
+            // `before` is that of a blank line before the row; counting back from the line after it is
+            // exact. A quote left open swallows the last line end too, so never before the row's start.
+            let after = reader.position().line() - 1;
+            let inner = record.as_slice().iter().filter(|&&b| b == b'\n').count() as u64;
+            let line = lines + (after - inner).max(before);
+            self.push(Split(record.iter()), record.len(), (line, byte), inner > 0)?;
         }
-        if header.len() > 1 && record.len() == 1 && record[0].trim_ascii().is_empty() {
-            continue; // a line of spaces
-        }
-        // The parser's own line is that of a blank line before the row; the line after it is exact.
-        let last_line = reader.position().line() - 1;
-        if record.len() != header.len() {
-            let inner = newlines(&record);
-            return Err(DataError::RaggedRow {
-                path: source.path().to_path_buf(),
-                line: last_line - inner,
-                found: record.len(),
-                expected: header.len(),
-                open_quote: inner > 0,
-            });
-        }
-        // A row inside quotes over several lines: found by the lines the parser counted.
-        let start = record.position().map_or(last_line, csv::Position::line);
-        let line = if last_line > start { last_line - newlines(&record) } else { last_line };
-        while header.len() == 1 && next_line < line {
+    }
+
+    fn push<'c>(
+        &mut self,
+        cells: impl Row<'c>,
+        count: usize,
+        (line, byte): (u64, u64),
+        open_quote: bool,
+    ) -> Result<(), DataError> {
+        let width = self.header.len();
+        while width == 1 && self.next_line < line {
             // In a table of one column a blank line is a missing value.
-            builder
-                .push_row(std::iter::once(&b""[..]), uses, header, dialect.style, (next_line, byte))
-                .map_err(|fault| row_error(fault, source, next_line, byte, dialect, config, builder))?;
-            next_line += 1;
+            let place = (self.next_line, byte);
+            let blank = Cells::new(b"", self.dialect.delimiter);
+            let pushed = self.builder.push_row(blank, self.uses, self.header, self.dialect.style, place);
+            pushed.map_err(|fault| self.row_error(fault, place))?;
+            self.next_line += 1;
         }
-        next_line = last_line + 1;
-        builder
-            .push_row(record.iter(), uses, header, dialect.style, (line, byte))
-            .map_err(|fault| row_error(fault, source, line, byte, dialect, config, builder))?;
-    }
-}
-
-fn newlines(record: &csv::ByteRecord) -> u64 {
-    record.as_slice().iter().filter(|&&b| b == b'\n').count() as u64
-}
-
-fn reader_line(record: &csv::ByteRecord) -> u64 {
-    record.position().map_or(1, csv::Position::line)
-}
-
-fn stream_error(error: csv::Error, source: &Source, line: u64, rows: usize) -> DataError {
-    match error.into_kind() {
-        csv::ErrorKind::Io(e) if e.to_string() == ROW_TOO_LONG => DataError::RowTooLong {
-            path: source.path().to_path_buf(),
-            line: line + 1,
-            limit: open::LONGEST_ROW,
-        },
-        csv::ErrorKind::Io(e) => open::read_error(e, source, rows),
-        other => DataError::Truncated {
-            path: source.path().to_path_buf(),
-            rows,
-            message: format!("{other:?}"),
-        },
-    }
-}
-
-fn row_error(
-    fault: RowFault,
-    source: &Source,
-    line: u64,
-    byte: u64,
-    dialect: Dialect,
-    config: &DataConfig,
-    builder: &Builder<'_>,
-) -> DataError {
-    let path = source.path();
-    let column = |field| column_of(source, config.encoding, dialect.delimiter, byte, field);
-    match fault {
-        RowFault::Cell(bad) => bad_cell(path, &bad, column(bad.field), dialect.style),
-        RowFault::Time(bad, why) => {
-            let column = column(bad.field);
-            bad_time(path, bad, column, builder.time_like(), why)
-        }
-        RowFault::Static { first, second, series, header } => DataError::StaticVaries {
-            path: path.to_path_buf(),
+        self.next_line = line + 1;
+        let ragged = |found| DataError::RaggedRow {
+            path: self.source.path().to_path_buf(),
             line,
-            header,
-            series,
-            first,
-            second,
-        },
+            found,
+            expected: width,
+            open_quote,
+        };
+        if count != width {
+            return Err(ragged(count));
+        }
+        let rest = cells.clone();
+        let pushed = self.builder.push_row(cells, self.uses, self.header, self.dialect.style, (line, byte));
+        match pushed {
+            Ok(()) => Ok(()),
+            Err(RowFault::Ragged) => Err(ragged(rest.count())),
+            Err(fault) => Err(self.row_error(fault, (line, byte))),
+        }
+    }
+
+    fn io_error(&self, e: std::io::Error, line: u64) -> DataError {
+        if e.to_string() == ROW_TOO_LONG {
+            let path = self.source.path().to_path_buf();
+            return DataError::RowTooLong { path, line, limit: open::LONGEST_ROW };
+        }
+        open::read_error(e, self.source, self.builder.rows())
+    }
+
+    fn csv_error(&self, error: csv::Error, line: u64) -> DataError {
+        match error.into_kind() {
+            csv::ErrorKind::Io(e) => self.io_error(e, line),
+            other => DataError::Truncated {
+                path: self.source.path().to_path_buf(),
+                rows: self.builder.rows(),
+                message: format!("{other:?}"),
+            },
+        }
+    }
+
+    fn row_error(&self, fault: RowFault, (line, byte): (u64, u64)) -> DataError {
+        let path = self.source.path();
+        let (encoding, delimiter) = (self.config.encoding, self.dialect.delimiter);
+        let column = |field| column_of(self.source, encoding, delimiter, byte, field);
+        match fault {
+            RowFault::Cell(bad) => bad_cell(path, &bad, column(bad.field), self.dialect.style),
+            RowFault::Time(bad, why) => {
+                let column = column(bad.field);
+                bad_time(path, bad, column, self.builder.time_like(), why)
+            }
+            RowFault::Static { first, second, series, header } => {
+                DataError::StaticVaries { path: path.to_path_buf(), line, header, series, first, second }
+            }
+            RowFault::Ragged => DataError::RaggedRow {
+                path: path.to_path_buf(),
+                line,
+                found: 0,
+                expected: self.header.len(),
+                open_quote: false,
+            },
+        }
     }
 }
 
@@ -210,11 +252,16 @@ pub(crate) fn column_of(
     field: usize,
 ) -> u64 {
     let Ok(text) = open::open_text(source, encoding) else { return 1 };
-    let mut stream = text.stream;
-    if std::io::copy(&mut stream.by_ref().take(byte), &mut std::io::sink()).is_err() {
-        return 1;
+    let row_bytes = text.row_bytes.clone();
+    let mut stream = text.stream();
+    let mut left = byte;
+    while left > 0 {
+        row_bytes.set(0); // the limit is for rows, not for what is skipped
+        match std::io::copy(&mut stream.by_ref().take(left.min(1 << 20)), &mut std::io::sink()) {
+            Ok(n) if n > 0 => left -= n,
+            _ => return 1,
+        }
     }
-    let row_bytes = text.row_bytes;
     row_bytes.set(0);
     let mut line = Vec::new();
     if stream.take(1 << 20).read_to_end(&mut line).is_err() && line.is_empty() {
@@ -238,14 +285,12 @@ pub(crate) fn column_of(
 }
 
 fn either_comma(either: EitherComma, source: &Source, config: &DataConfig) -> DataError {
-    let grouped = either.cell.replace(',', "");
-    let header = format!("#{}", either.column + 1);
     DataError::Ambiguous {
         path: source.path().to_path_buf(),
         line: either.row as u64 + 1 + u64::from(config.header),
-        header,
+        header: either.header,
         first: either.cell.replace(',', "."),
-        second: grouped,
+        second: either.cell.replace(',', ""),
         cell: either.cell,
         remedy: "set `decimal = \",\"` or `thousands = \",\"` under [data]",
     }

@@ -10,11 +10,11 @@ pub(crate) struct Dialect {
     pub(crate) style: Style,
 }
 
-/// A cell whose comma may be decimal or between thousands: row and column in the sample, and the cell.
+/// A cell whose comma may be decimal or between thousands: its row in the sample, its column's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct EitherComma {
     pub(crate) row: usize,
-    pub(crate) column: usize,
+    pub(crate) header: String,
     pub(crate) cell: String,
 }
 
@@ -91,6 +91,14 @@ fn find_style(sample: &[u8], delimiter: u8, header: bool) -> Result<Style, Eithe
         .has_headers(header)
         .from_reader(whole.as_slice());
     let (mut points, mut commas, mut german, mut either) = (0, 0, 0, None);
+    let names = match header {
+        true => reader.byte_headers().cloned().unwrap_or_default(),
+        false => csv::ByteRecord::new(),
+    };
+    let name = |column: usize| match names.get(column) {
+        Some(name) => String::from_utf8_lossy(name).trim().to_owned(),
+        None => format!("column_{}", column + 1),
+    };
     let mut record = csv::ByteRecord::new();
     let mut row = 0;
     while let Ok(true) = reader.read_byte_record(&mut record) {
@@ -101,7 +109,7 @@ fn find_style(sample: &[u8], delimiter: u8, header: bool) -> Result<Style, Eithe
                 Shape::German => german += 1,
                 Shape::Either if either.is_none() => {
                     let cell = String::from_utf8_lossy(cell).trim().to_owned();
-                    either = Some(EitherComma { row, column, cell });
+                    either = Some(EitherComma { row, header: name(column), cell });
                 }
                 Shape::Either | Shape::Other => {}
             }
@@ -192,7 +200,7 @@ mod tests {
     #[test]
     fn a_comma_that_may_be_either_is_asked_about() {
         let either = detect("date;a\n2012-01-01;1,234\n2012-01-02;5,678\n").unwrap_err();
-        assert_eq!(either, EitherComma { row: 0, column: 1, cell: "1,234".into() });
+        assert_eq!(either, EitherComma { row: 0, header: "a".into(), cell: "1,234".into() });
         assert!(detect("date;a\n2012-01-01;1,234\n2012-01-02;5,67\n").is_ok());
     }
 }

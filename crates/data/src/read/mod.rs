@@ -3,8 +3,11 @@
 pub(crate) mod assemble;
 pub(crate) mod csv;
 pub(crate) mod dialect;
+mod lines;
 pub(crate) mod number;
 pub(crate) mod open;
+#[cfg(feature = "parquet")]
+mod parquet;
 pub(crate) mod table;
 
 use std::path::{Path, PathBuf};
@@ -49,18 +52,32 @@ pub(crate) fn read_table(config: &DataConfig, base: &Path) -> Result<Table, Data
     for source in &sources {
         let name = series_name(source.path());
         if is_parquet(source, config.format)? {
-            return Err(DataError::Format {
-                path: source.path().to_path_buf(),
-                what: "is a Parquet file, and this build does not read Parquet".into(),
-                remedy: "build with the feature `parquet`, or export the table as CSV",
-            });
+            read_parquet(source, &name, &mut builder)?;
+            continue;
         }
         dialect = csv::read(source, &name, config, &mut builder)?;
     }
     let locate = |bad: &table::Bad| {
+        if bad.byte == 0 {
+            return bad.field as u64 + 1; // a format without lines: the field's number
+        }
         csv::column_of(&sources[bad.file], config.encoding, dialect.delimiter, bad.byte, bad.field)
     };
     builder.finish(&locate, dialect.style)
+}
+
+#[cfg(feature = "parquet")]
+fn read_parquet(source: &Source, series: &str, builder: &mut Builder<'_>) -> Result<(), DataError> {
+    parquet::read(source, series, builder)
+}
+
+#[cfg(not(feature = "parquet"))]
+fn read_parquet(source: &Source, _series: &str, _builder: &mut Builder<'_>) -> Result<(), DataError> {
+    Err(DataError::Format {
+        path: source.path().to_path_buf(),
+        what: "is a Parquet file, and this build does not read Parquet".into(),
+        remedy: "build with the feature `parquet`, or export the table as CSV",
+    })
 }
 
 fn is_parquet(source: &Source, format: Format) -> Result<bool, DataError> {

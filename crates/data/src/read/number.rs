@@ -31,6 +31,48 @@ pub(crate) const MISSING: [&str; 16] = [
     "missing",
 ];
 
+/// Powers of ten that an `f64` holds exactly.
+const TENS: [f64; 20] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19,
+];
+
+/// A number of at most 19 digits with at most one decimal separator and a minus sign, at the start of `text`,
+/// and how many bytes it takes. `None` for all else, which is [`parse`]'s to judge.
+///
+/// The quotient in `f64` is within two units in its last place of the true value, so rounding it to `f32`
+/// gives the correctly rounded result unless it lies that close to the middle between two `f32`; then
+/// `None` too.
+#[inline]
+pub(crate) fn plain(text: &[u8], decimal: u8) -> Option<(f32, usize)> {
+    const HALF: u64 = 1 << 28; // the 29 bits that f32 drops, at their middle
+    let negative = text.first() == Some(&b'-');
+    let start = usize::from(negative);
+    let (mut mantissa, mut point, mut end) = (0_u64, None, start);
+    while let Some(&byte) = text.get(end) {
+        let digit = byte.wrapping_sub(b'0');
+        if digit < 10 {
+            mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
+        } else if byte == decimal && point.is_none() {
+            point = Some(end);
+        } else {
+            break;
+        }
+        end += 1;
+    }
+    let digits = end - start - usize::from(point.is_some());
+    if digits == 0 || digits > 19 {
+        return None;
+    }
+    let fraction = point.map_or(0, |at| end - at - 1);
+    let value = mantissa as f64 / TENS[fraction];
+    let dropped = value.to_bits() & (2 * HALF - 1);
+    if dropped.abs_diff(HALF) <= 4 {
+        return None;
+    }
+    let value = value as f32;
+    Some((if negative { -value } else { value }, end))
+}
+
 /// Reads one cell; `extra` are the caller's own spellings of "missing".
 pub(crate) fn parse(cell: &[u8], style: Style, extra: &[String]) -> Cell {
     let cell = cell.trim_ascii();
@@ -93,6 +135,9 @@ pub(crate) fn hint(cell: &str, style: Style) -> Hint {
         return Hint::Infinite;
     }
     let is_number = |s: &str| s.parse::<f64>().is_ok_and(f64::is_finite);
+    if is_number(cell) && style.decimal == b',' && cell.contains('.') {
+        return Hint::DecimalPoint { rewritten: cell.replace('.', ",") };
+    }
     if is_number(cell) {
         return if cell.parse::<f32>().is_ok_and(f32::is_finite) { Hint::Unknown } else { Hint::TooLarge };
     }
@@ -140,6 +185,47 @@ fn grouped(cell: &str, separator: char) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        /// Oracle: the standard library's correctly rounded reading.
+        #[test]
+        fn the_plain_reading_is_correctly_rounded(text in "-?[0-9]{0,10}(\\.[0-9]{0,12})?") {
+            if let Some((value, length)) = plain(text.as_bytes(), b'.') {
+                prop_assert_eq!(length, text.len());
+                prop_assert_eq!(value.to_bits(), text.parse::<f32>().unwrap().to_bits(), "{}", text);
+            }
+        }
+
+        /// Oracle as above, close to the middle between two neighbors, where rounding twice goes wrong.
+        #[test]
+        fn the_middle_between_two_numbers_is_left_to_the_exact_reading(
+            bits in 0x3f80_0000_u32..0x4780_0000, nudge in -3i64..=3,
+        ) {
+            let (low, high) = (f64::from(f32::from_bits(bits)), f64::from(f32::from_bits(bits + 1)));
+            let text = format!("{:.14}", (low + high) / 2.0 + nudge as f64 * 1e-14);
+            if let Some((value, length)) = plain(text.as_bytes(), b'.') {
+                prop_assert_eq!(length, text.len());
+                prop_assert_eq!(value.to_bits(), text.parse::<f32>().unwrap().to_bits(), "{}", text);
+            }
+        }
+    }
+
+    #[test]
+    fn the_plain_reading_takes_most_numbers_and_nothing_else() {
+        let reads = |text: &str| plain(text.as_bytes(), b'.');
+        assert_eq!(reads("-12.50"), Some((-12.5, 6)));
+        assert_eq!(reads("5.827000141143799,1"), Some((5.827, 17)));
+        assert_eq!(reads("-0"), Some((-0.0, 2)));
+        for (text, taken) in [("1e5", 1), ("1.2.3", 3), ("1,5", 1), ("7 ", 1)] {
+            assert_eq!(reads(text).unwrap().1, taken, "{text}"); // the caller sees that the cell goes on
+        }
+        for other in ["", "-", ".", "-.", "+1", " 1", "nan", "12345678901234567890"] {
+            assert_eq!(reads(other), None, "{other}");
+        }
+    }
 
     const COMMA: Style = Style { decimal: b',', thousands: None };
     const GERMAN: Style = Style { decimal: b',', thousands: Some('.') };

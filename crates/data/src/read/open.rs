@@ -98,10 +98,17 @@ pub(crate) fn magic(first: &[u8]) -> Magic {
 pub(crate) struct Text {
     /// The first lines, for finding out how the table is written.
     pub(crate) sample: Vec<u8>,
-    /// Everything, from the first byte.
-    pub(crate) stream: Box<dyn Read>,
+    /// What follows the sample.
+    pub(crate) rest: Box<dyn Read>,
     /// Set to zero at every row; the stream fails when a row outgrows [`LONGEST_ROW`].
     pub(crate) row_bytes: Rc<Cell<u64>>,
+}
+
+impl Text {
+    /// Everything, from the first byte.
+    pub(crate) fn stream(self) -> impl Read {
+        Cursor::new(self.sample).chain(self.rest)
+    }
 }
 
 /// Unpacks, converts and samples a text file.
@@ -129,26 +136,40 @@ pub(crate) fn open_text(source: &Source, encoding: Encoding) -> Result<Text, Dat
     let row_bytes = Rc::new(Cell::new(0));
     let mut lines = Lines { inner: decoded, last: b'\n', held: false, done: false, row_bytes: row_bytes.clone() };
     let mut sample = Vec::new();
-    read_some(&mut lines, &mut sample).map_err(|e| read_error(e, source, 0))?;
+    read_sample(&mut lines, &mut sample).map_err(|e| match e {
+        e if e.to_string() == ROW_TOO_LONG => DataError::RowTooLong {
+            path: source.path().to_path_buf(),
+            line: sample.iter().filter(|&&b| b == b'\n').count() as u64 + 1,
+            limit: LONGEST_ROW,
+        },
+        e => read_error(e, source, 0),
+    })?;
     row_bytes.set(0);
     if let Some(at) = sample.iter().position(|&b| b == 0) {
         let what = format!("has a zero byte at byte {at}; this is not a text table");
         return Err(wrong(source, what, "export it as CSV in UTF-8"));
     }
-    let stream = Box::new(Cursor::new(sample.clone()).chain(lines));
-    Ok(Text { sample, stream, row_bytes })
+    Ok(Text { sample, rest: Box::new(lines), row_bytes })
 }
 
 fn wrong(source: &Source, what: String, remedy: &'static str) -> DataError {
     DataError::Format { path: source.path().to_path_buf(), what, remedy }
 }
 
-/// Up to a sample's worth; a fault in the data is left for the reader, which knows the row, unless it is
-/// the very first thing there.
-fn read_some(stream: &mut impl Read, sample: &mut Vec<u8>) -> io::Result<()> {
-    match stream.take(SAMPLE).read_to_end(sample) {
-        Err(e) if sample.is_empty() => Err(e),
-        _ => Ok(()),
+/// A sample's worth, and at least the header and one row. A fault in the data is left for the reader, which
+/// knows the row, unless it is the very first thing there.
+fn read_sample(stream: &mut impl Read, sample: &mut Vec<u8>) -> io::Result<()> {
+    loop {
+        let (before, want) = (sample.len(), SAMPLE.max(sample.len() as u64));
+        match stream.take(want).read_to_end(sample) {
+            Err(e) if sample.is_empty() || e.to_string() == ROW_TOO_LONG => return Err(e),
+            Err(_) => return Ok(()),
+            Ok(n) if (n as u64) < want || sample.contains(&0) => return Ok(()),
+            Ok(_) => {}
+        }
+        if sample[before..].contains(&b'\n') && sample.iter().filter(|&&b| b == b'\n').nth(1).is_some() {
+            return Ok(());
+        }
     }
 }
 

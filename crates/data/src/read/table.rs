@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use super::lines::Row;
 use super::number::{self, Cell, Style};
 use crate::config::DataConfig;
 use crate::error::{BadCell, BadTime, DataError};
@@ -47,6 +48,8 @@ pub(crate) enum RowFault {
     Cell(Bad),
     Time(Bad, crate::time::column::Refused),
     Static { first: String, second: String, series: String, header: String },
+    /// More or fewer cells than the header.
+    Ragged,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -76,6 +79,8 @@ pub(crate) struct Table {
     pub(crate) times: Option<Times>,
     pub(crate) series: Vec<RawSeries>,
     pub(crate) notes: Vec<String>,
+    /// Columns left out because they hold text.
+    pub(crate) text_columns: Vec<String>,
     lines: Lines,
     /// For rows moved by grouping series: where they were.
     origin: Option<Vec<u32>>,
@@ -131,6 +136,7 @@ pub(crate) struct Builder<'a> {
     series_of_row: Vec<u32>,
     lines: Lines,
     notes: Vec<String>,
+    text_columns: Vec<String>,
 }
 
 impl<'a> Builder<'a> {
@@ -153,6 +159,7 @@ impl<'a> Builder<'a> {
             series_of_row: Vec::new(),
             lines: Lines::default(),
             notes: Vec::new(),
+            text_columns: Vec::new(),
         }
     }
 
@@ -160,6 +167,10 @@ impl<'a> Builder<'a> {
         self.rows
     }
 
+    #[cfg(feature = "parquet")]
+    pub(crate) fn note(&mut self, note: String) {
+        self.notes.push(note);
+    }
 
     /// Settles what each column of a file is for. `first_cells` are cells of its first row.
     pub(crate) fn begin_file(
@@ -287,7 +298,7 @@ impl<'a> Builder<'a> {
     /// Adds one row of text cells. `line` is 0 where the format has no lines.
     pub(crate) fn push_row<'r>(
         &mut self,
-        cells: impl Iterator<Item = &'r [u8]> + Clone,
+        cells: impl Row<'r>,
         uses: &[Use],
         header: &[String],
         style: Style,
@@ -307,8 +318,36 @@ impl<'a> Builder<'a> {
             header: header[field].clone(),
             cell: String::from_utf8_lossy(cell).trim().to_owned(),
         };
-        for (field, (cell, what)) in cells.zip(uses).enumerate() {
+        let mut cells = cells;
+        // A thousands separator, or markers such as -999, need the full look at every cell.
+        let missing = self.config.missing.as_slice();
+        let direct = missing.is_empty() && style.thousands.is_none();
+        for (field, what) in uses.iter().enumerate() {
+            if let (Use::Channel(slot) | Use::Trial(slot), true) = (*what, direct)
+                && let Some(value) = cells.number(style.decimal)
+            {
+                self.values[start + slot] = value;
+                if let Some(trial) = self.trials.get_mut(slot) {
+                    trial.good += 1;
+                }
+                continue;
+            }
+            let Some(cell) = cells.next() else { return Err(RowFault::Ragged) };
             match *what {
+                Use::Channel(slot) | Use::Trial(slot) => {
+                    match (number::parse(cell, style, missing), self.trials.get_mut(slot)) {
+                        (Cell::Value(value), trial) => {
+                            self.values[start + slot] = value;
+                            trial.into_iter().for_each(|t| t.good += 1);
+                        }
+                        (Cell::Missing, _) => {}
+                        (Cell::Bad, None) => return Err(RowFault::Cell(bad(field, cell))),
+                        (Cell::Bad, Some(trial)) => {
+                            trial.bad += 1;
+                            trial.first_bad.get_or_insert_with(|| bad(field, cell));
+                        }
+                    }
+                }
                 Use::Skip | Use::Id => {}
                 Use::Time => {
                     if let Some(times) = &mut self.times {
@@ -316,24 +355,10 @@ impl<'a> Builder<'a> {
                     }
                 }
                 Use::Static(i) => self.check_static(i, cell, &header[field])?,
-                Use::Channel(slot) => match number::parse(cell, style, &self.config.missing) {
-                    Cell::Value(v) => self.values[start + slot] = v,
-                    Cell::Missing => {}
-                    Cell::Bad => return Err(RowFault::Cell(bad(field, cell))),
-                },
-                Use::Trial(slot) => match number::parse(cell, style, &self.config.missing) {
-                    Cell::Value(v) => {
-                        self.values[start + slot] = v;
-                        self.trials[slot].good += 1;
-                    }
-                    Cell::Missing => {}
-                    Cell::Bad => {
-                        let trial = &mut self.trials[slot];
-                        trial.bad += 1;
-                        trial.first_bad.get_or_insert_with(|| bad(field, cell));
-                    }
-                },
             }
+        }
+        if cells.next().is_some() {
+            return Err(RowFault::Ragged);
         }
         self.lines.push(self.rows, line);
         self.rows += 1;
@@ -387,17 +412,18 @@ impl<'a> Builder<'a> {
             times: None,
             series: self.series,
             notes: self.notes,
+            text_columns: self.text_columns,
             lines: self.lines,
             origin,
         };
         if let Some(column) = self.times {
-            let times = column.finish().map_err(|(row, first, second)| DataError::Ambiguous {
+            let times = column.finish().map_err(|two| DataError::Ambiguous {
                 path: table.files.first().cloned().unwrap_or_default(),
-                line: table.lines.line(row),
+                line: table.lines.line(two.row),
                 header: self.time_name.clone().unwrap_or_default(),
-                cell: format!("{first} / {second}"),
-                first,
-                second,
+                cell: two.cell,
+                first: two.first,
+                second: two.second,
                 remedy: "set `time_format` under [data], such as \"%d/%m/%Y\" or \"%m/%d/%Y\"",
             })?;
             table.times = Some(match &table.origin {
@@ -422,6 +448,7 @@ impl<'a> Builder<'a> {
                 Trial { bad: 0, .. } => kept.push(slot),
                 Trial { good, bad, .. } if good <= bad => {
                     self.notes.push(format!("column `{name}` is text: left out"));
+                    self.text_columns.push(name.clone());
                 }
                 Trial { first_bad: Some(bad), .. } => {
                     return Err(bad_cell(&self.files[bad.file], bad, locate(bad), style));
@@ -429,12 +456,11 @@ impl<'a> Builder<'a> {
                 Trial { first_bad: None, .. } => kept.push(slot),
             }
         }
-        if self.trials.is_empty() {
+        if self.config.targets.is_some() {
             return self.check_observed();
         }
         if kept.is_empty() {
-            let path = self.files.first().cloned().unwrap_or_default();
-            return Err(DataError::NoNumbers { path, available: self.channels.clone() });
+            return Err(self.no_numbers(locate, style));
         }
         if kept.len() < self.targets {
             kept.extend(self.targets..self.width);
@@ -450,6 +476,20 @@ impl<'a> Builder<'a> {
             self.width = kept.len();
         }
         self.check_observed()
+    }
+
+    /// A column with some numbers meant to be one; else there is none.
+    fn no_numbers(&self, locate: &dyn Fn(&Bad) -> u64, style: Style) -> DataError {
+        let mixed = self.trials.iter().find(|t| t.good > 0).and_then(|t| t.first_bad.as_ref());
+        if let Some(bad) = mixed {
+            return bad_cell(&self.files[bad.file], bad, locate(bad), style);
+        }
+        let example = self.trials.iter().find_map(|t| t.first_bad.clone());
+        DataError::NoNumbers {
+            path: self.files.first().cloned().unwrap_or_default(),
+            example: example.map(|bad| (bad.line, bad.header, bad.cell)),
+            available: self.channels.clone(),
+        }
     }
 
     /// Every channel needs a value somewhere.
@@ -606,6 +646,8 @@ fn guess_time(header: &[String], first: &[String], config: &DataConfig) -> Optio
             (true, true) => Some(0),
             (false, true) => Some(1),
             (true, false) if !readings.is_empty() || cell.trim().is_empty() => Some(2),
+            // Called a date and unreadable: better an error than rows numbered in silence.
+            (true, false) if number::parse(cell.as_bytes(), Style::default(), &[]) == Cell::Bad => Some(3),
             _ => None,
         }
     };

@@ -35,6 +35,17 @@ pub(crate) struct TimeColumn {
     has_offset: Option<bool>,
     started: bool,
     like: Option<String>,
+    /// The first row whose readings differ, and its cell.
+    differs: Option<(usize, String)>,
+}
+
+/// A column that can be read two ways: a row that shows it, its cell, both readings.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct TwoReadings {
+    pub(crate) row: usize,
+    pub(crate) cell: String,
+    pub(crate) first: String,
+    pub(crate) second: String,
 }
 
 /// A column that is read one way.
@@ -49,7 +60,7 @@ impl TimeColumn {
     /// A column read by `pattern`, or by whatever form fits all of its cells.
     pub(crate) fn new(pattern: Option<&str>) -> Self {
         let alive = pattern.map(|p| (Written::Pattern(p.to_owned()), Vec::new())).into_iter().collect();
-        TimeColumn { alive, has_offset: None, started: pattern.is_some(), like: None }
+        TimeColumn { alive, has_offset: None, started: pattern.is_some(), like: None, differs: None }
     }
 
     /// A cell read before, to show what the column looks like.
@@ -111,14 +122,20 @@ impl TimeColumn {
                 self.has_offset = Some(parsed.has_offset);
             }
         }
+        if let [(_, first), (_, second)] = self.alive.as_slice()
+            && self.differs.is_none()
+            && first.last() != second.last()
+        {
+            self.differs = Some((first.len() - 1, String::from_utf8_lossy(cell).trim().to_owned()));
+        }
         if self.like.is_none() {
             self.like = Some(String::from_utf8_lossy(cell).trim().to_owned());
         }
         Ok(())
     }
 
-    /// The one reading, or the two that stay possible (a row that shows it, both readings of it).
-    pub(crate) fn finish(mut self) -> Result<Times, (usize, String, String)> {
+    /// The one reading, or the two that stay possible.
+    pub(crate) fn finish(mut self) -> Result<Times, TwoReadings> {
         let both = [Written::DayFirst, Written::MonthFirst];
         if self.alive.len() == 2 && self.alive.iter().all(|(w, _)| both.contains(w)) {
             let regular: Vec<bool> = self.alive.iter().map(|(_, t)| is_regular(t)).collect();
@@ -127,9 +144,9 @@ impl TimeColumn {
                 [false, true] => drop(self.alive.remove(0)),
                 _ => {
                     let (first, second) = (&self.alive[0].1, &self.alive[1].1);
-                    let differs = first.iter().zip(second).position(|(a, b)| a != b);
-                    if let Some(row) = differs {
-                        return Err((row, date_text(first[row]), date_text(second[row])));
+                    if let Some((row, cell)) = self.differs {
+                        let (first, second) = (date_text(first[row]), date_text(second[row]));
+                        return Err(TwoReadings { row, cell, first, second });
                     }
                 }
             }
@@ -150,7 +167,7 @@ impl TimeColumn {
 
 /// Steps that never change their sign, and whose least is also the most common.
 fn is_regular(times: &[i64]) -> bool {
-    let steps: Vec<i64> = times.windows(2).map(|w| w[1] - w[0]).filter(|&s| s != 0).collect();
+    let steps: Vec<i64> = times.windows(2).map(|w| w[1].saturating_sub(w[0])).filter(|&s| s != 0).collect();
     let Some(&least) = steps.iter().min() else { return false };
     least > 0 && steps.iter().filter(|&&s| s == least).count() * 2 > steps.len()
 }
@@ -191,8 +208,9 @@ mod tests {
 
     #[test]
     fn what_stays_ambiguous_is_said() {
-        let (row, first, second) = read(&["01/02/2012", "03/04/2012"]).unwrap().finish().unwrap_err();
-        assert_eq!((row, first.as_str(), second.as_str()), (0, "2012-02-01", "2012-01-02"));
+        let two = read(&["02/02/2012", "01/02/2012", "03/04/2012"]).unwrap().finish().unwrap_err();
+        let (cell, first, second) = ("01/02/2012".into(), "2012-02-01".into(), "2012-01-02".into());
+        assert_eq!(two, TwoReadings { row: 1, cell, first, second });
     }
 
     #[test]

@@ -42,7 +42,7 @@ impl Frequency {
             return if matches!(clock, Clock::Index) { Frequency::Index(1) } else { Frequency::Irregular };
         }
         if matches!(clock, Clock::Index) {
-            return mode(times.windows(2).map(|w| w[1] - w[0]))
+            return mode(times.windows(2).map(|w| w[1].saturating_sub(w[0])))
                 .map_or(Frequency::Irregular, Frequency::Index);
         }
         // Clock times decide whether the step is a calendar one; converting all of them would cost a
@@ -53,7 +53,7 @@ impl Frequency {
             let days: Vec<i64> = civil.iter().map(|&(day, _)| day).collect();
             return infer_days(&days);
         }
-        match mode(times.windows(2).map(|w| w[1] - w[0])) {
+        match mode(times.windows(2).map(|w| w[1].saturating_sub(w[0]))) {
             Some(step) => Frequency::Micros(step),
             None => Frequency::Irregular,
         }
@@ -63,13 +63,13 @@ impl Frequency {
     pub(crate) fn advance(self, start: i64, steps: i64, clock: &Clock) -> i64 {
         let on_days = |f: &dyn Fn(i64) -> i64| {
             let (day, time) = split_day(clock.to_civil(start));
-            clock.instant_of(f(day) * DAY + time)
+            clock.instant_of(f(day).saturating_mul(DAY).saturating_add(time))
         };
         match self {
             Frequency::Micros(step) | Frequency::Index(step) => {
                 start.saturating_add(step.saturating_mul(steps))
             }
-            Frequency::Days(step) => on_days(&|day| day + step * steps),
+            Frequency::Days(step) => on_days(&|day| day.saturating_add(step.saturating_mul(steps))),
             Frequency::BusinessDays => {
                 on_days(&|day| from_business_index(business_index(day) + steps))
             }

@@ -143,10 +143,10 @@ impl Timeline {
     pub(crate) fn beyond(&self, rows: usize, steps: usize, frequency: Frequency, clock: &Clock) -> i64 {
         let last = rows.checked_sub(1).and_then(|r| self.at(r, clock)).unwrap_or(0);
         if let (Frequency::Irregular, Timeline::Listed(times)) = (frequency, self) {
-            let mut gaps: Vec<i64> = times.windows(2).map(|w| w[1] - w[0]).collect();
+            let mut gaps: Vec<i64> = times.windows(2).map(|w| w[1].saturating_sub(w[0])).collect();
             gaps.sort_unstable();
             let typical = gaps.get(gaps.len() / 2).copied().unwrap_or(DAY);
-            return last + typical * steps as i64;
+            return last.saturating_add(typical.saturating_mul(steps as i64));
         }
         frequency.advance(last, steps as i64, clock)
     }

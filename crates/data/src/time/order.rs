@@ -1,5 +1,6 @@
 //! Puts the rows of a series in order of time and on their grid, and says what stood in the way.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use super::civil::{DAY, Date, HOUR, split_day, weekday};
@@ -59,21 +60,21 @@ impl Origin<'_> {
 
 /// Orders one series; faults and notes go to `findings`.
 pub(crate) fn arrange(
-    times: Vec<i64>,
+    times: &[i64],
     policy: &Policy<'_>,
     origin: &Origin<'_>,
     findings: &mut Vec<Finding>,
 ) -> Arranged {
     let ascending = times.windows(2).all(|w| w[0] < w[1]);
     let (times, slots) = if ascending {
-        (times, None)
+        (Cow::Borrowed(times), None)
     } else {
-        let (times, slots) = sort_and_merge(&times, policy, origin, findings);
-        (times, Some(slots))
+        let (times, slots) = sort_and_merge(times, policy, origin, findings);
+        (Cow::Owned(times), Some(slots))
     };
     let frequency = policy.frequency.unwrap_or_else(|| Frequency::infer(&times, policy.clock));
     if frequency == Frequency::Irregular {
-        return Arranged { slots, timeline: Timeline::Listed(times), frequency };
+        return Arranged { slots, timeline: Timeline::Listed(times.into_owned()), frequency };
     }
     let row_of = |i: usize| match slots.as_ref().map(|s| &s[i]) {
         Some(Slot::Row(row)) => *row,
@@ -83,7 +84,7 @@ pub(crate) fn arrange(
     let spacing = Spacing::of(&times, frequency, policy.clock);
     spacing.report(&times, policy, frequency, origin, &row_of, findings);
     if spacing.holidays(&times, policy, frequency) {
-        return Arranged { slots, timeline: Timeline::Listed(times), frequency };
+        return Arranged { slots, timeline: Timeline::Listed(times.into_owned()), frequency };
     }
     if spacing.gaps.is_empty() || spacing.is_faulty(times.len()) {
         let timeline = Timeline::Grid { start: times.first().copied().unwrap_or(0), frequency };
@@ -227,7 +228,7 @@ impl Spacing {
             return push(self.gaps[0].0, kind);
         }
         if let Some(&(row, missing)) = self.gaps.first() {
-            let clock_change = times[row] - times[row - 1] <= 2 * HOUR
+            let clock_change = times[row].saturating_sub(times[row - 1]) <= 2 * HOUR
                 && self.gaps.iter().all(|&(r, _)| is_clock_change(times[r], policy.clock));
             let kind = FindingKind::Gap {
                 after: show(times[row - 1]),
@@ -275,7 +276,7 @@ mod tests {
         let line = |row: usize| row as u64 + 2;
         let origin = Origin { path: "t.csv".into(), series: "t", line: &line };
         let mut findings = Vec::new();
-        (arrange(times.to_vec(), policy, &origin, &mut findings), findings)
+        (arrange(times, policy, &origin, &mut findings), findings)
     }
 
     fn policy(clock: &Clock) -> Policy<'_> {

@@ -21,7 +21,7 @@ pub(crate) enum Written {
     Named(usize),
     /// Integer seconds (1), milliseconds, microseconds or nanoseconds since 1970; the unit in nanoseconds.
     Epoch(i64),
-    /// Any integer: a row number.
+    /// Any integer: a row number. Below 2^62, so that differences stay in range.
     Index,
     /// The caller's own `strftime` pattern.
     Pattern(String),
@@ -78,7 +78,7 @@ impl Written {
     pub(crate) fn parse(&self, cell: &[u8]) -> Option<Parsed> {
         let cell = cell.trim_ascii();
         match self {
-            Written::YearFirst => numeric(cell, |s| {
+            Written::YearFirst => fixed(cell).or_else(|| numeric(cell, |s| {
                 let year = s.digits(4, 4)?;
                 let separator = s.one_of(b"-/.")?;
                 let month = s.digits(1, 2)?;
@@ -88,7 +88,7 @@ impl Written {
                     false => 1,
                 };
                 Some((year, month, day))
-            }),
+            })),
             Written::DayFirst => numeric(cell, |s| {
                 let (day, month, year) = s.three()?;
                 Some((year, month, day))
@@ -107,10 +107,37 @@ impl Written {
                 .or_else(|| pattern(&NAMED[*form].replace("%b", "%B"), cell))
                 .filter(|parsed| parsed.value >= YEAR_1000), // `%d %Y` reads "2012" as day 20 of year 12
             Written::Epoch(nanos) => epoch(cell, *nanos),
-            Written::Index => Some(Parsed { value: integer(cell)?, has_offset: false }),
+            Written::Index => {
+                let value = integer(cell)?;
+                (value.unsigned_abs() < 1 << 62).then_some(Parsed { value, has_offset: false })
+            }
             Written::Pattern(text) => pattern(text, cell),
         }
     }
+}
+
+/// `2012-01-31`, `2012-01-31 09:30`, `2012-01-31T09:30:15` with two digits each: what most files hold, read
+/// without looking for where its parts end. `None` for all else, which [`numeric`] judges.
+fn fixed(cell: &[u8]) -> Option<Parsed> {
+    let two = |at: usize| {
+        let (a, b) = (cell[at].wrapping_sub(b'0'), cell[at + 1].wrapping_sub(b'0'));
+        (a < 10 && b < 10).then_some(i64::from(a) * 10 + i64::from(b))
+    };
+    let length = cell.len();
+    if !matches!(length, 10 | 16 | 19) || cell[4] != cell[7] || !matches!(cell[4], b'-' | b'/') {
+        return None;
+    }
+    let mut parsed = at_midnight(two(0)? * 100 + two(2)?, two(5)?, two(8)?)?;
+    if length > 10 {
+        let (hour, minute) = (two(11)?, two(14)?);
+        let second = if length == 19 { two(17)? } else { 0 };
+        let marks = matches!(cell[10], b' ' | b'T') && cell[13] == b':' && (length == 16 || cell[16] == b':');
+        if !marks || hour > 23 || minute > 59 || second > 59 {
+            return None;
+        }
+        parsed.value += hour * HOUR + minute * MINUTE + second * SECOND;
+    }
+    Some(parsed)
 }
 
 fn at_midnight(year: i64, month: i64, day: i64) -> Option<Parsed> {

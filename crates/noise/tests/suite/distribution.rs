@@ -64,7 +64,7 @@ fn moments_are_those_of_the_formula() {
         let (alpha_bar, t) = (schedule.alpha_bar()[60], vec![60_i64; n]);
         let process = Reinjection::new(schedule, 0.7, normalization).unwrap();
         let (mut a, mut s) = (alpha_bar.sqrt() + 0.7, (1.0 - alpha_bar).sqrt());
-        let divisor = [1.0, a, (a * a + s * s).sqrt()][i];
+        let divisor = [1.0, a, a.hypot(s)][i];
         a /= divisor;
         s /= divisor;
         let mut rng = StdRng::seed_from_u64(11 + i as u64);

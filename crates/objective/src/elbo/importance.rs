@@ -21,12 +21,12 @@ pub enum GradientEstimator {
     /// ([`crate::DiagonalGaussian::detach`]), so that the score is left out. Its variance is zero at the true
     /// posterior. Unbiased for the ELBO (K = 1) only.
     ///
-    /// Roeder, Wu & Duvenaud (2017), eq. 7, arXiv:1703.09194.
+    /// Roeder, Wu & Duvenaud (2017), arXiv:1703.09194.
     Stl,
     /// Doubly reparameterized: unbiased for the IWAE bound of any K ([`dreg_surrogate`]); equals `Stl` at
     /// K = 1.
     ///
-    /// Tucker et al. (2019), eq. 8, arXiv:1810.04152.
+    /// Tucker et al. (2019), arXiv:1810.04152.
     Dreg,
 }
 
@@ -116,7 +116,7 @@ pub fn evidence(log_weights: &Tensor) -> Result<Evidence> {
 /// If the shapes do not fit, or [`ObjectiveError::NoGradient`] if the weights do not depend on `leaf`.
 ///
 /// # References
-/// Tucker et al. (2019), eq. 8, arXiv:1810.04152.
+/// Tucker et al. (2019), arXiv:1810.04152.
 pub fn dreg_surrogate(z: &Tensor, leaf: &Tensor, log_weights: &Tensor) -> Result<Tensor> {
     check_weights(log_weights)?;
     check_pair(("z", z), ("leaf", leaf))?;

@@ -26,7 +26,7 @@ use crate::error::{ObjectiveError, Result, check_range};
 /// ```
 ///
 /// # References
-/// Linear: Bowman et al. (2016), arXiv:1511.06349. Cyclical: Fu et al. (2019), eq. 6, arXiv:1903.10145.
+/// Linear: Bowman et al. (2016), arXiv:1511.06349. Cyclical: Fu et al. (2019), arXiv:1903.10145.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(into = "Written")]
 pub struct KlWeight(Schedule);

@@ -150,7 +150,7 @@ impl DiagonalGaussian {
         sum_last(&self.kl_to_standard_per_dim())
     }
 
-    /// The divergence from `other`, per coordinate, in nats: [`Gaussian::kl_per_dim`].
+    /// The divergence from `other`, per coordinate, in nats: [`crate::Gaussian::kl_per_dim`].
     ///
     /// # Errors
     /// If `Z`, kind or device differ, or the batch axes do not broadcast.

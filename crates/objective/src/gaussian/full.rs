@@ -194,7 +194,7 @@ impl FullGaussian {
         sum_last(&self.kl_to_standard_per_dim())
     }
 
-    /// The divergence from `other`, one term per coordinate in order, in nats: [`Gaussian::kl_per_dim`].
+    /// The divergence from `other`, one term per coordinate in order, in nats: [`crate::Gaussian::kl_per_dim`].
     ///
     /// # Errors
     /// If `Z`, kind or device differ, or the batch axes do not broadcast.

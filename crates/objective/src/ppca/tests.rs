@@ -109,8 +109,8 @@ fn the_expected_log_likelihood_matches_sampling() {
     assert!(value(&z.abs().max()) < 5.0);
 }
 
-/// Oracle: at the fitted model the gradient of the log evidence vanishes, its value has Tipping and Bishop's
-/// closed form (eq. 5 of their appendix: eigenvalues only), and no perturbation raises it.
+/// Oracle: at the fitted model the gradient of the log evidence vanishes, its value is a closed
+/// form in the eigenvalues alone, and no perturbation raises it.
 #[test]
 fn the_fitted_model_has_the_greatest_likelihood() {
     let (truth, _) = model(520, 2);

@@ -232,6 +232,22 @@ fn energy_score_sees_dependence() {
     );
 }
 
+/// Truth on a quantile: not below it, but inside the intervals it bounds.
+#[test]
+fn ties_count_as_the_benchmark_counts_them() {
+    let (samples, truth) = (
+        Tensor::ones([5, 1, 2, 1], (Kind::Double, Device::Cpu)),
+        Tensor::ones([1, 2, 1], (Kind::Double, Device::Cpu)),
+    );
+    let scores = window_scores(&samples, &truth, None).unwrap().remove(0);
+    assert_eq!(scores.coverage_below, [0.0; 19]);
+    assert!((scores.mae_coverage - 0.5).abs() < 1e-15);
+    assert_eq!(
+        [scores.coverage_50, scores.coverage_80, scores.coverage_90, scores.crps],
+        [1.0, 1.0, 1.0, 0.0]
+    );
+}
+
 #[test]
 fn single_precision_and_large_offsets_keep_their_digits() {
     let (samples, truth) = (normals(10, &[20, 30]), normals(11, &[30]));

@@ -74,3 +74,45 @@ impl Gru {
         self.activation.drop(features, train)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backbone::tests::{rows, sizes};
+    use crate::layer::part;
+    use tch::Device;
+    use tch::nn::VarStore;
+
+    /// Oracle: the recursion written out, `n = tanh(W x + r ∘ (U h))`, `h ← (1 − u) n + u h`.
+    #[test]
+    fn the_last_state_is_that_of_the_recursion() {
+        let store = VarStore::new(Device::Cpu);
+        let config = ModelConfig { hidden: 4, layers: 2, ..ModelConfig::default() };
+        let sizes = Sizes { statics: vec![part("level", 1)], ..sizes(6, 1, 2) };
+        let gru = Gru::new(&store.root(), &config, &sizes).unwrap();
+        let rows = rows(&[5, 3, 6, 1], Some(&[5, 1, 6, 2]));
+        let level = Tensor::randn([5, 1, 1], (tch::Kind::Float, Device::Cpu));
+        let found = gru.forward(&rows, &[&level], false).unwrap();
+
+        let start = gru.start.as_ref().unwrap();
+        let start = start.forward(&[&level]).unwrap().tanh().expand([5, 3, 8], false);
+        let extras = rows.extras.as_ref().unwrap().expand([5, 3, 6, 2], false);
+        let mut sequence: Vec<Tensor> =
+            Tensor::cat(&[rows.targets, extras], -1).unbind(2).into_iter().collect();
+        for layer in 0..2 {
+            let [w, u, b, c] = &gru.weights[4 * layer..4 * layer + 4] else { unreachable!() };
+            let mut state = start.narrow(2, 4 * layer as i64, 4);
+            for value in &mut sequence {
+                let input = (value.matmul(&w.tr()) + b).chunk(3, -1);
+                let recurrent = (state.matmul(&u.tr()) + c).chunk(3, -1);
+                let reset = (&input[0] + &recurrent[0]).sigmoid();
+                let update = (&input[1] + &recurrent[1]).sigmoid();
+                let new = (&input[2] + reset * &recurrent[2]).tanh();
+                state = (-&update + 1.0) * new + update * state;
+                *value = state.shallow_clone();
+            }
+        }
+        let gap = (found - sequence.last().unwrap()).abs().max().double_value(&[]);
+        assert!(gap < 1e-5, "{gap}");
+    }
+}

@@ -129,3 +129,38 @@ impl Backbone {
 fn activation(config: &ModelConfig) -> Activation {
     Activation { nonlinear: config.nonlinear(), dropout: config.dropout }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::{Device, Kind};
+
+    pub(super) fn sizes(context: i64, targets: i64, extras: i64) -> Sizes {
+        Sizes { context, targets, extras, statics: Vec::new() }
+    }
+
+    pub(super) fn rows(targets: &[i64], extras: Option<&[i64]>) -> Rows {
+        let randn = |size: &[i64]| Tensor::randn(size, (Kind::Float, Device::Cpu));
+        Rows { targets: randn(targets), extras: extras.map(randn) }
+    }
+
+    /// Oracle: entry by entry, `row (b, c)` holds channel `c` of window `b`, then the extras.
+    #[test]
+    fn rows_hold_what_they_say() {
+        let shape = Shape { context: 4, horizon: 1, channels: 3, extras: 2, future: 0 };
+        let context = Tensor::arange(2 * 4 * 5, (Kind::Float, Device::Cpu)).view([2, 4, 5]);
+        let inputs = Inputs::new(context.shallow_clone());
+        let independent =
+            Rows::new(&inputs, &shape, Channels::Independent).unwrap().folded().unwrap();
+        let joint = Rows::new(&inputs, &shape, Channels::Joint).unwrap().folded().unwrap();
+        assert_eq!(independent.size(), [6, 4, 3]);
+        assert_eq!(joint, context);
+        for (b, l, c) in [(0, 0, 0), (1, 2, 1), (1, 3, 2)] {
+            let at = |i: i64| context.double_value(&[b, l, i]);
+            let row = 3 * b + c;
+            assert_eq!(independent.double_value(&[row, l, 0]), at(c));
+            assert_eq!(independent.double_value(&[row, l, 1]), at(3));
+            assert_eq!(independent.double_value(&[row, l, 2]), at(4));
+        }
+    }
+}

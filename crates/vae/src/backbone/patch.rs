@@ -153,3 +153,64 @@ impl Block {
         Ok(tokens + self.mlp_out.forward(&[&inner])?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backbone::tests::{rows, sizes};
+    use tch::nn::VarStore;
+    use tch::{Device, Kind};
+
+    fn patch(context: i64, heads: i64) -> Patch {
+        let store = VarStore::new(Device::Cpu);
+        let config = ModelConfig { hidden: 6, patch: 4, heads, ..ModelConfig::default() };
+        Patch::new(&store.root(), &config, &sizes(context, 1, 0)).unwrap()
+    }
+
+    #[test]
+    fn a_window_is_filled_on_the_left_with_its_first_value() {
+        let window = Tensor::arange(6, (Kind::Float, Device::Cpu)).view([1, 1, 6, 1]);
+        let cut = Vec::<f32>::try_from(patch(6, 2).cut(&window).unwrap().flatten(0, -1)).unwrap();
+        assert_eq!(cut, [0.0, 0.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
+        let whole = window.narrow(2, 1, 4);
+        assert_eq!(patch(4, 2).cut(&whole).unwrap().size(), [1, 1, 1, 4]);
+    }
+
+    /// Oracle: softmax(Q Kᵀ / √d) V head by head, and both residual branches, written out.
+    #[test]
+    fn a_block_is_attention_and_a_hidden_layer_added_to_their_input() {
+        let block = &patch(12, 2).blocks[0];
+        let tokens = rows(&[5, 1, 3, 6], None).targets.squeeze_dim(1);
+        let activation = Activation { nonlinear: true, dropout: 0.0 };
+        let found = block.forward(tokens.shallow_clone(), 2, activation, true).unwrap();
+
+        let norm = |x: &Tensor| {
+            let mean = x.mean_dim(Some([-1i64].as_slice()), true, Kind::Float);
+            let centered = x - mean;
+            let variance = centered.square().mean_dim(Some([-1i64].as_slice()), true, Kind::Float);
+            centered / (variance + 1e-5).sqrt()
+        };
+        let affine = |layer: &Linear, x: &Tensor| x.matmul(&layer.weight().tr()) + layer.bias();
+        let parts = affine(&block.query_key_value, &norm(&tokens)).chunk(3, -1);
+        let heads: Vec<Tensor> = (0..2)
+            .map(|head| {
+                let [q, k, v] = [0, 1, 2].map(|i: usize| parts[i].narrow(-1, 3 * head, 3));
+                let scores = q.matmul(&k.transpose(1, 2)) / 3f64.sqrt();
+                scores.softmax(-1, Kind::Float).matmul(&v)
+            })
+            .collect();
+        let tokens = &tokens + affine(&block.attention_out, &Tensor::cat(&heads, -1));
+        let inner = affine(&block.mlp_in, &norm(&tokens));
+        let expected = &tokens + affine(&block.mlp_out, &(&inner * inner.sigmoid()));
+        assert!((found - expected).abs().max().double_value(&[]) < 1e-5);
+    }
+
+    #[test]
+    fn a_patch_longer_than_the_context_is_refused() {
+        let store = VarStore::new(Device::Cpu);
+        let config = ModelConfig { patch: 5, ..ModelConfig::default() };
+        assert!(Patch::new(&store.root(), &config, &sizes(5, 1, 0)).is_ok());
+        let error = Patch::new(&store.root(), &config, &sizes(4, 1, 0)).unwrap_err().to_string();
+        assert_eq!(error, "model.patch = 5 is out of range: it must be at most the context");
+    }
+}

@@ -13,11 +13,11 @@ use crate::{ModelConfig, ModelKind};
 /// ```text
 /// r = act(W [ỹ, h])                              what posteriors see of the target
 /// p(z_l | z_{<l}, x̃) = N(μ(d_l), σ(d_l)²)        d_1 = h
-/// q(z_l | z_{<l}, x̃, ỹ) = N(μ + Δμ(r, d_l), (σ · Δσ(r, d_l))²)
+/// q(z_l | z_{<l}, x̃, ỹ) = N(μ + Δμ(r, d_l), (σ · Δσ(r, d_l))²)    Δ(r) for l = 1
 /// d_{l+1} = d_l + act(W [z_l, d_l])
 /// ```
 ///
-/// A conditional model is one group whose posterior stands by itself: `N(μ(r, h), σ(r, h)²)`.
+/// A conditional model is one group whose posterior stands by itself: `N(μ(r), σ(r)²)`.
 ///
 /// # References
 /// Sønderby et al. (2016), eq. 8 to 12, arXiv:1602.02282; Vahdat & Kautz (2020), section 3.2,
@@ -55,7 +55,9 @@ impl Ladder {
         let evidence = Linear::new(&(path / "evidence"), &seen, hidden, activation.gain())?;
         let groups = (0..count)
             .map(|i| {
-                let inputs = [part("evidence", hidden), state];
+                // The first state is in the evidence already.
+                let mut inputs = vec![part("evidence", hidden)];
+                inputs.extend((i > 0).then_some(state));
                 let moved = [part("latent", latent), state];
                 Ok(Group {
                     prior: GaussianHead::new(&(path / format!("prior{i}")), &[state], latent)?,
@@ -89,7 +91,8 @@ impl Ladder {
         let evidence = self.activation.apply(self.evidence.forward(&[target, features])?, train)?;
         let mut latents = Vec::with_capacity(self.groups.len());
         let rows = self.descend(features, train, |i, group, prior, state| {
-            let inputs = [&evidence, state];
+            let mut inputs = vec![&evidence];
+            inputs.extend((i > 0).then_some(state));
             let own = group.posterior.forward(&inputs)?;
             let posterior = if self.relative { own.relative_to(&prior) } else { own };
             let (posterior, prior) = (posterior.distribution()?, prior.distribution()?);

@@ -45,10 +45,7 @@ fn shapes_are_as_documented() {
     }
 }
 
-/// A parameter without a gradient is one that nothing trains.
-///
-/// One exception, by mathematics: the posterior of an autoencoding or predicting model does not
-/// read the target, so such a model has no parameter that would; nothing is excused here.
+/// A parameter without a gradient is one that nothing trains. There is no exception.
 #[test]
 fn gradients_reach_every_parameter() {
     let scales = [Scale::Predicted, Scale::Global, Scale::PerStep, Scale::Fixed(0.5)];
@@ -88,6 +85,45 @@ fn an_example_is_the_same_alone_and_in_a_batch() {
         let pass = model.forward_given(&alone, Some(&one(&y)), &noise, false).unwrap();
         assert!(gap(&one(together.likelihood.loc()), pass.likelihood.loc()) < 1e-5, "{config:?}");
         assert!(gap(&one(&together.kl().unwrap()), &pass.kl().unwrap()) < 1e-4, "{config:?}");
+    }
+}
+
+/// Encoding and decoding by hand is the pass at the posterior means, that is, without noise.
+#[test]
+fn decoding_the_encoding_is_the_pass_without_noise() {
+    for mut config in combinations() {
+        config.groups = 3;
+        let Built { model, .. } = build(&config, Family::Gaussian, FULL);
+        let (x, y, noise) = (inputs(FULL, 4), target(FULL, 4), noise(&model, 4));
+        let silence: Vec<_> = noise.iter().map(Tensor::zeros_like).collect();
+        let pass = model.forward_given(&x, Some(&y), &silence, false).unwrap();
+        let by_hand = model.decode(&model.encode(&x, Some(&y)).unwrap(), &x).unwrap();
+        assert!(gap(pass.likelihood.loc(), by_hand.loc()) < 1e-6, "{config:?}");
+        let noisy = model.forward_given(&x, Some(&y), &noise, false).unwrap();
+        assert!(gap(noisy.likelihood.loc(), by_hand.loc()) > 1e-6, "{config:?}");
+    }
+}
+
+/// The ladder goes down: a group moves with the draws above it, and with none below.
+#[test]
+fn a_group_depends_on_the_draws_above_it() {
+    for mut config in combinations().filter(|c| c.kind == ModelKind::Hierarchical) {
+        config.groups = 3;
+        let Built { model, .. } = build(&config, Family::Gaussian, FULL);
+        let (x, y, mut noise) = (inputs(FULL, 4), target(FULL, 4), noise(&model, 4));
+        let before = model.forward_given(&x, Some(&y), &noise, false).unwrap();
+        noise[1] = &noise[1] + 1.0;
+        let after = model.forward_given(&x, Some(&y), &noise, false).unwrap();
+        for group in 0..3 {
+            let (a, b) = (&before.latents[group], &after.latents[group]);
+            let prior =
+                |latent: &vae::Latent| latent.prior.as_ref().unwrap().mean().shallow_clone();
+            let moved = [gap(&prior(a), &prior(b)), gap(a.posterior.mean(), b.posterior.mean())];
+            assert!(
+                moved.iter().all(|&m| (m > 0.0) == (group == 2)),
+                "{group} {moved:?} {config:?}"
+            );
+        }
     }
 }
 

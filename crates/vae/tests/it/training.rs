@@ -68,7 +68,7 @@ fn a_linear_autoencoder_becomes_probabilistic_pca() {
     let built = build(&config, Family::Gaussian, Shape::new(dimension, 1, 1));
     let windows = x.to_kind(Kind::Float).unsqueeze(-1);
     let inputs = Inputs::new(windows.shallow_clone());
-    train(&built, &inputs, &windows, 1000, 2e-2);
+    train(&built, &inputs, &windows, 700, 3e-2);
 
     let gap = evidence - evaluate(&built, &inputs, &windows);
     assert!((-0.005..0.02).contains(&gap), "{gap:.4} nats from log evidence {evidence:.3}");
@@ -97,7 +97,7 @@ fn a_conditional_bound_reaches_the_conditional_density() {
     for kind in [ModelKind::Conditional, ModelKind::Hierarchical] {
         let config = ModelConfig { latent: 1, ..plain(kind, BackboneKind::Linear) };
         let built = build(&config, Family::Gaussian, Shape::new(context, horizon, 1));
-        train(&built, &inputs, &target, 1000, 2e-2);
+        train(&built, &inputs, &target, 700, 3e-2);
         let gap = density - evaluate(&built, &unseen, &unseen_target);
         // About 25 weights learned from n examples cost 25 / 2n = 0.013 nats; less than none but
         // for sampling error would break the bound.

@@ -1,0 +1,90 @@
+//! `ballast data` and `ballast init`.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use anyhow::Error;
+use data::fetch::{DataSet, SETS, fetch, find};
+use data::{DataConfig, check};
+use indicatif::ProgressBar;
+use train::{Config, TrainError, write_text};
+
+use crate::args::{Data, DataCommand, Init};
+
+pub(crate) fn run(args: Data) -> Result<(), Error> {
+    match args.command {
+        DataCommand::Check { file, json } => describe(&file, json),
+        DataCommand::Fetch { name: None } => {
+            for set in SETS {
+                println!("{:<12} {} ({})", set.name, set.title, set.licence);
+            }
+            Ok(())
+        }
+        DataCommand::Fetch { name: Some(name) } => download(find(&name).map_err(TrainError::from)?),
+    }
+}
+
+fn describe(file: &Path, json: bool) -> Result<(), Error> {
+    let config = DataConfig::new(file, 1, 1);
+    let description = check(&config, Path::new("")).map_err(TrainError::from)?;
+    if json {
+        println!("{}", serde_json::to_string_pretty(&description)?);
+    } else {
+        println!("{description}");
+    }
+    Ok(())
+}
+
+fn download(set: &DataSet) -> Result<(), Error> {
+    println!(
+        "{}\nlicence: {}\nplease cite: {}\nfrom {}",
+        set.title, set.licence, set.citation, set.url
+    );
+    let bar = ProgressBar::new(set.bytes);
+    let mirror = env::var("BALLAST_DATA_MIRROR").ok();
+    let path = fetch(set, &cache().join("data"), mirror.as_deref(), &mut |bytes| {
+        bar.set_position(bytes);
+    });
+    bar.finish_and_clear();
+    println!("{}", path.map_err(TrainError::from)?.display());
+    Ok(())
+}
+
+/// `$BALLAST_CACHE`, else `ballast` in the user's cache directory.
+fn cache() -> PathBuf {
+    let folder =
+        |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    folder("BALLAST_CACHE")
+        .or_else(|| Some(folder("XDG_CACHE_HOME")?.join("ballast")))
+        .or_else(|| Some(folder("HOME")?.join(".cache/ballast")))
+        .unwrap_or_else(|| env::temp_dir().join("ballast"))
+}
+
+/// The tables that follow `[data]` in a new config: what a stranger starts from.
+const REST: &str = include_str!("init.toml");
+
+pub(crate) fn init(args: Init) -> Result<(), Error> {
+    let output = args.output.unwrap_or_else(|| args.file.with_extension("toml"));
+    if output.exists() {
+        anyhow::bail!(Taken(output));
+    }
+    let wanted = data::Init {
+        path: std::path::absolute(&args.file)?,
+        targets: args.target,
+        horizon: args.horizon,
+        context: args.context,
+        id: args.id,
+        time: args.time,
+    };
+    let table = data::init(&wanted, Path::new("")).map_err(TrainError::from)?;
+    let text = format!("seed = 1\n\n{}\n\n{REST}", table.trim_end());
+    Config::parse(&text, &output.display().to_string(), &[]).map_err(TrainError::from)?;
+    write_text(&output, &text)?;
+    println!("written to {0}; next: ballast train {0}", output.display());
+    Ok(())
+}
+
+/// A file that would be overwritten.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: exists already\n  hint: choose another name with `--output`", .0.display())]
+pub(crate) struct Taken(PathBuf);

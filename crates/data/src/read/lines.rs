@@ -1,0 +1,165 @@
+//! Rows without quotes, split at line ends and delimiters in place.
+//!
+//! Most tables of numbers hold no quotes, and for them this is several times cheaper than a full CSV
+//! automaton. From the first quote on, the csv crate reads the rest.
+
+use std::io::{self, Read};
+
+use super::number;
+use super::open::{LONGEST_ROW, ROW_TOO_LONG};
+
+/// Lines of a stream, as slices of one buffer.
+pub(crate) struct PlainLines {
+    stream: Box<dyn Read>,
+    buffer: Vec<u8>,
+    /// Unread bytes of the buffer.
+    from: usize,
+    to: usize,
+    /// Line and byte at which the unread bytes start.
+    line: u64,
+    byte: u64,
+    ended: bool,
+}
+
+/// What comes next.
+pub(crate) enum Next<'a> {
+    /// A line without its end; where it starts.
+    Line { cells: &'a [u8], line: u64, byte: u64 },
+    /// A line with a quote in it: not for us.
+    Quote,
+    End,
+}
+
+impl PlainLines {
+    /// Continues `sample`, whose unread part starts at `byte` in line `line`, with `stream`.
+    pub(crate) fn new(sample: Vec<u8>, stream: Box<dyn Read>, (line, byte): (u64, u64)) -> Self {
+        let (from, to) = ((byte as usize).min(sample.len()), sample.len());
+        PlainLines { stream, buffer: sample, from, to, line, byte, ended: false }
+    }
+
+    pub(crate) fn next(&mut self) -> io::Result<Next<'_>> {
+        let mut searched = 0;
+        let length = loop {
+            match memchr::memchr2(b'\n', b'"', &self.buffer[self.from + searched..self.to]) {
+                Some(at) if self.buffer[self.from + searched + at] == b'"' => return Ok(Next::Quote),
+                Some(at) => break searched + at,
+                None if self.ended => return Ok(Next::End), // every line ends: see `open::Lines`
+                None => {
+                    searched = self.to - self.from;
+                    self.refill()?;
+                }
+            }
+        };
+        let (start, line, byte) = (self.from, self.line, self.byte);
+        self.from += length + 1;
+        self.line += 1;
+        self.byte += length as u64 + 1;
+        Ok(Next::Line { cells: &self.buffer[start..start + length], line, byte })
+    }
+
+    fn refill(&mut self) -> io::Result<()> {
+        if (self.to - self.from) as u64 > LONGEST_ROW {
+            return Err(io::Error::other(ROW_TOO_LONG));
+        }
+        self.buffer.copy_within(self.from..self.to, 0);
+        (self.from, self.to) = (0, self.to - self.from);
+        if self.buffer.len() < 2 * self.to.max(64 << 10) {
+            self.buffer.resize(2 * self.to.max(64 << 10), 0);
+        }
+        match self.stream.read(&mut self.buffer[self.to..])? {
+            0 => self.ended = true,
+            n => self.to += n,
+        }
+        Ok(())
+    }
+
+    /// Line and byte of the next unread one.
+    pub(crate) fn place(&self) -> (u64, u64) {
+        (self.line, self.byte)
+    }
+
+    /// Everything not read yet.
+    pub(crate) fn into_rest(mut self) -> impl Read {
+        self.buffer.truncate(self.to);
+        self.buffer.drain(..self.from);
+        io::Cursor::new(self.buffer).chain(self.stream)
+    }
+}
+
+/// The cells of a row, one after another.
+pub(crate) trait Row<'a>: Iterator<Item = &'a [u8]> + Clone {
+    /// Takes the next cell if it is a number in plain notation; leaves it where it is if not.
+    fn number(&mut self, decimal: u8) -> Option<f32>;
+}
+
+/// Cells that were split before.
+#[derive(Clone)]
+pub(crate) struct Split<I>(pub(crate) I);
+
+impl<'a, I: Iterator<Item = &'a [u8]>> Iterator for Split<I> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        self.0.next()
+    }
+}
+
+impl<'a, I: Iterator<Item = &'a [u8]> + Clone> Row<'a> for Split<I> {
+    fn number(&mut self, decimal: u8) -> Option<f32> {
+        let mut ahead = self.0.clone();
+        let cell = ahead.next()?;
+        let (value, length) = number::plain(cell, decimal)?;
+        (length == cell.len()).then(|| {
+            self.0 = ahead;
+            value
+        })
+    }
+}
+
+/// The cells of a line without quotes.
+#[derive(Clone)]
+pub(crate) struct Cells<'a> {
+    rest: Option<&'a [u8]>,
+    delimiter: u8,
+}
+
+impl<'a> Cells<'a> {
+    pub(crate) fn new(line: &'a [u8], delimiter: u8) -> Self {
+        Cells { rest: Some(line), delimiter }
+    }
+}
+
+impl<'a> Iterator for Cells<'a> {
+    type Item = &'a [u8];
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let rest = self.rest?;
+        let mut end = 0;
+        // A plain loop: cells are a few bytes long, too short for a vectorized search to pay.
+        while end < rest.len() {
+            if rest[end] == self.delimiter {
+                self.rest = Some(&rest[end + 1..]);
+                return Some(&rest[..end]);
+            }
+            end += 1;
+        }
+        self.rest = None;
+        Some(rest)
+    }
+}
+
+impl<'a> Row<'a> for Cells<'a> {
+    /// Finds the number and the end of its cell in one pass.
+    #[inline]
+    fn number(&mut self, decimal: u8) -> Option<f32> {
+        let rest = self.rest?;
+        let (value, length) = number::plain(rest, decimal)?;
+        self.rest = match rest.get(length) {
+            Some(byte) if *byte == self.delimiter => Some(&rest[length + 1..]),
+            Some(_) => return None,
+            None => None,
+        };
+        Some(value)
+    }
+}

@@ -1,0 +1,190 @@
+//! A VAE with a linear decoder, trained by the loop that trains everything else, on data from a known
+//! probabilistic PCA model: it has to arrive at the maximum-likelihood log evidence, which the
+//! eigenvalues of the sample covariance give, and at the subspace of the truth.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use objective::ppca::{Ppca, principal_cosines};
+use serde::{Deserialize, Serialize};
+use tch::{Device, Kind, Tensor, no_grad};
+use vae::Inputs;
+
+use crate::config::Config;
+use crate::error::TrainError;
+use crate::files::write_text;
+use crate::fit::Progress;
+use crate::run::{Loaded, RunOptions, prepare};
+use crate::source::{Part, Source};
+
+/// Where training came, beside where it should.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LinearTraining {
+    /// Examples.
+    pub examples: i64,
+    /// Dimensions of the data.
+    pub dimensions: i64,
+    /// Dimensions of the latent variable.
+    pub latent: i64,
+    /// Mean log evidence of the data under its maximum-likelihood model, nats; nothing can be better.
+    pub best: f64,
+    /// Mean log evidence under the trained decoder.
+    pub log_evidence: f64,
+    /// Mean bound of the trained model, nats.
+    pub elbo: f64,
+    /// Mean `KL[q ‖ posterior]` of the trained model: log evidence minus bound.
+    pub gap: f64,
+    /// Cosines of the principal angles between the trained and the true subspace.
+    pub cosines: Vec<f64>,
+    /// Mean bound over each epoch of training, nats.
+    pub curve: Vec<f64>,
+}
+
+const EXAMPLES: i64 = 2000;
+const DIMENSIONS: i64 = 8;
+const LATENT: i64 = 2;
+const F64: (Kind, Device) = (Kind::Double, Device::Cpu);
+
+const CONFIG: &str = r#"
+seed = 1
+[data]
+context = 1
+horizon = 1
+time = "row"
+split = { rows = [2001, 101, 101] }
+scale = "none"
+[noise]
+schedule = "none"
+[model]
+kind = "autoencode"
+backbone = "linear"
+channels = "joint"
+latent = 2
+scale = "global"
+instance_norm = false
+[train]
+epochs = 80
+batch_size = 50
+learning_rate = 0.02
+learning_rate_schedule = "cosine"
+patience = 0
+validation_samples = 2
+"#;
+
+pub(super) fn measure(
+    folder: &Path,
+    observe: &mut dyn FnMut(Progress),
+) -> Result<LinearTraining, TrainError> {
+    let truth = truth()?;
+    let file = folder.join("ppca.csv");
+    write_text(&file, &csv(&truth.sample(EXAMPLES + 203)?)?)?;
+    let config = Config::parse(
+        CONFIG,
+        "the configuration of the elbo experiment",
+        &[format!("data.path={}", toml::Value::String(file.display().to_string()))],
+    )?;
+    let run = folder.join("linear");
+    let _ = std::fs::remove_dir_all(&run);
+    let mut curve = Vec::new();
+    let mut watch = |progress: Progress| {
+        if let Progress::Epoch(epoch) = &progress {
+            curve.push(-epoch.loss);
+        }
+        observe(progress);
+    };
+    let training = prepare(&config, &run, RunOptions::default())?;
+    training.run(&mut watch)?;
+    let source = Source::load(&config, Device::Cpu)?;
+    let starts = source.starts(Part::Train);
+    let x = source.rows().gather(&starts.rows(&starts.evenly(EXAMPLES)?)?)?.context;
+    let forecaster = Loaded::open(&run)?.forecaster(source.rows())?;
+    no_grad(|| result(forecaster.model(), &x, &truth, curve))
+}
+
+fn result(
+    model: &vae::Model,
+    x: &Tensor,
+    truth: &Ppca,
+    curve: Vec<f64>,
+) -> Result<LinearTraining, TrainError> {
+    let inputs = Inputs::new(x.shallow_clone());
+    let wide = x.f_squeeze_dim(1)?.f_to_kind(Kind::Double)?;
+    let best = Ppca::fit(&wide, LATENT)?;
+    let trained = decoder(model)?;
+    let pass = model.forward(&inputs, None, false)?;
+    let posterior = &pass.latents[0].posterior;
+    let q = objective::DiagonalGaussian::new(
+        posterior.mean().f_to_kind(Kind::Double)?,
+        posterior.log_std().f_to_kind(Kind::Double)?,
+    )?;
+    let mean = |nats: Tensor| -> Result<f64, TrainError> {
+        Ok(nats.f_mean(Kind::Double)?.f_double_value(&[])?)
+    };
+    let elbo = mean(trained.expected_log_likelihood(&q, &wide)? - q.kl_to_standard())?;
+    let log_evidence = mean(trained.log_evidence(&wide)?)?;
+    let cosines = principal_cosines(trained.weights(), truth.weights())?;
+    Ok(LinearTraining {
+        examples: EXAMPLES,
+        dimensions: DIMENSIONS,
+        latent: LATENT,
+        best: mean(best.log_evidence(&wide)?)?,
+        log_evidence,
+        elbo,
+        gap: log_evidence - elbo,
+        cosines: Vec::try_from(cosines.f_to_kind(Kind::Double)?)?,
+        curve,
+    })
+}
+
+/// The trained decoder as a linear model: its weights are what it makes of unit latent variables.
+fn decoder(model: &vae::Model) -> Result<Ppca, TrainError> {
+    let on = (Kind::Float, Device::Cpu);
+    let inputs = Inputs::new(Tensor::f_zeros([LATENT + 1, 1, DIMENSIONS], on)?);
+    let units = Tensor::f_cat(&[Tensor::f_zeros([1, LATENT], on)?, Tensor::f_eye(LATENT, on)?], 0)?;
+    let likelihood = model.decode(&units, &inputs)?;
+    let loc = likelihood.loc().f_squeeze_dim(1)?.f_to_kind(Kind::Double)?;
+    let offset = loc.f_get(0)?;
+    let weights = (loc.f_narrow(0, 1, LATENT)? - &offset).f_tr()?.f_contiguous()?;
+    let variance = likelihood.variance().f_flatten(0, -1)?.f_double_value(&[0])?;
+    Ok(Ppca::new(weights, offset, variance)?)
+}
+
+/// Loadings that are neither orthogonal nor of one length.
+fn truth() -> Result<Ppca, TrainError> {
+    let weights = Tensor::f_randn([DIMENSIONS, LATENT], F64)?;
+    let offset = Tensor::f_randn([DIMENSIONS], F64)?;
+    Ok(Ppca::new(weights, offset, 0.25)?)
+}
+
+fn csv(x: &Tensor) -> Result<String, TrainError> {
+    let values = Vec::<f64>::try_from(x.f_contiguous()?.f_view([-1])?)?;
+    let mut text = String::from("row");
+    for channel in 0..DIMENSIONS {
+        let _ = write!(text, ",x{channel}");
+    }
+    for (row, cells) in values.chunks(DIMENSIONS as usize).enumerate() {
+        let _ = write!(text, "\n{row}");
+        for cell in cells {
+            let _ = write!(text, ",{cell}");
+        }
+    }
+    text.push('\n');
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Oracle: the maximum-likelihood log evidence by the eigenvalues of the sample covariance.
+    #[test]
+    fn training_reaches_the_exact_log_evidence() {
+        let folder = tempfile::tempdir().unwrap();
+        let found = measure(folder.path(), &mut |_| {}).unwrap();
+        assert!(found.elbo <= found.log_evidence + 1e-6, "{found:?}");
+        assert!(found.log_evidence <= found.best + 1e-4, "{found:?}");
+        assert!(found.elbo > found.best - 0.02, "{found:?}");
+        // Sampling error of the subspace: angles of about √(σ²/(n λ)) ≈ 0.01.
+        assert!(found.cosines.iter().all(|cosine| *cosine > 0.998), "{:?}", found.cosines);
+    }
+}

@@ -1,0 +1,103 @@
+//! One clear message and the documented exit code, whatever is wrong.
+
+use journeys::{CONFIG, Desk, autoregression, csv};
+
+#[test]
+fn bad_tables_are_located() {
+    let good: Vec<String> = csv(&autoregression(200, 0.5, 1)).lines().map(str::to_owned).collect();
+    let change = |line: usize, text: &str| {
+        let mut lines = good.clone();
+        lines[line - 1] = text.to_owned();
+        lines.join("\n")
+    };
+    let missing_column = good.join("\n").replace("time,x", "time,y");
+    let unsorted = {
+        let mut lines = good.clone();
+        lines.swap(10, 50);
+        lines.join("\n")
+    };
+    let cases = [
+        ("missing column", missing_column.as_str(), vec!["series.csv", "x", "hint"]),
+        ("text in a number", &change(7, "5,abc"), vec!["series.csv:7:3", "abc", "hint"]),
+        ("decimal comma", &change(7, "5,\"1,5\""), vec!["series.csv:7:", "1,5", "hint"]),
+        ("ragged row", &change(9, "7,1,2"), vec!["series.csv:9", "hint"]),
+        ("unsorted", &unsorted, vec!["series.csv:", "hint"]),
+        ("short", "time,x\n0,1\n1,2\n", vec!["hint"]),
+        ("empty", "", vec!["series.csv", "hint"]),
+    ];
+    for (name, text, expected) in cases {
+        let desk = Desk::new();
+        desk.write("series.csv", text).write("config.toml", CONFIG);
+        let said = desk.fail(65, &["train", "config.toml", "--run", "run"]);
+        for part in expected {
+            assert!(said.contains(part), "{name}: no `{part}` in\n{said}");
+        }
+        assert!(!desk.path("run/run.json").exists(), "{name}: a run was left");
+    }
+}
+
+#[test]
+fn wrong_configs_name_the_key() {
+    let desk = Desk::new();
+    desk.write("series.csv", &csv(&autoregression(200, 0.5, 1)));
+    let cases = [
+        ("[train]", "[train]\nepocs = 3", vec!["config.toml:", "epocs", "did you mean `epochs`"]),
+        ("epochs = 3", "epochs = 0", vec!["train.epochs", "at least 1"]),
+        (
+            "epochs = 3",
+            "epochs = 3\nlearning_rate = -1.0",
+            vec!["train.learning_rate", "-1", "positive"],
+        ),
+        ("context = 8", "context = \"8\"", vec!["config.toml:", "string"]),
+        ("seed = 3", "seed = = 3", vec!["config.toml:2:"]),
+        ("[model]", "[noise]\nschedule = \"linaer\"\n[model]", vec!["linaer", "linear"]),
+    ];
+    for (from, to, expected) in cases {
+        desk.write("config.toml", &CONFIG.replacen(from, to, 1));
+        let said = desk.fail(2, &["train", "config.toml", "--run", "run"]);
+        for part in expected {
+            assert!(said.contains(part), "{to}: no `{part}` in\n{said}");
+        }
+    }
+    desk.write("config.toml", CONFIG);
+    for words in
+        [&["--set", "train.epocs=3"][..], &["--set", "epochs"], &["--set", "train.epochs.x=1"]]
+    {
+        let said = desk.fail(2, &[&["train", "config.toml"], words].concat());
+        assert!(said.contains("--set"), "{said}");
+    }
+}
+
+#[test]
+fn what_is_not_there_is_named() {
+    let desk = Desk::new();
+    desk.write("config.toml", CONFIG);
+    assert!(desk.fail(66, &["train", "nowhere.toml"]).contains("nowhere.toml"));
+    assert!(desk.fail(66, &["train", "config.toml"]).contains("series.csv"));
+    assert!(desk.fail(66, &["evaluate", "nowhere"]).contains("ballast train"));
+    desk.fail(2, &["train"]);
+    desk.fail(2, &["train", "config.toml", "--device", "gpu"]);
+}
+
+/// Asking for CUDA never falls back silently. Where there is a CUDA device, one of an absurd number is
+/// asked for.
+#[test]
+fn a_missing_device_is_an_error() {
+    let desk = Desk::new();
+    desk.write("series.csv", &csv(&autoregression(200, 0.5, 1))).write("config.toml", CONFIG);
+    let said = desk.fail(69, &["train", "config.toml", "--device", "cuda:99"]);
+    assert!(said.contains("cuda:99") && said.contains("hint"), "{said}");
+}
+
+#[test]
+fn an_altered_run_is_refused() {
+    let desk = Desk::new();
+    desk.write("series.csv", &csv(&autoregression(200, 0.5, 1))).write("config.toml", CONFIG);
+    desk.succeed(&["train", "config.toml", "--run", "run", "--set", "train.epochs=1"]);
+    let weights = desk.read("run/model.safetensors");
+    std::fs::write(desk.path("run/model.safetensors"), &weights[..weights.len() / 2]).unwrap();
+    let said = desk.fail(65, &["evaluate", "run"]);
+    assert!(said.contains("model.safetensors"), "{said}");
+    desk.write("run/run.json", "{ \"version\": 1 }");
+    assert!(desk.fail(65, &["evaluate", "run"]).contains("run.json"));
+}

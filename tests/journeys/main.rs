@@ -1,0 +1,6 @@
+//! Journeys: what a user does, start to end, through the `ballast` binary.
+
+mod errors;
+mod honesty;
+mod tools;
+mod whole;

@@ -1,0 +1,106 @@
+//! Train, evaluate, forecast.
+
+use journeys::{CONFIG, Desk, autoregression, csv};
+
+#[test]
+fn bundled_data_goes_from_config_to_forecast() {
+    let desk = Desk::new();
+    let config = concat!(env!("CARGO_MANIFEST_DIR"), "/../configs/seattle-weather.toml");
+    desk.succeed(&["train", config, "--run", "run", "--set", "train.epochs=2"]);
+    let table = desk.succeed(&["evaluate", "run"]);
+    for name in ["ballast", "last value", "seasonal naive (7)", "ridge"] {
+        assert!(table.contains(name), "{table}");
+    }
+    let metrics = String::from_utf8(desk.read("run/metrics.jsonl")).unwrap();
+    assert_eq!(metrics.lines().count(), 2);
+    let info = desk.json("run/run.json");
+    assert_eq!(info["status"], "done");
+    assert_eq!(info["data"]["rows"], 1461);
+
+    let data = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/data/bundled/seattle-weather.csv");
+    desk.succeed(&["forecast", "run", "--input", data, "--output", "forecast.csv"]);
+    let forecast = String::from_utf8(desk.read("forecast.csv")).unwrap();
+    let lines: Vec<&str> = forecast.lines().collect();
+    assert_eq!(lines.len(), 1 + 7, "a header and a row per step");
+    assert!(lines[0].starts_with("time,precipitation_mean,precipitation_q05,"), "{}", lines[0]);
+    assert!(
+        lines[1].starts_with("2016-01-01,") || lines[1].starts_with("2016/01/01,"),
+        "{}",
+        lines[1]
+    );
+    for line in &lines[1..] {
+        let numbers: Vec<f64> = line.split(',').skip(1).map(|cell| cell.parse().unwrap()).collect();
+        assert_eq!(numbers.len(), 4 * 8);
+        for channel in numbers.chunks(8) {
+            assert!(channel[1..].is_sorted(), "quantiles do not cross: {line}");
+        }
+    }
+}
+
+/// Oracle: the best forecast of an AR(1) is known, `N(φ^h x, (1 − φ^{2h})/(1 − φ²))`, and the CRPS of
+/// a calibrated Gaussian forecast is `σ/√π` on average. Nothing can beat it but by luck.
+#[test]
+fn an_autoregression_is_forecast_nearly_as_well_as_it_can_be() {
+    let (phi, rows) = (0.8_f64, 3000);
+    let values = autoregression(rows, phi, 11);
+    let desk = Desk::new();
+    desk.write("series.csv", &csv(&values)).write("config.toml", CONFIG);
+    desk.succeed(&["train", "config.toml", "--run", "run", "--set", "train.epochs=15"]);
+    desk.succeed(&["evaluate", "run"]);
+
+    let train = &values[..rows * 6 / 10];
+    let mean = train.iter().sum::<f64>() / train.len() as f64;
+    let squares = train.iter().map(|value| (value - mean).powi(2)).sum::<f64>();
+    let spread = (squares / (train.len() - 1) as f64).sqrt();
+    let std = |h: i32| ((1.0 - phi.powi(2 * h)) / (1.0 - phi * phi)).sqrt();
+    let best = (1..=4).map(std).sum::<f64>() / 4.0 / std::f64::consts::PI.sqrt() / spread;
+
+    let evaluation = desk.json("run/evaluation.json");
+    let test = &evaluation["forecasters"][0]["test"];
+    let scores = test["window_crps"].as_array().unwrap();
+    let scores: Vec<f64> = scores.iter().map(|score| score.as_f64().unwrap()).collect();
+    let n = scores.len() as f64;
+    let found = scores.iter().sum::<f64>() / n;
+    let variance = scores.iter().map(|score| (score - found).powi(2)).sum::<f64>() / n;
+    // Windows overlap by 11 of 12 rows: about n/12 of them are independent.
+    let error = (variance / (n / 12.0)).sqrt();
+    assert!(found > best - 4.0 * error, "{found} is too good beside {best} ± {error}");
+    assert!(found < 1.05 * best + 4.0 * error, "{found} is far from {best} ± {error}");
+    let naive = evaluation["forecasters"][1]["test"]["crps_standardized"].as_f64().unwrap();
+    assert!(found < naive, "{found} loses to the last value, {naive}");
+}
+
+#[test]
+fn a_finished_run_is_not_trained_again() {
+    let desk = Desk::new();
+    desk.write("series.csv", &csv(&autoregression(300, 0.5, 1))).write("config.toml", CONFIG);
+    desk.succeed(&["train", "config.toml", "--run", "run"]);
+    let before = desk.read("run/run.json");
+    let said = desk.succeed(&["train", "config.toml", "--run", "run"]);
+    assert!(said.contains("already trained"), "{said}");
+    assert_eq!(desk.read("run/run.json"), before);
+    let said = desk.fail(2, &["train", "config.toml", "--run", "run", "--seed", "4"]);
+    assert!(said.contains("run of another config"), "{said}");
+    // The resolved config reproduces the run by itself.
+    desk.succeed(&["train", "run/config.toml", "--run", "again"]);
+    assert_eq!(desk.read("again/model.safetensors"), desk.read("run/model.safetensors"));
+}
+
+#[test]
+fn gaps_are_told_to_the_model_and_not_scored() {
+    let desk = Desk::new();
+    let text = csv(&autoregression(400, 0.7, 5));
+    let holes: String = (text.lines().enumerate())
+        .map(|(line, text)| match line % 17 {
+            5 => format!("{},\n", text.split(',').next().unwrap()),
+            _ => format!("{text}\n"),
+        })
+        .collect();
+    desk.write("series.csv", &holes).write("config.toml", CONFIG);
+    desk.succeed(&["train", "config.toml", "--run", "run"]);
+    desk.succeed(&["evaluate", "run"]);
+    let crps = &desk.json("run/evaluation.json")["forecasters"][0]["test"]["crps"];
+    assert!(crps.as_f64().is_some_and(|crps| crps > 0.0), "{crps}");
+    desk.succeed(&["forecast", "run", "--input", "series.csv", "--output", "forecast.csv"]);
+    assert!(!String::from_utf8(desk.read("forecast.csv")).unwrap().contains("NaN"));
+}

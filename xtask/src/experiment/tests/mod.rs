@@ -1,0 +1,7 @@
+//! Experiments conducted to their end with a stand-in for `ballast`.
+
+mod conduct;
+mod fake;
+mod look;
+mod pages;
+mod plans;
