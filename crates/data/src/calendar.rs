@@ -80,7 +80,9 @@ mod tests {
     /// Oracle: quarter turns of each cycle, whose sine and cosine are known by heart.
     #[test]
     fn quarter_turns_are_where_the_calendar_says() {
-        let at = |year, month, day, hour| Date::new(year, month, day).unwrap().days() * DAY + hour * HOUR;
+        let at = |year, month, day, hour| {
+            Date::new(year, month, day).unwrap().days() * DAY + hour * HOUR
+        };
         let cases = [
             (CalendarFeature::Hour, at(2012, 5, 1, 6), [1.0, 0.0]),
             (CalendarFeature::Hour, at(2012, 5, 1, 12), [0.0, -1.0]),

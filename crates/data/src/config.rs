@@ -320,23 +320,34 @@ impl TryFrom<SplitTable> for SplitConfig {
                        { validation_from, test_from } with or without `until`, { protocol }"
                 .into(),
         };
-        let SplitTable { train, validation, test, rows, validation_from, test_from, until, protocol } =
-            table;
-        let split = match (train, validation, test, rows, validation_from, test_from, until, protocol) {
-            (Some(train), Some(validation), Some(test), None, None, None, None, None) => {
-                SplitConfig::Fractions { train, validation, test }
-            }
-            (None, None, None, Some(rows), None, None, None, None) => SplitConfig::Rows(rows),
-            (None, None, None, None, Some(validation), Some(test), until, None) => SplitConfig::Dates {
-                validation_from: validation.into(),
-                test_from: test.into(),
-                until: until.map(String::from),
-            },
-            (None, None, None, None, None, None, None, Some(protocol)) => {
-                SplitConfig::Protocol(protocol)
-            }
-            _ => return Err(one_of()),
-        };
+        let SplitTable {
+            train,
+            validation,
+            test,
+            rows,
+            validation_from,
+            test_from,
+            until,
+            protocol,
+        } = table;
+        let split =
+            match (train, validation, test, rows, validation_from, test_from, until, protocol) {
+                (Some(train), Some(validation), Some(test), None, None, None, None, None) => {
+                    SplitConfig::Fractions { train, validation, test }
+                }
+                (None, None, None, Some(rows), None, None, None, None) => SplitConfig::Rows(rows),
+                (None, None, None, None, Some(validation), Some(test), until, None) => {
+                    SplitConfig::Dates {
+                        validation_from: validation.into(),
+                        test_from: test.into(),
+                        until: until.map(String::from),
+                    }
+                }
+                (None, None, None, None, None, None, None, Some(protocol)) => {
+                    SplitConfig::Protocol(protocol)
+                }
+                _ => return Err(one_of()),
+            };
         split.validate()?;
         Ok(split)
     }
@@ -390,7 +401,8 @@ impl SplitConfig {
                 }
             }
             SplitConfig::Rows(rows) => {
-                if rows[0] == 0 || rows.iter().try_fold(0usize, |a, &b| a.checked_add(b)).is_none() {
+                if rows[0] == 0 || rows.iter().try_fold(0usize, |a, &b| a.checked_add(b)).is_none()
+                {
                     return Err(DataError::Config {
                         key: "split.rows",
                         value: format!("{rows:?}"),
@@ -581,7 +593,11 @@ impl DataConfig {
 
     /// A configuration of a bundled data set, every other key at its default.
     pub fn bundled(source: impl Into<String>, context: usize, horizon: usize) -> Self {
-        DataConfig { path: None, source: Some(source.into()), ..DataConfig::new("", context, horizon) }
+        DataConfig {
+            path: None,
+            source: Some(source.into()),
+            ..DataConfig::new("", context, horizon)
+        }
     }
 
     /// Checks every rule that does not need the file.
@@ -597,7 +613,9 @@ impl DataConfig {
                 let value = format!("{:?} beside path = {:?}", source, path.display());
                 return fail("source", value, "either path or source, not both");
             }
-            (None, None) => return fail("path", "(not given)".into(), "a file, a folder, or `source`"),
+            (None, None) => {
+                return fail("path", "(not given)".into(), "a file, a folder, or `source`");
+            }
             (Some(path), None) if path.as_os_str().is_empty() => {
                 return fail("path", "\"\"".into(), "a file or a folder");
             }
@@ -624,9 +642,15 @@ impl DataConfig {
             Err(DataError::Config { key, value: format!("{value:?}"), expected: expected.into() })
         };
         if let Some(c) = self.delimiter
-            && !(c.is_ascii() && !c.is_ascii_alphanumeric() && !matches!(c, '"' | '\n' | '\r' | '.' | '-'))
+            && !(c.is_ascii()
+                && !c.is_ascii_alphanumeric()
+                && !matches!(c, '"' | '\n' | '\r' | '.' | '-'))
         {
-            return fail("delimiter", c, "one of \",\", \";\", \"\\t\", \"|\", \" \" or another ASCII sign");
+            return fail(
+                "delimiter",
+                c,
+                "one of \",\", \";\", \"\\t\", \"|\", \" \" or another ASCII sign",
+            );
         }
         if let Some(c) = self.decimal
             && !matches!(c, '.' | ',')

@@ -242,7 +242,9 @@ pub enum DataError {
         remedy: &'static str,
     },
     /// A part of the split without a single window.
-    #[error("{part} part has no window: the longest series has {rows} usable rows there, context {context} and horizon {horizon} need {needed}\n  hint: shorten context or horizon, give {part} more rows, or bring more data")]
+    #[error(
+        "{part} part has no window: the longest series has {rows} usable rows there, context {context} and horizon {horizon} need {needed}\n  hint: shorten context or horizon, give {part} more rows, or bring more data"
+    )]
     NoWindows {
         /// "training", "validation" or "test".
         part: &'static str,
@@ -318,7 +320,9 @@ pub enum DataError {
         expected: String,
     },
     /// A download that failed.
-    #[error("{url}: {name} cannot be fetched: {message}\n  hint: check the network and try again; nothing was changed")]
+    #[error(
+        "{url}: {name} cannot be fetched: {message}\n  hint: check the network and try again; nothing was changed"
+    )]
     Fetch {
         /// The data set.
         name: &'static str,
@@ -328,7 +332,9 @@ pub enum DataError {
         message: String,
     },
     /// A download that is not the published file.
-    #[error("{url}: {name} has another SHA-256 than the published file: {found} after {bytes} bytes, expected {expected}\n  hint: it was changed or cut off on the way; nothing was kept")]
+    #[error(
+        "{url}: {name} has another SHA-256 than the published file: {found} after {bytes} bytes, expected {expected}\n  hint: it was changed or cut off on the way; nothing was kept"
+    )]
     Checksum {
         /// The data set.
         name: &'static str,
@@ -362,7 +368,9 @@ pub enum DataError {
         count: usize,
     },
     /// No observed value to start a difference or return from.
-    #[error("series `{series}` has no observed value of `{header}` before row {row} to start the forecast from")]
+    #[error(
+        "series `{series}` has no observed value of `{header}` before row {row} to start the forecast from"
+    )]
     NoLevel {
         /// The series.
         series: String,
@@ -479,10 +487,16 @@ impl fmt::Display for Hint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Hint::DecimalComma { rewritten } => {
-                write!(f, "decimal comma? write `{rewritten}` or set `decimal = \",\"` under [data]")
+                write!(
+                    f,
+                    "decimal comma? write `{rewritten}` or set `decimal = \",\"` under [data]"
+                )
             }
             Hint::DecimalPoint { rewritten } => {
-                write!(f, "decimal point? write `{rewritten}` or set `decimal = \".\"` under [data]")
+                write!(
+                    f,
+                    "decimal point? write `{rewritten}` or set `decimal = \".\"` under [data]"
+                )
             }
             Hint::Thousands { separator, rewritten } => write!(
                 f,
@@ -490,7 +504,10 @@ impl fmt::Display for Hint {
             ),
             Hint::Unit { rewritten } => write!(f, "write the number alone: `{rewritten}`"),
             Hint::Infinite => {
-                write!(f, "infinity is no observation; leave the cell empty, or list it under `missing`")
+                write!(
+                    f,
+                    "infinity is no observation; leave the cell empty, or list it under `missing`"
+                )
             }
             Hint::TooLarge => {
                 write!(f, "beyond the range of 32-bit numbers (3.4e38); change the unit")

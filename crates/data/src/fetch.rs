@@ -76,7 +76,10 @@ pub fn fetch(
     if hash_of(&path).is_ok_and(|hash| hash == set.sha256) {
         return Ok(path);
     }
-    let url = mirror.map_or_else(|| set.url.to_owned(), |m| format!("{}/{}", m.trim_end_matches('/'), set.file));
+    let url = mirror.map_or_else(
+        || set.url.to_owned(),
+        |m| format!("{}/{}", m.trim_end_matches('/'), set.file),
+    );
     let io = |verb| move |source| DataError::Io { path: cache.to_path_buf(), verb, source };
     std::fs::create_dir_all(cache).map_err(io("created"))?;
     let part = Part(cache.join(format!("{}.{}.part", set.file, std::process::id())));
@@ -100,7 +103,8 @@ fn download(
     part: &Path,
     progress: &mut dyn FnMut(u64),
 ) -> Result<(), DataError> {
-    let failed = |message: String| DataError::Fetch { name: set.name, url: url.to_owned(), message };
+    let failed =
+        |message: String| DataError::Fetch { name: set.name, url: url.to_owned(), message };
     let disk = |source| DataError::Io { path: part.to_path_buf(), verb: "written", source };
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .timeout_connect(Some(Duration::from_secs(30)))
@@ -127,7 +131,13 @@ fn download(
     let found = hex(&hash.finalize());
     if found != set.sha256 {
         let (expected, bytes) = (set.sha256, total);
-        return Err(DataError::Checksum { name: set.name, url: url.to_owned(), expected, found, bytes });
+        return Err(DataError::Checksum {
+            name: set.name,
+            url: url.to_owned(),
+            expected,
+            found,
+            bytes,
+        });
     }
     Ok(())
 }
@@ -172,7 +182,9 @@ mod tests {
                 while !request.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap() > 0 {
                     request.push(byte[0]);
                 }
-                requests.push(String::from_utf8_lossy(&request).lines().next().unwrap_or("").to_owned());
+                requests.push(
+                    String::from_utf8_lossy(&request).lines().next().unwrap_or("").to_owned(),
+                );
                 stream.write_all(answer.as_bytes()).unwrap();
             }
             requests
@@ -198,7 +210,10 @@ mod tests {
         assert_eq!(fetch(&SET, &cache, Some(&address), &mut |_| ()).unwrap(), path);
         // A damaged copy is not.
         std::fs::write(&path, "damaged").unwrap();
-        assert!(matches!(fetch(&SET, &cache, Some(&address), &mut |_| ()), Err(DataError::Fetch { .. })));
+        assert!(matches!(
+            fetch(&SET, &cache, Some(&address), &mut |_| ()),
+            Err(DataError::Fetch { .. })
+        ));
     }
 
     #[test]
@@ -209,14 +224,18 @@ mod tests {
             (ok(&tampered, tampered.len()), "has another SHA-256 than the published file"),
             (ok(&endless, endless.len()), "has another SHA-256 than the published file"),
             (ok(&BODY[..10], 20), "cannot be fetched"),
-            ("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".into(), "404"),
+            (
+                "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".into(),
+                "404",
+            ),
             ("HTTP/1.1 500 Oops\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".into(), "500"),
             ("nonsense\r\n\r\n".into(), "cannot be fetched"),
         ];
         for (answer, message) in answers {
             let (address, server) = serve(vec![answer]);
             let folder = tempfile::tempdir().unwrap();
-            let error = fetch(&SET, folder.path(), Some(&address), &mut |_| ()).unwrap_err().to_string();
+            let error =
+                fetch(&SET, folder.path(), Some(&address), &mut |_| ()).unwrap_err().to_string();
             assert!(error.contains(message), "{error}");
             assert!(error.contains(&address) && error.contains("\n  hint: "), "{error}");
             assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "{error}");

@@ -24,7 +24,8 @@ pub(crate) fn fill(panel: &mut Panel, how: Fill, borders: &[usize]) {
                 let is_missing = |&r: &usize| panel.values[r * width + channel].is_nan();
                 let end = (row..rows.end).take_while(is_missing).count() + row;
                 let next = (end < rows.end).then_some(end);
-                let crosses = |a: usize, b: usize| borders.iter().any(|&border| a < border && border <= b);
+                let crosses =
+                    |a: usize, b: usize| borders.iter().any(|&border| a < border && border <= b);
                 if let Some(before) = last {
                     let from = panel.values[before * width + channel];
                     let line = next.filter(|&n| how == Fill::Interpolate && !crosses(before, n));
@@ -47,7 +48,10 @@ pub(crate) fn fill(panel: &mut Panel, how: Fill, borders: &[usize]) {
 
 /// Applies `transform` to the targets in place; returns the values before, `[rows, targets]`, where the
 /// inverse needs them.
-pub(crate) fn transform(panel: &mut Panel, transform: Transform) -> Result<Option<Vec<f32>>, DataError> {
+pub(crate) fn transform(
+    panel: &mut Panel,
+    transform: Transform,
+) -> Result<Option<Vec<f32>>, DataError> {
     match transform {
         Transform::None => Ok(None),
         Transform::Log => log(panel).map(|()| None),
@@ -74,8 +78,7 @@ fn steps(panel: &mut Panel, transform: Transform) -> Result<Vec<f32>, DataError>
     let (width, targets) = (panel.channels.len(), panel.channels.targets);
     let levels: Vec<f32> =
         panel.values.chunks_exact(width).flat_map(|row| row[..targets].iter().copied()).collect();
-    let mut observed =
-        panel.observed.take().unwrap_or_else(|| vec![true; panel.values.len()]);
+    let mut observed = panel.observed.take().unwrap_or_else(|| vec![true; panel.values.len()]);
     for series in 0..panel.series.len() {
         let rows = panel.series[series].rows.clone();
         for row in rows.clone().rev() {
@@ -124,7 +127,12 @@ fn undefined(
 }
 
 /// Undoes `transform` on one path of one target, in place; `level` is the last value before the path.
-pub(crate) fn invert(transform: Transform, path: impl Iterator<Item = usize>, values: &mut [f32], level: f32) {
+pub(crate) fn invert(
+    transform: Transform,
+    path: impl Iterator<Item = usize>,
+    values: &mut [f32],
+    level: f32,
+) {
     let mut level = f64::from(level);
     for at in path {
         let value = f64::from(values[at]);

@@ -132,7 +132,11 @@ impl Pipeline {
                 }
             }
             let timeline = extend(&panel, series, rows, horizon);
-            all.push(Series { name: series.name.clone(), rows: start..values.len() / width, timeline });
+            all.push(Series {
+                name: series.name.clone(),
+                rows: start..values.len() / width,
+                timeline,
+            });
         }
         Ok(Panel { values, series: all, observed: None, ..panel })
     }
@@ -162,9 +166,10 @@ fn extend(panel: &Panel, series: &Series, rows: usize, horizon: usize) -> Timeli
             let kept = Timeline::Listed(times[..rows].to_vec());
             let given = times.len().min(rows + horizon);
             let mut all = times[..given].to_vec();
-            all.extend((given - rows + 1..=horizon).map(|step| {
-                kept.beyond(rows, step, panel.frequency, &panel.clock)
-            }));
+            all.extend(
+                (given - rows + 1..=horizon)
+                    .map(|step| kept.beyond(rows, step, panel.frequency, &panel.clock)),
+            );
             Timeline::Listed(all)
         }
     }
@@ -179,8 +184,11 @@ impl ForecastInput {
     /// # Errors
     /// [`DataError::Length`], [`DataError::OutOfRange`], [`DataError::NoLevel`].
     pub fn to_original(&self, series: usize, values: &mut [f32]) -> Result<(), DataError> {
-        let out =
-            || DataError::OutOfRange { what: "series", index: series, count: self.panel.series.len() };
+        let out = || DataError::OutOfRange {
+            what: "series",
+            index: series,
+            count: self.panel.series.len(),
+        };
         let origin = self.windows.origin(series).ok_or_else(out)?;
         let horizon = self.windows.horizon();
         self.inverse.apply(&self.panel, &self.pipeline.scaler, origin, horizon, values)
@@ -191,8 +199,11 @@ impl ForecastInput {
     /// # Errors
     /// [`DataError::OutOfRange`] if there is no such series.
     pub fn times(&self, series: usize) -> Result<Vec<String>, DataError> {
-        let out =
-            || DataError::OutOfRange { what: "series", index: series, count: self.panel.series.len() };
+        let out = || DataError::OutOfRange {
+            what: "series",
+            index: series,
+            count: self.panel.series.len(),
+        };
         let rows = self.windows.targets(series).ok_or_else(out)?;
         rows.map(|row| self.panel.time(row)).collect()
     }

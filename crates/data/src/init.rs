@@ -50,8 +50,12 @@ pub fn init(init: &Init, base: &Path) -> Result<String, DataError> {
             remedy: "shorten the horizon or the context, or bring more data",
         });
     };
-    let config =
-        DataConfig { context: proposal.context, horizon: proposal.horizon, split: proposal.split, ..config };
+    let config = DataConfig {
+        context: proposal.context,
+        horizon: proposal.horizon,
+        split: proposal.split,
+        ..config
+    };
     Ok(text(&config, &panel, base))
 }
 
@@ -87,13 +91,20 @@ fn text(config: &DataConfig, panel: &Panel, base: &Path) -> String {
     line(format!("context = {:<17}# rows the model looks back over", config.context));
     line(format!("horizon = {:<17}# rows it forecasts", config.horizon));
     if let crate::config::SplitConfig::Fractions { train, validation, test } = config.split {
-        line(format!("split = {{ train = {train:?}, validation = {validation:?}, test = {test:?} }}  # in order of time"));
+        line(format!(
+            "split = {{ train = {train:?}, validation = {validation:?}, test = {test:?} }}  # in order of time"
+        ));
     }
     line("scale = \"standard\"         # standard | robust | max-abs | none; fitted on training rows".into());
-    line("# transform = \"none\"       # none | log | difference | return; undone on forecasts".into());
+    line(
+        "# transform = \"none\"       # none | log | difference | return; undone on forecasts"
+            .into(),
+    );
     if panel.observed.is_some() {
         let missing = panel.observed.iter().flatten().filter(|seen| !**seen).count();
-        line(format!("fill = \"mask\"              # {missing} cells are missing: mask | forward | interpolate | error"));
+        line(format!(
+            "fill = \"mask\"              # {missing} cells are missing: mask | forward | interpolate | error"
+        ));
     }
     out
 }

@@ -42,7 +42,7 @@ pub use init::{Init, init};
 pub use panel::{Channels, Panel, Series, Statics};
 pub use prepare::{Pipeline, Prepared, load, prepare, prepare_fold};
 pub use protocol::Protocol;
-pub use read::read;
+pub use read::{read, read_bytes};
 pub use scale::{Affine, Scaler};
 pub use split::{Parts, Rolling, Split};
 pub use time::{Finding, FindingKind, Frequency};

@@ -94,7 +94,11 @@ pub fn prepare(config: &DataConfig, panel: Panel) -> Result<Prepared, DataError>
 ///
 /// # Errors
 /// As [`prepare`], and [`DataError::Length`] if the split is of another panel.
-pub fn prepare_fold(config: &DataConfig, mut panel: Panel, split: Split) -> Result<Prepared, DataError> {
+pub fn prepare_fold(
+    config: &DataConfig,
+    mut panel: Panel,
+    split: Split,
+) -> Result<Prepared, DataError> {
     config.validate()?;
     if split.parts.len() != panel.series.len() {
         let expected = format!("{}, one per series", panel.series.len());
@@ -153,7 +157,12 @@ impl Prepared {
     ///
     /// # Errors
     /// [`DataError::Length`], [`DataError::OutOfRange`], [`DataError::NoLevel`].
-    pub fn to_original(&self, origin: usize, horizon: usize, values: &mut [f32]) -> Result<(), DataError> {
+    pub fn to_original(
+        &self,
+        origin: usize,
+        horizon: usize,
+        values: &mut [f32],
+    ) -> Result<(), DataError> {
         self.inverse.apply(&self.panel, &self.pipeline.scaler, origin, horizon, values)
     }
 
@@ -220,7 +229,13 @@ impl Inverse {
     }
 
     /// The last value of a target before `origin`, for transforms that start from one.
-    fn level(&self, panel: &Panel, series: usize, origin: usize, channel: usize) -> Result<f32, DataError> {
+    fn level(
+        &self,
+        panel: &Panel,
+        series: usize,
+        origin: usize,
+        channel: usize,
+    ) -> Result<f32, DataError> {
         let Some(levels) = &self.levels else { return Ok(0.0) };
         let (targets, rows) = (panel.channels.targets, panel.series[series].rows.clone());
         let mut before = (rows.start..origin).rev().map(|row| levels[row * targets + channel]);

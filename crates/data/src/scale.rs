@@ -123,7 +123,8 @@ impl Scaler {
         for (rows, &i) in series.zip(index) {
             let row = if self.series.is_empty() { 0 } else { i };
             let affine = &self.affine[row * width..(row + 1) * width];
-            for values in panel.values[rows.start * width..rows.end * width].chunks_exact_mut(width) {
+            for values in panel.values[rows.start * width..rows.end * width].chunks_exact_mut(width)
+            {
                 for (value, affine) in values.iter_mut().zip(affine) {
                     *value = affine.scale(*value);
                 }
@@ -135,7 +136,12 @@ impl Scaler {
     ///
     /// # Errors
     /// [`DataError::OutOfRange`] if there is no such series or channel.
-    pub fn unscale(&self, series: usize, channel: usize, values: &mut [f32]) -> Result<(), DataError> {
+    pub fn unscale(
+        &self,
+        series: usize,
+        channel: usize,
+        values: &mut [f32],
+    ) -> Result<(), DataError> {
         let affine = self.affine(series, channel)?;
         values.iter_mut().for_each(|v| *v = affine.unscale(*v));
         Ok(())
@@ -199,7 +205,10 @@ mod tests {
         let robust = of(ScaleKind::Robust, Ddof::Unbiased, &x); // quartiles 4, 4.5, 5.5
         assert_eq!(robust.center, 4.5);
         assert!((robust.spread - 1.5 / 1.348_979_500_392_163_4).abs() < 1e-15);
-        assert_eq!(of(ScaleKind::MaxAbs, Ddof::Unbiased, &[-3.0, 2.0]), Affine { center: 0.0, spread: 3.0 });
+        assert_eq!(
+            of(ScaleKind::MaxAbs, Ddof::Unbiased, &[-3.0, 2.0]),
+            Affine { center: 0.0, spread: 3.0 }
+        );
     }
 
     /// Oracle: the quartile of the Gaussian, `Φ⁻¹(3/4) = 0.674489750196081743`, to 18 digits in the literature.

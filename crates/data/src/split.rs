@@ -84,7 +84,12 @@ impl Split {
                     let Rules { borders, scaler_rows, lags, stride, drop_exact } =
                         protocol.rules(rows, &series.name)?;
                     (split.stride, split.drop_exact, split.lags) = (stride, drop_exact, lags);
-                    split.parts.push(parts(borders, config.purge, series.rows.start, Some(scaler_rows)));
+                    split.parts.push(parts(
+                        borders,
+                        config.purge,
+                        series.rows.start,
+                        Some(scaler_rows),
+                    ));
                     continue;
                 }
             };
@@ -98,7 +103,11 @@ impl Split {
     /// # Errors
     /// [`DataError::Config`] for no folds or empty tests; [`DataError::TooFewRows`] where the longest
     /// series is too short for all of them.
-    pub fn rolling(config: &DataConfig, rolling: Rolling, panel: &Panel) -> Result<Vec<Split>, DataError> {
+    pub fn rolling(
+        config: &DataConfig,
+        rolling: Rolling,
+        panel: &Panel,
+    ) -> Result<Vec<Split>, DataError> {
         let Rolling { folds, test, validation, train } = rolling;
         if folds == 0 || test == 0 || train == Some(0) {
             return Err(DataError::Config {
@@ -129,10 +138,15 @@ impl Split {
                     let end = rows.saturating_sub((folds - 1 - k) * test);
                     let test_from = end.saturating_sub(test);
                     let validation_from = test_from.saturating_sub(validation);
-                    let mut parts =
-                        parts([validation_from, test_from, end], config.purge, series.rows.start, None);
+                    let mut parts = parts(
+                        [validation_from, test_from, end],
+                        config.purge,
+                        series.rows.start,
+                        None,
+                    );
                     let length = train.unwrap_or(validation_from).min(validation_from);
-                    parts.train.start = (series.rows.start + validation_from - length).min(parts.train.end);
+                    parts.train.start =
+                        (series.rows.start + validation_from - length).min(parts.train.end);
                     parts.scaler = parts.train.clone();
                     parts
                 })

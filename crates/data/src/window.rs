@@ -46,7 +46,11 @@ pub struct PartWindows {
 
 impl Windows {
     /// Windows from segments, those without a window left out.
-    pub(crate) fn new(context: usize, horizon: usize, segments: impl Iterator<Item = Segment>) -> Self {
+    pub(crate) fn new(
+        context: usize,
+        horizon: usize,
+        segments: impl Iterator<Item = Segment>,
+    ) -> Self {
         let segments: Vec<Segment> = segments.filter(|s| s.count > 0).collect();
         let ends = segments
             .iter()
@@ -159,15 +163,16 @@ impl PartWindows {
         split: &Split,
         lost: usize,
     ) -> Result<PartWindows, DataError> {
-        let place = |pick: &dyn Fn(usize) -> Range<usize>, history: usize, stride: usize, drop: bool| {
-            let segments = panel.series.iter().enumerate().map(|(series, s)| {
-                let part = pick(series);
-                let earliest = (s.rows.start + lost + history).max(part.start);
-                let count = count(part.end.saturating_sub(earliest), horizon, stride, drop);
-                Segment { series, first: earliest.saturating_sub(context), stride, count }
-            });
-            Windows::new(context, horizon, segments)
-        };
+        let place =
+            |pick: &dyn Fn(usize) -> Range<usize>, history: usize, stride: usize, drop: bool| {
+                let segments = panel.series.iter().enumerate().map(|(series, s)| {
+                    let part = pick(series);
+                    let earliest = (s.rows.start + lost + history).max(part.start);
+                    let count = count(part.end.saturating_sub(earliest), horizon, stride, drop);
+                    Segment { series, first: earliest.saturating_sub(context), stride, count }
+                });
+                Windows::new(context, horizon, segments)
+            };
         let train = |s: usize| {
             // The context of a training window lies in the training rows too.
             let rows = split.parts[s].train.clone();

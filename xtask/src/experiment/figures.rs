@@ -96,7 +96,8 @@ pub(super) fn learning(plan: &Plan, runs: &[Run]) -> Vec<Figure> {
             continue;
         }
         chart = chart.points("epoch kept", &best.0, &best.1).color(Color::Ink);
-        let caption = if seeds == 1 { "One seed.".to_owned() } else { format!("{seeds} seeds.") };
+        let count = if seeds == 1 { "One seed".to_owned() } else { format!("{seeds} seeds") };
+        let caption = format!("{count}; the epoch kept has the best validation CRPS.");
         figures.push(Figure { svg: chart.render(), caption });
         let (xs, ys) = mean_validation_crps(compare.finished(index).map(|(_, run)| run));
         together = together.line(&arm.label, &xs, &ys).color(Color::nth(index));

@@ -43,7 +43,7 @@ fn decimals(value: f64) -> usize {
     }
     // 0.3512 has four decimals, 12.35 two; smaller ones stay at four unless they would vanish.
     let magnitude = value.abs().log10().floor() as i32;
-    if magnitude >= -2 {
+    if magnitude >= -3 {
         (3 - magnitude).clamp(0, 4) as usize
     } else {
         (2 - magnitude).min(8) as usize
@@ -63,7 +63,7 @@ mod tests {
         let shown = [0.35124, 12.3456, 1234.5, 0.0, -0.5, 0.0123, 0.00123, 0.99999].map(plain);
         assert_eq!(
             shown,
-            ["0.3512", "12.35", "1234", "0.0000", "−0.5000", "0.0123", "0.00123", "1.0000"]
+            ["0.3512", "12.35", "1234", "0.0000", "−0.5000", "0.0123", "0.0012", "1.0000"]
         );
         assert_eq!(with_error(12.3456, Some(0.126)), "12.35 ± 0.13");
         assert_eq!(difference(-0.00312, 0.00119), "−0.0031 ± 0.0012");

@@ -97,7 +97,7 @@ fn verdict(summary: &Summary, page: &mut String) {
 
 fn scores(summary: &Summary, page: &mut String) {
     section(page, "Scores", "");
-    *page += "<table class=\"cards\">\n<thead><tr><th scope=\"col\">forecaster</th>";
+    *page += "<div class=\"scroll\"><table class=\"cards\">\n<thead><tr><th scope=\"col\">forecaster</th>";
     for column in columns() {
         let (note, heading) = (escape(column.note), escape(column.heading));
         let _ = write!(page, "<th scope=\"col\" title=\"{note}\">{heading}</th>");
@@ -124,8 +124,11 @@ fn scores(summary: &Summary, page: &mut String) {
         }
         *page += "</tr>\n";
     }
-    let _ =
-        writeln!(page, "</tbody>\n</table>\n<p class=\"note\">{}</p>", escape(&caption(summary)));
+    let _ = writeln!(
+        page,
+        "</tbody>\n</table></div>\n<p class=\"note\">{}</p>",
+        escape(&caption(summary))
+    );
     *page += "<details><summary>What the columns mean</summary>\n<dl>\n";
     for column in columns() {
         let (heading, note) = (escape(column.heading), escape(column.note));
@@ -142,7 +145,7 @@ fn every_run(plan: &Plan, runs: &[Run], page: &mut String) {
         "Each number above comes from these folders, which lie beside this \
         file: config.toml, metrics.jsonl, run.json, evaluation.json, log.txt.",
     );
-    *page += "<div class=\"scroll\"><table>\n<thead><tr><th scope=\"col\">run</th>\
+    *page += "<div class=\"scroll\"><table class=\"runs\">\n<thead><tr><th scope=\"col\">run</th>\
               <th scope=\"col\">test CRPS</th><th scope=\"col\">standardized</th>\
               <th scope=\"col\">epochs (best)</th><th scope=\"col\">training</th></tr></thead>\n";
     for (index, arm) in plan.arms.iter().enumerate() {

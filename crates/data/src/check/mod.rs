@@ -122,7 +122,10 @@ pub fn check(config: &DataConfig, base: &Path) -> Result<Description, DataError>
 }
 
 /// Reads; where times repeat and a text column tells the rows apart, takes that column as `id`.
-fn read_guessing_id(config: &DataConfig, base: &Path) -> Result<(Panel, Option<String>), DataError> {
+fn read_guessing_id(
+    config: &DataConfig,
+    base: &Path,
+) -> Result<(Panel, Option<String>), DataError> {
     let path = where_from(config, base);
     let table = read_table(config, base)?;
     let texts = table.text_columns.clone();
@@ -131,7 +134,10 @@ fn read_guessing_id(config: &DataConfig, base: &Path) -> Result<(Panel, Option<S
         Err(error) => error,
     };
     let repeats = |f: &Finding| {
-        matches!(f.kind, FindingKind::Duplicate { clock_change: false, .. } | FindingKind::Unsorted { .. })
+        matches!(
+            f.kind,
+            FindingKind::Duplicate { clock_change: false, .. } | FindingKind::Unsorted { .. }
+        )
     };
     let DataError::Timeline { findings, .. } = &error else { return Err(error) };
     if config.id.is_none() && findings.iter().any(repeats) {
@@ -220,7 +226,9 @@ pub(crate) fn propose(
     let horizon = horizon.unwrap_or_else(|| season.clamp(1, most));
     let room = (rows * 7 / 10).checked_sub(horizon)?;
     let context = context.unwrap_or_else(|| (4 * season).max(horizon).min((room / 3).max(1)));
-    for split in [SplitConfig::default(), SplitConfig::Fractions { train: 0.6, validation: 0.2, test: 0.2 }] {
+    for split in
+        [SplitConfig::default(), SplitConfig::Fractions { train: 0.6, validation: 0.2, test: 0.2 }]
+    {
         let config = DataConfig { split: split.clone(), ..DataConfig::new("", context, horizon) };
         let placed = Split::new(&config, panel)
             .and_then(|split| PartWindows::new(context, horizon, panel, &split, 0));

@@ -66,10 +66,16 @@ impl fmt::Display for Suspicion {
                 "is {value} in {count} rows, far from the rest: \"missing\"? set `missing = [\"{value}\"]`"
             ),
             Suspicion::Outlier { value, time, series } => {
-                write!(f, "is {value} at {time} (series `{series}`), very far from the rest: a slip or a change of unit?")
+                write!(
+                    f,
+                    "is {value} at {time} (series `{series}`), very far from the rest: a slip or a change of unit?"
+                )
             }
             Suspicion::UnitChange { factor, time, series } => {
-                write!(f, "is {factor} times larger from {time} on (series `{series}`): a change of unit?")
+                write!(
+                    f,
+                    "is {factor} times larger from {time} on (series `{series}`): a change of unit?"
+                )
             }
             Suspicion::LostPrecision { relative } => write!(
                 f,
@@ -86,14 +92,17 @@ impl fmt::Display for Suspicion {
 }
 
 /// Values that stand for "missing" in many a table.
-const SENTINELS: [f64; 8] = [-999.0, -9999.0, -99.0, 999.0, 9999.0, 99_999.0, -99_999.0, -9_999_999.0];
+const SENTINELS: [f64; 8] =
+    [-999.0, -9999.0, -99.0, 999.0, 9999.0, 99_999.0, -99_999.0, -9_999_999.0];
 
 pub(crate) fn find(panel: &Panel, channel: usize) -> Vec<Suspicion> {
     let width = panel.channels.len();
     let value = |row: usize| f64::from(panel.values[row * width + channel]);
     let mut sorted: Vec<f64> = (0..panel.rows()).map(value).filter(|v| !v.is_nan()).collect();
     sorted.sort_by(f64::total_cmp);
-    let (Some(&least), Some(&greatest)) = (sorted.first(), sorted.last()) else { return Vec::new() };
+    let (Some(&least), Some(&greatest)) = (sorted.first(), sorted.last()) else {
+        return Vec::new();
+    };
     if least == greatest {
         return vec![Suspicion::Constant { value: least }];
     }
@@ -177,7 +186,8 @@ fn unit_change(
         part.sort_by(f64::total_cmp);
         part[part.len() / 2]
     };
-    let spread = |part: &[f64], center: f64| part.iter().map(|v| (v - center).abs()).fold(0.0, f64::max);
+    let spread =
+        |part: &[f64], center: f64| part.iter().map(|v| (v - center).abs()).fold(0.0, f64::max);
     let (a, b) = (median(left), median(right));
     let factor = (b - a).exp();
     let near = [10.0, 100.0, 1000.0, 1e6].into_iter().find_map(|power| {

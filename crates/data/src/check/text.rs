@@ -20,7 +20,10 @@ impl fmt::Display for Description {
             None => writeln!(f)?,
         }
         if let Some(id) = &self.id {
-            writeln!(f, "  times repeat: column `{id}` is taken to name the series; set `id = {id:?}`")?;
+            writeln!(
+                f,
+                "  times repeat: column `{id}` is taken to name the series; set `id = {id:?}`"
+            )?;
         }
         self.write_series(f)?;
         self.write_channels(f)?;
@@ -34,7 +37,10 @@ impl fmt::Display for Description {
         more(f, self.notes.len())?;
         match &self.proposal {
             Some(proposal) => proposal.write(f, self),
-            None => writeln!(f, "\nToo few rows for training, validation and test windows of any length."),
+            None => writeln!(
+                f,
+                "\nToo few rows for training, validation and test windows of any length."
+            ),
         }
     }
 }
@@ -49,7 +55,8 @@ fn more(f: &mut fmt::Formatter<'_>, count: usize) -> fmt::Result {
 impl Description {
     fn write_series(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "\nseries")?;
-        let width = self.series.iter().take(MOST).map(|s| s.name.chars().count()).max().unwrap_or(0);
+        let width =
+            self.series.iter().take(MOST).map(|s| s.name.chars().count()).max().unwrap_or(0);
         for s in self.series.iter().take(MOST) {
             write!(f, "  {:width$}  {:>8} rows  {} to {}", s.name, s.rows, s.from, s.to)?;
             match s.missing {
@@ -62,7 +69,8 @@ impl Description {
 
     fn write_channels(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "\nchannels")?;
-        let width = self.channels.iter().take(MOST).map(|c| c.name.chars().count()).max().unwrap_or(0);
+        let width =
+            self.channels.iter().take(MOST).map(|c| c.name.chars().count()).max().unwrap_or(0);
         writeln!(
             f,
             "  {:width$}  {:16}  {:>10}  {:>10}  {:>10}  {:>10}  {:>8}",
@@ -105,7 +113,10 @@ impl Proposal {
         let targets = of.channels.iter().filter(|c| c.role == "target").count();
         writeln!(f, "\nproposal\n  context = {context}\n  horizon = {horizon}")?;
         if let SplitConfig::Fractions { train, validation, test } = self.split {
-            writeln!(f, "  split = {{ train = {train}, validation = {validation}, test = {test} }}")?;
+            writeln!(
+                f,
+                "  split = {{ train = {train}, validation = {validation}, test = {test} }}"
+            )?;
         }
         writeln!(
             f,
@@ -118,7 +129,10 @@ impl Proposal {
             self.test_windows
         )?;
         if self.disjoint_windows < 100 {
-            writeln!(f, "That is little evidence: prefer a small model, noise, and early stopping.")?;
+            writeln!(
+                f,
+                "That is little evidence: prefer a small model, noise, and early stopping."
+            )?;
         }
         Ok(())
     }

@@ -141,7 +141,8 @@ fn order(
     }
     // The longest series sets the step; a shorter one may show too little of it (a week of business
     // days looks daily), so it only has to fit.
-    let longest = (0..each.len()).max_by_key(|&s| (each[s].len(), std::cmp::Reverse(s))).unwrap_or(0);
+    let longest =
+        (0..each.len()).max_by_key(|&s| (each[s].len(), std::cmp::Reverse(s))).unwrap_or(0);
     let common = match expected {
         Some(frequency) => frequency,
         None => run(longest, &each[longest], &policy, &mut Vec::new()).frequency,
@@ -164,7 +165,12 @@ fn order(
                 let (found, expected_step) = (own_step.to_string(), common.to_string());
                 if expected.is_some() {
                     let expected = expected_step;
-                    return Err(DataError::FrequencyChanged { path, series: name, found, expected });
+                    return Err(DataError::FrequencyChanged {
+                        path,
+                        series: name,
+                        found,
+                        expected,
+                    });
                 }
                 findings.push(Finding {
                     path,
@@ -201,7 +207,9 @@ fn apply(table: &mut Table, arranged: &[Arranged], width: usize) -> Vec<f32> {
             &table.values[at..at + width]
         };
         let Some(slots) = &arranged.slots else {
-            values.extend_from_slice(&table.values[series.rows.start * width..series.rows.end * width]);
+            values.extend_from_slice(
+                &table.values[series.rows.start * width..series.rows.end * width],
+            );
             continue;
         };
         for slot in slots {
@@ -209,7 +217,8 @@ fn apply(table: &mut Table, arranged: &[Arranged], width: usize) -> Vec<f32> {
                 Slot::Row(r) => values.extend_from_slice(row(*r)),
                 Slot::Missing => values.extend(std::iter::repeat_n(f32::NAN, width)),
                 Slot::Mean(rows) => values.extend((0..width).map(|c| {
-                    let seen = || rows.iter().map(|&r| f64::from(row(r)[c])).filter(|v| !v.is_nan());
+                    let seen =
+                        || rows.iter().map(|&r| f64::from(row(r)[c])).filter(|v| !v.is_nan());
                     (seen().sum::<f64>() / seen().count() as f64) as f32 // 0/0 = NaN: none observed
                 })),
             }
@@ -249,7 +258,10 @@ fn static_covariates(
 }
 
 /// Widens every row by the calendar features of its time.
-pub(crate) fn add_calendar(panel: &mut Panel, features: &[CalendarFeature]) -> Result<(), DataError> {
+pub(crate) fn add_calendar(
+    panel: &mut Panel,
+    features: &[CalendarFeature],
+) -> Result<(), DataError> {
     if features.is_empty() {
         return Ok(());
     }

@@ -23,11 +23,13 @@ pub(crate) fn read(
     if text.sample.iter().all(u8::is_ascii_whitespace) {
         return Err(DataError::Empty { path: path.to_path_buf(), header: false });
     }
-    let dialect = Dialect::detect(&text.sample, config).map_err(|e| either_comma(e, source, config))?;
+    let dialect =
+        Dialect::detect(&text.sample, config).map_err(|e| either_comma(e, source, config))?;
     let Header { names, first, end } = header(&text.sample, dialect, config, source)?;
     let uses = builder.begin_file(path, series, &names, &first)?;
     let before = builder.rows();
-    let mut rows = Rows { header: &names, uses: &uses, dialect, config, source, builder, next_line: end.0 };
+    let mut rows =
+        Rows { header: &names, uses: &uses, dialect, config, source, builder, next_line: end.0 };
     let row_bytes = text.row_bytes;
     rows.read(PlainLines::new(text.sample, text.rest, end), &row_bytes)?;
     if builder.rows() == before {
@@ -116,7 +118,11 @@ struct Rows<'r, 'b> {
 }
 
 impl Rows<'_, '_> {
-    fn read(&mut self, mut lines: PlainLines, row_bytes: &Rc<std::cell::Cell<u64>>) -> Result<(), DataError> {
+    fn read(
+        &mut self,
+        mut lines: PlainLines,
+        row_bytes: &Rc<std::cell::Cell<u64>>,
+    ) -> Result<(), DataError> {
         let (delimiter, width) = (self.dialect.delimiter, self.header.len());
         loop {
             row_bytes.set(0);
@@ -176,7 +182,8 @@ impl Rows<'_, '_> {
             // In a table of one column a blank line is a missing value.
             let place = (self.next_line, byte);
             let blank = Cells::new(b"", self.dialect.delimiter);
-            let pushed = self.builder.push_row(blank, self.uses, self.header, self.dialect.style, place);
+            let pushed =
+                self.builder.push_row(blank, self.uses, self.header, self.dialect.style, place);
             pushed.map_err(|fault| self.row_error(fault, place))?;
             self.next_line += 1;
         }
@@ -192,7 +199,8 @@ impl Rows<'_, '_> {
             return Err(ragged(count));
         }
         let rest = cells.clone();
-        let pushed = self.builder.push_row(cells, self.uses, self.header, self.dialect.style, (line, byte));
+        let pushed =
+            self.builder.push_row(cells, self.uses, self.header, self.dialect.style, (line, byte));
         match pushed {
             Ok(()) => Ok(()),
             Err(RowFault::Ragged) => Err(ragged(rest.count())),
@@ -229,9 +237,14 @@ impl Rows<'_, '_> {
                 let column = column(bad.field);
                 bad_time(path, bad, column, self.builder.time_like(), why)
             }
-            RowFault::Static { first, second, series, header } => {
-                DataError::StaticVaries { path: path.to_path_buf(), line, header, series, first, second }
-            }
+            RowFault::Static { first, second, series, header } => DataError::StaticVaries {
+                path: path.to_path_buf(),
+                line,
+                header,
+                series,
+                first,
+                second,
+            },
             RowFault::Ragged => DataError::RaggedRow {
                 path: path.to_path_buf(),
                 line,

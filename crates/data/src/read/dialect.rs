@@ -45,7 +45,8 @@ impl Dialect {
 fn find_delimiter(sample: &[u8]) -> u8 {
     let mut best = (0, b',');
     for delimiter in *b"\t;|, " {
-        let counts: Vec<usize> = lines(sample).map(|line| count_outside_quotes(line, delimiter)).collect();
+        let counts: Vec<usize> =
+            lines(sample).map(|line| count_outside_quotes(line, delimiter)).collect();
         let Some(&first) = counts.first() else { continue };
         let alike = counts.iter().filter(|&&c| c == first).count();
         let score = if first == 0 { 0 } else { alike * 1000 / counts.len() };
@@ -146,18 +147,21 @@ fn shape(cell: &[u8]) -> Shape {
     let bare = text.trim_start_matches(['-', '+']);
     match (text.matches('.').count(), text.matches(',').count()) {
         (1, 0) if is_value(Style::default()) => Shape::Point,
-        (0, 1) if is_value(Style { decimal: b',', thousands: None }) => match bare.split_once(',') {
-            Some((whole, fraction))
-                if fraction.len() == 3
-                    && (1..=3).contains(&whole.len())
-                    && !whole.starts_with('0') =>
-            {
-                Shape::Either
+        (0, 1) if is_value(Style { decimal: b',', thousands: None }) => {
+            match bare.split_once(',') {
+                Some((whole, fraction))
+                    if fraction.len() == 3
+                        && (1..=3).contains(&whole.len())
+                        && !whole.starts_with('0') =>
+                {
+                    Shape::Either
+                }
+                _ => Shape::Comma,
             }
-            _ => Shape::Comma,
-        },
-        (1.., 1) if text.find('.') < text.find(',')
-            && is_value(Style { decimal: b',', thousands: Some('.') }) =>
+        }
+        (1.., 1)
+            if text.find('.') < text.find(',')
+                && is_value(Style { decimal: b',', thousands: Some('.') }) =>
         {
             Shape::German
         }

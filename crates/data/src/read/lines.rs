@@ -24,7 +24,11 @@ pub(crate) struct PlainLines {
 /// What comes next.
 pub(crate) enum Next<'a> {
     /// A line without its end; where it starts.
-    Line { cells: &'a [u8], line: u64, byte: u64 },
+    Line {
+        cells: &'a [u8],
+        line: u64,
+        byte: u64,
+    },
     /// A line with a quote in it: not for us.
     Quote,
     End,
@@ -41,7 +45,9 @@ impl PlainLines {
         let mut searched = 0;
         let length = loop {
             match memchr::memchr2(b'\n', b'"', &self.buffer[self.from + searched..self.to]) {
-                Some(at) if self.buffer[self.from + searched + at] == b'"' => return Ok(Next::Quote),
+                Some(at) if self.buffer[self.from + searched + at] == b'"' => {
+                    return Ok(Next::Quote);
+                }
                 Some(at) => break searched + at,
                 None if self.ended => return Ok(Next::End), // every line ends: see `open::Lines`
                 None => {

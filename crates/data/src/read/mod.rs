@@ -30,6 +30,20 @@ pub fn read(config: &DataConfig, base: &Path) -> Result<Panel, DataError> {
     assemble::assemble(table, config, &where_from(config, base))
 }
 
+/// As [`read`], from text in memory; the path of `config` only names it in messages.
+///
+/// # Errors
+/// [`DataError`], located by line and column.
+pub fn read_bytes(content: &[u8], config: &DataConfig) -> Result<Panel, DataError> {
+    config.validate()?;
+    let path = where_from(config, Path::new(""));
+    let table = read_sources(config, &[Source::Bytes(path.clone(), content.into())])?;
+    assemble::assemble(table, config, &path)
+}
+
+/// In place of the byte at which a row starts: the format has no text to look into.
+pub(crate) const NO_TEXT: u64 = u64::MAX;
+
 /// The path in messages.
 pub(crate) fn where_from(config: &DataConfig, base: &Path) -> PathBuf {
     match (&config.path, &config.source) {
@@ -43,13 +57,17 @@ pub(crate) fn where_from(config: &DataConfig, base: &Path) -> PathBuf {
 pub(crate) fn read_table(config: &DataConfig, base: &Path) -> Result<Table, DataError> {
     let path = where_from(config, base);
     let sources = match &config.source {
-        Some(name) => vec![Source::Bytes(PathBuf::from(name), bundled::find(name)?)],
+        Some(name) => vec![Source::Bytes(PathBuf::from(name), bundled::find(name)?.into())],
         None if std::fs::metadata(&path).is_ok_and(|m| m.is_dir()) => folder(&path)?,
         None => vec![Source::File(path)],
     };
+    read_sources(config, &sources)
+}
+
+fn read_sources(config: &DataConfig, sources: &[Source]) -> Result<Table, DataError> {
     let mut builder = Builder::new(config);
     let mut dialect = Dialect { delimiter: b',', style: number::Style::default() };
-    for source in &sources {
+    for source in sources {
         let name = series_name(source.path());
         if is_parquet(source, config.format)? {
             read_parquet(source, &name, &mut builder)?;
@@ -58,8 +76,8 @@ pub(crate) fn read_table(config: &DataConfig, base: &Path) -> Result<Table, Data
         dialect = csv::read(source, &name, config, &mut builder)?;
     }
     let locate = |bad: &table::Bad| {
-        if bad.byte == 0 {
-            return bad.field as u64 + 1; // a format without lines: the field's number
+        if bad.byte == NO_TEXT {
+            return bad.field as u64 + 1; // the field's number
         }
         csv::column_of(&sources[bad.file], config.encoding, dialect.delimiter, bad.byte, bad.field)
     };
@@ -72,7 +90,11 @@ fn read_parquet(source: &Source, series: &str, builder: &mut Builder<'_>) -> Res
 }
 
 #[cfg(not(feature = "parquet"))]
-fn read_parquet(source: &Source, _series: &str, _builder: &mut Builder<'_>) -> Result<(), DataError> {
+fn read_parquet(
+    source: &Source,
+    _series: &str,
+    _builder: &mut Builder<'_>,
+) -> Result<(), DataError> {
     Err(DataError::Format {
         path: source.path().to_path_buf(),
         what: "is a Parquet file, and this build does not read Parquet".into(),

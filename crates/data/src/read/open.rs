@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::config::Encoding;
 use crate::error::DataError;
@@ -19,7 +20,7 @@ const SAMPLE: u64 = 256 << 10;
 pub(crate) enum Source {
     File(PathBuf),
     /// A name for messages, and the content.
-    Bytes(PathBuf, &'static [u8]),
+    Bytes(PathBuf, Arc<[u8]>),
 }
 
 impl Source {
@@ -32,7 +33,7 @@ impl Source {
     /// The raw bytes.
     pub(crate) fn open(&self) -> Result<Box<dyn Read>, DataError> {
         match self {
-            Source::Bytes(_, content) => Ok(Box::new(Cursor::new(*content))),
+            Source::Bytes(_, content) => Ok(Box::new(Cursor::new(content.clone()))),
             Source::File(path) => Ok(Box::new(open_file(path)?)),
         }
     }
@@ -82,13 +83,25 @@ pub(crate) fn magic(first: &[u8]) -> Magic {
     let known: [(&[u8], Magic); 10] = [
         (&[0x1f, 0x8b], Magic::Gzip),
         (b"PAR1", Magic::Parquet),
-        (b"PK\x03\x04", Magic::Other("is a zip archive or a spreadsheet, not text", "export it as CSV, or unpack it first")),
+        (
+            b"PK\x03\x04",
+            Magic::Other(
+                "is a zip archive or a spreadsheet, not text",
+                "export it as CSV, or unpack it first",
+            ),
+        ),
         (&[0xd0, 0xcf, 0x11, 0xe0], Magic::Other("is a spreadsheet or document, not text", sheet)),
         (&[0x28, 0xb5, 0x2f, 0xfd], Magic::Other("is compressed with zstd", packed)),
         (&[0xfd, b'7', b'z', b'X', b'Z', 0], Magic::Other("is compressed with xz", packed)),
         (b"BZh", Magic::Other("is compressed with bzip2", packed)),
-        (b"\x89HDF", Magic::Other("is an HDF5 file, not text", "export it as CSV or Parquet first")),
-        (b"SQLite format 3\0", Magic::Other("is a database, not text", "export the table as CSV first")),
+        (
+            b"\x89HDF",
+            Magic::Other("is an HDF5 file, not text", "export it as CSV or Parquet first"),
+        ),
+        (
+            b"SQLite format 3\0",
+            Magic::Other("is a database, not text", "export the table as CSV first"),
+        ),
         (b"ARROW1", Magic::Other("is an Arrow file, not text", "save it as Parquet or CSV first")),
     ];
     known.iter().find(|(bytes, _)| first.starts_with(bytes)).map_or(Magic::Text, |&(_, m)| m)
@@ -118,7 +131,13 @@ pub(crate) fn open_text(source: &Source, encoding: Encoding) -> Result<Text, Dat
     let unpacked: Box<dyn Read> = match magic(&first) {
         Magic::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(raw)),
         Magic::Text => Box::new(raw),
-        Magic::Parquet => return Err(wrong(source, "is a Parquet file, not text".into(), "set `format = \"parquet\"` or \"auto\"")),
+        Magic::Parquet => {
+            return Err(wrong(
+                source,
+                "is a Parquet file, not text".into(),
+                "set `format = \"parquet\"` or \"auto\"",
+            ));
+        }
         Magic::Other(what, remedy) => return Err(wrong(source, what.into(), remedy)),
     };
     let mut unpacked = BufReader::with_capacity(64 << 10, unpacked);
@@ -134,7 +153,13 @@ pub(crate) fn open_text(source: &Source, encoding: Encoding) -> Result<Text, Dat
         }
     };
     let row_bytes = Rc::new(Cell::new(0));
-    let mut lines = Lines { inner: decoded, last: b'\n', held: false, done: false, row_bytes: row_bytes.clone() };
+    let mut lines = Lines {
+        inner: decoded,
+        last: b'\n',
+        held: false,
+        done: false,
+        row_bytes: row_bytes.clone(),
+    };
     let mut sample = Vec::new();
     read_sample(&mut lines, &mut sample).map_err(|e| match e {
         e if e.to_string() == ROW_TOO_LONG => DataError::RowTooLong {
@@ -167,7 +192,9 @@ fn read_sample(stream: &mut impl Read, sample: &mut Vec<u8>) -> io::Result<()> {
             Ok(n) if (n as u64) < want || sample.contains(&0) => return Ok(()),
             Ok(_) => {}
         }
-        if sample[before..].contains(&b'\n') && sample.iter().filter(|&&b| b == b'\n').nth(1).is_some() {
+        if sample[before..].contains(&b'\n')
+            && sample.iter().filter(|&&b| b == b'\n').nth(1).is_some()
+        {
             return Ok(());
         }
     }
@@ -213,7 +240,8 @@ fn detect(first: &[u8], encoding: Encoding, source: &Source) -> Result<Wide, Dat
         (Encoding::Utf16, _) => Wide::Utf16 { big_endian: false, skip: 0 },
         (Encoding::Auto, None) => {
             // ASCII as UTF-16 without a mark: every other byte is zero.
-            let zeros = |from: usize| first.iter().skip(from).step_by(2).filter(|&&b| b == 0).count();
+            let zeros =
+                |from: usize| first.iter().skip(from).step_by(2).filter(|&&b| b == 0).count();
             let half = first.len() / 2;
             let mostly = |count: usize| half >= 4 && count * 10 >= half * 9;
             match (mostly(zeros(0)), mostly(zeros(1))) {
@@ -246,7 +274,11 @@ impl<R: BufRead> Utf16<R> {
                 0 => break,
                 _ => self.inner.read_exact(&mut pair[1..])?,
             }
-            units.push(if self.big_endian { u16::from_be_bytes(pair) } else { u16::from_le_bytes(pair) });
+            units.push(if self.big_endian {
+                u16::from_be_bytes(pair)
+            } else {
+                u16::from_le_bytes(pair)
+            });
         }
         if units.len() >= 8192 && units.last().is_some_and(|u| (0xd800..0xdc00).contains(u)) {
             self.high = units.pop(); // its other half is still to come
@@ -314,7 +346,7 @@ impl<R: Read> Read for Lines<R> {
 
 impl<R> Lines<R> {
     fn unify(&mut self, bytes: &mut [u8]) -> usize {
-        if !self.held && !bytes.contains(&b'\r') {
+        if !self.held && memchr::memchr(b'\r', bytes).is_none() {
             return bytes.len();
         }
         let mut kept = 0;
@@ -341,8 +373,9 @@ pub(crate) fn decode(cell: &[u8], encoding: Encoding) -> String {
 
 fn windows_1252(byte: u8) -> char {
     const HIGH: [char; 32] = [
-        '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}',
-        '\u{90}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
+        '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž',
+        '\u{8f}', '\u{90}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}',
+        'ž', 'Ÿ',
     ];
     match byte {
         0x80..=0x9f => HIGH[usize::from(byte - 0x80)],
@@ -357,7 +390,13 @@ mod tests {
 
     fn lines(bytes: &[u8]) -> Lines<Cursor<Vec<u8>>> {
         let row_bytes = Rc::new(Cell::new(0));
-        Lines { inner: Cursor::new(bytes.to_vec()), last: b'\n', held: false, done: false, row_bytes }
+        Lines {
+            inner: Cursor::new(bytes.to_vec()),
+            last: b'\n',
+            held: false,
+            done: false,
+            row_bytes,
+        }
     }
 
     proptest! {

@@ -9,6 +9,7 @@ use parquet::file::serialized_reader::SerializedFileReader;
 use parquet::record::Field;
 use parquet::schema::types::Type;
 
+use super::NO_TEXT;
 use super::lines::Split;
 use super::number::Style;
 use super::open::{self, Source};
@@ -17,21 +18,28 @@ use crate::error::DataError;
 use crate::time::Clock;
 
 /// Reads one file into `builder`.
-pub(crate) fn read(source: &Source, series: &str, builder: &mut Builder<'_>) -> Result<(), DataError> {
+pub(crate) fn read(
+    source: &Source,
+    series: &str,
+    builder: &mut Builder<'_>,
+) -> Result<(), DataError> {
     let path = source.path();
     let file = open::open_file(path)?;
     let broken = |rows: usize| {
-        move |e: ParquetError| DataError::Truncated { path: path.to_path_buf(), rows, message: e.to_string() }
+        move |e: ParquetError| DataError::Truncated {
+            path: path.to_path_buf(),
+            rows,
+            message: e.to_string(),
+        }
     };
     let reader = SerializedFileReader::new(file).map_err(broken(0))?;
     let schema = reader.metadata().file_metadata().schema();
-    let (kept, kinds): (Vec<_>, Vec<_>) = schema
-        .get_fields()
-        .iter()
-        .filter_map(|field| Some((field.clone(), kind(field)?)))
-        .unzip();
+    let (kept, kinds): (Vec<_>, Vec<_>) =
+        schema.get_fields().iter().filter_map(|field| Some((field.clone(), kind(field)?))).unzip();
     let left_out = schema.get_fields().iter().filter(|field| kind(field).is_none());
-    left_out.for_each(|field| builder.note(format!("column `{}` is nested or of no type we read: left out", field.name())));
+    left_out.for_each(|field| {
+        builder.note(format!("column `{}` is nested or of no type we read: left out", field.name()))
+    });
     let header: Vec<String> = kept.iter().map(|field| field.name().to_owned()).collect();
     let projection = Type::group_type_builder(schema.name())
         .with_fields(kept.iter().map(Arc::clone).collect())
@@ -44,16 +52,26 @@ pub(crate) fn read(source: &Source, series: &str, builder: &mut Builder<'_>) -> 
     let first = match rows.peek() {
         Some(Ok(row)) => texts(row),
         Some(Err(e)) => {
-            return Err(DataError::Truncated { path: path.to_path_buf(), rows: 0, message: e.to_string() });
+            return Err(DataError::Truncated {
+                path: path.to_path_buf(),
+                rows: 0,
+                message: e.to_string(),
+            });
         }
         None => return Err(DataError::Empty { path: path.to_path_buf(), header: true }),
     };
     let uses = builder.begin_file(path, series, &header, &first)?;
     for (i, row) in rows.enumerate() {
         let cells = texts(&row.map_err(broken(i))?);
-        let place = (i as u64 + 1, 0);
+        let place = (i as u64 + 1, NO_TEXT);
         builder
-            .push_row(Split(cells.iter().map(String::as_bytes)), &uses, &header, Style::default(), place)
+            .push_row(
+                Split(cells.iter().map(String::as_bytes)),
+                &uses,
+                &header,
+                Style::default(),
+                place,
+            )
             .map_err(|fault| row_error(fault, source, place.0, builder))?;
     }
     Ok(())
@@ -67,9 +85,14 @@ fn row_error(fault: RowFault, source: &Source, row: u64, builder: &Builder<'_>) 
             let column = bad.field as u64 + 1;
             bad_time(path, bad, column, builder.time_like(), why)
         }
-        RowFault::Static { first, second, series, header } => {
-            DataError::StaticVaries { path: path.to_path_buf(), line: row, header, series, first, second }
-        }
+        RowFault::Static { first, second, series, header } => DataError::StaticVaries {
+            path: path.to_path_buf(),
+            line: row,
+            header,
+            series,
+            first,
+            second,
+        },
         RowFault::Ragged => {
             let message = format!("row {row} has another number of cells than the schema");
             DataError::Truncated { path: path.to_path_buf(), rows: row as usize - 1, message }
@@ -89,24 +112,43 @@ enum Kind {
 
 /// `None` for columns the row reader does not support.
 fn kind(field: &Type) -> Option<Kind> {
-    if !field.is_primitive() || field.get_basic_info().repetition() == parquet::basic::Repetition::REPEATED {
+    if !field.is_primitive()
+        || field.get_basic_info().repetition() == parquet::basic::Repetition::REPEATED
+    {
         return None;
     }
     let info = field.get_basic_info();
     if let Some(LogicalType::Timestamp(stamp)) = info.logical_type_ref() {
         let utc = stamp.is_adjusted_to_u_t_c;
-        return Some(if matches!(stamp.unit, TimeUnit::NANOS) { Kind::Nanos(utc) } else { Kind::Stamp(utc) });
+        return Some(if matches!(stamp.unit, TimeUnit::NANOS) {
+            Kind::Nanos(utc)
+        } else {
+            Kind::Stamp(utc)
+        });
     }
     use ConvertedType as C;
     let supported = match field.get_physical_type() {
         Physical::BOOLEAN | Physical::FLOAT | Physical::DOUBLE => true,
         Physical::INT32 => matches!(
             info.converted_type(),
-            C::NONE | C::INT_8 | C::INT_16 | C::INT_32 | C::UINT_8 | C::UINT_16 | C::UINT_32 | C::DATE | C::DECIMAL
+            C::NONE
+                | C::INT_8
+                | C::INT_16
+                | C::INT_32
+                | C::UINT_8
+                | C::UINT_16
+                | C::UINT_32
+                | C::DATE
+                | C::DECIMAL
         ),
         Physical::INT64 => matches!(
             info.converted_type(),
-            C::NONE | C::INT_64 | C::UINT_64 | C::TIMESTAMP_MILLIS | C::TIMESTAMP_MICROS | C::DECIMAL
+            C::NONE
+                | C::INT_64
+                | C::UINT_64
+                | C::TIMESTAMP_MILLIS
+                | C::TIMESTAMP_MICROS
+                | C::DECIMAL
         ),
         Physical::INT96 => return Some(Kind::Stamp(false)),
         Physical::BYTE_ARRAY => matches!(
@@ -196,7 +238,10 @@ mod tests {
     }
 
     fn load(path: PathBuf) -> Result<Panel, DataError> {
-        crate::read(&DataConfig { id: Some("id".into()), ..DataConfig::new(path, 1, 1) }, Path::new(""))
+        crate::read(
+            &DataConfig { id: Some("id".into()), ..DataConfig::new(path, 1, 1) },
+            Path::new(""),
+        )
     }
 
     #[test]
@@ -208,8 +253,16 @@ mod tests {
         let expected = load(csv).unwrap();
         let hours: Vec<i64> = (0..3).map(|h| 1_325_397_600 + 3600 * h).collect();
         let path = folder.path().join("t.parquet");
-        for (time, unit) in [("TIMESTAMP(MILLIS,false)", 1000), ("TIMESTAMP(MICROS,false)", 1_000_000), ("TIMESTAMP(NANOS,false)", 1_000_000_000)] {
-            for compression in [Compression::UNCOMPRESSED, Compression::SNAPPY, Compression::ZSTD(Default::default())] {
+        for (time, unit) in [
+            ("TIMESTAMP(MILLIS,false)", 1000),
+            ("TIMESTAMP(MICROS,false)", 1_000_000),
+            ("TIMESTAMP(NANOS,false)", 1_000_000_000),
+        ] {
+            for compression in [
+                Compression::UNCOMPRESSED,
+                Compression::SNAPPY,
+                Compression::ZSTD(Default::default()),
+            ] {
                 let times: Vec<i64> = hours.iter().map(|h| h * unit).collect();
                 write(&path, time, &times, compression);
                 let panel = load(path.clone()).unwrap();

@@ -35,7 +35,7 @@ pub(crate) enum Use {
 pub(crate) struct Bad {
     pub(crate) file: usize,
     pub(crate) line: u64,
-    /// Byte of the text stream at which the record starts; 0 where the format has none.
+    /// Byte of the text stream at which the record starts; `NO_TEXT` where the format has none.
     pub(crate) byte: u64,
     pub(crate) field: usize,
     pub(crate) header: String,
@@ -47,7 +47,12 @@ pub(crate) struct Bad {
 pub(crate) enum RowFault {
     Cell(Bad),
     Time(Bad, crate::time::column::Refused),
-    Static { first: String, second: String, series: String, header: String },
+    Static {
+        first: String,
+        second: String,
+        series: String,
+        header: String,
+    },
     /// More or fewer cells than the header.
     Ragged,
 }
@@ -192,7 +197,8 @@ impl<'a> Builder<'a> {
         let uses = self.uses(path, header)?;
         if self.files.len() > 1 && self.config.targets.is_none() {
             let known: Vec<&String> = self.channels.iter().collect();
-            let extra = header.iter().zip(&uses).find(|(h, u)| **u == Use::Skip && !known.contains(h));
+            let extra =
+                header.iter().zip(&uses).find(|(h, u)| **u == Use::Skip && !known.contains(h));
             if let Some((extra, _)) = extra {
                 return Err(DataError::HeaderMismatch {
                     path: path.to_path_buf(),
@@ -205,7 +211,12 @@ impl<'a> Builder<'a> {
         Ok(uses)
     }
 
-    fn begin_table(&mut self, path: &Path, header: &[String], first: &[String]) -> Result<(), DataError> {
+    fn begin_table(
+        &mut self,
+        path: &Path,
+        header: &[String],
+        first: &[String],
+    ) -> Result<(), DataError> {
         let config = self.config;
         self.time_name = match config.time.as_deref() {
             Some("") => None,
@@ -235,7 +246,8 @@ impl<'a> Builder<'a> {
                     return Err(DataError::Config {
                         key,
                         value: format!("{name:?}"),
-                        expected: "columns other than the time column; set `time` if it is another".into(),
+                        expected: "columns other than the time column; set `time` if it is another"
+                            .into(),
                     });
                 }
                 named.push(name.clone());
@@ -245,13 +257,16 @@ impl<'a> Builder<'a> {
             Some(targets) => targets.clone(),
             None => {
                 let used = |h: &String| {
-                    named.contains(h) || self.time_name.as_ref() == Some(h) || config.id.as_ref() == Some(h)
+                    named.contains(h)
+                        || self.time_name.as_ref() == Some(h)
+                        || config.id.as_ref() == Some(h)
                 };
                 header.iter().filter(|h| !used(h)).cloned().collect()
             }
         };
         self.targets = self.channels.len();
-        self.channels.extend(config.past_covariates.iter().chain(&config.future_covariates).cloned());
+        self.channels
+            .extend(config.past_covariates.iter().chain(&config.future_covariates).cloned());
         self.width = self.channels.len();
         if config.targets.is_none() {
             self.trials = vec![Trial::default(); self.targets];
@@ -285,7 +300,10 @@ impl<'a> Builder<'a> {
             set(name, Use::Static(i))?;
         }
         for (slot, name) in self.channels.iter().enumerate() {
-            set(name, if slot < self.trials.len() { Use::Trial(slot) } else { Use::Channel(slot) })?;
+            set(
+                name,
+                if slot < self.trials.len() { Use::Trial(slot) } else { Use::Channel(slot) },
+            )?;
         }
         Ok(uses)
     }
@@ -400,7 +418,11 @@ impl<'a> Builder<'a> {
     }
 
     /// Decides trial columns, groups rows by series and fixes the reading of the time column.
-    pub(crate) fn finish(mut self, locate: &dyn Fn(&Bad) -> u64, style: Style) -> Result<Table, DataError> {
+    pub(crate) fn finish(
+        mut self,
+        locate: &dyn Fn(&Bad) -> u64,
+        style: Style,
+    ) -> Result<Table, DataError> {
         self.decide_trials(locate, style)?;
         let origin = self.group();
         self.values.shrink_to_fit();
@@ -437,7 +459,11 @@ impl<'a> Builder<'a> {
         Ok(table)
     }
 
-    fn decide_trials(&mut self, locate: &dyn Fn(&Bad) -> u64, style: Style) -> Result<(), DataError> {
+    fn decide_trials(
+        &mut self,
+        locate: &dyn Fn(&Bad) -> u64,
+        style: Style,
+    ) -> Result<(), DataError> {
         let mut kept = Vec::new();
         for (slot, trial) in self.trials.iter().enumerate() {
             let name = &self.channels[slot];
@@ -515,7 +541,9 @@ impl<'a> Builder<'a> {
         if self.series_of_row.is_sorted() {
             if self.id_name.is_some() {
                 let mut start = 0;
-                for (s, count) in counts(&self.series_of_row, self.series.len()).into_iter().enumerate() {
+                for (s, count) in
+                    counts(&self.series_of_row, self.series.len()).into_iter().enumerate()
+                {
                     self.series[s].rows = start..start + count;
                     start += count;
                 }
@@ -607,7 +635,12 @@ fn check_duplicates(path: &Path, header: &[String]) -> Result<(), DataError> {
 }
 
 /// The column `name`, or an error that names the closest one.
-fn find(path: &Path, header: &[String], name: &str, key: &'static str) -> Result<String, DataError> {
+fn find(
+    path: &Path,
+    header: &[String],
+    name: &str,
+    key: &'static str,
+) -> Result<String, DataError> {
     if header.iter().any(|h| h == name) {
         return Ok(name.to_owned());
     }
@@ -627,8 +660,18 @@ fn find(path: &Path, header: &[String], name: &str, key: &'static str) -> Result
 /// one with such a name and numbers that can be times.
 fn guess_time(header: &[String], first: &[String], config: &DataConfig) -> Option<String> {
     const NAMES: [&str; 12] = [
-        "date", "datetime", "time", "timestamp", "ds", "date_time", "datum", "year", "quarter", "period",
-        "month", "t",
+        "date",
+        "datetime",
+        "time",
+        "timestamp",
+        "ds",
+        "date_time",
+        "datum",
+        "year",
+        "quarter",
+        "period",
+        "month",
+        "t",
     ];
     let used = |h: &String| {
         config.id.as_ref() == Some(h)
@@ -647,7 +690,9 @@ fn guess_time(header: &[String], first: &[String], config: &DataConfig) -> Optio
             (false, true) => Some(1),
             (true, false) if !readings.is_empty() || cell.trim().is_empty() => Some(2),
             // Called a date and unreadable: better an error than rows numbered in silence.
-            (true, false) if number::parse(cell.as_bytes(), Style::default(), &[]) == Cell::Bad => Some(3),
+            (true, false) if number::parse(cell.as_bytes(), Style::default(), &[]) == Cell::Bad => {
+                Some(3)
+            }
             _ => None,
         }
     };

@@ -59,8 +59,15 @@ pub(crate) struct Times {
 impl TimeColumn {
     /// A column read by `pattern`, or by whatever form fits all of its cells.
     pub(crate) fn new(pattern: Option<&str>) -> Self {
-        let alive = pattern.map(|p| (Written::Pattern(p.to_owned()), Vec::new())).into_iter().collect();
-        TimeColumn { alive, has_offset: None, started: pattern.is_some(), like: None, differs: None }
+        let alive =
+            pattern.map(|p| (Written::Pattern(p.to_owned()), Vec::new())).into_iter().collect();
+        TimeColumn {
+            alive,
+            has_offset: None,
+            started: pattern.is_some(),
+            like: None,
+            differs: None,
+        }
     }
 
     /// A cell read before, to show what the column looks like.
@@ -167,7 +174,8 @@ impl TimeColumn {
 
 /// Steps that never change their sign, and whose least is also the most common.
 fn is_regular(times: &[i64]) -> bool {
-    let steps: Vec<i64> = times.windows(2).map(|w| w[1].saturating_sub(w[0])).filter(|&s| s != 0).collect();
+    let steps: Vec<i64> =
+        times.windows(2).map(|w| w[1].saturating_sub(w[0])).filter(|&s| s != 0).collect();
     let Some(&least) = steps.iter().min() else { return false };
     least > 0 && steps.iter().filter(|&&s| s == least).count() * 2 > steps.len()
 }

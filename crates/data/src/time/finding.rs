@@ -155,10 +155,16 @@ impl fmt::Display for Finding {
                 "{missing} rows missing between {after} and {before} ({all_missing} rows in {gaps} gaps)"
             ),
             FindingKind::Sparse { frequency, present, missing } => {
-                write!(f, "with step {frequency}, {missing} rows are missing and only {present} present")
+                write!(
+                    f,
+                    "with step {frequency}, {missing} rows are missing and only {present} present"
+                )
             }
             FindingKind::OffGrid { time, frequency, count } => {
-                write!(f, "time {time} is no whole number of steps ({frequency}) from the row before ({count} such rows)")
+                write!(
+                    f,
+                    "time {time} is no whole number of steps ({frequency}) from the row before ({count} such rows)"
+                )
             }
             FindingKind::MixedFrequency { frequency, other } => {
                 write!(f, "the step changes from {frequency} to {other}")

@@ -39,7 +39,11 @@ impl Frequency {
     /// The step most pairs of neighboring `times` (ascending) have.
     pub(crate) fn infer(times: &[i64], clock: &Clock) -> Frequency {
         if times.len() < 2 {
-            return if matches!(clock, Clock::Index) { Frequency::Index(1) } else { Frequency::Irregular };
+            return if matches!(clock, Clock::Index) {
+                Frequency::Index(1)
+            } else {
+                Frequency::Irregular
+            };
         }
         if matches!(clock, Clock::Index) {
             return mode(times.windows(2).map(|w| w[1].saturating_sub(w[0])))
@@ -109,9 +113,8 @@ impl Frequency {
                     || (a.day < b.day && a.is_month_end());
                 anchored.then(|| whole(b.months() - a.months(), step))?
             }
-            Frequency::MonthEnds(step) => {
-                (a.is_month_end() && b.is_month_end()).then(|| whole(b.months() - a.months(), step))?
-            }
+            Frequency::MonthEnds(step) => (a.is_month_end() && b.is_month_end())
+                .then(|| whole(b.months() - a.months(), step))?,
             Frequency::Micros(_) | Frequency::Index(_) | Frequency::Irregular => None,
         }
     }
@@ -137,12 +140,21 @@ impl Frequency {
 /// The most common positive step; the smallest of several.
 fn mode(steps: impl Iterator<Item = i64>) -> Option<i64> {
     let mut counts = std::collections::BTreeMap::<i64, usize>::new();
-    for step in steps.filter(|&s| s > 0) {
+    let mut count = |step: i64, times: usize| {
         // Jittered times give as many steps as rows: past a limit only steps seen before are counted.
-        if counts.len() < 10_000 || counts.contains_key(&step) {
-            *counts.entry(step).or_default() += 1;
+        if step > 0 && (counts.len() < 10_000 || counts.contains_key(&step)) {
+            *counts.entry(step).or_default() += times;
         }
+    };
+    let (mut last, mut run) = (0, 0); // steps come in long runs
+    for step in steps {
+        if step != last {
+            count(last, run);
+            (last, run) = (step, 0);
+        }
+        run += 1;
     }
+    count(last, run);
     counts.into_iter().max_by_key(|&(step, count)| (count, std::cmp::Reverse(step))).map(|(s, _)| s)
 }
 
@@ -214,9 +226,10 @@ impl FromStr for Frequency {
         let fail = || DataError::Config {
             key: "frequency",
             value: format!("{text:?}"),
-            expected: "a step such as \"15min\", \"1h\", \"1d\", \"7d\", \"business-day\", \"month\", \
+            expected:
+                "a step such as \"15min\", \"1h\", \"1d\", \"7d\", \"business-day\", \"month\", \
                        \"month-end\", \"quarter\", \"year\", \"index\", or \"irregular\""
-                .into(),
+                    .into(),
         };
         let trimmed = text.trim();
         let unit = trimmed.trim_start_matches(|c: char| c.is_ascii_digit());
@@ -265,7 +278,10 @@ mod tests {
     #[test]
     fn steps_are_inferred() {
         let cases: [(&[&str], Frequency); 9] = [
-            (&["2012-01-01 00:00", "2012-01-01 01:00", "2012-01-01 02:00"], Frequency::Micros(HOUR)),
+            (
+                &["2012-01-01 00:00", "2012-01-01 01:00", "2012-01-01 02:00"],
+                Frequency::Micros(HOUR),
+            ),
             (&["2012-01-01", "2012-01-02", "2012-01-04"], Frequency::Days(1)),
             (&["2012-01-05", "2012-01-06", "2012-01-09", "2012-01-10"], Frequency::BusinessDays),
             (&["2012-01-01", "2012-01-08", "2012-01-15"], Frequency::Days(7)),
@@ -293,9 +309,21 @@ mod tests {
 
     #[test]
     fn names_are_read_and_written() {
-        for name in ["15min", "1h", "1d", "7d", "business-day", "month", "month-end", "3 month", "index",
-            "irregular", "250ms", "90min", "36h"]
-        {
+        for name in [
+            "15min",
+            "1h",
+            "1d",
+            "7d",
+            "business-day",
+            "month",
+            "month-end",
+            "3 month",
+            "index",
+            "irregular",
+            "250ms",
+            "90min",
+            "36h",
+        ] {
             assert_eq!(name.parse::<Frequency>().unwrap().to_string(), name);
         }
         assert_eq!("24h".parse::<Frequency>().unwrap(), Frequency::Days(1));

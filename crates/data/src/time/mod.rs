@@ -120,7 +120,9 @@ impl Timeline {
     /// The time of row `row` of the series.
     pub(crate) fn at(&self, row: usize, clock: &Clock) -> Option<i64> {
         match self {
-            Timeline::Grid { start, frequency } => Some(frequency.advance(*start, row as i64, clock)),
+            Timeline::Grid { start, frequency } => {
+                Some(frequency.advance(*start, row as i64, clock))
+            }
             Timeline::Listed(times) => times.get(row).copied(),
         }
     }
@@ -140,7 +142,13 @@ impl Timeline {
     }
 
     /// The time `steps` rows after the last of `rows` rows.
-    pub(crate) fn beyond(&self, rows: usize, steps: usize, frequency: Frequency, clock: &Clock) -> i64 {
+    pub(crate) fn beyond(
+        &self,
+        rows: usize,
+        steps: usize,
+        frequency: Frequency,
+        clock: &Clock,
+    ) -> i64 {
         let last = rows.checked_sub(1).and_then(|r| self.at(r, clock)).unwrap_or(0);
         if let (Frequency::Irregular, Timeline::Listed(times)) = (frequency, self) {
             let mut gaps: Vec<i64> = times.windows(2).map(|w| w[1].saturating_sub(w[0])).collect();

@@ -108,7 +108,8 @@ fn sort_and_merge(
         && let Some(row) = (1..times.len()).find(backwards)
     {
         let count = (1..times.len()).filter(backwards).count();
-        let kind = FindingKind::Unsorted { time: show(times[row]), before: show(times[row - 1]), count };
+        let kind =
+            FindingKind::Unsorted { time: show(times[row]), before: show(times[row - 1]), count };
         findings.push(origin.finding(row, kind));
     }
     let mut order: Vec<usize> = (0..times.len()).collect();
@@ -157,8 +158,10 @@ impl Spacing {
         let (mut run, mut run_step) = (0, 0);
         for row in 1..times.len() {
             let step = times[row].saturating_sub(times[row - 1]);
-            let uniform = matches!(frequency, Frequency::Micros(s) | Frequency::Index(s) if s == step);
-            let steps = if uniform { Some(1) } else { frequency.steps(times[row - 1], times[row], clock) };
+            let uniform =
+                matches!(frequency, Frequency::Micros(s) | Frequency::Index(s) if s == step);
+            let steps =
+                if uniform { Some(1) } else { frequency.steps(times[row - 1], times[row], clock) };
             match steps {
                 Some(1) => {
                     run = 0;
@@ -213,7 +216,8 @@ impl Spacing {
         }
         if let Some((row, step)) = self.change {
             let other = Frequency::infer(&times[row - 1..(row + 8).min(times.len())], policy.clock);
-            let other = if matches!(policy.clock, Clock::Index) { Frequency::Index(step) } else { other };
+            let other =
+                if matches!(policy.clock, Clock::Index) { Frequency::Index(step) } else { other };
             let (frequency, other) = (frequency.to_string(), other.to_string());
             return push(row, FindingKind::MixedFrequency { frequency, other });
         }
@@ -265,7 +269,10 @@ fn is_clock_change(time: i64, clock: &Clock) -> bool {
     }
     let (day, within) = split_day(time);
     let month = Date::from_days(day).month;
-    weekday(day) == 6 && matches!(month, 3 | 4 | 9 | 10 | 11) && within <= 4 * HOUR && time % DAY != 0
+    weekday(day) == 6
+        && matches!(month, 3 | 4 | 9 | 10 | 11)
+        && within <= 4 * HOUR
+        && time % DAY != 0
 }
 
 #[cfg(test)]
@@ -280,7 +287,13 @@ mod tests {
     }
 
     fn policy(clock: &Clock) -> Policy<'_> {
-        Policy { unsorted: Unsorted::Error, duplicates: Duplicates::Error, frequency: None, stated: false, clock }
+        Policy {
+            unsorted: Unsorted::Error,
+            duplicates: Duplicates::Error,
+            frequency: None,
+            stated: false,
+            clock,
+        }
     }
 
     #[test]
@@ -306,7 +319,8 @@ mod tests {
         assert!(matches!(findings[0].kind, FindingKind::Unsorted { count: 1, .. }));
         assert!(matches!(findings[1].kind, FindingKind::Duplicate { count: 1, .. }));
         assert_eq!((findings[0].row, findings[0].line, findings[1].row), (3, 4, 4));
-        let mend = Policy { unsorted: Unsorted::Sort, duplicates: Duplicates::Mean, ..policy(&clock) };
+        let mend =
+            Policy { unsorted: Unsorted::Sort, duplicates: Duplicates::Mean, ..policy(&clock) };
         let (arranged, findings) = run(&times, &mend);
         assert!(findings.is_empty());
         use Slot::{Mean, Row};

@@ -62,8 +62,7 @@ impl Written {
     pub(crate) fn candidates(cell: &str) -> Vec<Written> {
         use Written::{Compact, DayFirst, Epoch, Index, MonthFirst, Quarter, Year, YearFirst};
         const MILLI: i64 = 1_000_000;
-        let mut all =
-            vec![YearFirst, DayFirst, MonthFirst, Quarter, Compact, Year];
+        let mut all = vec![YearFirst, DayFirst, MonthFirst, Quarter, Compact, Year];
         all.extend([Epoch(1_000_000_000), Epoch(MILLI), Epoch(1000), Epoch(1), Index]);
         all.extend((0..NAMED.len()).map(Written::Named));
         all.retain(|w| w.parse(cell.as_bytes()).is_some());
@@ -78,17 +77,19 @@ impl Written {
     pub(crate) fn parse(&self, cell: &[u8]) -> Option<Parsed> {
         let cell = cell.trim_ascii();
         match self {
-            Written::YearFirst => fixed(cell).or_else(|| numeric(cell, |s| {
-                let year = s.digits(4, 4)?;
-                let separator = s.one_of(b"-/.")?;
-                let month = s.digits(1, 2)?;
-                let day = match s.skip(separator) {
-                    true => s.digits(1, 2)?,
-                    false if separator == b'.' => return None, // `1391.7` is a number
-                    false => 1,
-                };
-                Some((year, month, day))
-            })),
+            Written::YearFirst => fixed(cell).or_else(|| {
+                numeric(cell, |s| {
+                    let year = s.digits(4, 4)?;
+                    let separator = s.one_of(b"-/.")?;
+                    let month = s.digits(1, 2)?;
+                    let day = match s.skip(separator) {
+                        true => s.digits(1, 2)?,
+                        false if separator == b'.' => return None, // `1391.7` is a number
+                        false => 1,
+                    };
+                    Some((year, month, day))
+                })
+            }),
             Written::DayFirst => numeric(cell, |s| {
                 let (day, month, year) = s.three()?;
                 Some((year, month, day))
@@ -100,7 +101,8 @@ impl Written {
             Written::Compact => compact(cell),
             Written::Year => {
                 let year = integer(cell)?;
-                (cell.len() == 4 && (1800..=2200).contains(&year)).then(|| at_midnight(year, 1, 1))?
+                (cell.len() == 4 && (1800..=2200).contains(&year))
+                    .then(|| at_midnight(year, 1, 1))?
             }
             Written::Quarter => quarter(cell),
             Written::Named(form) => pattern(NAMED[*form], cell)
@@ -131,7 +133,9 @@ fn fixed(cell: &[u8]) -> Option<Parsed> {
     if length > 10 {
         let (hour, minute) = (two(11)?, two(14)?);
         let second = if length == 19 { two(17)? } else { 0 };
-        let marks = matches!(cell[10], b' ' | b'T') && cell[13] == b':' && (length == 16 || cell[16] == b':');
+        let marks = matches!(cell[10], b' ' | b'T')
+            && cell[13] == b':'
+            && (length == 16 || cell[16] == b':');
         if !marks || hour > 23 || minute > 59 || second > 59 {
             return None;
         }
@@ -395,21 +399,37 @@ mod tests {
     #[test]
     fn impossible_times_are_refused() {
         for cell in [
-            "", "x", "2012-13-01", "2012-02-30", "2012-1-1-1", "2012-01-31T25:00", "2012-01-31 9:60",
-            "31/31/2012", "2012-01-31T09:30+25:00", "2012-01-31 09:30 Mars", "13:00 PM", "2012Q5",
-            "2012-01-31T09:30:15.0000001", "1391.7", "0000-01-01", "99999-01-01", "1.5", "--1",
+            "",
+            "x",
+            "2012-13-01",
+            "2012-02-30",
+            "2012-1-1-1",
+            "2012-01-31T25:00",
+            "2012-01-31 9:60",
+            "31/31/2012",
+            "2012-01-31T09:30+25:00",
+            "2012-01-31 09:30 Mars",
+            "13:00 PM",
+            "2012Q5",
+            "2012-01-31T09:30:15.0000001",
+            "1391.7",
+            "0000-01-01",
+            "99999-01-01",
+            "1.5",
+            "--1",
             "9223372036854775808",
         ] {
-            assert!(Written::candidates(cell).is_empty(), "{cell}: {:?}", Written::candidates(cell));
+            assert!(
+                Written::candidates(cell).is_empty(),
+                "{cell}: {:?}",
+                Written::candidates(cell)
+            );
         }
     }
 
     #[test]
     fn day_first_and_month_first_are_both_kept_until_one_fails() {
-        assert_eq!(
-            Written::candidates("01/02/2012"),
-            [Written::DayFirst, Written::MonthFirst],
-        );
+        assert_eq!(Written::candidates("01/02/2012"), [Written::DayFirst, Written::MonthFirst],);
         assert_eq!(Written::candidates("31/01/2012"), [Written::DayFirst]);
         assert_eq!(Written::candidates("17"), [Written::Index]);
     }

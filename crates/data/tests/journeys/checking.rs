@@ -14,9 +14,13 @@ fn check(content: &str) -> data::Description {
 
 #[test]
 fn a_table_is_described() {
-    let description = data::check(&DataConfig::bundled("seattle-weather", 1, 1), Path::new("")).unwrap();
+    let description =
+        data::check(&DataConfig::bundled("seattle-weather", 1, 1), Path::new("")).unwrap();
     assert_eq!((description.rows, description.season), (1461, Some(7)));
-    assert_eq!((description.series[0].from.as_str(), description.series[0].to.as_str()), ("2012-01-01", "2015-12-31"));
+    assert_eq!(
+        (description.series[0].from.as_str(), description.series[0].to.as_str()),
+        ("2012-01-01", "2015-12-31")
+    );
     let warm = &description.channels[1];
     assert_eq!((warm.name.as_str(), warm.role, warm.observed), ("temp_max", "target", 1461));
     assert!((warm.least + 1.6).abs() < 1e-6 && (warm.greatest - 35.6).abs() < 1e-5, "{warm:?}");
@@ -52,7 +56,10 @@ fn suspicious_channels_are_named_and_sound_ones_are_not() {
     let sentinel = suspicions(&|i| if i % 50 == 7 { -999.0 } else { wave(i) });
     assert_eq!(sentinel, [Suspicion::Sentinel { value: -999.0, count: 4 }]);
     let outlier = suspicions(&|i| if i == 120 { 1e7 } else { wave(i) });
-    assert!(matches!(&outlier[..], [Suspicion::Outlier { value, time, .. }] if *value == 1e7 && time == "120"), "{outlier:?}");
+    assert!(
+        matches!(&outlier[..], [Suspicion::Outlier { value, time, .. }] if *value == 1e7 && time == "120"),
+        "{outlier:?}"
+    );
     let unit = suspicions(&|i| if i >= 130 { 1000.0 * wave(i) } else { wave(i) });
     assert!(
         unit.iter().any(|s| matches!(s, Suspicion::UnitChange { factor, time, .. } if *factor == 1000.0 && time == "130")),
@@ -61,7 +68,10 @@ fn suspicious_channels_are_named_and_sound_ones_are_not() {
     let counter = suspicions(&|i| 100.0 + (3 * i + i % 3) as f64);
     assert_eq!(counter, [Suspicion::Counter]);
     let steep = suspicions(&|i| (0.05 * i as f64).exp() * wave(i));
-    assert!(!steep.iter().any(|s| matches!(s, Suspicion::UnitChange { .. })), "growth is no unit change: {steep:?}");
+    assert!(
+        !steep.iter().any(|s| matches!(s, Suspicion::UnitChange { .. })),
+        "growth is no unit change: {steep:?}"
+    );
     let offset = suspicions(&|i| 1e9 + 200.0 * wave(i));
     assert!(offset.iter().any(|s| matches!(s, Suspicion::LostPrecision { .. })), "{offset:?}");
     let rare = suspicions(&|i| if i % 4 == 0 { wave(i) } else { 0.0 });
@@ -82,7 +92,13 @@ fn a_long_table_without_id_gets_one_proposed() {
 
 #[test]
 fn findings_are_part_of_the_description() {
-    let description = check(&daily(30).replace("2012-01-05,4,-0.", "#").lines().filter(|l| !l.starts_with("2012-01-05") && !l.starts_with('#')).fold(String::new(), |t, l| t + l + "\n"));
+    let description = check(
+        &daily(30)
+            .replace("2012-01-05,4,-0.", "#")
+            .lines()
+            .filter(|l| !l.starts_with("2012-01-05") && !l.starts_with('#'))
+            .fold(String::new(), |t, l| t + l + "\n"),
+    );
     assert_eq!(description.findings.len(), 1);
     let text = description.to_string();
     assert!(text.contains("1 rows missing between 2012-01-04 and 2012-01-06"), "{text}");
@@ -101,7 +117,13 @@ fn init_writes_a_configuration_that_loads() {
     let ways = [
         Init::default(),
         Init { targets: vec!["b".into()], horizon: Some(3), ..Init::default() },
-        Init { targets: vec!["a".into()], horizon: Some(5), context: Some(10), time: Some("date".into()), ..Init::default() },
+        Init {
+            targets: vec!["a".into()],
+            horizon: Some(5),
+            context: Some(10),
+            time: Some("date".into()),
+            ..Init::default()
+        },
     ];
     for way in ways {
         let way = Init { path: PathBuf::from("od\"d na\\me.csv"), ..way };
@@ -123,7 +145,10 @@ fn init_writes_a_configuration_that_loads() {
 fn the_benchmarks_are_described() {
     let Some(path) = dataset("ETTh1.csv") else { return };
     let description = data::check(&DataConfig::new(path, 1, 1), Path::new("")).unwrap();
-    assert_eq!((description.rows, description.season, description.findings.len()), (17_420, Some(24), 0));
+    assert_eq!(
+        (description.rows, description.season, description.findings.len()),
+        (17_420, Some(24), 0)
+    );
     assert_eq!(description.proposal.unwrap().context, 96);
     let Some(path) = dataset("stocks/2016") else { return };
     let description = data::check(&DataConfig::new(path, 1, 1), Path::new("")).unwrap();

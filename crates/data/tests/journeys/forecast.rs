@@ -4,7 +4,8 @@ use data::Pipeline;
 
 use crate::support::{Folder, daily, load_with, message};
 
-const KEYS: &str = "context = 5\nhorizon = 3\nsplit = { train = 0.6, validation = 0.2, test = 0.2 }\n";
+const KEYS: &str =
+    "context = 5\nhorizon = 3\nsplit = { train = 0.6, validation = 0.2, test = 0.2 }\n";
 
 /// The pipeline as a checkpoint carries it.
 fn saved(content: &str, keys: &str) -> Pipeline {
@@ -60,7 +61,8 @@ fn known_future_covariates_are_taken_from_the_rows_after_the_targets() {
             text + &format!("{i},{y},{}\n", i * 10)
         })
     };
-    let pipeline = saved(&table(60, 0), "targets = [\"y\"]\nfuture_covariates = [\"p\"]\nscale = \"none\"");
+    let pipeline =
+        saved(&table(60, 0), "targets = [\"y\"]\nfuture_covariates = [\"p\"]\nscale = \"none\"");
     let folder = Folder::new();
     let path = folder.write("new.csv", table(10, 4));
     let input = pipeline.forecast_input(&path).unwrap();
@@ -84,10 +86,19 @@ fn what_does_not_fit_the_model_is_refused() {
         let text = message(pipeline.forecast_input(&path));
         assert!(text.starts_with(start), "{text}");
     };
-    check("few.csv", &daily(3), "few.csv: series `few` ends with 3 rows, the model looks back over 5");
+    check(
+        "few.csv",
+        &daily(3),
+        "few.csv: series `few` ends with 3 rows, the model looks back over 5",
+    );
     check("other.csv", "date,a,c\n2012-01-01,1,2\n", "other.csv:1:1: no column `b` for `targets`");
-    let hourly = (0..20).fold("date,a,b\n".to_owned(), |t, h| t + &format!("2012-01-01 {h:02}:00,1,{h}\n"));
-    check("hourly.csv", &hourly, "hourly.csv: series `hourly` has time step 1h, the model was trained on 1d");
+    let hourly =
+        (0..20).fold("date,a,b\n".to_owned(), |t, h| t + &format!("2012-01-01 {h:02}:00,1,{h}\n"));
+    check(
+        "hourly.csv",
+        &hourly,
+        "hourly.csv: series `hourly` has time step 1h, the model was trained on 1d",
+    );
     assert!(pipeline.forecast_input(&folder.path().join("none.csv")).is_err());
 }
 
@@ -103,6 +114,7 @@ fn a_series_the_scaler_never_saw_is_named() {
     let path = folder.write("new.csv", table(&["b", "c"]));
     let text = message(pipeline.forecast_input(&path));
     assert!(text.starts_with("new.csv: series `c` was not in the training data"), "{text}");
-    let shared = saved(&table(&["a", "b"]), "id = \"id\"\nscale = { kind = \"standard\", per = \"all\" }");
+    let shared =
+        saved(&table(&["a", "b"]), "id = \"id\"\nscale = { kind = \"standard\", per = \"all\" }");
     assert_eq!(shared.forecast_input(&path).unwrap().windows.len(), 2);
 }

@@ -70,7 +70,7 @@ fn structure() -> Vec<Case> {
         case("database", b"SQLite format 3\0rest", "", Says("t.csv: is a database, not text")),
         case("UTF-32", b"\xff\xfe\0\0d\0\0\0", "", Says("t.csv: is UTF-32 text")),
         case("picture", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "", Says("t.csv: has a zero byte at byte")),
-        case("UTF-16 cut in a pair", b"\xff\xfed\0,\0y\0\n\0001", "", Says("t.csv: ends too early")),
+        case("UTF-16 cut in a pair", b"\xff\xfed\0,\0y\0\n\x001", "", Says("t.csv: ends too early")),
         case("gzip of nothing", b"\x1f\x8b\x08\0", "", Says("t.csv: ends too early")),
         case("gzip of garbage", b"\x1f\x8bgarbage garbage", "", Says("t.csv: ends too early")),
         case("Latin-1 header", b"date,temp\xe9rature\n2012-01-01,1\n", "targets = [\"temp\u{e9}rature\"]", Values(&[1.0])),
@@ -175,7 +175,10 @@ fn run(cases: Vec<Case>) -> usize {
                 assert!(text.starts_with(start), "{name}:\n{text}\nexpected\n{start}");
                 assert!(text.len() < 1000, "{name}: a message of {} bytes", text.len());
                 let explained = text.contains("\n  hint: ") || text.contains(": expected ");
-                assert!(explained || text.contains("empty") || text.contains("no rows"), "{name}: {text}");
+                assert!(
+                    explained || text.contains("empty") || text.contains("no rows"),
+                    "{name}: {text}"
+                );
             }
         }
     }
@@ -201,16 +204,28 @@ fn times_are_read_right_or_refused() {
 #[test]
 fn configurations_out_of_range_are_refused() {
     let cases = [
-        ("context = 0\nhorizon = 1", "[data] context = 0: expected a number of rows from 1 to 1000000"),
+        (
+            "context = 0\nhorizon = 1",
+            "[data] context = 0: expected a number of rows from 1 to 1000000",
+        ),
         ("context = 1\nhorizon = 2000000", "[data] horizon = 2000000: expected"),
         ("context = 1\nhorizon = 1\nstride = 0", "[data] stride = 0: expected"),
         ("context = 1\nhorizon = 1\npurge = 9999999", "[data] purge = 9999999: expected"),
-        ("context = 1\nhorizon = 1\ntargets = []", "[data] targets = []: expected at least one column"),
+        (
+            "context = 1\nhorizon = 1\ntargets = []",
+            "[data] targets = []: expected at least one column",
+        ),
         ("context = 1\nhorizon = 1\ndelimiter = \"a\"", "[data] delimiter = 'a': expected"),
-        ("context = 1\nhorizon = 1\ndecimal = \";\"", "[data] decimal = ';': expected \".\" or \",\""),
+        (
+            "context = 1\nhorizon = 1\ndecimal = \";\"",
+            "[data] decimal = ';': expected \".\" or \",\"",
+        ),
         ("context = 1\nhorizon = 1\nthousands = \"1\"", "[data] thousands = '1': expected"),
         ("context = 1\nhorizon = 1\nlayout = \"long\"", "[data] id = (not given): expected"),
-        ("context = 1\nhorizon = 1\nlayout = \"wide\"\nid = \"k\"", "[data] id = \"k\": expected layout"),
+        (
+            "context = 1\nhorizon = 1\nlayout = \"wide\"\nid = \"k\"",
+            "[data] id = \"k\": expected layout",
+        ),
         (
             "context = 1\nhorizon = 1\ntargets = [\"y\"]\npast_covariates = [\"y\"]",
             "[data] targets = \"y\": expected a column used once (it is under `past_covariates` too)",
@@ -229,7 +244,10 @@ fn configurations_out_of_range_are_refused() {
         ("split = { train = 0.7 }", "one of { train, validation, test }"),
         ("split = { rows = [0, 1, 1] }", "training above 0"),
         ("split = { protocol = \"etth\" }", "unknown variant `etth`"),
-        ("scale = \"standart\"", "unknown variant `standart`, expected one of `standard`, `robust`, `max-abs`, `none`"),
+        (
+            "scale = \"standart\"",
+            "unknown variant `standart`, expected one of `standard`, `robust`, `max-abs`, `none`",
+        ),
         ("scale = { kind = \"standard\", ddof = 2 }", "expected 0 or 1"),
         ("scale = { kind = \"standard\", pr = \"all\" }", "unknown field `pr`"),
         ("fill = \"zero\"", "unknown variant `zero`"),
@@ -241,7 +259,9 @@ fn configurations_out_of_range_are_refused() {
         assert!(error.contains(part), "{keys}:\n{error}");
     }
     let unknown = data::read(&data::DataConfig::bundled("seattle", 1, 1), std::path::Path::new(""));
-    assert!(message(unknown).starts_with("[data] source = \"seattle\": expected a bundled data set"));
+    assert!(
+        message(unknown).starts_with("[data] source = \"seattle\": expected a bundled data set")
+    );
 }
 
 fn read_path(folder: &Folder, name: &str) -> Result<data::Panel, data::DataError> {
@@ -256,17 +276,24 @@ fn paths_that_are_no_tables_are_refused() {
     assert!(message(missing).starts_with("none.csv: cannot be opened: No such file"));
     std::fs::create_dir(folder.path().join("folder")).unwrap();
     assert!(message(read_path(&folder, "folder")).starts_with("folder: the folder holds no table"));
-    assert!(message(read_path(&folder, "/dev/zero")).starts_with("/dev/zero: is a device, not a file"));
+    assert!(
+        message(read_path(&folder, "/dev/zero")).starts_with("/dev/zero: is a device, not a file")
+    );
     std::os::unix::fs::symlink("loop.csv", folder.path().join("loop.csv")).unwrap();
     let text = message(read_path(&folder, "loop.csv"));
     assert!(text.starts_with("loop.csv: cannot be opened: Too many levels"), "{text}");
     std::os::unix::fs::symlink("gone", folder.path().join("dangling.csv")).unwrap();
-    assert!(message(read_path(&folder, "dangling.csv")).starts_with("dangling.csv: cannot be opened"));
+    assert!(
+        message(read_path(&folder, "dangling.csv")).starts_with("dangling.csv: cannot be opened")
+    );
     let fifo = folder.path().join("fifo.csv");
     assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
     assert!(message(read_path(&folder, "fifo.csv")).starts_with("fifo.csv: is a pipe, not a file"));
     let _socket = std::os::unix::net::UnixListener::bind(folder.path().join("socket.csv")).unwrap();
-    assert!(message(read_path(&folder, "socket.csv")).starts_with("socket.csv: is a socket, not a file"));
+    assert!(
+        message(read_path(&folder, "socket.csv"))
+            .starts_with("socket.csv: is a socket, not a file")
+    );
 }
 
 #[test]
@@ -327,7 +354,10 @@ fn a_hundred_thousand_columns_are_read() {
     let last = text.rfind(',').unwrap();
     folder.write("wide.csv", format!("{}oops", &text[..=last]));
     let text = message(read_path(&folder, "wide.csv"));
-    assert!(text.starts_with("wide.csv:4:") && text.contains("`oops` in column `c99999`"), "{text}");
+    assert!(
+        text.starts_with("wide.csv:4:") && text.contains("`oops` in column `c99999`"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -8,7 +8,12 @@ use proptest::prelude::*;
 use crate::support::{config, daily, load_with, message, read_with};
 
 /// Every window's rows, checked one by one against the parts.
-fn check(prepared: &Prepared, context: usize, horizon: usize, lost: usize) -> Result<(), TestCaseError> {
+fn check(
+    prepared: &Prepared,
+    context: usize,
+    horizon: usize,
+    lost: usize,
+) -> Result<(), TestCaseError> {
     let parts = prepared.split.parts();
     let each = |w: &Windows, pick: &dyn Fn(usize) -> Range<usize>, inside: bool| {
         for i in 0..w.len() {
@@ -146,7 +151,9 @@ fn dates_rows_and_fractions_split_alike() {
     let dates = by("{ validation_from = \"2012-02-20\", test_from = \"2012-03-16\" }");
     assert_eq!(fractions.split, rows.split);
     assert_eq!(fractions.split, dates.split);
-    let until = by("{ validation_from = \"2012-02-20\", test_from = \"2012-03-16\", until = \"2012-03-20\" }");
+    let until = by(
+        "{ validation_from = \"2012-02-20\", test_from = \"2012-03-16\", until = \"2012-03-20\" }",
+    );
     assert_eq!(until.split.parts()[0].test, 75..79);
 }
 
@@ -166,7 +173,10 @@ fn rolling_origins_follow_one_another() {
     assert_eq!(prepared.windows.test.len(), 9);
     let too_many = Rolling { folds: 20, ..rolling };
     let text = message(Split::rolling(&config, too_many, &panel));
-    assert_eq!(text, "split needs 206 rows, series `t` has 100\n  hint: take fewer folds or shorter parts");
+    assert_eq!(
+        text,
+        "split needs 206 rows, series `t` has 100\n  hint: take fewer folds or shorter parts"
+    );
 }
 
 #[test]

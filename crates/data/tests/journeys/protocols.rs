@@ -19,7 +19,11 @@ fn counts(path: &Path, protocol: &str, cells: &[(usize, usize, usize, usize, usi
     for &(context, horizon, validation, test, last) in cells {
         let prepared = load(path, protocol, context, horizon);
         let windows = &prepared.windows;
-        assert_eq!(windows.validation.len(), validation, "{protocol} {context} → {horizon}, validation");
+        assert_eq!(
+            windows.validation.len(),
+            validation,
+            "{protocol} {context} → {horizon}, validation"
+        );
         assert_eq!(windows.test.len(), test, "{protocol} {context} → {horizon}, test");
         let end = windows.test.targets(test - 1).unwrap().end;
         assert_eq!(end, last, "{protocol} {context} → {horizon}, last row used");
@@ -48,7 +52,8 @@ const ETT: [(usize, usize, usize, usize, usize); 5] = [
     (96, 336, 27, 27, 14_352),
     (96, 720, 23, 23, 14_352),
 ];
-const EXCHANGE: [(usize, usize, usize, usize, usize); 2] = [(96, 96, 7, 15, 7_511), (96, 720, 1, 9, 7_559)];
+const EXCHANGE: [(usize, usize, usize, usize, usize); 2] =
+    [(96, 96, 7, 15, 7_511), (96, 720, 1, 9, 7_559)];
 const EXCHANGE_SHORT: [(usize, usize, usize, usize, usize); 1] = [(30, 30, 5, 5, 6_221)];
 const ILI: [(usize, usize, usize, usize, usize); 2] = [(36, 24, 1, 2, 893), (36, 60, 1, 2, 929)];
 
@@ -148,7 +153,9 @@ fn tickers() -> Folder {
 #[test]
 fn stocks_are_windowed_as_published() {
     let folder = tickers();
-    for (horizon, [train, validation, test], kept) in [(10, [510, 66, 142], 128), (60, [410, 16, 92], 80)] {
+    for (horizon, [train, validation, test], kept) in
+        [(10, [510, 66, 142], 128), (60, [410, 16, 92], 80)]
+    {
         let one = load(&folder.path().join("AAA.csv"), "stocks", horizon, horizon);
         let windows = &one.windows;
         let counts = [windows.train.len(), windows.validation.len(), windows.test.len()];
@@ -179,7 +186,11 @@ fn real_stocks_are_read_as_a_folder() {
     assert_eq!(all.panel.frequency().to_string(), "business-day");
     let apple = all.panel.series().iter().position(|s| s.name() == "AAPL").unwrap();
     // Means and population deviations of the first 529 rows, by Python's `math.fsum`.
-    let expected = [(0.000_530_074, 0.015_912_076), (0.052_846_043, 0.017_147_289), (0.062_274_095, 0.017_028_674)];
+    let expected = [
+        (0.000_530_074, 0.015_912_076),
+        (0.052_846_043, 0.017_147_289),
+        (0.062_274_095, 0.017_028_674),
+    ];
     for (channel, (mean, std)) in expected.into_iter().enumerate() {
         let affine = all.scaler().affine(apple, channel).unwrap();
         assert!((affine.center - mean).abs() < 1e-8, "{affine:?}");
@@ -192,7 +203,8 @@ fn real_stocks_are_read_as_a_folder() {
 #[test]
 fn a_protocol_on_the_wrong_file_says_so() {
     let (_folder, path) = generated(1_000, 1);
-    let text = format!("path = {path:?}\ncontext = 24\nhorizon = 24\nsplit = {{ protocol = \"ett\" }}");
+    let text =
+        format!("path = {path:?}\ncontext = 24\nhorizon = 24\nsplit = {{ protocol = \"ett\" }}");
     assert_eq!(
         message(data::load(&config(&text), Path::new(""))),
         "split needs 14400 rows, series `generated` has 1000\n  hint: the protocol's borders are fixed; \

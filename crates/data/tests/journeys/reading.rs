@@ -22,7 +22,9 @@ fn one_table_written_many_ways_is_one_panel() {
     assert_eq!(expected.values().len(), 6);
     assert_eq!(expected.observed().unwrap(), [true, true, false, true, true, true]);
     let utf16 = |text: &str, big: bool| -> Vec<u8> {
-        text.encode_utf16().flat_map(|u| if big { u.to_be_bytes() } else { u.to_le_bytes() }).collect()
+        text.encode_utf16()
+            .flat_map(|u| if big { u.to_be_bytes() } else { u.to_le_bytes() })
+            .collect()
     };
     let gzip = |text: &[u8]| {
         let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -44,9 +46,15 @@ fn one_table_written_many_ways_is_one_panel() {
         ("UTF-16 BE with mark", [b"\xfe\xff".to_vec(), utf16(plain, true)].concat()),
         ("UTF-16 LE without mark", utf16(plain, false)),
         ("gzip", gzip(plain.as_bytes())),
-        ("two gzip members", [gzip(&plain.as_bytes()[..20]), gzip(&plain.as_bytes()[20..])].concat()),
+        (
+            "two gzip members",
+            [gzip(&plain.as_bytes()[..20]), gzip(&plain.as_bytes()[20..])].concat(),
+        ),
         ("German", german.into()),
-        ("text column", "date,a,b,w\n2012-01-01,1.5,2,x\n2012-01-02,NA,4,y\n2012-01-03,-3.25,6,z\n".into()),
+        (
+            "text column",
+            "date,a,b,w\n2012-01-01,1.5,2,x\n2012-01-02,NA,4,y\n2012-01-03,-3.25,6,z\n".into(),
+        ),
     ];
     for (way, bytes) in ways {
         let panel = read(&bytes).unwrap_or_else(|e| panic!("{way}: {e}"));
@@ -69,7 +77,8 @@ fn another_value_is_another_fingerprint() {
 fn long_tables_become_series_of_unequal_length() {
     let long = "id,date,y,x\nb,2012-01-01,1,10\na,2012-01-01,5,50\nb,2012-01-02,2,20\n\
                 b,2012-01-03,3,30\na,2012-01-02,6,60\na,2012-01-03,7,\nb,2012-01-04,4,40\n";
-    let panel = read_with(long, "id = \"id\"\ntargets = [\"y\"]\npast_covariates = [\"x\"]").unwrap();
+    let panel =
+        read_with(long, "id = \"id\"\ntargets = [\"y\"]\npast_covariates = [\"x\"]").unwrap();
     let names: Vec<&str> = panel.series().iter().map(data::Series::name).collect();
     assert_eq!(names, ["b", "a"]);
     assert_eq!(panel.series()[1].rows(), 4..7);
@@ -86,7 +95,8 @@ fn a_folder_is_one_series_per_file() {
     folder.write("d/A.csv", "y,date\n4,2012-01-01\n5,2012-01-02\n"); // columns are found by name
     folder.write("d/.hidden.csv", "not a table");
     folder.write("d/README.md", "not a table");
-    let panel = data::read(&config("path = \"d\"\ncontext = 1\nhorizon = 1"), folder.path()).unwrap();
+    let panel =
+        data::read(&config("path = \"d\"\ncontext = 1\nhorizon = 1"), folder.path()).unwrap();
     let names: Vec<&str> = panel.series().iter().map(data::Series::name).collect();
     assert_eq!(names, ["A", "B"]);
     assert_eq!(panel.values(), [4.0, 5.0, 1.0, 2.0, 3.0]);
@@ -101,14 +111,20 @@ fn a_folder_is_one_series_per_file() {
 
 #[test]
 fn roles_order_the_channels() {
-    let table = "date,price,load,temp,area,region\n2012-01-01,1,2,3,7,north\n2012-01-02,4,5,6,7,north\n";
+    let table =
+        "date,price,load,temp,area,region\n2012-01-01,1,2,3,7,north\n2012-01-02,4,5,6,7,north\n";
     let keys = "targets = [\"load\"]\npast_covariates = [\"temp\"]\nfuture_covariates = [\"price\"]\n\
                 static_covariates = [\"area\", \"region\"]\ncalendar = [\"weekday\"]";
     let panel = read_with(table, keys).unwrap();
     let channels = panel.channels();
     assert_eq!(channels.names(), ["load", "temp", "price", "weekday.sin", "weekday.cos"]);
     assert_eq!(
-        (channels.targets(), channels.past_covariates(), channels.known_ahead(), channels.calendar()),
+        (
+            channels.targets(),
+            channels.past_covariates(),
+            channels.known_ahead(),
+            channels.calendar()
+        ),
         (0..1, 1..2, 2..5, 3..5)
     );
     assert_eq!(panel.row(1).unwrap()[..3], [5.0, 6.0, 4.0]);
@@ -120,7 +136,9 @@ fn roles_order_the_channels() {
 fn a_column_is_numeric_text_or_an_error_by_its_share_of_numbers() {
     let table = |bad: usize| {
         let cell = |i: usize| if i < bad { "x".to_owned() } else { i.to_string() };
-        (0..10).fold("date,a,b\n".to_owned(), |t, i| t + &format!("2012-01-{:02},{i},{}\n", i + 1, cell(i)))
+        (0..10).fold("date,a,b\n".to_owned(), |t, i| {
+            t + &format!("2012-01-{:02},{i},{}\n", i + 1, cell(i))
+        })
     };
     assert_eq!(read(table(0)).unwrap().channels().names(), ["a", "b"]);
     assert_eq!(read(table(5)).unwrap().channels().names(), ["a"]);

@@ -3,7 +3,10 @@
 use crate::support::{message, read, read_with};
 
 fn rows(times: &[&str]) -> String {
-    times.iter().enumerate().fold("time,y\n".to_owned(), |t, (i, time)| t + &format!("{time},{i}\n"))
+    times
+        .iter()
+        .enumerate()
+        .fold("time,y\n".to_owned(), |t, (i, time)| t + &format!("{time},{i}\n"))
 }
 
 #[test]
@@ -33,7 +36,10 @@ fn order_and_repetition_end_in_a_remedy() {
     let sorted = read_with(&unsorted, "unsorted = \"sort\"").unwrap();
     assert_eq!(sorted.values(), [1.0, 0.0, 2.0]);
     let twice = rows(&["2012-01-01", "2012-01-02", "2012-01-02", "2012-01-03"]);
-    assert!(message(read(&twice)).starts_with("t.csv:4:1: series `t`, row 3: time 2012-01-02 is there already"));
+    assert!(
+        message(read(&twice))
+            .starts_with("t.csv:4:1: series `t`, row 3: time 2012-01-02 is there already")
+    );
     for (keys, expected) in [("first", 1.0), ("last", 2.0), ("mean", 1.5)] {
         let panel = read_with(&twice, &format!("duplicates = \"{keys}\"")).unwrap();
         assert_eq!(panel.values(), [0.0, expected, 3.0], "{keys}");
@@ -46,7 +52,10 @@ fn faults_are_found_in_every_series() {
                 b,2012-01-01,3\nb,2012-01-03,3\nc,2012-01-01,4\nc,2012-01-01,5\nc,2012-01-02,5\n";
     let text = message(read_with(long, "id = \"id\""));
     assert!(text.contains("t.csv:6:1: series `b`, row 2: time goes back"), "{text}");
-    assert!(text.contains("t.csv:9:1: series `c`, row 2: time 2012-01-01 is there already"), "{text}");
+    assert!(
+        text.contains("t.csv:9:1: series `c`, row 2: time 2012-01-01 is there already"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -94,7 +103,8 @@ fn clock_changes_need_a_zone() {
 
 #[test]
 fn offsets_and_integers_are_times_too() {
-    let offsets = rows(&["2012-03-25T01:00+01:00", "2012-03-25T03:00+02:00", "2012-03-25T04:00+02:00"]);
+    let offsets =
+        rows(&["2012-03-25T01:00+01:00", "2012-03-25T03:00+02:00", "2012-03-25T04:00+02:00"]);
     let panel = read_with(&offsets, "time_zone = \"Europe/Berlin\"").unwrap();
     assert_eq!((panel.frequency().to_string().as_str(), panel.rows()), ("1h", 3));
     assert_eq!(panel.time(1).unwrap(), "2012-03-25 03:00:00+02:00");

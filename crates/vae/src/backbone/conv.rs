@@ -65,7 +65,7 @@ impl Conv {
         let embedded = self.embed.forward(&inputs)?;
         let mut hidden = embedded.f_flatten(0, 1)?.f_transpose(1, 2)?.f_contiguous()?;
         for block in &self.blocks {
-            let padded = hidden.f_constant_pad_nd([block.padding - 1, 1])?;
+            let padded = hidden.f_constant_pad_nd([block.padding, 0])?;
             let out = padded.f_conv1d(&block.weight, Some(&block.bias), 1, 0, block.dilation, 1)?;
             hidden = hidden.f_add(&self.activation.apply(out, train)?)?;
         }

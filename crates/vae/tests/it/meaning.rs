@@ -1,7 +1,7 @@
 //! What the model says, against what is known independently.
 
 use objective::Family;
-use tch::{Kind, Tensor, no_grad};
+use tch::{Device, Kind, Tensor, no_grad};
 use vae::{BackboneKind, Channels, Inputs, ModelConfig, ModelKind, Scale, Shape};
 
 use crate::support::*;
@@ -192,10 +192,10 @@ fn forecasts_have_the_moments_of_prior_and_likelihood() {
         let latent = &pass.latents[0];
         let source = latent.prior.as_ref().unwrap_or(&latent.posterior);
         let loc = |z: &Tensor| built.model.decode(z, &x).unwrap().mean().flatten(0, -1);
-        let origin = loc(&Tensor::zeros([1, 3], (Kind::Float, tch::Device::Cpu)));
+        let origin = loc(&Tensor::zeros([1, 3], (Kind::Float, Device::Cpu)));
         let columns: Vec<_> = (0..3)
             .map(|i| {
-                let unit = Tensor::zeros([1, 3], (Kind::Float, tch::Device::Cpu));
+                let unit = Tensor::zeros([1, 3], (Kind::Float, Device::Cpu));
                 let _ = unit.narrow(1, i, 1).fill_(1.0);
                 loc(&unit) - &origin
             })
@@ -203,8 +203,8 @@ fn forecasts_have_the_moments_of_prior_and_likelihood() {
         let w = Tensor::stack(&columns, 1).to_kind(Kind::Double);
         let variance = source.variance().flatten(0, -1).to_kind(Kind::Double);
         let mean = origin + w.to_kind(Kind::Float).matmul(&source.mean().flatten(0, -1));
-        let covariance = (&w * variance).matmul(&w.tr())
-            + Tensor::eye(2, (Kind::Double, tch::Device::Cpu)) * 0.09;
+        let covariance =
+            (&w * variance).matmul(&w.tr()) + Tensor::eye(2, (Kind::Double, Device::Cpu)) * 0.09;
 
         let n = 40_000;
         let draws = built.model.sample(&x, n).unwrap().view([n, 2]).to_kind(Kind::Double);
@@ -253,19 +253,38 @@ fn an_inverted_likelihood_scores_inverted_values() {
     assert_eq!(gap(&instance.invert(&raw).unwrap(), &raw), 0.0);
 }
 
-/// Every family keeps its windows' shapes, and the model of windows draws them from nothing.
+/// Oracle: a decoder without activations draws from `N(b, W Wᵀ + σ² I)`, whose standard errors are known.
 #[test]
-fn an_autoencoder_generates_windows() {
+fn generated_windows_have_the_covariance_of_the_decoder() {
+    let shape = Shape::new(3, 1, 1);
+    let config = small(ModelKind::Autoencode, BackboneKind::Linear, Channels::Joint);
+    let built = build(&ModelConfig { scale: Scale::Fixed(0.5), ..config }, Family::Gaussian, shape);
+    let variables = built.store.variables();
+    let (weight, bias) = (&variables["decoder.head.weight"], &variables["decoder.head.bias"]);
+    let _ = no_grad(|| (weight.shallow_clone().normal_(0.0, 1.0), bias.shallow_clone().fill_(2.0)));
+    let covariance =
+        weight.matmul(&weight.tr()) + Tensor::eye(3, (Kind::Float, Device::Cpu)) * 0.25;
+
+    let n = 40_000;
+    let draws = built.model.generate(n).unwrap();
+    assert_eq!(draws.size(), [n, 3, 1]);
+    let centered = draws.squeeze_dim(-1) - 2.0;
+    let found = centered.tr().matmul(&centered) / n as f64;
+    let at = |i: i64, j: i64| covariance.double_value(&[i, j]);
+    for i in 0..3 {
+        let mean = centered.select(1, i).mean(Kind::Double).double_value(&[]);
+        let z = mean / (at(i, i) / n as f64).sqrt();
+        assert!(z.abs() < 5.0, "mean {i} is {z:.1} standard errors off");
+        for j in 0..3 {
+            let error = ((at(i, i) * at(j, j) + at(i, j).powi(2)) / n as f64).sqrt();
+            let z = (found.double_value(&[i, j]) - at(i, j)) / error;
+            assert!(z.abs() < 5.0, "covariance {i}{j} is {z:.1} standard errors off");
+        }
+    }
     for channels in LAYOUTS {
         let config = small(ModelKind::Autoencode, BackboneKind::Conv, channels);
-        let built = build(&config, Family::Gaussian, FULL);
-        assert_eq!(built.model.generate(6).unwrap().size(), [6, 10, 3]);
-        // Oracle: with the decoder silenced, N(0, 1) noise is left; the mean square has error √(2/n).
-        set_zero(&built, "decoder.head");
-        let draws = built.model.generate(2000).unwrap();
-        let n = draws.numel() as f64;
-        let z = (draws.square().mean(Kind::Float).double_value(&[]) - 1.0) / (2.0 / n).sqrt();
-        assert!(z.abs() < 5.0, "{z}");
+        let Built { model, .. } = build(&config, Family::Laplace, FULL);
+        assert_eq!(model.generate(6).unwrap().size(), [6, 10, 3]);
     }
 }
 
