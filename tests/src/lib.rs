@@ -24,8 +24,9 @@ fn binary() -> &'static Path {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let text = String::from_utf8_lossy(&output.stdout);
         let messages = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let paths = messages.filter_map(|message| Some(message["executable"].as_str()?.to_owned()));
-        paths.last().map(PathBuf::from).expect("cargo names the binary")
+        let mut paths =
+            messages.filter_map(|message| Some(message["executable"].as_str()?.to_owned()));
+        paths.next_back().map(PathBuf::from).expect("cargo names the binary")
     })
 }
 

@@ -69,8 +69,8 @@ impl Display {
                 bar.set_length((of * self.epochs) as u64);
                 bar.set_position(((epoch - 1) * of + done) as u64);
             }
-            (Progress::Epoch(epoch), Some(bar)) => bar.set_message(line(epoch)),
-            (Progress::Epoch(epoch), None) => println!("{}", line(epoch)),
+            (Progress::Epoch(epoch, _), Some(bar)) => bar.set_message(line(epoch)),
+            (Progress::Epoch(epoch, _), None) => println!("{}", line(epoch)),
             (_, None) => {}
         }
     }

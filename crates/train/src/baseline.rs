@@ -2,11 +2,13 @@
 //!
 //! Each makes a point forecast and adds residuals: whole blocks `[H, C]` of the errors it made on
 //! training windows, drawn with replacement, so that its samples keep the dependence between steps
-//! and channels. Everything is in standardized units.
+//! and channels. Errors are taken as they are or relative to the window's own scale, whichever scores
+//! better on the validation windows. Everything is in standardized units.
 
 use tch::{Kind, Tensor};
 
 use crate::error::TrainError;
+use crate::score::mean_crps;
 
 /// Ridge strengths tried; the one with the least squared error on the validation windows is kept.
 const RIDGE_STRENGTHS: [f64; 6] = [0.1, 1.0, 10.0, 100.0, 1e3, 1e4];
@@ -14,6 +16,9 @@ const RIDGE_STRENGTHS: [f64; 6] = [0.1, 1.0, 10.0, 100.0, 1e3, 1e4];
 const SCALE_FLOOR: f64 = 0.1;
 /// At most so many residual blocks are kept, evenly spaced over the training windows.
 const MAX_BLOCKS: i64 = 10_000;
+/// About so many validation windows and samples decide how residuals are taken.
+const MAX_SCORED: i64 = 200;
+const SCORED_SAMPLES: i64 = 50;
 
 /// How a baseline makes its point forecast.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,8 +56,10 @@ pub struct Pairs<'a> {
 #[derive(Debug)]
 pub struct Baseline {
     point: Point,
-    /// `[M, H, C]`, relative to the window's scale for ridge.
+    /// `[M, H, C]`.
     residuals: Tensor,
+    /// Whether the residuals are relative to the scale of their window.
+    relative: bool,
 }
 
 /// A point forecaster.
@@ -65,7 +72,8 @@ struct Point {
 }
 
 impl Baseline {
-    /// Fits `rule` on training windows; the ridge strength is chosen on validation windows.
+    /// Fits `rule` on training windows; the ridge strength, and how residuals are taken, are chosen on
+    /// validation windows.
     ///
     /// # Errors
     /// [`TrainError::Torch`] if libtorch fails, such as for want of memory.
@@ -82,9 +90,29 @@ impl Baseline {
         let kept = Tensor::f_arange_start_step(0, count, stride, on)?;
         let context = train.context.f_index_select(0, &kept)?;
         let errors = train.target.f_index_select(0, &kept)? - point.forecast(&context)?;
-        let errors = errors / point.residual_scale(&context)?;
         let whole = errors.f_isfinite()?.f_flatten(1, 2)?.f_all_dim(1, false)?;
-        Ok(Baseline { point, residuals: errors.f_index(&[Some(whole)])? })
+        let relative = &errors / window_moments(&context)?.1;
+        let pick = |errors: Tensor| errors.f_index(&[Some(&whole)]);
+        let absolute = Baseline { point, residuals: pick(errors)?, relative: false };
+        let score = absolute.score(validation)?;
+        let residuals = absolute.residuals.shallow_clone();
+        let relative = Baseline { residuals: pick(relative)?, relative: true, ..absolute };
+        Ok(match relative.score(validation)? < score {
+            true => relative,
+            false => Baseline { residuals, relative: false, ..relative },
+        })
+    }
+
+    /// Fair CRPS on some windows, thinned to what a choice needs.
+    fn score(&self, windows: Pairs) -> Result<f64, TrainError> {
+        let count = windows.context.size()[0];
+        let stride = (count / MAX_SCORED).max(1);
+        let on = (Kind::Int64, windows.context.device());
+        let kept = Tensor::f_arange_start_step(0, count, stride, on)?;
+        let samples = self.sample(&windows.context.f_index_select(0, &kept)?, SCORED_SAMPLES)?;
+        let truth = windows.target.f_index_select(0, &kept)?;
+        let observed = truth.f_isfinite()?;
+        mean_crps(&samples, &truth.f_nan_to_num(0.0, None::<f64>, None::<f64>)?, Some(&observed))
     }
 
     /// Samples `[S, B, H, C]` after contexts `[B, L, C]`: the point forecast plus residual blocks
@@ -99,7 +127,8 @@ impl Baseline {
         let drawn = Tensor::f_randint(blocks, [samples * batch], on)?;
         let errors = self.residuals.f_index_select(0, &drawn)?;
         let errors = errors.f_view([samples, batch, self.point.horizon, channels])?;
-        Ok(errors * self.point.residual_scale(context)? + self.point.forecast(context)?)
+        let errors = if self.relative { errors * window_moments(context)?.1 } else { errors };
+        Ok(errors + self.point.forecast(context)?)
     }
 }
 
@@ -120,16 +149,6 @@ impl Point {
             }
             (Rule::SeasonalNaive(season), _) => tiled((season as i64).clamp(1, length)),
             (Rule::LastValue | Rule::Ridge, _) => tiled(1),
-        }
-    }
-
-    /// What residuals are relative to, `[B, 1, C]`: calm windows err less under ridge.
-    fn residual_scale(&self, context: &Tensor) -> Result<Tensor, TrainError> {
-        match self.rule {
-            Rule::Ridge => Ok(window_moments(context)?.1),
-            Rule::LastValue | Rule::SeasonalNaive(_) => {
-                Ok(context.f_narrow(1, 0, 1)?.f_ones_like()?)
-            }
         }
     }
 }
@@ -241,6 +260,22 @@ mod tests {
         // 4000 residual blocks of 2 errors: the standard error of their variance is √(2/8000).
         let z = (errors.var(true).double_value(&[]) - 1.0) / (2.0_f64 / 8000.0).sqrt();
         assert!(z.abs() < 5.0, "{z}");
+    }
+
+    /// Errors that grow with the window's scale are learned as relative ones, others as they are.
+    #[test]
+    fn residuals_are_taken_as_validation_prefers() {
+        tch::manual_seed(4);
+        let scale = random([3000, 1, 1]).exp();
+        let context = random([3000, 16, 1]) * &scale;
+        let last = context.narrow(1, 15, 1);
+        for relative in [true, false] {
+            let noise = random([3000, 2, 1]);
+            let target = &last + if relative { noise * &scale } else { noise };
+            let pairs = Pairs { context: &context, target: &target };
+            let baseline = Baseline::fit(Rule::LastValue, pairs, pairs).unwrap();
+            assert_eq!(baseline.relative, relative);
+        }
     }
 
     #[test]

@@ -125,6 +125,18 @@ pub struct TrainConfig {
     pub patience: usize,
     /// Forecast samples per validation window.
     pub validation_samples: usize,
+    /// Which weights are kept.
+    pub keep: Keep,
+}
+
+/// Which weights of a training are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Keep {
+    /// Those of the epoch with the best validation score.
+    Best,
+    /// Those of the last epoch: what training does without selection.
+    Last,
 }
 
 impl Default for TrainConfig {
@@ -140,6 +152,7 @@ impl Default for TrainConfig {
             clip_norm: 1.0,
             patience: 10,
             validation_samples: 50,
+            keep: Keep::Best,
         }
     }
 }

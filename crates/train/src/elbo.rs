@@ -22,7 +22,7 @@ use crate::fit::Progress;
 pub use linear::Tightness;
 pub use noised::TargetFit;
 pub use nonlinear::{Bound, Nonlinear};
-pub use training::LinearTraining;
+pub use training::{LinearTraining, Stage};
 
 /// What stands in `elbo.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

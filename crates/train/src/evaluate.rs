@@ -254,6 +254,8 @@ fn fit_baseline(source: &Source, rule: Rule) -> Result<Baseline, TrainError> {
         };
         Ok((batch.filled_context()?, target))
     };
+    // Its own draws decide how residuals are taken: the same whatever was evaluated before.
+    seed(source.config().seed, Stream::Evaluation);
     let (context, target) = pairs(Part::Train)?;
     let (held_context, held_target) = pairs(Part::Validation)?;
     Baseline::fit(

@@ -16,7 +16,7 @@ use crate::error::TrainError;
 /// | `config.toml` | the resolved config: reproduces the run by itself |
 /// | `run.json` | seed, device, versions, data fingerprint, scaler, parameter count, wall time |
 /// | `metrics.jsonl` | one JSON object per epoch |
-/// | `model.safetensors` | the weights of the best epoch by validation |
+/// | `model.safetensors` | the weights of the best epoch by validation (or the last, by `train.keep`) |
 /// | `evaluation.json` | scores of the model and the baselines, written by `evaluate` |
 #[derive(Debug, Clone)]
 pub struct RunDirectory {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor, no_grad};
 
 use crate::batch::{Rows, Starts};
-use crate::config::Config;
+use crate::config::{Config, Keep};
 use crate::error::TrainError;
 use crate::files::{RunDirectory, write_atomically};
 use crate::flat::Flat;
@@ -67,11 +67,12 @@ pub enum Progress<'a> {
         /// Steps of an epoch.
         of: usize,
     },
-    /// An epoch is done.
-    Epoch(&'a Epoch),
+    /// An epoch is done, with the forecaster as it then is.
+    Epoch(&'a Epoch, &'a Forecaster),
 }
 
-/// Trains `forecaster` and leaves the weights of the best epoch in it and in the run directory.
+/// Trains `forecaster` and leaves the weights of the best epoch, or the last where the config says so,
+/// in it and in the run directory.
 ///
 /// # Errors
 /// [`TrainError::Diverged`] if the loss leaves the finite numbers; what was best stays on disk.
@@ -118,15 +119,17 @@ pub fn fit(
             line.best = true;
             (fitted.best_epoch, fitted.best_validation) = (epoch, score);
             best = Some(flat.parameters().copy());
+        }
+        if line.best || table.keep == Keep::Last {
             save(forecaster, run)?;
         }
         metrics.append(&line)?;
-        observe(Progress::Epoch(&line));
+        observe(Progress::Epoch(&line, forecaster));
         if table.patience > 0 && epoch - fitted.best_epoch >= table.patience {
             break;
         }
     }
-    if let Some(best) = best {
+    if let (Some(best), Keep::Best) = (best, table.keep) {
         no_grad(|| flat.parameters().shallow_clone().f_copy_(&best).map(drop))?;
     }
     Ok(fitted)

@@ -28,7 +28,7 @@ mod source;
 pub use baseline::{Baseline, Pairs, Rule};
 pub use batch::{Batch, Columns, Rows, Starts, Statics};
 pub use config::{
-    Config, ConfigError, EvaluateConfig, LearningRateSchedule, ObjectiveConfig, TrainConfig,
+    Config, ConfigError, EvaluateConfig, Keep, LearningRateSchedule, ObjectiveConfig, TrainConfig,
 };
 pub use device::{DeviceChoice, device_name};
 pub use error::TrainError;

@@ -5,6 +5,7 @@
 //! This module knows runs only by the files they leave there.
 
 mod binary;
+mod elbo;
 mod figures;
 mod fingerprint;
 mod machine;
@@ -26,6 +27,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use elbo::ElboPlan;
 use plan::Plan;
 use runner::{Options, Runner};
 use summary::Summary;
@@ -53,6 +55,11 @@ pub(crate) struct Experiment {
 impl Experiment {
     pub(crate) fn run(self, workspace: &Workspace) -> Result<()> {
         // Before anything slow, so that a typing error shows at once.
+        if let Some(plan) = ElboPlan::find(&workspace.root, &self.name)? {
+            setup::ensure(workspace, None)?;
+            let executable = binary::build(workspace)?;
+            return plan.conduct(&workspace.root, &self.name, &executable);
+        }
         let plan = Plan::load(&workspace.root, &self.name)?;
         setup::ensure(workspace, None)?;
         let executable = binary::build(workspace)?;

@@ -18,16 +18,7 @@ const STYLE: &str = include_str!("report.css");
 
 /// The whole page.
 pub(super) fn html(plan: &Plan, runs: &[Run], summary: &Summary, machine: &Machine) -> String {
-    let mut page = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"generator\" content=\"cargo xtask experiment\">\n\
-         <link rel=\"icon\" href=\"data:,\">\n\
-         <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n\
-         <h1>{title}</h1>\n<p class=\"question\">{question}</p>\n",
-        title = escape(&plan.title),
-        question = escape(&plan.question),
-    );
+    let mut page = open(&plan.title, &plan.question);
     verdict(summary, &mut page);
     scores(summary, &mut page);
     let any = runs.iter().any(|run| run.outcome.is_ok());
@@ -55,14 +46,28 @@ pub(super) fn html(plan: &Plan, runs: &[Run], summary: &Summary, machine: &Machi
     page
 }
 
-fn section(page: &mut String, title: &str, text: &str) {
+/// Everything up to and with the heading; the caller closes main, body and html.
+pub(super) fn open(title: &str, question: &str) -> String {
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"generator\" content=\"cargo xtask experiment\">\n\
+         <link rel=\"icon\" href=\"data:,\">\n\
+         <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n\
+         <h1>{title}</h1>\n<p class=\"question\">{question}</p>\n",
+        title = escape(title),
+        question = escape(question),
+    )
+}
+
+pub(super) fn section(page: &mut String, title: &str, text: &str) {
     let _ = writeln!(page, "<h2>{}</h2>", escape(title));
     if !text.is_empty() {
         let _ = writeln!(page, "<p class=\"note\">{}</p>", escape(text));
     }
 }
 
-fn charts(page: &mut String, figures: &[Figure]) {
+pub(super) fn charts(page: &mut String, figures: &[Figure]) {
     *page += "<div class=\"charts\">\n";
     for Figure { svg, caption } in figures {
         let caption = escape(caption);

@@ -181,7 +181,8 @@ pub(super) fn markdown(summary: &Summary) -> String {
 
 /// All digits, for programs.
 pub(super) fn csv(summary: &Summary) -> String {
-    let spreads: [(&str, fn(&RowScores) -> Option<Spread>); 10] = [
+    type Pick = fn(&RowScores) -> Option<Spread>;
+    let spreads: [(&str, Pick); 10] = [
         ("crps", |s| Some(s.crps)),
         ("crps_standardized", |s| Some(s.crps_standardized)),
         ("gap", |s| s.gap),

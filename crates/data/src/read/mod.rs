@@ -1,8 +1,11 @@
 //! Files → one [`Panel`]: formats, folders, series, order in time.
 
 pub(crate) mod assemble;
+mod builder;
+mod columns;
 pub(crate) mod csv;
 pub(crate) mod dialect;
+mod finish;
 mod lines;
 pub(crate) mod number;
 pub(crate) mod open;
@@ -16,9 +19,10 @@ use crate::bundled;
 use crate::config::{DataConfig, Format};
 use crate::error::DataError;
 use crate::panel::Panel;
+use builder::Builder;
 use dialect::Dialect;
 use open::{Magic, Source};
-use table::{Builder, Table};
+use table::Table;
 
 /// Reads what `config` names, relative to `base`, in original units: ordered, gaps inserted, nothing scaled.
 ///
@@ -86,7 +90,15 @@ fn read_sources(config: &DataConfig, sources: &[Source]) -> Result<Table, DataEr
 
 #[cfg(feature = "parquet")]
 fn read_parquet(source: &Source, series: &str, builder: &mut Builder<'_>) -> Result<(), DataError> {
-    parquet::read(source, series, builder)
+    // The parquet crate panics on some damaged files; the builder is dropped with the error.
+    let caught = std::panic::AssertUnwindSafe(|| parquet::read(source, series, builder));
+    std::panic::catch_unwind(caught).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text =
+            text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
+        let message = format!("its structure makes no sense ({text})");
+        Err(DataError::Truncated { path: source.path().to_path_buf(), rows: 0, message })
+    })
 }
 
 #[cfg(not(feature = "parquet"))]

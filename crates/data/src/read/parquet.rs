@@ -10,10 +10,11 @@ use parquet::record::Field;
 use parquet::schema::types::Type;
 
 use super::NO_TEXT;
+use super::builder::Builder;
 use super::lines::Split;
 use super::number::Style;
 use super::open::{self, Source};
-use super::table::{Builder, RowFault, bad_cell, bad_time};
+use super::table::{RowFault, bad_cell, bad_time};
 use crate::error::DataError;
 use crate::time::Clock;
 
@@ -286,6 +287,25 @@ mod tests {
             let error = load(path.clone()).unwrap_err();
             assert!(matches!(error, DataError::Truncated { .. }), "{keep} bytes: {error}");
             assert!(error.to_string().contains("t.parquet: ends too early"), "{error}");
+        }
+    }
+
+    /// Any byte changed: data or an error, never a panic of ours or of the parquet crate's.
+    #[test]
+    fn a_changed_byte_does_not_bring_the_reader_down() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.parquet");
+        write(&path, "TIMESTAMP(MILLIS,false)", &[0, 3_600_000, 7_200_000], Compression::SNAPPY);
+        let whole = std::fs::read(&path).unwrap();
+        for at in 0..whole.len() {
+            for flip in [0x01, 0x80, 0xff] {
+                let mut bytes = whole.clone();
+                bytes[at] ^= flip;
+                std::fs::write(&path, &bytes).unwrap();
+                if let Err(error) = load(path.clone()) {
+                    assert!(error.to_string().contains("t.parquet"), "byte {at}: {error}");
+                }
+            }
         }
     }
 }

@@ -41,6 +41,29 @@ fn a_forecast_starts_after_the_last_row() {
 }
 
 #[test]
+fn filling_does_not_invent_the_future() {
+    for fill in ["forward", "interpolate"] {
+        let pipeline = saved(
+            &daily(60),
+            &format!(
+                "fill = \"{fill}\"\npast_covariates = [\"b\"]\ntargets = [\"a\"]\nscale = \"none\""
+            ),
+        );
+        let folder = Folder::new();
+        let path = folder.write("new.csv", daily(20).replace(",17,", ",,"));
+        let input = pipeline.forecast_input(&path).unwrap();
+        let filled = if fill == "forward" { 16.0 } else { 17.0 };
+        assert_eq!(input.panel.row(17).unwrap()[0], filled);
+        let observed = input.panel.observed().unwrap();
+        assert!(!observed[17 * 2] && observed[18 * 2]);
+        for row in 20..23 {
+            assert!(input.panel.row(row).unwrap().iter().all(|v| v.is_nan()), "{fill}: row {row}");
+            assert!(!observed[row * 2] && !observed[row * 2 + 1]);
+        }
+    }
+}
+
+#[test]
 fn forecasts_continue_from_the_last_level() {
     let rows = (0..60).fold("y\n".to_owned(), |t, i| t + &format!("{}\n", 100 + 3 * i));
     let pipeline = saved(&rows, "transform = \"difference\"\nscale = \"none\"");

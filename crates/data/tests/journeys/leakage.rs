@@ -171,6 +171,12 @@ fn rolling_origins_follow_one_another() {
     assert_eq!(Split::rolling(&config, sliding, &panel).unwrap()[2].parts()[0].train, 55..84);
     let prepared = data::prepare_fold(&config, panel.clone(), folds[0].clone()).unwrap();
     assert_eq!(prepared.windows.test.len(), 9);
+    check(&prepared, 5, 2, 0).unwrap();
+    // A sliding training part starts inside the series: contexts stay inside it.
+    let third = Split::rolling(&config, sliding, &panel).unwrap()[2].clone();
+    let prepared = data::prepare_fold(&config, panel.clone(), third).unwrap();
+    assert_eq!(prepared.windows.train.start(0), Some(55));
+    check(&prepared, 5, 2, 0).unwrap();
     let too_many = Rolling { folds: 20, ..rolling };
     let text = message(Split::rolling(&config, too_many, &panel));
     assert_eq!(

@@ -3,6 +3,7 @@
 mod checking;
 mod forecast;
 mod hostile;
+mod laws;
 mod leakage;
 mod protocols;
 mod reading;

@@ -36,8 +36,17 @@ pub struct LinearTraining {
     pub gap: f64,
     /// Cosines of the principal angles between the trained and the true subspace.
     pub cosines: Vec<f64>,
-    /// Mean bound over each epoch of training, nats.
-    pub curve: Vec<f64>,
+    /// The same after each epoch.
+    pub curve: Vec<Stage>,
+}
+
+/// How far training is after one epoch; means over all examples, nats.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Stage {
+    /// Log evidence under the decoder of that moment.
+    pub log_evidence: f64,
+    /// The bound.
+    pub elbo: f64,
 }
 
 const EXAMPLES: i64 = 2000;
@@ -68,6 +77,7 @@ batch_size = 50
 learning_rate = 0.02
 learning_rate_schedule = "cosine"
 patience = 0
+keep = "last"
 validation_samples = 2
 "#;
 
@@ -85,55 +95,61 @@ pub(super) fn measure(
     )?;
     let run = folder.join("linear");
     let _ = std::fs::remove_dir_all(&run);
-    let mut curve = Vec::new();
-    let mut watch = |progress: Progress| {
-        if let Progress::Epoch(epoch) = &progress {
-            curve.push(-epoch.loss);
-        }
-        observe(progress);
-    };
     let training = prepare(&config, &run, RunOptions::default())?;
-    training.run(&mut watch)?;
     let source = Source::load(&config, Device::Cpu)?;
     let starts = source.starts(Part::Train);
     let x = source.rows().gather(&starts.rows(&starts.evenly(EXAMPLES)?)?)?.context;
+    let mut curve = Vec::new();
+    let mut watch = |progress: Progress| {
+        if let Progress::Epoch(_, forecaster) = &progress {
+            curve.push(no_grad(|| stage(forecaster.model(), &x)));
+        }
+        observe(progress);
+    };
+    training.run(&mut watch)?;
+    let curve = curve.into_iter().collect::<Result<Vec<_>, _>>()?;
     let forecaster = Loaded::open(&run)?.forecaster(source.rows())?;
-    no_grad(|| result(forecaster.model(), &x, &truth, curve))
+    no_grad(|| {
+        let Stage { log_evidence, elbo } = stage(forecaster.model(), &x)?;
+        let best = Ppca::fit(&wide(&x)?, LATENT)?;
+        let trained = decoder(forecaster.model())?;
+        let cosines = principal_cosines(trained.weights(), truth.weights())?;
+        Ok(LinearTraining {
+            examples: EXAMPLES,
+            dimensions: DIMENSIONS,
+            latent: LATENT,
+            best: mean(best.log_evidence(&wide(&x)?)?)?,
+            log_evidence,
+            elbo,
+            gap: log_evidence - elbo,
+            cosines: Vec::try_from(cosines.f_to_kind(Kind::Double)?)?,
+            curve,
+        })
+    })
 }
 
-fn result(
-    model: &vae::Model,
-    x: &Tensor,
-    truth: &Ppca,
-    curve: Vec<f64>,
-) -> Result<LinearTraining, TrainError> {
-    let inputs = Inputs::new(x.shallow_clone());
-    let wide = x.f_squeeze_dim(1)?.f_to_kind(Kind::Double)?;
-    let best = Ppca::fit(&wide, LATENT)?;
-    let trained = decoder(model)?;
-    let pass = model.forward(&inputs, None, false)?;
+/// Evidence and bound of a model on `x`, `[N, 1, D]`, both in closed form given its decoder and `q`.
+fn stage(model: &vae::Model, x: &Tensor) -> Result<Stage, TrainError> {
+    let pass = model.forward(&Inputs::new(x.shallow_clone()), None, false)?;
     let posterior = &pass.latents[0].posterior;
     let q = objective::DiagonalGaussian::new(
         posterior.mean().f_to_kind(Kind::Double)?,
         posterior.log_std().f_to_kind(Kind::Double)?,
     )?;
-    let mean = |nats: Tensor| -> Result<f64, TrainError> {
-        Ok(nats.f_mean(Kind::Double)?.f_double_value(&[])?)
-    };
-    let elbo = mean(trained.expected_log_likelihood(&q, &wide)? - q.kl_to_standard())?;
-    let log_evidence = mean(trained.log_evidence(&wide)?)?;
-    let cosines = principal_cosines(trained.weights(), truth.weights())?;
-    Ok(LinearTraining {
-        examples: EXAMPLES,
-        dimensions: DIMENSIONS,
-        latent: LATENT,
-        best: mean(best.log_evidence(&wide)?)?,
-        log_evidence,
-        elbo,
-        gap: log_evidence - elbo,
-        cosines: Vec::try_from(cosines.f_to_kind(Kind::Double)?)?,
-        curve,
+    let (decoder, x) = (decoder(model)?, wide(x)?);
+    Ok(Stage {
+        log_evidence: mean(decoder.log_evidence(&x)?)?,
+        elbo: mean(decoder.expected_log_likelihood(&q, &x)? - q.kl_to_standard())?,
     })
+}
+
+/// `[N, 1, D]` → `[N, D]` in f64.
+fn wide(x: &Tensor) -> Result<Tensor, TrainError> {
+    Ok(x.f_squeeze_dim(1)?.f_to_kind(Kind::Double)?)
+}
+
+fn mean(nats: Tensor) -> Result<f64, TrainError> {
+    Ok(nats.f_mean(Kind::Double)?.f_double_value(&[])?)
 }
 
 /// The trained decoder as a linear model: its weights are what it makes of unit latent variables.

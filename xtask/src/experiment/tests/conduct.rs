@@ -179,7 +179,8 @@ fn a_run_cut_short_is_made_again_from_nothing() {
 
 #[test]
 fn a_result_that_cannot_be_read_is_a_failure_that_names_the_field() {
-    let broken: [(fn(&mut Value), &str); 5] = [
+    type Break = fn(&mut Value);
+    let broken: [(Break, &str); 5] = [
         (
             |e| {
                 drop(

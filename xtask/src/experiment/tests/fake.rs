@@ -1,5 +1,6 @@
 //! A workspace with an experiment, and a `ballast` that copies prepared files.
 
+use std::f64::consts::TAU;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -206,7 +207,7 @@ fn scores(crps: f64, windows: usize, seed: u64) -> Value {
 
 fn evaluation(arm: &str, seed: u64, skill: Skill, baseline: f64) -> Value {
     let levels: Vec<f64> = (1..20).map(|i| f64::from(i) * 0.05).collect();
-    let bent = |by: f64| levels.iter().map(|l| l + by * (l * 6.283).sin()).collect::<Vec<_>>();
+    let bent = |by: f64| levels.iter().map(|l| l + by * (l * TAU).sin()).collect::<Vec<_>>();
     let jitter = 0.001 * (seed as f64 - 2.0);
     let calibration = |by: f64| json!({"levels": levels, "observed": bent(by)});
     let model = json!({

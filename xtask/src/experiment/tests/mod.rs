@@ -2,6 +2,5 @@
 
 mod conduct;
 mod fake;
-mod look;
 mod pages;
 mod plans;

@@ -1,7 +1,12 @@
 //! What can be wrong with a table or with its configuration. Variants hold data; the text is made here.
 
-use std::fmt;
+mod cell;
+mod text;
+
 use std::path::PathBuf;
+
+pub use cell::{BadCell, BadTime, Hint};
+use text::{Difference, Example, Listed, Shown, Suggest, TimelineText};
 
 use crate::time::Finding;
 
@@ -62,7 +67,7 @@ pub enum DataError {
         header: bool,
     },
     /// The first line is a row of numbers.
-    #[error("{}:1:1: the first line has no column names, it starts with `{first}`\n  hint: add a header line, or set `header = false` under [data] (columns are then column_1, column_2, …)", .path.display())]
+    #[error("{}:1:1: the first line has no column names, it starts with `{}`\n  hint: add a header line, or set `header = false` under [data] (columns are then column_1, column_2, …)", .path.display(), Shown(.first))]
     NoHeader {
         /// The file.
         path: PathBuf,
@@ -70,7 +75,7 @@ pub enum DataError {
         first: String,
     },
     /// Two columns have one name.
-    #[error("{}:1:{column}: column name `{header}` appears twice (columns {first} and {second})\n  hint: rename one of them", .path.display())]
+    #[error("{}:1:{column}: column name `{}` appears twice (columns {first} and {second})\n  hint: rename one of them", .path.display(), Shown(.header))]
     DuplicateHeader {
         /// The file.
         path: PathBuf,
@@ -198,7 +203,7 @@ pub enum DataError {
         missing: usize,
     },
     /// A static covariate that varies within a series.
-    #[error("{}:{line}:1: static covariate `{header}` changes from `{first}` to `{second}` within series `{series}`\n  hint: list it under past_covariates or future_covariates", .path.display())]
+    #[error("{}:{line}:1: static covariate `{header}` changes from `{}` to `{}` within series `{series}`\n  hint: list it under past_covariates or future_covariates", .path.display(), Shown(.first), Shown(.second))]
     StaticVaries {
         /// The file.
         path: PathBuf,
@@ -405,207 +410,6 @@ impl DataError {
             }
             DataError::Io { .. } | DataError::Fetch { .. } => ErrorKind::Disk,
             _ => ErrorKind::Data,
-        }
-    }
-}
-
-/// A cell that does not hold a number, located as a compiler would locate it.
-#[derive(Debug, thiserror::Error)]
-#[error("{}:{line}:{column}: `{}` in column `{header}` is not a number\n  hint: {hint}", .path.display(), Shown(.cell))]
-pub struct BadCell {
-    /// The file.
-    pub path: PathBuf,
-    /// One-based line.
-    pub line: u64,
-    /// One-based character column.
-    pub column: u64,
-    /// Name of the column.
-    pub header: String,
-    /// The cell as written.
-    pub cell: String,
-    /// What to do about it.
-    pub hint: Hint,
-}
-
-/// A cell that does not hold a time.
-#[derive(Debug, thiserror::Error)]
-#[error("{}:{line}:{column}: `{}` in column `{header}` is not a time{}\n  hint: {hint}", .path.display(), Shown(.cell), Like(.like))]
-pub struct BadTime {
-    /// The file.
-    pub path: PathBuf,
-    /// One-based line.
-    pub line: u64,
-    /// One-based character column.
-    pub column: u64,
-    /// Name of the column.
-    pub header: String,
-    /// The cell as written.
-    pub cell: String,
-    /// A time of the same column that was understood.
-    pub like: Option<String>,
-    /// What to do about it.
-    pub hint: &'static str,
-}
-
-/// What the reader most likely wants to do about a [`BadCell`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Hint {
-    /// `12,5`
-    DecimalComma {
-        /// The number with a point.
-        rewritten: String,
-    },
-    /// `12.5` where numbers are written with a decimal comma
-    DecimalPoint {
-        /// The number with a comma.
-        rewritten: String,
-    },
-    /// `1,234.5`
-    Thousands {
-        /// The separator.
-        separator: char,
-        /// The number without it.
-        rewritten: String,
-    },
-    /// `12 %`, `$12`
-    Unit {
-        /// The number alone.
-        rewritten: String,
-    },
-    /// `inf`
-    Infinite,
-    /// `1e308`: finite, but not as f32
-    TooLarge,
-    /// Text among numbers that looks like a marker of its own for "missing".
-    Marker,
-    /// Nothing in particular.
-    Unknown,
-}
-
-impl fmt::Display for Hint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Hint::DecimalComma { rewritten } => {
-                write!(
-                    f,
-                    "decimal comma? write `{rewritten}` or set `decimal = \",\"` under [data]"
-                )
-            }
-            Hint::DecimalPoint { rewritten } => {
-                write!(
-                    f,
-                    "decimal point? write `{rewritten}` or set `decimal = \".\"` under [data]"
-                )
-            }
-            Hint::Thousands { separator, rewritten } => write!(
-                f,
-                "thousands separator? write `{rewritten}` or set `thousands = \"{separator}\"` under [data]"
-            ),
-            Hint::Unit { rewritten } => write!(f, "write the number alone: `{rewritten}`"),
-            Hint::Infinite => {
-                write!(
-                    f,
-                    "infinity is no observation; leave the cell empty, or list it under `missing`"
-                )
-            }
-            Hint::TooLarge => {
-                write!(f, "beyond the range of 32-bit numbers (3.4e38); change the unit")
-            }
-            Hint::Marker => write!(
-                f,
-                "does it mean \"missing\"? list it under `missing`; does it not belong to the data? name the columns in `targets`"
-            ),
-            Hint::Unknown => write!(f, "expected a decimal number such as `-1.5e3`"),
-        }
-    }
-}
-
-/// A cell made fit for one line: control characters escaped, long text cut.
-struct Shown<'a>(&'a str);
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const LONGEST: usize = 60;
-        for (i, c) in self.0.chars().enumerate() {
-            match c {
-                _ if i == LONGEST => return f.write_str("…"),
-                c if c.is_control() => write!(f, "{}", c.escape_default())?,
-                c => write!(f, "{c}")?,
-            }
-        }
-        Ok(())
-    }
-}
-
-struct Suggest<'a>(&'a Option<String>);
-
-impl fmt::Display for Suggest<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.as_ref().map_or(Ok(()), |name| write!(f, ", did you mean `{name}`?"))
-    }
-}
-
-struct Like<'a>(&'a Option<String>);
-
-impl fmt::Display for Like<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.as_ref().map_or(Ok(()), |cell| write!(f, " of the form `{}`", Shown(cell)))
-    }
-}
-
-struct Example<'a>(&'a Option<(u64, String, String)>);
-
-impl fmt::Display for Example<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.as_ref().map_or(Ok(()), |(line, header, cell)| {
-            write!(f, "; line {line} has `{}` in column `{}`", Shown(cell), Shown(header))
-        })
-    }
-}
-
-/// Names in backquotes, cut after a dozen.
-struct Listed<'a>(&'a [String]);
-
-impl fmt::Display for Listed<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const MOST: usize = 12;
-        for (i, name) in self.0.iter().take(MOST).enumerate() {
-            write!(f, "{}`{}`", if i == 0 { "" } else { ", " }, Shown(name))?;
-        }
-        match self.0.len().saturating_sub(MOST) {
-            0 => Ok(()),
-            more => write!(f, " and {more} more"),
-        }
-    }
-}
-
-struct Difference<'a>(&'a Option<String>, &'a Option<String>);
-
-impl fmt::Display for Difference<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.0, self.1) {
-            (Some(missing), _) => write!(f, "column `{}` is missing", Shown(missing)),
-            (None, Some(extra)) => write!(f, "column `{}` is in this file only", Shown(extra)),
-            (None, None) => f.write_str("columns differ"),
-        }
-    }
-}
-
-struct TimelineText<'a>(&'a std::path::Path, &'a [Finding]);
-
-impl fmt::Display for TimelineText<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const MOST: usize = 5;
-        for (i, finding) in self.1.iter().take(MOST).enumerate() {
-            if i > 0 {
-                f.write_str("\n")?;
-            }
-            write!(f, "{finding}\n  hint: {}", finding.remedy())?;
-        }
-        match self.1.len().saturating_sub(MOST) {
-            0 => Ok(()),
-            more => write!(f, "\n… and {more} more findings in {}", self.0.display()),
         }
     }
 }

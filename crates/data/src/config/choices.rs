@@ -1,0 +1,108 @@
+//! Keys whose value is one of a few words.
+
+use serde::{Deserialize, Serialize};
+
+/// How the table is stored.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Format {
+    /// By name and first bytes.
+    #[default]
+    Auto,
+    /// Delimited text, gzip-compressed or not.
+    Csv,
+    /// Apache Parquet (needs the feature `parquet`).
+    Parquet,
+}
+
+/// Text encodings.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Encoding {
+    /// By byte-order mark, zero bytes, or validity as UTF-8.
+    #[default]
+    #[serde(rename = "auto")]
+    Auto,
+    /// UTF-8; anything else is an error.
+    #[serde(rename = "utf-8")]
+    Utf8,
+    /// UTF-16, byte order by its mark, little-endian without one.
+    #[serde(rename = "utf-16")]
+    Utf16,
+    /// ISO 8859-1 as browsers read it (Windows-1252).
+    #[serde(rename = "latin-1", alias = "windows-1252")]
+    Latin1,
+}
+
+/// How series lie in a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Layout {
+    /// One column per channel, one series per file.
+    Wide,
+    /// One row per series and time; the series is named by the column `id`.
+    Long,
+}
+
+/// What to do with rows out of order.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Unsorted {
+    /// Refuse, naming the first such row of every series.
+    #[default]
+    Error,
+    /// Sort each series by time.
+    Sort,
+}
+
+/// What to do with rows of one time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Duplicates {
+    /// Refuse, naming the rows.
+    #[default]
+    Error,
+    /// Keep the first.
+    First,
+    /// Keep the last.
+    Last,
+    /// Average each column over its observed values.
+    Mean,
+}
+
+/// What stands in for a missing cell.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Fill {
+    /// Nothing: the cell is NaN and marked as not observed.
+    #[default]
+    Mask,
+    /// The last observed value before it.
+    Forward,
+    /// The line between its observed neighbors. Looks ahead: within a context that ends in a gap it
+    /// uses the value after the gap. Never reaches over a split border.
+    Interpolate,
+    /// Refuse tables with missing cells or rows.
+    Error,
+}
+
+/// An invertible map of target values, before scaling.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Transform {
+    /// As they are.
+    #[default]
+    None,
+    /// Natural logarithm; values must be positive.
+    Log,
+    /// `x_t − x_{t−1}`; the first row of each series is lost.
+    Difference,
+    /// `x_t / x_{t−1} − 1`; values must not be zero, the first row of each series is lost.
+    Return,
+}

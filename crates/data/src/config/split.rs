@@ -1,0 +1,187 @@
+//! The `split` table.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::DataError;
+use crate::protocol::Protocol;
+
+/// How rows are divided. Fractions, row counts, dates or a benchmark's own borders.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "SplitTable", into = "SplitTable")]
+#[non_exhaustive]
+pub enum SplitConfig {
+    /// Shares of each series, in order of time.
+    Fractions {
+        /// Share of training rows, above 0.
+        train: f64,
+        /// Share of validation rows.
+        validation: f64,
+        /// Share of test rows.
+        test: f64,
+    },
+    /// Row counts of training, validation and test, from the start of each series.
+    Rows([usize; 3]),
+    /// First times of validation, test, and of the rows after the test part.
+    Dates {
+        /// First time of the validation part.
+        validation_from: String,
+        /// First time of the test part.
+        test_from: String,
+        /// First time after the test part; the end of the data when not given.
+        until: Option<String>,
+    },
+    /// Borders, strides and window counts of a published benchmark.
+    Protocol(Protocol),
+}
+
+impl Default for SplitConfig {
+    fn default() -> Self {
+        SplitConfig::Fractions { train: 0.7, validation: 0.1, test: 0.2 }
+    }
+}
+
+/// The `split` table as written.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SplitTable {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    train: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    validation: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    test: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rows: Option<[usize; 3]>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    validation_from: Option<Moment>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    test_from: Option<Moment>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    until: Option<Moment>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    protocol: Option<Protocol>,
+}
+
+/// A time of the split, as text or as a row index.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Moment {
+    Text(String),
+    Index(i64),
+}
+
+impl From<Moment> for String {
+    fn from(moment: Moment) -> String {
+        match moment {
+            Moment::Text(text) => text,
+            Moment::Index(index) => index.to_string(),
+        }
+    }
+}
+
+impl TryFrom<SplitTable> for SplitConfig {
+    type Error = DataError;
+
+    fn try_from(table: SplitTable) -> Result<Self, DataError> {
+        let one_of = || DataError::Config {
+            key: "split",
+            value: "(this combination of keys)".into(),
+            expected: "one of { train, validation, test }, { rows = [train, validation, test] }, \
+                       { validation_from, test_from } with or without `until`, { protocol }"
+                .into(),
+        };
+        let SplitTable {
+            train,
+            validation,
+            test,
+            rows,
+            validation_from,
+            test_from,
+            until,
+            protocol,
+        } = table;
+        let split =
+            match (train, validation, test, rows, validation_from, test_from, until, protocol) {
+                (Some(train), Some(validation), Some(test), None, None, None, None, None) => {
+                    SplitConfig::Fractions { train, validation, test }
+                }
+                (None, None, None, Some(rows), None, None, None, None) => SplitConfig::Rows(rows),
+                (None, None, None, None, Some(validation), Some(test), until, None) => {
+                    SplitConfig::Dates {
+                        validation_from: validation.into(),
+                        test_from: test.into(),
+                        until: until.map(String::from),
+                    }
+                }
+                (None, None, None, None, None, None, None, Some(protocol)) => {
+                    SplitConfig::Protocol(protocol)
+                }
+                _ => return Err(one_of()),
+            };
+        split.validate()?;
+        Ok(split)
+    }
+}
+
+impl From<SplitConfig> for SplitTable {
+    fn from(split: SplitConfig) -> Self {
+        let mut table = SplitTable {
+            train: None,
+            validation: None,
+            test: None,
+            rows: None,
+            validation_from: None,
+            test_from: None,
+            until: None,
+            protocol: None,
+        };
+        match split {
+            SplitConfig::Fractions { train, validation, test } => {
+                (table.train, table.validation, table.test) =
+                    (Some(train), Some(validation), Some(test));
+            }
+            SplitConfig::Rows(rows) => table.rows = Some(rows),
+            SplitConfig::Dates { validation_from, test_from, until } => {
+                table.validation_from = Some(Moment::Text(validation_from));
+                table.test_from = Some(Moment::Text(test_from));
+                table.until = until.map(Moment::Text);
+            }
+            SplitConfig::Protocol(protocol) => table.protocol = Some(protocol),
+        }
+        table
+    }
+}
+
+impl SplitConfig {
+    pub(super) fn validate(&self) -> Result<(), DataError> {
+        match *self {
+            SplitConfig::Fractions { train, validation, test } => {
+                let ok = train > 0.0
+                    && validation >= 0.0
+                    && test >= 0.0
+                    && train + validation + test <= 1.0 + 1e-9;
+                if !ok {
+                    return Err(DataError::Config {
+                        key: "split",
+                        value: format!(
+                            "{{ train = {train}, validation = {validation}, test = {test} }}"
+                        ),
+                        expected: "train above 0, the others 0 or more, a sum of at most 1".into(),
+                    });
+                }
+            }
+            SplitConfig::Rows(rows) => {
+                if rows[0] == 0 || rows.iter().try_fold(0usize, |a, &b| a.checked_add(b)).is_none()
+                {
+                    return Err(DataError::Config {
+                        key: "split.rows",
+                        value: format!("{rows:?}"),
+                        expected: "[training, validation, test] rows, training above 0".into(),
+                    });
+                }
+            }
+            SplitConfig::Dates { .. } | SplitConfig::Protocol(_) => {}
+        }
+        Ok(())
+    }
+}

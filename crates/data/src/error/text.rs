@@ -1,0 +1,94 @@
+//! Parts of messages.
+
+use std::fmt;
+
+use crate::time::Finding;
+
+/// A cell made fit for one line: control characters escaped, long text cut.
+pub(super) struct Shown<'a>(pub(super) &'a str);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const LONGEST: usize = 60;
+        for (i, c) in self.0.chars().enumerate() {
+            match c {
+                _ if i == LONGEST => return f.write_str("…"),
+                c if c.is_control() => write!(f, "{}", c.escape_default())?,
+                c => write!(f, "{c}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(super) struct Suggest<'a>(pub(super) &'a Option<String>);
+
+impl fmt::Display for Suggest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_ref().map_or(Ok(()), |name| write!(f, ", did you mean `{name}`?"))
+    }
+}
+
+pub(super) struct Like<'a>(pub(super) &'a Option<String>);
+
+impl fmt::Display for Like<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_ref().map_or(Ok(()), |cell| write!(f, " of the form `{}`", Shown(cell)))
+    }
+}
+
+pub(super) struct Example<'a>(pub(super) &'a Option<(u64, String, String)>);
+
+impl fmt::Display for Example<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_ref().map_or(Ok(()), |(line, header, cell)| {
+            write!(f, "; line {line} has `{}` in column `{}`", Shown(cell), Shown(header))
+        })
+    }
+}
+
+/// Names in backquotes, cut after a dozen.
+pub(super) struct Listed<'a>(pub(super) &'a [String]);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MOST: usize = 12;
+        for (i, name) in self.0.iter().take(MOST).enumerate() {
+            write!(f, "{}`{}`", if i == 0 { "" } else { ", " }, Shown(name))?;
+        }
+        match self.0.len().saturating_sub(MOST) {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}
+
+pub(super) struct Difference<'a>(pub(super) &'a Option<String>, pub(super) &'a Option<String>);
+
+impl fmt::Display for Difference<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0, self.1) {
+            (Some(missing), _) => write!(f, "column `{}` is missing", Shown(missing)),
+            (None, Some(extra)) => write!(f, "column `{}` is in this file only", Shown(extra)),
+            (None, None) => f.write_str("columns differ"),
+        }
+    }
+}
+
+pub(super) struct TimelineText<'a>(pub(super) &'a std::path::Path, pub(super) &'a [Finding]);
+
+impl fmt::Display for TimelineText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MOST: usize = 5;
+        for (i, finding) in self.1.iter().take(MOST).enumerate() {
+            if i > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{finding}\n  hint: {}", finding.remedy())?;
+        }
+        match self.1.len().saturating_sub(MOST) {
+            0 => Ok(()),
+            more => write!(f, "\n… and {more} more findings in {}", self.0.display()),
+        }
+    }
+}
