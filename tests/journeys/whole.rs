@@ -11,6 +11,9 @@ fn bundled_data_goes_from_config_to_forecast() {
     for name in ["ballast", "last value", "seasonal naive (7)", "ridge"] {
         assert!(table.contains(name), "{table}");
     }
+    assert!(table.contains("units active"), "{table}");
+    let health = &desk.json("run/evaluation.json")["health"];
+    assert!(health["iwae"].as_f64() >= health["elbo"].as_f64(), "{health}");
     let metrics = String::from_utf8(desk.read("run/metrics.jsonl")).unwrap();
     assert_eq!(metrics.lines().count(), 2);
     let info = desk.json("run/run.json");

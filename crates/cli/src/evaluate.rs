@@ -1,7 +1,7 @@
 //! `ballast evaluate`.
 
 use anyhow::Error;
-use train::{Evaluation, RunOptions};
+use train::{Evaluation, LatentHealth, RunOptions};
 
 use crate::args::Evaluate;
 
@@ -9,6 +9,7 @@ pub(crate) fn run(args: Evaluate) -> Result<(), Error> {
     let options = RunOptions { device: args.device, threads: args.threads };
     let evaluation = train::evaluate_run(&args.run, options)?;
     println!("{}", table(&evaluation));
+    println!("{}", health(&evaluation.health));
     println!("written to {}", args.run.join("evaluation.json").display());
     Ok(())
 }
@@ -44,5 +45,18 @@ fn table(evaluation: &Evaluation) -> String {
             if scores.crps == best { "  *" } else { "" },
         ));
     }
+    lines.join("\n")
+}
+
+/// The latent variables in one line, and what is wrong with them in one each.
+fn health(health: &LatentHealth) -> String {
+    let kl: f64 = health.kl_per_dim.iter().flatten().sum();
+    let units: usize = health.kl_per_dim.iter().map(Vec::len).sum();
+    let active: usize = health.active_units.iter().sum();
+    let mut lines = vec![format!(
+        "latent: KL {kl:.2} nats, {active} of {units} units active, a better posterior could gain {:.2} nats",
+        health.iwae - health.elbo
+    )];
+    lines.extend(health.findings.iter().map(|finding| format!("note: {finding}")));
     lines.join("\n")
 }

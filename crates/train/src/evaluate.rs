@@ -9,6 +9,7 @@ use crate::batch::Batch;
 use crate::error::TrainError;
 use crate::fit::{SCORED_AT_ONCE, Stream, seed};
 use crate::forecaster::Forecaster;
+use crate::health::LatentHealth;
 use crate::score::window_crps;
 use crate::source::{Part, Source};
 
@@ -126,6 +127,8 @@ pub struct Evaluation {
     pub fans: Vec<Fan>,
     /// The noise of the training.
     pub noise: NoiseCurve,
+    /// The latent variables of the model, on the validation windows.
+    pub health: LatentHealth,
 }
 
 /// Levels of the bands of a fan.
@@ -175,9 +178,21 @@ pub fn evaluate(source: &Source, forecaster: &Forecaster) -> Result<Evaluation, 
             forecasters,
             fans,
             noise: noise_curve(&config.noise),
+            health: health(source, forecaster)?,
         })
     })
 }
+
+fn health(source: &Source, forecaster: &Forecaster) -> Result<LatentHealth, TrainError> {
+    seed(source.config().seed, Stream::Evaluation);
+    let starts = source.starts(Part::Validation);
+    let indices = starts.evenly(MAX_HEALTH)?.f_split(SCORED_AT_ONCE, 0)?;
+    let batch = |indices: Tensor| source.rows().gather(&starts.rows(&indices)?);
+    crate::health::measure(forecaster, indices.into_iter().map(batch))
+}
+
+/// At most so many validation windows tell how the latent variables are doing.
+const MAX_HEALTH: i64 = 512;
 
 struct Measured {
     scores: Scores,

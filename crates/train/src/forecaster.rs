@@ -124,6 +124,30 @@ impl Forecaster {
         self.terms(batch, &prepared, false, self.kl_weight.at(step as u64))
     }
 
+    /// One pass through the clean batch, with `draws` as a leading axis if given, and the elementwise
+    /// log density of the clean target under its likelihood.
+    ///
+    /// # Errors
+    /// If the batch does not fit the model.
+    pub fn clean_pass(
+        &self,
+        batch: &Batch,
+        draws: Option<i64>,
+    ) -> Result<(Pass, Tensor), TrainError> {
+        let Prepared { instance, inputs, target, .. } = self.prepare(batch, false)?;
+        let pass = match draws {
+            None => self.model.forward(&inputs, Some(&target), false)?,
+            Some(draws) => self.model.forward_samples(&inputs, Some(&target), draws, false)?,
+        };
+        let truth = match () {
+            () if self.autoencodes() => instance.apply(&batch.context)?,
+            () if self.direct => target,
+            () => target / self.target_clean,
+        };
+        let log_prob = pass.likelihood.log_prob(&truth)?;
+        Ok((pass, log_prob))
+    }
+
     /// Samples of the target `[S, B, H, C]` (of the context `[S, B, L, C]` for `autoencode`), in
     /// standardized units.
     ///

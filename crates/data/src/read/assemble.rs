@@ -112,7 +112,10 @@ fn order(
     let mut rest = times.values;
     let mut each: Vec<Vec<i64>> = Vec::with_capacity(table.series.len());
     for series in table.series.iter().rev() {
-        let mut own = rest.split_off(series.rows.start);
+        let mut own = match series.rows.start {
+            0 => std::mem::take(&mut rest), // `split_off(0)` would copy
+            start => rest.split_off(start),
+        };
         if let (true, Clock::Zoned(zone)) = (naive, clock) {
             let mut before = None;
             for time in &mut own {

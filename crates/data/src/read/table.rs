@@ -99,7 +99,11 @@ pub(super) struct Lines {
 
 impl Lines {
     pub(super) fn push(&mut self, row: usize, line: u64) {
-        if self.starts.is_empty() || self.line(row) != line {
+        let follows = |&(start, first): &(usize, u64)| match first {
+            0 => line == 0,
+            first => line == first + (row - start) as u64,
+        };
+        if !self.starts.last().is_some_and(follows) {
             self.starts.push((row, line));
         }
     }

@@ -158,8 +158,11 @@ impl Spacing {
         let (mut run, mut run_step) = (0, 0);
         for row in 1..times.len() {
             let step = times[row].saturating_sub(times[row - 1]);
-            let uniform =
-                matches!(frequency, Frequency::Micros(s) | Frequency::Index(s) if s == step);
+            let uniform = match (frequency, clock) {
+                (Frequency::Micros(s) | Frequency::Index(s), _) => s == step,
+                (Frequency::Days(days), Clock::Civil) => days.checked_mul(DAY) == Some(step),
+                _ => false,
+            };
             let steps =
                 if uniform { Some(1) } else { frequency.steps(times[row - 1], times[row], clock) };
             match steps {
