@@ -1,3 +1,5 @@
+//! Noise schedules, forward diffusion and re-injection of the clean signal: a short course.
+//!
 #![doc = include_str!("course.md")]
 
 mod config;

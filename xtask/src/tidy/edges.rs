@@ -50,7 +50,7 @@ const RULES: [Rule; 11] = [
     rule("chart", &[], &[]),
     rule("data", &[], &[]),
     rule("libtorch", &[], &[]),
-    rule("noise", &["tch"], &["chart", "data"]),
+    rule("noise", &["chart", "tch"], &["data"]),
     rule("objective", &["tch"], &[]),
     rule("torch-ext", &["tch"], &[]),
     rule("vae", &["objective", "tch"], &[]),

@@ -234,20 +234,14 @@ impl<'a> Builder<'a> {
                 && let Some(value) = cells.number(style.decimal)
             {
                 self.values[start + slot] = value;
-                if let Some(trial) = self.trials.get_mut(slot) {
-                    trial.good += 1;
-                }
                 continue;
             }
             let Some(cell) = cells.next() else { return Err(RowFault::Ragged) };
             match *what {
                 Use::Channel(slot) | Use::Trial(slot) => {
                     match (number::parse(cell, style, missing), self.trials.get_mut(slot)) {
-                        (Cell::Value(value), trial) => {
-                            self.values[start + slot] = value;
-                            trial.into_iter().for_each(|t| t.good += 1);
-                        }
-                        (Cell::Missing, _) => {}
+                        (Cell::Value(value), _) => self.values[start + slot] = value,
+                        (Cell::Missing, trial) => trial.into_iter().for_each(|t| t.missing += 1),
                         (Cell::Bad, None) => return Err(RowFault::Cell(bad(field, cell))),
                         (Cell::Bad, Some(trial)) => {
                             trial.bad += 1;

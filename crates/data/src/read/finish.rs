@@ -63,12 +63,13 @@ impl Builder<'_> {
         let mut kept = Vec::new();
         for (slot, trial) in self.trials.iter().enumerate() {
             let name = &self.channels[slot];
+            let good = self.good(trial);
             match trial {
-                Trial { good: 0, bad: 0, .. } => {
+                Trial { bad: 0, .. } if good == 0 => {
                     self.notes.push(format!("column `{name}` has no value in any row: left out"));
                 }
                 Trial { bad: 0, .. } => kept.push(slot),
-                Trial { good, bad, .. } if good <= bad => {
+                Trial { bad, .. } if good <= *bad => {
                     self.notes.push(format!("column `{name}` is text: left out"));
                     self.text_columns.push(name.clone());
                 }
@@ -100,9 +101,15 @@ impl Builder<'_> {
         self.check_observed()
     }
 
+    /// Cells of a column that are numbers.
+    fn good(&self, trial: &Trial) -> usize {
+        self.rows - trial.missing - trial.bad
+    }
+
     /// A column with some numbers meant to be one; else there is none.
     fn no_numbers(&self, locate: &dyn Fn(&Bad) -> u64, style: Style) -> DataError {
-        let mixed = self.trials.iter().find(|t| t.good > 0).and_then(|t| t.first_bad.as_ref());
+        let mixed =
+            self.trials.iter().find(|t| self.good(t) > 0).and_then(|t| t.first_bad.as_ref());
         if let Some(bad) = mixed {
             return bad_cell(&self.files[bad.file], bad, locate(bad), style);
         }

@@ -48,9 +48,10 @@ pub(crate) enum RowFault {
     Ragged,
 }
 
+/// A column that may be a channel: its cells that are no numbers.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Trial {
-    pub(super) good: usize,
+    pub(super) missing: usize,
     pub(super) bad: usize,
     pub(super) first_bad: Option<Bad>,
 }
