@@ -40,6 +40,26 @@ fn bundled_data_goes_from_config_to_forecast() {
     }
 }
 
+/// Every config of the repository trains; those that forecast are evaluated.
+#[test]
+fn every_config_trains() {
+    let desk = Desk::new();
+    let folder = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../configs"));
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let configs: Vec<_> = files.filter(|file| file.extension().is_some_and(|e| e == "toml")).collect();
+    assert!(configs.len() >= 4, "{configs:?}");
+    for config in configs {
+        let name = config.file_stem().unwrap().to_str().unwrap();
+        let config = config.to_str().unwrap();
+        desk.succeed(&["train", config, "--run", name, "--set", "train.epochs=1"]);
+        if name == "autoencode" {
+            assert!(desk.fail(2, &["evaluate", name]).contains("forecasts nothing"));
+        } else {
+            desk.succeed(&["evaluate", name]);
+        }
+    }
+}
+
 /// Oracle: the best forecast of an AR(1) is known, `N(φ^h x, (1 − φ^{2h})/(1 − φ²))`, and the CRPS of
 /// a calibrated Gaussian forecast is `σ/√π` on average. Nothing can beat it but by luck.
 #[test]

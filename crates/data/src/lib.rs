@@ -9,6 +9,15 @@
 //! let context = &prepared.panel.values()[first * width..(first + 28) * width];
 //! assert_eq!(context.len(), 28 * 4);
 //! ```
+//!
+//! | from | to | by |
+//! |---|---|---|
+//! | files | [`Panel`]: one `f32` buffer, rows in order, gaps as missing rows | [`read`](fn@read) |
+//! | `Panel` | [`Prepared`]: split, transformed, filled, scaled, windows as index ranges | [`prepare`](fn@prepare) |
+//! | new data and a saved [`Pipeline`] | [`ForecastInput`] | [`Pipeline::forecast_input`] |
+//! | forecasts | original units | [`Prepared::to_original`], [`ForecastInput::to_original`] |
+//!
+//! Features: `parquet` reads Apache Parquet; `fetch` downloads public benchmark sets.
 
 pub mod bundled;
 mod calendar;

@@ -170,7 +170,8 @@ impl Panel {
     /// # Errors
     /// [`DataError::OutOfRange`] if there is no such row.
     pub fn time(&self, row: usize) -> Result<String, DataError> {
-        Ok(self.clock.show(self.instant(row)?))
+        let below_a_day = matches!(self.frequency, Frequency::Micros(_));
+        Ok(self.clock.show_with(self.instant(row)?, below_a_day))
     }
 
     pub(crate) fn instant(&self, row: usize) -> Result<i64, DataError> {

@@ -53,8 +53,13 @@ impl Clock {
         }
     }
 
-    /// As a forecast file writes it.
+    /// As a forecast file writes it; midnight as a date alone.
     pub(crate) fn show(&self, time: i64) -> String {
+        self.show_with(time, false)
+    }
+
+    /// As [`Clock::show`], at midnight too with the time of day if `clock_time`.
+    pub(crate) fn show_with(&self, time: i64, clock_time: bool) -> String {
         if matches!(self, Clock::Index) {
             return time.to_string();
         }
@@ -65,7 +70,7 @@ impl Clock {
             Clock::Zoned(zone) => Timestamp::from_microsecond(time).ok().map(|t| zone.to_offset(t)),
             Clock::Index | Clock::Civil => None,
         };
-        if within != 0 || zoned.is_some() {
+        if clock_time || within != 0 || zoned.is_some() {
             let (seconds, micros) = (within / civil::SECOND, within % civil::SECOND);
             let (h, m, s) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
             text += &format!(" {h:02}:{m:02}:{s:02}");

@@ -108,6 +108,8 @@ fn offsets_and_integers_are_times_too() {
     let panel = read_with(&offsets, "time_zone = \"Europe/Berlin\"").unwrap();
     assert_eq!((panel.frequency().to_string().as_str(), panel.rows()), ("1h", 3));
     assert_eq!(panel.time(1).unwrap(), "2012-03-25 03:00:00+02:00");
+    let hours = read(rows(&["2012-01-01 23:00", "2012-01-02 00:00", "2012-01-02 01:00"])).unwrap();
+    assert_eq!(hours.time(1).unwrap(), "2012-01-02 00:00:00", "one form for all rows");
     let numbered = read(rows(&["10", "20", "40"])).unwrap();
     assert_eq!((numbered.frequency().to_string().as_str(), numbered.rows()), ("10 index", 4));
     assert_eq!(numbered.time(2).unwrap(), "30");
