@@ -46,7 +46,8 @@ fn every_config_trains() {
     let desk = Desk::new();
     let folder = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../configs"));
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let configs: Vec<_> = files.filter(|file| file.extension().is_some_and(|e| e == "toml")).collect();
+    let configs: Vec<_> =
+        files.filter(|file| file.extension().is_some_and(|e| e == "toml")).collect();
     assert!(configs.len() >= 4, "{configs:?}");
     for config in configs {
         let name = config.file_stem().unwrap().to_str().unwrap();

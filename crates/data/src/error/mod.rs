@@ -59,7 +59,11 @@ pub enum DataError {
         message: String,
     },
     /// No header and no rows, or a header alone.
-    #[error("{}: {}", .path.display(), if *.header { "has a header but no rows" } else { "is empty" })]
+    #[error(
+        "{}: {}\n  hint: it may not have been written to the end; export the table again",
+        .path.display(),
+        if *.header { "has a header but no rows" } else { "is empty" }
+    )]
     Empty {
         /// The file.
         path: PathBuf,
