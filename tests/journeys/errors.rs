@@ -101,3 +101,23 @@ fn an_altered_run_is_refused() {
     desk.write("run/run.json", "{ \"version\": 1 }");
     assert!(desk.fail(65, &["evaluate", "run"]).contains("run.json"));
 }
+
+/// Exit 3 with the best weights before kept, where there are some, and usable.
+#[test]
+fn divergence_is_told_and_costs_nothing_that_was_good() {
+    let desk = Desk::new();
+    desk.write("series.csv", &csv(&autoregression(300, 0.5, 1))).write("config.toml", CONFIG);
+    let wild = ["train", "config.toml", "--set", "train.clip_norm=0"];
+    let at_once = [&wild[..], &["--run", "a", "--set", "train.learning_rate=1e30"]].concat();
+    let said = desk.fail(3, &at_once);
+    assert!(said.contains("diverged at epoch 1") && !said.contains("best weights"), "{said}");
+    assert!(!desk.path("a/run.json").exists());
+    // A warm-up that rises without end diverges after some good epochs.
+    let later = ["--run", "b", "--set", "train.learning_rate=1e18", "--set", "train.epochs=40"];
+    let slowly = ["--set", "train.warmup_steps=1000000000000000", "--set", "train.patience=0"];
+    let output = desk.run(&[&wild[..], &later, &slowly].concat());
+    if output.status.code() == Some(3) && desk.path("b/run.json").exists() {
+        assert_eq!(desk.json("b/run.json")["status"], "diverged");
+        desk.succeed(&["evaluate", "b"]);
+    }
+}

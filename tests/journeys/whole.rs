@@ -128,3 +128,36 @@ fn gaps_are_told_to_the_model_and_not_scored() {
     desk.succeed(&["forecast", "run", "--input", "series.csv", "--output", "forecast.csv"]);
     assert!(!String::from_utf8(desk.read("forecast.csv")).unwrap().contains("NaN"));
 }
+
+/// A long outage, zeros for days, and gaps filled: each is scored where there is something to score.
+#[test]
+fn outages_and_zeros_are_left_out_and_counted() {
+    let desk = Desk::new();
+    let values = autoregression(400, 0.7, 5);
+    let text = |row: usize, value: f64| match row {
+        330..350 => format!("{row},\n"),
+        360..380 => format!("{row},0\n"),
+        _ => format!("{row},{value}\n"),
+    };
+    let rows = values.iter().enumerate().map(|(row, value)| text(row, *value));
+    let csv: String = std::iter::once("time,x\n".to_owned()).chain(rows).collect();
+    desk.write("series.csv", &csv).write("config.toml", CONFIG);
+    for fill in ["mask", "forward", "interpolate"] {
+        let set = format!("data.fill={fill}");
+        desk.succeed(&["train", "config.toml", "--run", fill, "--set", &set]);
+        let said = desk.succeed(&["evaluate", fill]);
+        assert!(said.contains("zero throughout"), "{said}");
+        let evaluation = desk.json(&format!("{fill}/evaluation.json"));
+        for forecaster in evaluation["forecasters"].as_array().unwrap() {
+            let test = &forecaster["test"];
+            assert!(test["crps"].is_number(), "{fill}: {}", forecaster["name"]);
+            // Horizons of 4 rows: 17 start inside the outage or the zeros and end there too.
+            let missing = test["window_crps"].as_array().unwrap().iter().filter(|c| c.is_null());
+            assert_eq!(missing.count(), 17, "{fill}: {}", forecaster["name"]);
+            assert_eq!(test["zero_windows"], 17, "{fill}: {}", forecaster["name"]);
+        }
+        desk.succeed(&["forecast", fill, "--input", "series.csv", "--output", "forecast.csv"]);
+    }
+    let weights = |fill: &str| desk.read(&format!("{fill}/model.safetensors"));
+    assert_ne!(weights("mask"), weights("forward"), "filled values are seen");
+}

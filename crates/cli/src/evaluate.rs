@@ -9,6 +9,12 @@ pub(crate) fn run(args: Evaluate) -> Result<(), Error> {
     let options = RunOptions { device: args.device, threads: args.threads };
     let evaluation = train::evaluate_run(&args.run, options)?;
     println!("{}", table(&evaluation));
+    let zeros = evaluation.forecasters.first().map_or(0, |first| first.test.zero_windows);
+    if zeros > 0 {
+        println!(
+            "note: {zeros} windows are zero throughout and left out of CRPS and NMAE, which are relative"
+        );
+    }
     println!("{}", health(&evaluation.health));
     println!("written to {}", args.run.join("evaluation.json").display());
     Ok(())

@@ -29,14 +29,21 @@ pub(crate) fn run(args: Train) -> Result<(), Error> {
     println!("{}", started.summary());
     let info = started.run(&mut |progress| display.show(&progress)).context("training")?;
     display.finish();
-    println!(
-        "best epoch {} of {}: validation CRPS {:.4} (standardized)\nwritten to {}; next: ballast evaluate {}",
-        info.fitted.best_epoch,
-        info.fitted.epochs,
-        info.fitted.best_validation,
-        directory.display(),
-        directory.display(),
-    );
+    let autoencodes = config.model.kind == train::ModelKind::Autoencode;
+    let fitted = &info.fitted;
+    let score = if autoencodes {
+        format!("validation bound {:.3} nats", -fitted.best_validation)
+    } else {
+        format!("validation CRPS {:.4} (standardized)", fitted.best_validation)
+    };
+    println!("best epoch {} of {}: {score}", fitted.best_epoch, fitted.epochs);
+    if config.train.keep == train::Keep::Last {
+        println!("kept the last epoch, as `train.keep` says");
+    }
+    println!("written to {}", directory.display());
+    if !autoencodes {
+        println!("next: ballast evaluate {}", directory.display());
+    }
     Ok(())
 }
 

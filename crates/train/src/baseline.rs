@@ -56,10 +56,52 @@ pub struct Pairs<'a> {
 #[derive(Debug)]
 pub struct Baseline {
     point: Point,
-    /// `[M, H, C]`.
-    residuals: Tensor,
+    residuals: Residuals,
     /// Whether the residuals are relative to the scale of their window.
     relative: bool,
+}
+
+/// Errors made on training windows.
+#[derive(Debug)]
+enum Residuals {
+    /// Whole blocks, `[M, H, C]`.
+    Joint(Tensor),
+    /// Per channel, `[M_c, H]`: where gaps leave no block whole in all channels.
+    Channels(Vec<Tensor>),
+}
+
+impl Residuals {
+    /// From errors `[N, H, C]`, NaN where nothing was observed; `None` if a channel has no whole block.
+    fn new(errors: &Tensor) -> Result<Option<Residuals>, TrainError> {
+        let finite = errors.f_isfinite()?;
+        let whole = finite.f_flatten(1, 2)?.f_all_dim(1, false)?;
+        let joint = errors.f_index(&[Some(whole)])?;
+        if joint.size()[0] > 0 {
+            return Ok(Some(Residuals::Joint(joint)));
+        }
+        let channels = (0..errors.size()[2]).map(|channel| -> Result<Tensor, TrainError> {
+            let whole = finite.f_select(2, channel)?.f_all_dim(1, false)?;
+            Ok(errors.f_select(2, channel)?.f_index(&[Some(whole)])?)
+        });
+        let channels = channels.collect::<Result<Vec<_>, _>>()?;
+        let complete = channels.iter().all(|blocks| blocks.size()[0] > 0);
+        Ok(complete.then_some(Residuals::Channels(channels)))
+    }
+
+    /// `count` blocks drawn with replacement, `[count, H, C]`.
+    fn draw(&self, count: i64) -> Result<Tensor, TrainError> {
+        let pick = |blocks: &Tensor| -> Result<Tensor, TrainError> {
+            let on = (Kind::Int64, blocks.device());
+            Ok(blocks.f_index_select(0, &Tensor::f_randint(blocks.size()[0], [count], on)?)?)
+        };
+        match self {
+            Residuals::Joint(blocks) => pick(blocks),
+            Residuals::Channels(channels) => {
+                let drawn = channels.iter().map(pick).collect::<Result<Vec<_>, _>>()?;
+                Ok(Tensor::f_stack(&drawn, 2)?)
+            }
+        }
+    }
 }
 
 /// A point forecaster.
@@ -73,14 +115,21 @@ struct Point {
 
 impl Baseline {
     /// Fits `rule` on training windows; the ridge strength, and how residuals are taken, are chosen on
-    /// validation windows.
+    /// validation windows. `None` where gaps leave nothing to fit: a channel without one whole window.
     ///
     /// # Errors
     /// [`TrainError::Torch`] if libtorch fails, such as for want of memory.
-    pub fn fit(rule: Rule, train: Pairs, validation: Pairs) -> Result<Baseline, TrainError> {
+    pub fn fit(
+        rule: Rule,
+        train: Pairs,
+        validation: Pairs,
+    ) -> Result<Option<Baseline>, TrainError> {
         let horizon = train.target.size()[1];
         let coefficients = match rule {
-            Rule::Ridge => Some(ridge(train, validation)?),
+            Rule::Ridge => match ridge(train, validation)? {
+                None => return Ok(None),
+                found => found,
+            },
             Rule::LastValue | Rule::SeasonalNaive(_) => None,
         };
         let point = Point { rule, horizon, coefficients };
@@ -90,17 +139,19 @@ impl Baseline {
         let kept = Tensor::f_arange_start_step(0, count, stride, on)?;
         let context = train.context.f_index_select(0, &kept)?;
         let errors = train.target.f_index_select(0, &kept)? - point.forecast(&context)?;
-        let whole = errors.f_isfinite()?.f_flatten(1, 2)?.f_all_dim(1, false)?;
-        let relative = &errors / window_moments(&context)?.1;
-        let pick = |errors: Tensor| errors.f_index(&[Some(&whole)]);
-        let absolute = Baseline { point, residuals: pick(errors)?, relative: false };
-        let score = absolute.score(validation)?;
-        let residuals = absolute.residuals.shallow_clone();
-        let relative = Baseline { residuals: pick(relative)?, relative: true, ..absolute };
-        Ok(match relative.score(validation)? < score {
-            true => relative,
-            false => Baseline { residuals, relative: false, ..relative },
-        })
+        let scaled = &errors / window_moments(&context)?.1;
+        let (Some(errors), Some(scaled)) = (Residuals::new(&errors)?, Residuals::new(&scaled)?)
+        else {
+            return Ok(None);
+        };
+        let mut baseline = Baseline { point, residuals: errors, relative: false };
+        let absolute_score = baseline.score(validation)?;
+        let errors = std::mem::replace(&mut baseline.residuals, scaled);
+        baseline.relative = true;
+        if baseline.score(validation)? < absolute_score {
+            return Ok(Some(baseline));
+        }
+        Ok(Some(Baseline { residuals: errors, relative: false, ..baseline }))
     }
 
     /// Fair CRPS on some windows, thinned to what a choice needs.
@@ -122,10 +173,7 @@ impl Baseline {
     /// [`TrainError::Torch`] if libtorch fails.
     pub fn sample(&self, context: &Tensor, samples: i64) -> Result<Tensor, TrainError> {
         let (batch, _, channels) = context.size3()?;
-        let blocks = self.residuals.size()[0];
-        let on = (Kind::Int64, context.device());
-        let drawn = Tensor::f_randint(blocks, [samples * batch], on)?;
-        let errors = self.residuals.f_index_select(0, &drawn)?;
+        let errors = self.residuals.draw(samples * batch)?;
         let errors = errors.f_view([samples, batch, self.point.horizon, channels])?;
         let errors = if self.relative { errors * window_moments(context)?.1 } else { errors };
         Ok(errors + self.point.forecast(context)?)
@@ -180,8 +228,12 @@ fn regression(pairs: Pairs) -> Result<(Tensor, Tensor), TrainError> {
 }
 
 /// `W = (XᵀX + λ D)⁻¹ XᵀY` with `D` the identity but for the intercept, `λ` chosen on validation.
-fn ridge(train: Pairs, validation: Pairs) -> Result<Tensor, TrainError> {
+/// `None` if no row is whole.
+fn ridge(train: Pairs, validation: Pairs) -> Result<Option<Tensor>, TrainError> {
     let (inputs, outputs) = regression(train)?;
+    if inputs.size()[0] == 0 {
+        return Ok(None);
+    }
     let (held_in, held_out) = regression(validation)?;
     let gram = inputs.f_tr()?.f_matmul(&inputs)?;
     let moment = inputs.f_tr()?.f_matmul(&outputs)?;
@@ -200,7 +252,7 @@ fn ridge(train: Pairs, validation: Pairs) -> Result<Tensor, TrainError> {
         }
     }
     let (_, coefficients) = best.expect("at least one ridge strength is tried");
-    Ok(coefficients.f_to_kind(Kind::Float)?)
+    Ok(Some(coefficients.f_to_kind(Kind::Float)?))
 }
 
 #[cfg(test)]
@@ -229,6 +281,7 @@ mod tests {
             Pairs { context: &context, target: &train },
             Pairs { context: &held, target: &held_target },
         )
+        .unwrap()
         .unwrap();
         let error = (baseline.point.forecast(&held).unwrap() - &held_target).abs().max();
         assert!(error.double_value(&[]) < 2e-3, "{error:?}");
@@ -253,7 +306,7 @@ mod tests {
         let context = random([4000, 3, 1]);
         let target = context.narrow(1, 2, 1) + random([4000, 2, 1]);
         let pairs = Pairs { context: &context, target: &target };
-        let baseline = Baseline::fit(Rule::LastValue, pairs, pairs).unwrap();
+        let baseline = Baseline::fit(Rule::LastValue, pairs, pairs).unwrap().unwrap();
         let samples = baseline.sample(&context.narrow(0, 0, 50), 400).unwrap();
         let errors = samples - context.narrow(0, 0, 50).narrow(1, 2, 1);
         assert_eq!(errors.size(), [400, 50, 2, 1]);
@@ -273,7 +326,7 @@ mod tests {
             let noise = random([3000, 2, 1]);
             let target = &last + if relative { noise * &scale } else { noise };
             let pairs = Pairs { context: &context, target: &target };
-            let baseline = Baseline::fit(Rule::LastValue, pairs, pairs).unwrap();
+            let baseline = Baseline::fit(Rule::LastValue, pairs, pairs).unwrap().unwrap();
             assert_eq!(baseline.relative, relative);
         }
     }
@@ -286,9 +339,30 @@ mod tests {
         let _ = target.narrow(0, 4, 1).fill_(f64::NAN);
         let pairs = Pairs { context: &context, target: &target };
         for rule in [Rule::LastValue, Rule::Ridge] {
-            let baseline = Baseline::fit(rule, pairs, pairs).unwrap();
-            assert_eq!(baseline.residuals.size()[0], 9);
-            assert_eq!(baseline.residuals.isfinite().all().int64_value(&[]), 1);
+            let baseline = Baseline::fit(rule, pairs, pairs).unwrap().unwrap();
+            let Residuals::Joint(blocks) = &baseline.residuals else { panic!("{rule:?}") };
+            assert_eq!(blocks.size()[0], 9);
+            assert_eq!(blocks.isfinite().all().int64_value(&[]), 1);
         }
+    }
+
+    /// Channels observed on different days: no block is whole, and each channel keeps its own.
+    #[test]
+    fn channels_with_gaps_of_their_own_have_residuals_of_their_own() {
+        tch::manual_seed(5);
+        let context = random([40, 3, 2]);
+        let mut target = random([40, 2, 2]);
+        let _ = target.narrow(0, 0, 20).narrow(2, 0, 1).fill_(f64::NAN);
+        let _ = target.narrow(0, 20, 20).narrow(2, 1, 1).fill_(f64::NAN);
+        let pairs = Pairs { context: &context, target: &target };
+        for rule in [Rule::LastValue, Rule::Ridge] {
+            let baseline = Baseline::fit(rule, pairs, pairs).unwrap().unwrap();
+            let samples = baseline.sample(&context, 10).unwrap();
+            assert_eq!(samples.isfinite().all().int64_value(&[]), 1);
+        }
+        let _ = target.fill_(f64::NAN);
+        let nothing = Pairs { context: &context, target: &target };
+        assert!(Baseline::fit(Rule::LastValue, nothing, nothing).unwrap().is_none());
+        assert!(Baseline::fit(Rule::Ridge, nothing, nothing).unwrap().is_none());
     }
 }

@@ -28,6 +28,7 @@ pub struct Rows {
     observed: Option<Tensor>,
     statics: Option<Statics>,
     columns: Columns,
+    filled: bool,
 }
 
 /// What is known of each series as a whole.
@@ -103,7 +104,7 @@ impl Rows {
         } else {
             values
         };
-        Ok(Rows { values, observed, statics: None, columns })
+        Ok(Rows { values, observed, statics: None, columns, filled: false })
     }
 
     /// The same with what is known of each series.
@@ -116,9 +117,29 @@ impl Rows {
         Rows { observed: None, ..self }
     }
 
+    /// The same with gaps that were filled in the values: they count as seen in the context, and as
+    /// missing where they are to be forecast.
+    pub fn with_filled_gaps(self) -> Rows {
+        Rows { filled: true, ..self }
+    }
+
+    /// How many windows to score at once: their samples are to take a bounded share of memory.
+    pub fn scored_at_once(&self, samples: i64) -> i64 {
+        const NUMBERS: i64 = 8 << 20;
+        let Columns { horizon, targets, .. } = self.columns;
+        (NUMBERS / (samples * horizon * targets).max(1)).clamp(1, 128)
+    }
+
+    /// At most so many windows to fit a baseline on: enough for a linear map, bounded in memory.
+    pub fn fitted_at_most(&self) -> i64 {
+        const NUMBERS: i64 = 32 << 20;
+        let Columns { context, horizon, targets, .. } = self.columns;
+        (NUMBERS / ((context + horizon) * targets).max(1)).clamp(200, 20_000)
+    }
+
     /// Whether the model is told what is missing.
     pub fn masked(&self) -> bool {
-        self.observed.is_some()
+        self.observed.is_some() && !self.filled
     }
 
     /// The device the rows lie on.
@@ -129,7 +150,7 @@ impl Rows {
     /// What a model for these rows has to fit.
     pub fn shape(&self) -> Shape {
         let Columns { context, horizon, targets, past, future } = self.columns;
-        let masks = if self.observed.is_some() { targets + past + future } else { 0 };
+        let masks = if self.masked() { targets + past + future } else { 0 };
         let statics = self.statics.as_ref().map_or(0, |statics| statics.values.size()[1]);
         let extras = past + future + masks + statics;
         Shape { context, horizon, channels: targets, extras, future }
@@ -161,7 +182,7 @@ impl Rows {
         if covariates > 0 {
             extras.push(before.f_narrow(2, targets, covariates)?);
         }
-        if let Some(mask) = &mask {
+        if let Some(mask) = mask.as_ref().filter(|_| self.masked()) {
             extras.push(mask.f_narrow(1, 0, length)?);
         }
         if let Some(statics) = &self.statics {
@@ -175,7 +196,7 @@ impl Rows {
                 _ => Some(after.f_narrow(2, targets + past, future)?),
             },
             target: after.f_narrow(2, 0, targets)?,
-            context_observed: part(&mask, 0, length)?,
+            context_observed: if self.masked() { part(&mask, 0, length)? } else { None },
             target_observed: part(&mask, length, horizon)?,
         })
     }

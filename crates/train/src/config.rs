@@ -41,6 +41,9 @@ pub enum ConfigError {
         /// The run directory.
         path: PathBuf,
     },
+    /// A model that cannot be built.
+    #[error(transparent)]
+    Model(vae::VaeError),
     /// A value outside its range.
     #[error("`{key}` is {value}, but must be {range}")]
     Range {
@@ -217,7 +220,10 @@ impl Config {
         let origin = path.display().to_string();
         let mut config = Config::parse(&text, &origin, overrides)?;
         // Absolute, so that the resolved config reads the same file from anywhere.
-        let from_file = !overrides.iter().any(|item| item.trim_start().starts_with("data.path"));
+        let written = toml::from_str::<toml::Table>(&text)
+            .ok()
+            .and_then(|table| Some(PathBuf::from(table.get("data")?.get("path")?.as_str()?)));
+        let from_file = config.data.path == written;
         let folder = path.parent().filter(|_| from_file).unwrap_or(Path::new(""));
         if let Some(data) = &mut config.data.path {
             let joined = folder.join(&*data);
@@ -265,31 +271,37 @@ impl Config {
     fn check(self) -> Result<Config, ConfigError> {
         let TrainConfig { epochs, batch_size, learning_rate, weight_decay, clip_norm, .. } =
             self.train;
-        let at_least_one: [(&'static str, usize); 5] = [
-            ("train.epochs", epochs),
-            ("train.batch_size", batch_size),
-            ("train.validation_samples", self.train.validation_samples.saturating_sub(1)),
-            ("evaluate.samples", self.evaluate.samples.saturating_sub(1)),
-            ("evaluate.train_windows", self.evaluate.train_windows),
+        let least: [(&'static str, usize, usize); 5] = [
+            ("train.epochs", epochs, 1),
+            ("train.batch_size", batch_size, 1),
+            ("train.validation_samples", self.train.validation_samples, 2),
+            ("evaluate.samples", self.evaluate.samples, 2),
+            ("evaluate.train_windows", self.evaluate.train_windows, 1),
         ];
-        for (key, value) in at_least_one {
-            if value == 0 {
-                let range = if key.ends_with("samples") { "at least 2" } else { "at least 1" };
-                let value = if key.ends_with("samples") { "less" } else { "0" }.to_owned();
-                return Err(ConfigError::Range { key, value, range });
+        for (key, value, least) in least {
+            if value < least {
+                let range = if least == 2 { "at least 2" } else { "at least 1" };
+                return Err(ConfigError::Range { key, value: value.to_string(), range });
             }
         }
+        let nats = match self.objective.free_bits {
+            objective::elbo::FreeBits::PerDimension(nats)
+            | objective::elbo::FreeBits::PerGroup(nats) => nats,
+            _ => 0.0,
+        };
         let positive = |value: f64| value > 0.0 && value.is_finite();
         let not_negative = |value: f64| value >= 0.0 && value.is_finite();
         for (key, value, ok, range) in [
             ("train.learning_rate", learning_rate, positive(learning_rate), "positive and finite"),
             ("train.weight_decay", weight_decay, not_negative(weight_decay), "at least 0"),
             ("train.clip_norm", clip_norm, not_negative(clip_norm), "at least 0 (0 is off)"),
+            ("objective.free_bits", nats, not_negative(nats), "at least 0 nats"),
         ] {
             if !ok {
                 return Err(ConfigError::Range { key, value: value.to_string(), range });
             }
         }
+        self.model.validate().map_err(ConfigError::Model)?;
         Ok(self)
     }
 }
@@ -304,6 +316,10 @@ fn set(table: &mut toml::Table, item: &str) -> Result<(), ConfigError> {
     let (key, value) = item.split_once('=').ok_or_else(|| bad("there is no `=` in it"))?;
     let value = value.trim();
     let value = match toml::from_str::<toml::Table>(&format!("v = {value}")) {
+        // A file may be called `2016` or `true`.
+        Ok(parsed) if key.trim() == "data.path" && !parsed["v"].is_str() => {
+            toml::Value::String(value.to_owned())
+        }
         Ok(mut parsed) => parsed.remove("v").unwrap_or(toml::Value::Boolean(false)),
         Err(_) => toml::Value::String(value.to_owned()),
     };

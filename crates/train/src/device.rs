@@ -7,7 +7,7 @@ use tch::{Cuda, Device};
 
 use crate::error::TrainError;
 
-/// What the user asked for with `--device` or `train.device`.
+/// What the user asked for with `--device`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DeviceChoice {
     /// CUDA if it is usable, else the CPU.

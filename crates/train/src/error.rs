@@ -84,7 +84,8 @@ pub enum TrainError {
     },
     /// Training left the finite numbers.
     #[error(
-        "training diverged at epoch {epoch}, step {step}: the {what} is not finite\n  hint: lower `train.learning_rate` or set `train.clip_norm`; the best weights so far are in the run directory"
+        "training diverged at epoch {epoch}, step {step}: the {what} is not finite\n  hint: lower `train.learning_rate` or set `train.clip_norm`{}",
+        if *saved { "; the best weights before that are in the run directory" } else { "" }
     )]
     Diverged {
         /// Epoch, from 1.
@@ -93,9 +94,13 @@ pub enum TrainError {
         step: usize,
         /// The term that is not finite.
         what: String,
+        /// Whether earlier weights were saved.
+        saved: bool,
     },
     /// Writing failed.
-    #[error("writing {}: {source}", path.display())]
+    #[error(
+        "writing {}: {source}\n  hint: check that its folder exists, may be written to and has room", path.display()
+    )]
     Write {
         /// The file.
         path: PathBuf,
@@ -119,7 +124,8 @@ impl TrainError {
         match self {
             TrainError::Config(crate::config::ConfigError::Missing { .. })
             | TrainError::Missing { .. } => 66,
-            TrainError::Config(_) | TrainError::Noise(_) | TrainError::Model(_) => 2,
+            TrainError::Config(_) | TrainError::Noise(_) => 2,
+            TrainError::Model(vae::VaeError::Config { .. } | vae::VaeError::Size { .. }) => 2,
             TrainError::Data(error) => match error.kind() {
                 data::ErrorKind::Config => 2,
                 data::ErrorKind::NoSuchFile => 66,
@@ -134,7 +140,7 @@ impl TrainError {
             TrainError::Device { .. } => 69,
             TrainError::Diverged { .. } => 3,
             TrainError::Write { .. } => 74,
-            TrainError::Objective(_) | TrainError::Torch(_) => 70,
+            TrainError::Model(_) | TrainError::Objective(_) | TrainError::Torch(_) => 70,
         }
     }
 }

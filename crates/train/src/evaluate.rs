@@ -7,7 +7,7 @@ use tch::{Device, Kind, Tensor, no_grad};
 use crate::baseline::{Baseline, Pairs, Rule};
 use crate::batch::Batch;
 use crate::error::TrainError;
-use crate::fit::{SCORED_AT_ONCE, Stream, seed};
+use crate::fit::{Stream, seed};
 use crate::forecaster::Forecaster;
 use crate::health::LatentHealth;
 use crate::score::window_crps;
@@ -30,8 +30,11 @@ pub struct Scores {
     pub coverage: Coverage,
     /// Fair CRPS in units of the training standard deviation, mean over windows.
     pub crps_standardized: f64,
-    /// The same, window by window.
-    pub window_crps: Vec<f64>,
+    /// The same, window by window; `null` where nothing was observed.
+    pub window_crps: Vec<Option<f64>>,
+    /// Windows whose truth is zero throughout: they have no relative scores, and the means of those
+    /// leave them out.
+    pub zero_windows: usize,
 }
 
 /// Shares of the truth inside central intervals.
@@ -158,7 +161,10 @@ pub fn evaluate(source: &Source, forecaster: &Forecaster) -> Result<Evaluation, 
             calibration: test.calibration,
         }];
         for rule in rules(source) {
-            let baseline = fit_baseline(source, rule)?;
+            let Some(baseline) = fit_baseline(source, rule)? else {
+                tracing::warn!(baseline = rule.name(), "left out: no training window is whole");
+                continue;
+            };
             let mut draw = |batch: &Batch| baseline.sample(&batch.filled_context()?, samples);
             let test = score(source, Part::Test, i64::MAX, &mut draw)?;
             forecasters.push(Scored {
@@ -186,7 +192,7 @@ pub fn evaluate(source: &Source, forecaster: &Forecaster) -> Result<Evaluation, 
 fn health(source: &Source, forecaster: &Forecaster) -> Result<LatentHealth, TrainError> {
     seed(source.config().seed, Stream::Evaluation);
     let starts = source.starts(Part::Validation);
-    let indices = starts.evenly(MAX_HEALTH)?.f_split(SCORED_AT_ONCE, 0)?;
+    let indices = starts.evenly(MAX_HEALTH)?.f_split(source.rows().scored_at_once(32), 0)?;
     let batch = |indices: Tensor| source.rows().gather(&starts.rows(&indices)?);
     crate::health::measure(forecaster, indices.into_iter().map(batch))
 }
@@ -210,7 +216,8 @@ fn score(
     let starts = source.starts(part);
     let mut windows: Vec<WindowScores> = Vec::new();
     let mut standardized: Vec<f64> = Vec::new();
-    for indices in starts.evenly(most.min(starts.count()))?.f_split(SCORED_AT_ONCE, 0)? {
+    let at_once = source.rows().scored_at_once(source.config().evaluate.samples as i64);
+    for indices in starts.evenly(most.min(starts.count()))?.f_split(at_once, 0)? {
         let rows = starts.rows(&indices)?;
         let batch = source.rows().gather(&rows)?;
         let samples = draw(&batch)?;
@@ -238,7 +245,11 @@ fn score(
                 ninety: means.coverage_90,
             },
             crps_standardized,
-            window_crps: standardized,
+            window_crps: standardized
+                .into_iter()
+                .map(|crps| crps.is_finite().then_some(crps))
+                .collect(),
+            zero_windows: windows.iter().filter(|w| w.observed > 0 && !w.crps.is_finite()).count(),
         },
         calibration: Calibration { levels: LEVELS.to_vec(), observed: means.coverage_below },
     })
@@ -258,10 +269,11 @@ fn rules(source: &Source) -> Vec<Rule> {
     rules
 }
 
-fn fit_baseline(source: &Source, rule: Rule) -> Result<Baseline, TrainError> {
+fn fit_baseline(source: &Source, rule: Rule) -> Result<Option<Baseline>, TrainError> {
     let pairs = |part| -> Result<(Tensor, Tensor), TrainError> {
         let starts = source.starts(part);
-        let batch = source.rows().gather(&starts.rows(&starts.evenly(MAX_FITTED)?)?)?;
+        let batch =
+            source.rows().gather(&starts.rows(&starts.evenly(source.rows().fitted_at_most())?)?)?;
         let missing = batch.target_observed.as_ref().map(|mask| mask.f_eq(0.0)).transpose()?;
         let target = match missing {
             Some(missing) => batch.target.f_masked_fill(&missing, f64::NAN)?,
@@ -280,23 +292,21 @@ fn fit_baseline(source: &Source, rule: Rule) -> Result<Baseline, TrainError> {
     )
 }
 
-/// Windows a baseline is fitted on, evenly spaced: enough for a linear map, bounded in memory.
-const MAX_FITTED: i64 = 20_000;
-
 /// The windows at the 10th, 50th and 90th percentile of the CRPS; of each the channel whose own
 /// score is the median of its channels.
 fn fans(
     source: &Source,
     forecaster: &Forecaster,
-    window_crps: &[f64],
+    window_crps: &[Option<f64>],
 ) -> Result<Vec<Fan>, TrainError> {
-    let mut order: Vec<usize> = (0..window_crps.len()).collect();
-    order.retain(|window| window_crps[*window].is_finite());
-    order.sort_by(|a, b| window_crps[*a].total_cmp(&window_crps[*b]));
+    let scored = window_crps.iter().enumerate();
+    let mut order: Vec<(usize, f64)> =
+        scored.filter_map(|(window, crps)| Some((window, (*crps)?))).collect();
+    order.sort_by(|a, b| a.1.total_cmp(&b.1));
     let at = |share: f64| order[((order.len() - 1) as f64 * share).round() as usize];
     [("good", 0.1), ("median", 0.5), ("bad", 0.9)]
         .into_iter()
-        .map(|(label, share)| fan(source, forecaster, label, at(share), window_crps))
+        .map(|(label, share)| fan(source, forecaster, label, at(share)))
         .collect()
 }
 
@@ -304,8 +314,7 @@ fn fan(
     source: &Source,
     forecaster: &Forecaster,
     label: &str,
-    window: usize,
-    window_crps: &[f64],
+    (window, crps): (usize, f64),
 ) -> Result<Fan, TrainError> {
     let starts = source.starts(Part::Test);
     let indices = Tensor::f_from_slice(&[window as i64])?.f_to(source.rows().device())?;
@@ -331,7 +340,7 @@ fn fan(
         quantiles: (0..FAN_LEVELS.len() as i64)
             .map(|level| column(&quantiles.f_get(level)?))
             .collect::<Result<_, _>>()?,
-        crps: window_crps[window],
+        crps,
     })
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use objective::ObjectiveError;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor, no_grad};
 
@@ -12,6 +13,8 @@ use crate::files::{RunDirectory, write_atomically};
 use crate::flat::Flat;
 use crate::forecaster::{Forecaster, Terms};
 use crate::optimizer::AdamW;
+use crate::score::window_crps;
+use crate::source::Part;
 
 /// One line of `metrics.jsonl`: an epoch. Holds no wall time, so that a repeated run writes the
 /// same bytes.
@@ -45,7 +48,7 @@ pub struct Epoch {
 pub struct Fitted {
     /// Epochs trained.
     pub epochs: usize,
-    /// Epoch whose weights were kept.
+    /// Epoch with the best validation score, whose weights were kept unless the config keeps the last.
     pub best_epoch: usize,
     /// Its validation score.
     pub best_validation: f64,
@@ -53,6 +56,19 @@ pub struct Fitted {
     pub steps: usize,
     /// Trainable parameters.
     pub parameters: usize,
+    /// Where training left the finite numbers, if it did.
+    pub diverged: Option<Divergence>,
+}
+
+/// Where training left the finite numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Divergence {
+    /// Epoch, from 1.
+    pub epoch: usize,
+    /// Optimizer steps by then.
+    pub step: usize,
+    /// The term that was not finite.
+    pub what: String,
 }
 
 /// What an observer is told while training runs.
@@ -74,8 +90,11 @@ pub enum Progress<'a> {
 /// Trains `forecaster` and leaves the weights of the best epoch, or the last where the config says so,
 /// in it and in the run directory.
 ///
+/// Training that leaves the finite numbers stops and says so in [`Fitted::diverged`]; the best weights
+/// before that are kept.
+///
 /// # Errors
-/// [`TrainError::Diverged`] if the loss leaves the finite numbers; what was best stays on disk.
+/// [`TrainError::Write`], or libtorch's own.
 pub fn fit(
     config: &Config,
     forecaster: &mut Forecaster,
@@ -108,13 +127,17 @@ pub fn fit(
             observe(Progress::Step { epoch, done: done + 1, of: batches.len() });
         }
         let mut line = sums.epoch(epoch, fitted.steps, learning_rate)?;
-        (line.validation_loss, line.validation_crps) =
-            validate(config, forecaster, rows, validation, fitted.steps)?;
-        line.check_finite()?;
+        let held = match validate(config, forecaster, rows, validation, fitted.steps) {
+            // Weights that the last step spoiled show first in the samples.
+            Err(TrainError::Objective(ObjectiveError::NotFinite { .. })) => None,
+            held => Some(held?),
+        };
+        fitted.diverged = line.divergence(held.is_none());
+        let Some(held) = held.filter(|_| fitted.diverged.is_none()) else { break };
+        (line.validation_loss, line.validation_crps) = (held.loss, held.crps);
         fitted.epochs = epoch;
-        // A model that forecasts nothing is selected by its bound.
-        let score =
-            if forecaster.autoencodes() { line.validation_loss } else { line.validation_crps };
+        // A model that forecasts nothing is selected by its bound, whatever its KL weight is by now.
+        let score = if forecaster.autoencodes() { -held.bound } else { held.crps };
         if best.is_none() || score < fitted.best_validation {
             line.best = true;
             (fitted.best_epoch, fitted.best_validation) = (epoch, score);
@@ -125,7 +148,8 @@ pub fn fit(
         }
         metrics.append(&line)?;
         observe(Progress::Epoch(&line, forecaster));
-        if table.patience > 0 && epoch - fitted.best_epoch >= table.patience {
+        let selects = table.keep == Keep::Best && table.patience > 0;
+        if selects && epoch - fitted.best_epoch >= table.patience {
             break;
         }
     }
@@ -182,35 +206,53 @@ fn batches(train: &Starts, size: i64, steps: usize) -> Result<Vec<Tensor>, Train
     }
 }
 
-/// Loss and fair CRPS on clean validation windows, in batches.
+/// Means over validation windows, clean.
+struct Held {
+    loss: f64,
+    /// `log p(y | z) − KL`, nats per window.
+    bound: f64,
+    crps: f64,
+}
+
+/// Loss, bound and fair CRPS on clean validation windows, in batches; windows in which nothing was
+/// observed have no CRPS and do not count for it.
 fn validate(
     config: &Config,
     forecaster: &Forecaster,
     rows: &Rows,
     validation: &Starts,
     step: usize,
-) -> Result<(f64, f64), TrainError> {
+) -> Result<Held, TrainError> {
     seed(config.seed, Stream::Validation);
+    let samples = config.train.validation_samples as i64;
     no_grad(|| {
-        let (mut loss, mut crps, mut windows) = (0.0, 0.0, 0.0);
-        for indices in validation.evenly(MAX_VALIDATION)?.f_split(SCORED_AT_ONCE, 0)? {
+        let (mut loss, mut bound, mut windows) = (0.0, 0.0, 0.0);
+        let (mut crps, mut scored) = (0.0, 0.0);
+        let at_once = rows.scored_at_once(samples);
+        for indices in validation.evenly(MAX_VALIDATION)?.f_split(at_once, 0)? {
             let batch = rows.gather(&validation.rows(&indices)?)?;
             let count = indices.size()[0] as f64;
             let terms = forecaster.clean_terms(&batch, step)?;
             loss += count * terms.loss.f_double_value(&[])?;
-            let samples = forecaster.sample(&batch, config.train.validation_samples as i64)?;
-            let (truth, observed) = forecaster.truth(&batch);
-            crps += count * crate::score::mean_crps(&samples, truth, observed)?;
+            bound += count * (&terms.reconstruction - &terms.kl).f_double_value(&[])?;
             windows += count;
+            let drawn = forecaster.sample(&batch, samples)?;
+            let (truth, observed) = forecaster.truth(&batch);
+            let scores = Vec::<f64>::try_from(window_crps(&drawn, truth, observed)?)?;
+            for score in scores.into_iter().filter(|score| score.is_finite()) {
+                crps += score;
+                scored += 1.0;
+            }
         }
-        Ok((loss / windows, crps / windows))
+        if scored == 0.0 {
+            return Err(TrainError::NothingObserved { part: Part::Validation.name() });
+        }
+        Ok(Held { loss: loss / windows, bound: bound / windows, crps: crps / scored })
     })
 }
 
 /// At most so many validation windows, evenly spaced, are scored each epoch.
 const MAX_VALIDATION: i64 = 1024;
-/// Windows scored at once: samples are `S` times as large as what they forecast.
-pub(crate) const SCORED_AT_ONCE: i64 = 128;
 
 fn save(forecaster: &Forecaster, run: &RunDirectory) -> Result<(), TrainError> {
     write_atomically(&run.weights(), |path| {
@@ -260,22 +302,11 @@ impl Sums {
 }
 
 impl Epoch {
-    fn check_finite(&self) -> Result<(), TrainError> {
-        let terms = [
-            ("KL", self.kl),
-            ("reconstruction", self.reconstruction),
-            ("loss", self.loss),
-            ("validation loss", self.validation_loss),
-            ("validation CRPS", self.validation_crps),
-        ];
-        match terms.into_iter().find(|(_, value)| !value.is_finite()) {
-            None => Ok(()),
-            Some((what, _)) => Err(TrainError::Diverged {
-                epoch: self.epoch,
-                step: self.step,
-                what: what.to_owned(),
-            }),
-        }
+    fn divergence(&self, no_forecast: bool) -> Option<Divergence> {
+        let terms = [("KL", self.kl), ("reconstruction", self.reconstruction), ("loss", self.loss)];
+        let term = terms.into_iter().find(|(_, value)| !value.is_finite()).map(|(what, _)| what);
+        let what = term.or_else(|| no_forecast.then_some("validation forecast"))?;
+        Some(Divergence { epoch: self.epoch, step: self.step, what: what.to_owned() })
     }
 }
 

@@ -54,8 +54,8 @@ pub fn forecast(
     let run = Loaded::open(path)?;
     let data = &run.config.data;
     let input = run.info.pipeline.forecast_input(input)?;
-    let mut rows = source::rows(&input.panel, data.context, data.horizon, device)?;
-    if !run.info.masked {
+    let mut rows = source::rows(&input.panel, data, device)?;
+    if !run.info.masked && rows.masked() {
         complete(&input)?;
         rows = rows.without_masks();
     }

@@ -12,7 +12,7 @@ use crate::device::{DeviceChoice, device_name};
 use crate::error::TrainError;
 use crate::evaluate::{Evaluation, evaluate};
 use crate::files::{RunDirectory, read_json, read_text, write_json, write_text};
-use crate::fit::{Fitted, Progress, Stream, fit, seed};
+use crate::fit::{Divergence, Fitted, Progress, Stream, fit, seed};
 use crate::forecaster::Forecaster;
 use crate::source::{Part, Source};
 
@@ -30,7 +30,7 @@ pub struct RunOptions {
 pub struct RunInfo {
     /// Of this format.
     pub version: u32,
-    /// `done`: the file is written last.
+    /// `done`, or `diverged` with the best weights before; the file is written last.
     pub status: String,
     /// The seed.
     pub seed: u64,
@@ -83,6 +83,9 @@ pub struct WindowCounts {
     pub test: i64,
 }
 
+const DONE: &str = "done";
+const DIVERGED: &str = "diverged";
+
 /// The libtorch this is built against.
 const LIBTORCH: &str = "2.11.0";
 
@@ -113,9 +116,14 @@ pub fn prepare(config: &Config, path: &Path, options: RunOptions) -> Result<Trai
         if read_text(&directory.config())? != resolved {
             return Err(ConfigError::OtherRun { path: path.to_owned() }.into());
         }
-        let info: RunInfo = read_json(&directory.info())?;
-        let same_data = info.data.fingerprint == source.fingerprint();
-        done = (same_data && directory.weights().exists()).then_some(info);
+        // A record that cannot be read is of another version or torn: the run is made again.
+        let info: Option<RunInfo> = read_json(&directory.info()).ok();
+        let whole = |info: &RunInfo| {
+            info.status == DONE
+                && info.data.fingerprint == source.fingerprint()
+                && directory.weights().exists()
+        };
+        done = info.filter(whole);
     }
     if done.is_none() {
         write_text(&directory.config(), &resolved)?;
@@ -174,7 +182,7 @@ impl Training {
         let fitted = fit(config, &mut forecaster, rows, train, validation, &directory, observe)?;
         let info = RunInfo {
             version: 1,
-            status: "done".to_owned(),
+            status: if fitted.diverged.is_some() { DIVERGED } else { DONE }.to_owned(),
             seed: config.seed,
             device: device_name(device),
             threads,
@@ -186,8 +194,16 @@ impl Training {
             masked: source.rows().masked(),
             pipeline: source.pipeline().clone(),
         };
-        write_json(&directory.info(), &info)?;
-        Ok(info)
+        let saved = info.fitted.best_epoch > 0;
+        if saved {
+            write_json(&directory.info(), &info)?;
+        }
+        match info.fitted.diverged.clone() {
+            None => Ok(info),
+            Some(Divergence { epoch, step, what }) => {
+                Err(TrainError::Diverged { epoch, step, what, saved })
+            }
+        }
     }
 }
 

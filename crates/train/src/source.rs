@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use data::{Pipeline, Prepared, Windows};
+use data::{DataConfig, Fill, Pipeline, Prepared, Windows};
 use tch::{Device, Kind, Tensor};
 use vae::Shape;
 
@@ -64,7 +64,7 @@ impl Source {
         let starts = |windows: &Windows| starts(windows, device);
         let starts =
             [starts(&windows.train)?, starts(&windows.validation)?, starts(&windows.test)?];
-        let rows = rows(&prepared.panel, config.data.context, config.data.horizon, device)?;
+        let rows = rows(&prepared.panel, &config.data, device)?;
         Ok(Source { config: config.clone(), prepared, rows, starts })
     }
 
@@ -164,10 +164,26 @@ impl Source {
         let mut values = Vec::with_capacity(starts.len() * count * self.channels().len());
         for start in &starts {
             let first = *start as usize + skip;
-            values.extend(self.prepared.original_targets(first..first + count)?);
+            let mut rows = self.prepared.original_targets(first..first + count)?;
+            let series = self.prepared.panel.series_of(first).unwrap_or(0);
+            for (channel, floor) in self.rounding(series)?.into_iter().enumerate() {
+                let column = rows.iter_mut().skip(channel).step_by(self.channels().len());
+                column.filter(|value| value.abs() < floor).for_each(|value| *value = 0.0);
+            }
+            values.extend(rows);
         }
         let size = [starts.len() as i64, count as i64, self.channels().len() as i64];
         Ok(Tensor::f_from_slice(&values)?.f_view(size)?)
+    }
+
+    /// What f32 loses on the way to standardized units and back, per channel: a true zero comes back as
+    /// less than this, and a score relative to it would be noise.
+    fn rounding(&self, series: usize) -> Result<Vec<f32>, TrainError> {
+        let floor = |channel| -> Result<f32, TrainError> {
+            let affine = self.prepared.scaler().affine(series, channel)?;
+            Ok(4.0 * f32::EPSILON * (affine.center.abs() + affine.spread) as f32)
+        };
+        (0..self.channels().len()).map(floor).collect()
     }
 
     /// The first context of a part, first channel only, standardized: a window to look at.
@@ -208,19 +224,22 @@ impl Source {
 /// [`TrainError::Torch`] if the device has no room.
 pub(crate) fn rows(
     panel: &data::Panel,
-    context: usize,
-    horizon: usize,
+    config: &DataConfig,
     device: Device,
 ) -> Result<Rows, TrainError> {
     let channels = panel.channels();
     let columns = Columns {
-        context: context as i64,
-        horizon: horizon as i64,
+        context: config.context as i64,
+        horizon: config.horizon as i64,
         targets: channels.targets().len() as i64,
         past: channels.past_covariates().len() as i64,
         future: channels.known_ahead().len() as i64,
     };
     let rows = Rows::new(panel.values(), panel.observed(), columns, device)?;
+    let rows = match config.fill {
+        Fill::Forward | Fill::Interpolate => rows.with_filled_gaps(),
+        _ => rows,
+    };
     let statics = panel.statics();
     if statics.names().is_empty() {
         return Ok(rows);

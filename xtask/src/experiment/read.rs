@@ -101,8 +101,8 @@ pub(super) struct Scores {
     pub(super) mae: f64,
     pub(super) mse: f64,
     pub(super) coverage: Coverage,
-    /// Fair CRPS in standardized units, one per window.
-    pub(super) window_crps: Vec<f64>,
+    /// Fair CRPS in standardized units, one per window; `null` where nothing was observed.
+    pub(super) window_crps: Vec<Option<f64>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]

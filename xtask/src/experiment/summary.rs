@@ -123,7 +123,7 @@ impl Comparison<'_> {
 
     fn paired<'s>(
         &'s self,
-        scores: impl Fn(Who<'s>, u64) -> Option<&'s Vec<f64>>,
+        scores: impl Fn(Who<'s>, u64) -> Option<&'s Vec<Option<f64>>>,
         a: Who<'s>,
         b: Who<'s>,
     ) -> Option<Difference> {
@@ -133,7 +133,8 @@ impl Comparison<'_> {
                 if a.len() != b.len() {
                     return None; // other windows: nothing to pair
                 }
-                differences.push(a.iter().zip(b).map(|(a, b)| a - b).collect());
+                differences
+                    .push(a.iter().zip(b).filter_map(|(a, b)| Some((*a)? - (*b)?)).collect());
             }
         }
         Difference::of(&differences, self.horizon())

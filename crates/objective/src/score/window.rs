@@ -139,7 +139,8 @@ pub fn window_scores_sum(
 }
 
 /// The mean over windows with equal weight; windows without an observation are left out, and `observed` is
-/// the sum. `None` if no window is left.
+/// the sum. The relative scores leave out windows whose truth is zero throughout, which have none.
+/// `None` if no window is left.
 pub fn mean(windows: &[WindowScores]) -> Option<WindowScores> {
     let kept: Vec<_> = windows.iter().filter(|window| window.observed > 0).collect();
     if kept.is_empty() {
@@ -148,14 +149,20 @@ pub fn mean(windows: &[WindowScores]) -> Option<WindowScores> {
     let average = |value: &dyn Fn(&WindowScores) -> f64| {
         kept.iter().map(|window| value(window)).sum::<f64>() / kept.len() as f64
     };
+    let relative = |value: &dyn Fn(&WindowScores) -> f64| {
+        let defined = kept.iter().map(|window| value(window)).filter(|score| score.is_finite());
+        let (sum, count) =
+            defined.fold((0.0, 0.0), |(sum, count), score| (sum + score, count + 1.0));
+        sum / count
+    };
     Some(WindowScores {
         observed: kept.iter().map(|window| window.observed).sum(),
-        crps: average(&|window| window.crps),
-        crps_samples: average(&|window| window.crps_samples),
-        nmae: average(&|window| window.nmae),
+        crps: relative(&|window| window.crps),
+        crps_samples: relative(&|window| window.crps_samples),
+        nmae: relative(&|window| window.nmae),
         mse: average(&|window| window.mse),
         mae: average(&|window| window.mae),
-        nrmse: average(&|window| window.nrmse),
+        nrmse: relative(&|window| window.nrmse),
         mae_coverage: average(&|window| window.mae_coverage),
         coverage_below: (0..LEVELS.len())
             .map(|level| average(&|window| window.coverage_below[level]))
