@@ -264,8 +264,15 @@ impl Config {
     }
 
     /// The resolved config: reading it back gives the same run.
-    pub fn to_toml(&self) -> String {
-        toml::to_string(self).expect("a config is plain data with string keys")
+    ///
+    /// # Errors
+    /// [`ConfigError::Invalid`] if the path of the data is not UTF-8, which TOML cannot hold.
+    pub fn to_toml(&self) -> Result<String, ConfigError> {
+        toml::to_string(self).map_err(|error| ConfigError::Invalid {
+            origin: "the resolved config".to_owned(),
+            message: error.to_string(),
+            hint: Some("rename the data file, or run from another folder".to_owned()),
+        })
     }
 
     fn check(self) -> Result<Config, ConfigError> {
@@ -390,7 +397,7 @@ mod tests {
         let text = include_str!("../../../configs/seattle-weather.toml");
         let config = Config::parse(text, "seattle", &["train.epochs=3".to_owned()]).unwrap();
         assert_eq!(config.train.epochs, 3);
-        assert_eq!(Config::parse(&config.to_toml(), "again", &[]).unwrap(), config);
+        assert_eq!(Config::parse(&config.to_toml().unwrap(), "again", &[]).unwrap(), config);
     }
 
     #[test]

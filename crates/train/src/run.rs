@@ -110,7 +110,7 @@ pub fn prepare(config: &Config, path: &Path, options: RunOptions) -> Result<Trai
     let threads = set_threads(options.threads);
     let source = Source::load(config, device)?;
     let directory = RunDirectory::create(path)?;
-    let resolved = config.to_toml();
+    let resolved = config.to_toml()?;
     let mut done = None;
     if directory.info().exists() && directory.config().exists() {
         if read_text(&directory.config())? != resolved {
