@@ -112,10 +112,12 @@ fn divergence_is_told_and_costs_nothing_that_was_good() {
     let said = desk.fail(3, &at_once);
     assert!(said.contains("diverged at epoch 1") && !said.contains("best weights"), "{said}");
     assert!(!desk.path("a/run.json").exists());
-    // A step size that grows by one each step: the first epochs are finite.
-    let later = ["--run", "b", "--set", "train.learning_rate=1e6", "--set", "train.epochs=300"];
-    let growing = ["--set", "train.warmup_steps=1000000", "--set", "train.patience=0"];
-    let said = desk.fail(3, &[&wild[..], &later, &growing].concat());
+    // The step size η grows by 1e-4 a step. Weight decay w multiplies by 1 − η w, which passes −1 at
+    // step 20, in the fourth epoch; from there the weights grow without end.
+    let later = ["--run", "b", "--set", "train.learning_rate=100", "--set", "train.epochs=60"];
+    let growing = ["--set", "train.warmup_steps=1000000", "--set", "train.weight_decay=1000"];
+    let wait = ["--set", "train.patience=0"];
+    let said = desk.fail(3, &[&wild[..], &later, &growing, &wait].concat());
     assert!(said.contains("best weights"), "{said}");
     assert_eq!(desk.json("b/run.json")["status"], "diverged");
     desk.succeed(&["evaluate", "b"]);
