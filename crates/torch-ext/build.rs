@@ -1,0 +1,34 @@
+//! Compiles the C++ of `cpp/` against the headers of libtorch.
+
+use std::env;
+use std::io;
+use std::path::Path;
+
+const FILES: [&str; 6] = [
+    "cpp/adamw.cpp",
+    "cpp/autocast.cpp",
+    "cpp/cuda.cpp",
+    "cpp/generator.cpp",
+    "cpp/gru.cpp",
+    "cpp/gru_kernel.cpp",
+];
+
+fn main() -> io::Result<()> {
+    libtorch::link()?;
+    println!("cargo::rerun-if-changed=cpp");
+    // Unset only outside of this workspace, whose .cargo/config.toml sets it.
+    let Some(libtorch) = env::var_os("LIBTORCH") else { return Ok(()) };
+    let include = Path::new(&libtorch).join("include");
+    let mut build = cc::Build::new();
+    build.cpp(true).std("c++17").opt_level(3).debug(false).warnings(false).files(FILES);
+    // Its headers as those of the system, whose warnings are not ours.
+    for folder in [include.join("torch/csrc/api/include"), include] {
+        build.flag("-isystem").flag(folder);
+    }
+    // NaN must stay NaN, so no -ffast-math: only what lets a loop over `a < b ? b : a` be vectorized.
+    build.flag("-fno-math-errno").flag("-fno-trapping-math");
+    build.flag("-Wall").flag("-Wextra").flag_if_supported("-Wno-psabi");
+    build.define("_GLIBCXX_USE_CXX11_ABI", "1").define("GLOG_USE_GLOG_EXPORT", None);
+    build.compile("torch_ext");
+    Ok(())
+}

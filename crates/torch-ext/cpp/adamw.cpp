@@ -1,0 +1,58 @@
+// One step of AdamW on flat vectors; the Rust side has checked kinds, devices and shapes.
+#include "bridge.h"
+
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/_fused_adamw.h>
+#include <c10/core/GradMode.h>
+
+#include <optional>
+
+namespace {
+
+std::optional<at::Tensor> optional(const at::Tensor* tensor) {
+  return tensor == nullptr ? std::nullopt : std::make_optional(*tensor);
+}
+
+} // namespace
+
+extern "C" char* torch_ext_adamw(
+    const at::Tensor* parameters,
+    const at::Tensor* gradients,
+    const at::Tensor* first,
+    const at::Tensor* second,
+    const at::Tensor* step,
+    const at::Tensor* grad_scale,
+    const at::Tensor* found_inf,
+    const int64_t decayed,
+    const double weight_decay,
+    const double learning_rate,
+    const double beta_1,
+    const double beta_2,
+    const double epsilon) {
+  return bridge::guarded([&] {
+    const c10::AutoGradMode no_grad(false);
+    const auto scale = optional(grad_scale);
+    // The kernel skips a step only if this is exactly 1.
+    const auto skipped = found_inf == nullptr
+        ? std::nullopt
+        : std::make_optional(found_inf->ne(0).to(at::kFloat));
+    step->add_(1); // it corrects the bias by the number of this step, and does not count itself
+    const auto update = [&](int64_t start, int64_t length, double decay) {
+      if (length == 0) {
+        return;
+      }
+      const auto piece = [&](const at::Tensor* whole) { return whole->narrow(0, start, length); };
+      at::_fused_adamw_(
+          {piece(parameters)}, {piece(gradients)}, {piece(first)}, {piece(second)}, {}, {*step},
+          learning_rate, beta_1, beta_2, decay, epsilon, /*amsgrad=*/false, /*maximize=*/false,
+          scale, skipped);
+    };
+    const auto total = parameters->size(0);
+    const auto split = weight_decay == 0 ? 0 : decayed;
+    update(0, split, weight_decay);
+    update(split, total - split, 0);
+    if (skipped) {
+      step->sub_(*skipped);
+    }
+  });
+}

@@ -1,0 +1,259 @@
+//! The border: C functions of `cpp/`, and what makes each of them safe to call.
+//!
+//! A function returns null, or the first line of what an exception said. Tensors cross as pointers
+//! to `at::Tensor`, which is what tch's own `C_tensor` is.
+#![allow(unsafe_code, reason = "the one place where C++ is called")]
+
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::ptr::{null, null_mut};
+
+use tch::{Device, Kind, Tensor};
+
+use crate::error::{Result, TorchExtError};
+
+type Raw = *const c_void;
+type Failure = *mut c_char;
+
+/// What autocast was before a region of it began.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Surroundings {
+    enabled: c_int,
+    kind: c_int,
+}
+
+#[rustfmt::skip]
+unsafe extern "C" {
+    fn torch_ext_free(text: *mut c_char);
+    fn torch_ext_generator_state(device: c_int, index: c_int, state: *mut *mut c_void) -> Failure;
+    fn torch_ext_set_generator_state(device: c_int, index: c_int, state: Raw) -> Failure;
+    fn torch_ext_adamw(
+        parameters: Raw, gradients: Raw, first: Raw, second: Raw, step: Raw,
+        grad_scale: Raw, found_inf: Raw, decayed: i64, weight_decay: f64,
+        learning_rate: f64, beta_1: f64, beta_2: f64, epsilon: f64,
+    ) -> Failure;
+    fn torch_ext_autocast_enter(
+        device: c_int, kind: c_int, enabled: c_int, before: *mut Surroundings,
+    ) -> Failure;
+    safe fn torch_ext_autocast_leave(device: c_int, before: Surroundings) -> Failure;
+    fn torch_ext_load_cuda(folder: *const c_char, found: *mut c_int) -> Failure;
+    fn torch_ext_peak_memory(index: c_int, bytes: *mut i64) -> Failure;
+    safe fn torch_ext_reset_peak_memory(index: c_int) -> Failure;
+    fn torch_ext_gru(
+        input: Raw, start: Raw, weights: *const Raw, layers: i64, dropout: f64,
+        train: c_int, fused: c_int, output: *mut *mut c_void, last: *mut *mut c_void,
+    ) -> Failure;
+}
+
+/// Takes what a C function returned.
+fn check(failure: Failure) -> Result<()> {
+    if failure.is_null() {
+        return Ok(());
+    }
+    // SAFETY: a failure is a C string that `malloc` gave us; it is read and freed once, here.
+    let text = unsafe {
+        let text = CStr::from_ptr(failure).to_string_lossy().into_owned();
+        torch_ext_free(failure);
+        text
+    };
+    Err(TorchExtError::Cpp(text))
+}
+
+/// Takes a tensor that a C function made.
+fn owned(tensor: *mut c_void) -> Tensor {
+    // SAFETY: only called with what a function above, having not failed, allocated by `new`.
+    unsafe { Tensor::from_ptr(tensor.cast()) }
+}
+
+fn raw(tensor: &Tensor) -> Raw {
+    tensor.as_ptr().cast()
+}
+
+fn raw_or_null(tensor: Option<&Tensor>) -> Raw {
+    tensor.map_or(null(), raw)
+}
+
+/// The numbers by which C++ knows a device.
+fn numbers(device: Device, what: &'static str) -> Result<(c_int, c_int)> {
+    match device {
+        Device::Cpu => Ok((0, -1)),
+        // An index is eight bits in C++.
+        Device::Cuda(index)
+            if tch::Cuda::is_available() && index < tch::Cuda::device_count() as usize =>
+        {
+            Ok((1, index as c_int))
+        }
+        _ => Err(TorchExtError::NoSuchDevice { what, device }),
+    }
+}
+
+pub(crate) fn generator_state(device: Device) -> Result<Tensor> {
+    let (kind, index) = numbers(device, "random generator")?;
+    let mut state = null_mut();
+    // SAFETY: `state` outlives the call, which sets it unless it fails.
+    check(unsafe { torch_ext_generator_state(kind, index, &raw mut state) })?;
+    Ok(owned(state))
+}
+
+pub(crate) fn set_generator_state(device: Device, state: &Tensor) -> Result<()> {
+    let (kind, index) = numbers(device, "random generator")?;
+    // SAFETY: `state` is a tensor that outlives the call.
+    check(unsafe { torch_ext_set_generator_state(kind, index, raw(state)) })
+}
+
+/// Tensors of [`adamw`]; all but the last two are written.
+pub(crate) struct AdamWTensors<'a> {
+    pub(crate) parameters: &'a Tensor,
+    pub(crate) gradients: &'a Tensor,
+    pub(crate) first: &'a Tensor,
+    pub(crate) second: &'a Tensor,
+    pub(crate) step: &'a Tensor,
+    pub(crate) grad_scale: Option<&'a Tensor>,
+    pub(crate) found_inf: Option<&'a Tensor>,
+}
+
+/// `rates`: learning rate, β₁, β₂, ε.
+pub(crate) fn adamw(
+    tensors: &AdamWTensors<'_>,
+    decayed: i64,
+    weight_decay: f64,
+    rates: [f64; 4],
+) -> Result<()> {
+    let [learning_rate, beta_1, beta_2, epsilon] = rates;
+    // SAFETY: all are tensors that outlive the call, or null where C++ expects null.
+    check(unsafe {
+        torch_ext_adamw(
+            raw(tensors.parameters),
+            raw(tensors.gradients),
+            raw(tensors.first),
+            raw(tensors.second),
+            raw(tensors.step),
+            raw_or_null(tensors.grad_scale),
+            raw_or_null(tensors.found_inf),
+            decayed,
+            weight_decay,
+            learning_rate,
+            beta_1,
+            beta_2,
+            epsilon,
+        )
+    })
+}
+
+pub(crate) fn autocast_enter(device: Device, kind: Kind, enabled: bool) -> Result<Surroundings> {
+    let (device, _) = numbers(device, "autocast")?;
+    let kind = match kind {
+        Kind::Half => 5,
+        Kind::BFloat16 => 15,
+        found => {
+            let expected = "Half or BFloat16";
+            return Err(TorchExtError::Kind { tensor: "autocast's number type", expected, found });
+        }
+    };
+    let mut before = Surroundings::default();
+    // SAFETY: `before` outlives the call and has the layout of the struct in C++.
+    check(unsafe {
+        torch_ext_autocast_enter(device, kind, c_int::from(enabled), &raw mut before)
+    })?;
+    Ok(before)
+}
+
+pub(crate) fn autocast_leave(device: Device, before: Surroundings) -> Result<()> {
+    let (device, _) = numbers(device, "autocast")?;
+    check(torch_ext_autocast_leave(device, before))
+}
+
+/// Loads CUDA from `folder`, or from where libtorch lies; whether it is there.
+pub(crate) fn load_cuda(folder: Option<&Path>) -> Result<bool> {
+    let folder = folder
+        .map(|folder| CString::new(folder.as_os_str().as_bytes()))
+        .transpose()
+        .map_err(|_| TorchExtError::Cpp("the folder's name holds a zero byte".to_owned()))?;
+    let mut found = 0;
+    let name = folder.as_ref().map_or(null(), |folder| folder.as_ptr());
+    // SAFETY: `name` is null or a C string that outlives the call, as `found` does. Loading runs
+    // the initializers of libtorch_cuda, which is what linking to it would have run.
+    check(unsafe { torch_ext_load_cuda(name, &raw mut found) })?;
+    Ok(found != 0)
+}
+
+/// The index of a CUDA device that is there.
+fn cuda_index(device: Device) -> Result<c_int> {
+    let what = "count of its memory";
+    match numbers(device, what)? {
+        (1, index) => Ok(index),
+        _ => Err(TorchExtError::NoSuchDevice { what, device }),
+    }
+}
+
+pub(crate) fn peak_memory(device: Device) -> Result<i64> {
+    let mut bytes = 0;
+    // SAFETY: `bytes` outlives the call.
+    check(unsafe { torch_ext_peak_memory(cuda_index(device)?, &raw mut bytes) })?;
+    Ok(bytes)
+}
+
+pub(crate) fn reset_peak_memory(device: Device) -> Result<()> {
+    check(torch_ext_reset_peak_memory(cuda_index(device)?))
+}
+
+/// `weights`: four a layer. Checked by the caller, for `fused`: kinds, device CPU, shapes.
+pub(crate) fn gru(
+    input: &Tensor,
+    start: &Tensor,
+    weights: &[Tensor],
+    dropout: f64,
+    train: bool,
+    fused: bool,
+) -> Result<(Tensor, Tensor)> {
+    let weights: Vec<Raw> = weights.iter().map(raw).collect();
+    let layers = weights.len() as i64 / 4;
+    let (train, fused) = (c_int::from(train), c_int::from(fused));
+    let (mut output, mut last) = (null_mut(), null_mut());
+    // SAFETY: the tensors outlive the call, `weights` holds four a layer, and C++ sets `output`
+    // and `last` unless it fails.
+    check(unsafe {
+        torch_ext_gru(
+            raw(input),
+            raw(start),
+            weights.as_ptr(),
+            layers,
+            dropout,
+            train,
+            fused,
+            &raw mut output,
+            &raw mut last,
+        )
+    })?;
+    Ok((owned(output), owned(last)))
+}
+
+/// σ and tanh as the GRU's kernel computes them with vectors of a width: 0 the compiler's default,
+/// 1 AVX2, 2 AVX-512; `None` where this processor has no such vectors.
+#[cfg(test)]
+pub(crate) fn activations(width: c_int, x: &[f32]) -> Option<(Vec<f32>, Vec<f32>)> {
+    #[rustfmt::skip]
+    unsafe extern "C" {
+        safe fn torch_ext_widest() -> c_int;
+        fn torch_ext_activations(
+            width: c_int, x: *const f32, sigmoid: *mut f32, tanh: *mut f32, count: i64,
+        );
+    }
+    if width > torch_ext_widest() {
+        return None;
+    }
+    let (mut sigmoid, mut tanh) = (vec![0.0; x.len()], vec![0.0; x.len()]);
+    // SAFETY: all three arrays have `count` elements, and the processor has vectors of `width`.
+    unsafe {
+        torch_ext_activations(
+            width,
+            x.as_ptr(),
+            sigmoid.as_mut_ptr(),
+            tanh.as_mut_ptr(),
+            x.len() as i64,
+        );
+    }
+    Some((sigmoid, tanh))
+}
