@@ -2,5 +2,6 @@
 
 mod errors;
 mod honesty;
+mod interrupt;
 mod tools;
 mod whole;

@@ -101,7 +101,7 @@ fn a_finished_run_is_not_trained_again() {
     desk.succeed(&["train", "config.toml", "--run", "run"]);
     let before = desk.read("run/run.json");
     let said = desk.succeed(&["train", "config.toml", "--run", "run"]);
-    assert!(said.contains("already trained"), "{said}");
+    assert!(said.contains("already-done"), "{said}");
     assert_eq!(desk.read("run/run.json"), before);
     let said = desk.fail(2, &["train", "config.toml", "--run", "run", "--seed", "4"]);
     assert!(said.contains("run of another config"), "{said}");

@@ -69,16 +69,21 @@ impl Desk {
         serde_json::from_slice(&self.read(name)).expect("valid JSON")
     }
 
-    /// Runs `ballast` with these words, on one thread.
-    pub fn run(&self, words: &[&str]) -> Output {
-        Command::new(binary())
+    /// `ballast` with these words, on one thread.
+    pub fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(binary());
+        command
             .args(words)
             .current_dir(self.folder.path())
             .env("OMP_NUM_THREADS", "1")
             .env_remove("RUST_LOG")
-            .env_remove("RUST_BACKTRACE")
-            .output()
-            .expect("ballast runs")
+            .env_remove("RUST_BACKTRACE");
+        command
+    }
+
+    /// Runs `ballast` with these words, on one thread.
+    pub fn run(&self, words: &[&str]) -> Output {
+        self.command(words).output().expect("ballast runs")
     }
 
     /// Runs `ballast` and expects success; returns what it printed.

@@ -17,11 +17,11 @@ pub(crate) struct Args {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 2 usage or config, 3 diverged, 65 bad data, \
-66 no such file, 69 device or libtorch missing, 70 our bug, 74 disk";
+66 no such file, 69 device or libtorch missing, 70 our bug, 74 disk, 75 saved: run the same command again";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Train a model from a config.
+    /// Train a model from a config, or continue where it was interrupted.
     Train(Train),
     /// Score a trained run on its test split, beside the baselines.
     Evaluate(Evaluate),
@@ -37,10 +37,13 @@ pub(crate) enum Command {
     Init(Init),
 }
 
+/// Starts a training, continues one that was interrupted, or says that it is done: the same command
+/// each time.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Train {
-    /// The config, a TOML file.
-    pub(crate) config: PathBuf,
+    /// The config, a TOML file [default: the one in the run directory].
+    #[arg(required_unless_present = "run")]
+    pub(crate) config: Option<PathBuf>,
     /// Change one key of it, such as `train.epochs=20`; may be given often.
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
@@ -53,9 +56,18 @@ pub(crate) struct Train {
     /// Overrides `seed` of the config.
     #[arg(long)]
     pub(crate) seed: Option<u64>,
-    /// CPU threads; small models run best on one.
-    #[arg(long, value_name = "N")]
-    pub(crate) threads: Option<usize>,
+    /// CPU threads; small models run best on one [default: $OMP_NUM_THREADS, else 1].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
+    /// Save a checkpoint when so long has passed since the last one, such as 30s or 10m.
+    #[arg(long, value_name = "TIME", default_value = "1m")]
+    pub(crate) save_every: humantime::Duration,
+    /// After so long save and end with exit code 75, such as 90m; the same command continues.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) max_time: Option<humantime::Duration>,
+    /// Check everything, count windows, parameters and memory, and write nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -65,9 +77,9 @@ pub(crate) struct Evaluate {
     /// auto, cpu, cuda or cuda:N.
     #[arg(long, default_value_t)]
     pub(crate) device: DeviceChoice,
-    /// CPU threads.
-    #[arg(long, value_name = "N")]
-    pub(crate) threads: Option<usize>,
+    /// CPU threads [default: $OMP_NUM_THREADS, else 1].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -6,7 +6,7 @@ use train::{Evaluation, LatentHealth, RunOptions};
 use crate::args::Evaluate;
 
 pub(crate) fn run(args: Evaluate) -> Result<(), Error> {
-    let options = RunOptions { device: args.device, threads: args.threads };
+    let options = RunOptions { device: args.device, threads: args.threads.map(usize::from) };
     let evaluation = train::evaluate_run(&args.run, options)?;
     println!("{}", table(&evaluation));
     let zeros = evaluation.forecasters.first().map_or(0, |first| first.test.zero_windows);

@@ -4,11 +4,14 @@
 
 mod args;
 mod data_command;
+mod display;
 mod elbo;
 mod evaluate;
 mod exit;
 mod forecast;
 mod noise_command;
+mod signals;
+mod threads;
 mod train_command;
 
 use std::process::ExitCode;

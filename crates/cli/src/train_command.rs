@@ -1,50 +1,54 @@
 //! `ballast train`.
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error};
-use indicatif::{ProgressBar, ProgressStyle};
-use train::{Config, Epoch, Progress, RunOptions, TrainError};
+use train::{Config, Control, RunInfo, RunOptions, TrainError};
 
 use crate::args::Train;
+use crate::display::Display;
+use crate::{signals, threads};
 
 pub(crate) fn run(args: Train) -> Result<(), Error> {
+    threads::never_spin(args.threads);
     let mut overrides = args.set;
     overrides.extend(args.seed.map(|seed| format!("seed={seed}")));
-    let config = Config::load(&args.config, &overrides).map_err(TrainError::from)?;
-    let directory = args.run.unwrap_or_else(|| default_run(&args.config, config.seed));
-    let options = RunOptions { device: args.device, threads: args.threads };
-
-    let mut display = Display::new(config.train.epochs);
-    let started = train::prepare(&config, &directory, options)?;
-    if let Some(done) = started.already_done() {
-        println!(
-            "already trained: {} (best epoch {})",
-            directory.display(),
-            done.fitted.best_epoch
-        );
+    let file = config_file(args.config.as_deref(), args.run.as_deref())?;
+    let config = Config::load(&file, &overrides).map_err(TrainError::from)?;
+    let directory = args.run.unwrap_or_else(|| default_run(&file, config.seed));
+    let options = RunOptions { device: args.device, threads: args.threads.map(usize::from) };
+    if args.dry_run {
+        return dry_run(&config, &directory, options);
+    }
+    let mut control = Control::new(signals::stop()?).save_every(args.save_every.into());
+    if let Some(time) = args.max_time {
+        control = control.max_time(time.into());
+    }
+    let mut display = Display::new(&config);
+    let training = train::prepare(&config, &directory, options)?;
+    if let Some(done) = training.already_done() {
+        display.already_done(&directory, done);
         return Ok(());
     }
-    println!("{}", started.summary());
-    let info = started.run(&mut |progress| display.show(&progress)).context("training")?;
+    display.start(&training, &directory);
+    let trained = training.run(&control, &mut |progress| display.show(&progress));
     display.finish();
-    let autoencodes = config.model.kind == train::ModelKind::Autoencode;
-    let fitted = &info.fitted;
-    let score = if autoencodes {
-        format!("validation bound {:.3} nats", -fitted.best_validation)
-    } else {
-        format!("validation CRPS {:.4} (standardized)", fitted.best_validation)
-    };
-    println!("best epoch {} of {}: {score}", fitted.best_epoch, fitted.epochs);
-    if config.train.keep == train::Keep::Last {
-        println!("kept the last epoch, as `train.keep` says");
-    }
-    println!("written to {}", directory.display());
-    if !autoencodes {
-        println!("next: ballast evaluate {}", directory.display());
-    }
+    let info = trained.context("training")?;
+    display.done(&directory, &info);
     Ok(())
+}
+
+/// The config that was named, else the one of the run directory.
+fn config_file(config: Option<&Path>, run: Option<&Path>) -> Result<PathBuf, TrainError> {
+    match (config, run) {
+        (Some(config), _) => Ok(config.to_owned()),
+        (None, Some(run)) if run.join("config.toml").exists() => Ok(run.join("config.toml")),
+        (None, run) => Err(TrainError::Missing {
+            path: run.unwrap_or(Path::new("")).join("config.toml"),
+            hint: "no run was started there: name a config, `ballast train CONFIG --run DIR`"
+                .to_owned(),
+        }),
+    }
 }
 
 /// `runs/CONFIG/seed-N`.
@@ -53,50 +57,32 @@ fn default_run(config: &Path, seed: u64) -> PathBuf {
     Path::new("runs").join(name).join(format!("seed-{seed}"))
 }
 
-/// A progress bar on a terminal, a line per epoch elsewhere.
-struct Display {
-    bar: Option<ProgressBar>,
-    epochs: usize,
+fn dry_run(config: &Config, directory: &Path, options: RunOptions) -> Result<(), Error> {
+    let plan = train::plan(config, options)?;
+    let mebibytes = |bytes: usize| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20));
+    println!("{}", plan.summary);
+    println!(
+        "{} parameters, {} with gradients, moments and kept copies; peak memory after one step {}",
+        plan.parameters,
+        mebibytes(plan.state_bytes),
+        plan.peak_bytes.map_or("unknown".to_owned(), mebibytes),
+    );
+    println!(
+        "{} epochs of {} steps, {} in all; the first took {:.0} ms",
+        config.train.epochs,
+        plan.steps_per_epoch,
+        plan.steps,
+        1e3 * plan.step_seconds
+    );
+    println!("would be written to {}; nothing was written now", directory.display());
+    Ok(())
 }
 
-impl Display {
-    fn new(epochs: usize) -> Display {
-        let bar = std::io::stderr().is_terminal().then(|| {
-            let style =
-                ProgressStyle::with_template("{bar:30} {pos}/{len} {msg} [{elapsed} + {eta}]")
-                    .unwrap_or_else(|_| ProgressStyle::default_bar());
-            ProgressBar::new(0).with_style(style)
-        });
-        Display { bar, epochs }
+/// What a trained run is selected by, in words.
+pub(crate) fn score(config: &Config, info: &RunInfo) -> String {
+    if config.model.kind == train::ModelKind::Autoencode {
+        format!("validation bound {:.3} nats", -info.fitted.best_validation)
+    } else {
+        format!("validation CRPS {:.4} (standardized)", info.fitted.best_validation)
     }
-
-    fn show(&mut self, progress: &Progress) {
-        match (progress, &self.bar) {
-            (Progress::Step { epoch, done, of }, Some(bar)) => {
-                bar.set_length((of * self.epochs) as u64);
-                bar.set_position(((epoch - 1) * of + done) as u64);
-            }
-            (Progress::Epoch(epoch, _), Some(bar)) => bar.set_message(line(epoch)),
-            (Progress::Epoch(epoch, _), None) => println!("{}", line(epoch)),
-            (_, None) => {}
-        }
-    }
-
-    fn finish(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
-    }
-}
-
-fn line(epoch: &Epoch) -> String {
-    format!(
-        "epoch {:>3}  loss {:>8.3}  reconstruction {:>8.3}  KL {:>6.3}  validation CRPS {:.4}{}",
-        epoch.epoch,
-        epoch.loss,
-        epoch.reconstruction,
-        epoch.kl,
-        epoch.validation_crps,
-        if epoch.best { " *" } else { "" },
-    )
 }

@@ -120,8 +120,15 @@ pub struct TrainConfig {
     pub learning_rate_schedule: LearningRateSchedule,
     /// Optimizer steps over which the step size rises from zero.
     pub warmup_steps: usize,
-    /// Decoupled weight decay of AdamW.
+    /// Decoupled weight decay of AdamW, on matrices.
     pub weight_decay: f64,
+    /// Whether vectors (biases, norms) decay too.
+    pub decay_vectors: bool,
+    /// Decay of the exponential moving average of the weights, which is then what is validated and
+    /// kept; 0 for none.
+    pub ema_decay: f64,
+    /// Numbers to compute the networks in.
+    pub precision: Precision,
     /// Largest norm of the gradient; 0 for no clipping.
     pub clip_norm: f64,
     /// Epochs without a better validation score after which to stop; 0 to never stop early.
@@ -130,6 +137,18 @@ pub struct TrainConfig {
     pub validation_samples: usize,
     /// Which weights are kept.
     pub keep: Keep,
+}
+
+/// Numbers to compute the networks in; parameters, likelihood, divergence and gradients stay f32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Precision {
+    /// bf16 on CUDA, f32 elsewhere.
+    Auto,
+    /// 32 bits.
+    F32,
+    /// Matrix products in bfloat16 (autocast).
+    Bf16,
 }
 
 /// Which weights of a training are kept.
@@ -152,6 +171,9 @@ impl Default for TrainConfig {
             learning_rate_schedule: LearningRateSchedule::Constant,
             warmup_steps: 0,
             weight_decay: 0.0,
+            decay_vectors: false,
+            ema_decay: 0.0,
+            precision: Precision::Auto,
             clip_norm: 1.0,
             patience: 10,
             validation_samples: 50,
@@ -161,22 +183,33 @@ impl Default for TrainConfig {
 }
 
 /// How the step size changes over the training.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum LearningRateSchedule {
     /// Not at all.
     Constant,
     /// Half a cosine down to zero at the last step of the last epoch.
     Cosine,
+    /// By `factor` after every `every` epochs.
+    Step {
+        /// Epochs between two changes.
+        every: usize,
+        /// What the step size is multiplied by.
+        factor: f64,
+    },
 }
 
 impl TrainConfig {
-    /// The step size of an optimizer step, from 0, of `total`.
-    pub fn learning_rate_at(&self, step: usize, total: usize) -> f64 {
-        let share = (step as f64 / total.max(1) as f64).min(1.0);
+    /// The step size of an optimizer step, from 0, where an epoch has `per_epoch` of them.
+    pub fn learning_rate_at(&self, step: usize, per_epoch: usize) -> f64 {
+        let per_epoch = per_epoch.max(1);
+        let share = (step as f64 / (self.epochs * per_epoch) as f64).min(1.0);
         let decay = match self.learning_rate_schedule {
             LearningRateSchedule::Constant => 1.0,
             LearningRateSchedule::Cosine => 0.5 * (1.0 + (std::f64::consts::PI * share).cos()),
+            LearningRateSchedule::Step { every, factor } => {
+                factor.powi((step / per_epoch / every.max(1)) as i32)
+            }
         };
         let warmup = match self.warmup_steps {
             0 => 1.0,
@@ -276,9 +309,21 @@ impl Config {
     }
 
     fn check(self) -> Result<Config, ConfigError> {
-        let TrainConfig { epochs, batch_size, learning_rate, weight_decay, clip_norm, .. } =
-            self.train;
-        let least: [(&'static str, usize, usize); 5] = [
+        let TrainConfig {
+            epochs,
+            batch_size,
+            learning_rate,
+            weight_decay,
+            clip_norm,
+            ema_decay,
+            ..
+        } = self.train;
+        let (every, factor) = match self.train.learning_rate_schedule {
+            LearningRateSchedule::Step { every, factor } => (every, factor),
+            _ => (1, 1.0),
+        };
+        let least: [(&'static str, usize, usize); 6] = [
+            ("train.learning_rate_schedule.step.every", every, 1),
             ("train.epochs", epochs, 1),
             ("train.batch_size", batch_size, 1),
             ("train.validation_samples", self.train.validation_samples, 2),
@@ -301,6 +346,13 @@ impl Config {
         for (key, value, ok, range) in [
             ("train.learning_rate", learning_rate, positive(learning_rate), "positive and finite"),
             ("train.weight_decay", weight_decay, not_negative(weight_decay), "at least 0"),
+            ("train.ema_decay", ema_decay, (0.0..1.0).contains(&ema_decay), "at least 0, below 1"),
+            (
+                "train.learning_rate_schedule.step.factor",
+                factor,
+                factor > 0.0 && factor <= 1.0,
+                "above 0, at most 1",
+            ),
             ("train.clip_norm", clip_norm, not_negative(clip_norm), "at least 0 (0 is off)"),
             ("objective.free_bits", nats, not_negative(nats), "at least 0 nats"),
         ] {
@@ -375,20 +427,24 @@ fn nearest(message: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    /// Oracle: the cosine's values at its start, middle and end; the warm-up's at its half.
+    /// Oracle: the cosine's values at its start, middle and end; the steps' by hand; the warm-up's at its
+    /// half.
     #[test]
     fn learning_rates_rise_and_fall() {
-        let table = TrainConfig {
-            learning_rate: 2.0,
-            learning_rate_schedule: LearningRateSchedule::Cosine,
-            ..TrainConfig::default()
-        };
+        let table = TrainConfig { epochs: 10, learning_rate: 2.0, ..TrainConfig::default() };
+        let cosine =
+            TrainConfig { learning_rate_schedule: LearningRateSchedule::Cosine, ..table.clone() };
         for (step, expected) in [(0, 2.0), (50, 1.0), (100, 0.0), (200, 0.0)] {
-            assert!((table.learning_rate_at(step, 100) - expected).abs() < 1e-12, "{step}");
+            assert!((cosine.learning_rate_at(step, 10) - expected).abs() < 1e-12, "{step}");
+        }
+        let schedule = LearningRateSchedule::Step { every: 2, factor: 0.5 };
+        let steps = TrainConfig { learning_rate_schedule: schedule, ..table };
+        for (step, expected) in [(0, 2.0), (19, 2.0), (20, 1.0), (39, 1.0), (40, 0.5)] {
+            assert_eq!(steps.learning_rate_at(step, 10), expected, "{step}");
         }
         let table = TrainConfig { warmup_steps: 10, learning_rate: 2.0, ..TrainConfig::default() };
         for (step, expected) in [(4, 1.0), (9, 2.0), (99, 2.0)] {
-            assert!((table.learning_rate_at(step, 100) - expected).abs() < 1e-12, "{step}");
+            assert!((table.learning_rate_at(step, 10) - expected).abs() < 1e-12, "{step}");
         }
     }
 

@@ -92,10 +92,28 @@ pub enum TrainError {
         epoch: usize,
         /// Optimizer step, from 1.
         step: usize,
-        /// The term that is not finite.
+        /// The term that is not finite, and the channel where it is that of one.
         what: String,
         /// Whether earlier weights were saved.
         saved: bool,
+    },
+    /// A training was asked to stop, and saved where it stands.
+    #[error(
+        "saved after step {step}, in epoch {epoch}\n  hint: run the same command again to continue"
+    )]
+    Interrupted {
+        /// Epoch, from 1.
+        epoch: usize,
+        /// Optimizer steps done.
+        step: usize,
+    },
+    /// Another process writes into the run directory.
+    #[error("{}: another process trains here ({owner})\n  hint: wait for it, or choose another directory with `--run`", path.display())]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+        /// Its host and process.
+        owner: String,
     },
     /// Writing failed.
     #[error(
@@ -107,6 +125,9 @@ pub enum TrainError {
         /// Why.
         source: std::io::Error,
     },
+    /// What tch lacks failed.
+    #[error(transparent)]
+    Extension(#[from] torch_ext::TorchExtError),
     /// libtorch failed.
     #[error("libtorch: {}", first_line(.0))]
     Torch(#[from] tch::TchError),
@@ -140,7 +161,12 @@ impl TrainError {
             TrainError::Device { .. } => 69,
             TrainError::Diverged { .. } => 3,
             TrainError::Write { .. } => 74,
-            TrainError::Model(_) | TrainError::Objective(_) | TrainError::Torch(_) => 70,
+            TrainError::Interrupted { .. } => 75,
+            TrainError::Locked { .. } => 2,
+            TrainError::Model(_)
+            | TrainError::Objective(_)
+            | TrainError::Torch(_)
+            | TrainError::Extension(_) => 70,
         }
     }
 }

@@ -255,6 +255,16 @@ fn score(
     })
 }
 
+/// The first of them that repeats what was: what skill is relative to.
+pub(crate) fn naive_rule(source: &Source) -> Rule {
+    match source.season() {
+        Some(season) if 1 < season && season <= source.config().data.context => {
+            Rule::SeasonalNaive(season)
+        }
+        _ => Rule::LastValue,
+    }
+}
+
 /// The baselines that fit the data: a season longer than the context has nothing to repeat.
 fn rules(source: &Source) -> Vec<Rule> {
     let season = source.season();
@@ -269,7 +279,7 @@ fn rules(source: &Source) -> Vec<Rule> {
     rules
 }
 
-fn fit_baseline(source: &Source, rule: Rule) -> Result<Option<Baseline>, TrainError> {
+pub(crate) fn fit_baseline(source: &Source, rule: Rule) -> Result<Option<Baseline>, TrainError> {
     let pairs = |part| -> Result<(Tensor, Tensor), TrainError> {
         let starts = source.starts(part);
         let batch =

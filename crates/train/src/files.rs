@@ -17,6 +17,9 @@ use crate::error::TrainError;
 /// | `run.json` | seed, device, versions, data fingerprint, scaler, parameter count, wall time |
 /// | `metrics.jsonl` | one JSON object per epoch |
 /// | `model.safetensors` | the weights of the best epoch by validation (or the last, by `train.keep`) |
+/// | `checkpoint.safetensors` | where training stands, to go on from bit for bit |
+/// | `events/` | the same metrics, latent histograms and pictures for TensorBoard |
+/// | `lock` | host and process of who trains here, while it does |
 /// | `evaluation.json` | scores of the model and the baselines, written by `evaluate` |
 #[derive(Debug, Clone)]
 pub struct RunDirectory {
@@ -76,6 +79,21 @@ impl RunDirectory {
         self.path.join("model.safetensors")
     }
 
+    /// `checkpoint.safetensors`.
+    pub fn checkpoint(&self) -> PathBuf {
+        self.path.join("checkpoint.safetensors")
+    }
+
+    /// `lock`.
+    pub fn lock(&self) -> PathBuf {
+        self.path.join("lock")
+    }
+
+    /// `events/`.
+    pub fn events(&self) -> PathBuf {
+        self.path.join("events")
+    }
+
     /// `evaluation.json`.
     pub fn evaluation(&self) -> PathBuf {
         self.path.join("evaluation.json")
@@ -102,7 +120,10 @@ pub fn write_atomically(
     let attempt = || {
         write(&temporary)?;
         File::open(&temporary)?.sync_all()?;
-        fs::rename(&temporary, path)
+        fs::rename(&temporary, path)?;
+        // The new name is on the disk once its folder is.
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
     };
     attempt().map_err(|source| {
         let _ = fs::remove_file(&temporary);

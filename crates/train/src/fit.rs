@@ -1,46 +1,42 @@
 //! The training loop.
 
-use std::io::Write;
+use std::time::Instant;
 
-use objective::ObjectiveError;
 use serde::{Deserialize, Serialize};
-use tch::{Kind, Tensor, no_grad};
+use tch::{Kind, Tensor};
 
 use crate::batch::{Rows, Starts};
+use crate::checkpoint::{Checkpoint, save};
 use crate::config::{Config, Keep};
+use crate::control::Control;
+use crate::diagnose::diagnose;
 use crate::error::TrainError;
-use crate::files::{RunDirectory, write_atomically};
-use crate::flat::Flat;
-use crate::forecaster::{Forecaster, Terms};
-use crate::optimizer::AdamW;
-use crate::score::window_crps;
-use crate::source::Part;
+use crate::files::RunDirectory;
+use crate::forecaster::Forecaster;
+use crate::metrics::{Epoch, Means, Metrics};
+use crate::state::{Position, State};
+use crate::tensors::save_store;
+use crate::validate::{Held, validate};
 
-/// One line of `metrics.jsonl`: an epoch. Holds no wall time, so that a repeated run writes the
-/// same bytes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Epoch {
-    /// From 1.
-    pub epoch: usize,
-    /// Optimizer steps so far.
-    pub step: usize,
-    /// Mean over the epoch of what is minimised, nats per window.
-    pub loss: f64,
-    /// Mean over the epoch of `log p(ỹ | z)`, nats per window.
-    pub reconstruction: f64,
-    /// Mean over the epoch of the KL term, nats per window, unweighted.
-    pub kl: f64,
-    /// Weight of the KL term at the end of the epoch.
-    pub kl_weight: f64,
-    /// Step size of the last step.
-    pub learning_rate: f64,
-    /// The same loss on clean validation windows.
-    pub validation_loss: f64,
-    /// Fair CRPS on validation windows, standardized units; what selects the weights, but for
-    /// `autoencode`, which the validation loss selects.
-    pub validation_crps: f64,
-    /// Whether this is the best epoch so far.
-    pub best: bool,
+/// What is trained on, and where to.
+#[derive(Debug, Clone, Copy)]
+pub struct Job<'a> {
+    /// The whole config.
+    pub config: &'a Config,
+    /// All rows.
+    pub rows: &'a Rows,
+    /// Windows to train on.
+    pub train: &'a Starts,
+    /// Windows to select on.
+    pub validation: &'a Starts,
+    /// Names of the channels, for messages.
+    pub channels: &'a [String],
+    /// SHA-256 of the data: a checkpoint belongs to it.
+    pub fingerprint: &'a str,
+    /// Validation CRPS of seasonal naive, to which the skill is relative.
+    pub naive_crps: Option<f64>,
+    /// Where to write.
+    pub run: &'a RunDirectory,
 }
 
 /// How a training ended.
@@ -54,6 +50,8 @@ pub struct Fitted {
     pub best_validation: f64,
     /// Optimizer steps.
     pub steps: usize,
+    /// Steps that were left out since loss or gradient was not finite.
+    pub skipped: usize,
     /// Trainable parameters.
     pub parameters: usize,
     /// Where training left the finite numbers, if it did.
@@ -65,9 +63,9 @@ pub struct Fitted {
 pub struct Divergence {
     /// Epoch, from 1.
     pub epoch: usize,
-    /// Optimizer steps by then.
+    /// The first optimizer step of those that were not finite, from 1.
     pub step: usize,
-    /// The term that was not finite.
+    /// The term that was not finite, and the channel where it is that of one.
     pub what: String,
 }
 
@@ -82,81 +80,195 @@ pub enum Progress<'a> {
         done: usize,
         /// Steps of an epoch.
         of: usize,
+        /// Windows of the batch.
+        windows: usize,
     },
     /// An epoch is done, with the forecaster as it then is.
     Epoch(&'a Epoch, &'a Forecaster),
 }
 
-/// Trains `forecaster` and leaves the weights of the best epoch, or the last where the config says so,
-/// in it and in the run directory.
+/// So many steps in a row that are not finite end a training.
+const MOST_SKIPPED: usize = 10;
+
+/// Trains `forecaster`, from `checkpoint` on if there is one, and leaves the weights of the best epoch,
+/// or the last where the config says so, in it and in the run directory.
 ///
 /// Training that leaves the finite numbers stops and says so in [`Fitted::diverged`]; the best weights
 /// before that are kept.
 ///
 /// # Errors
-/// [`TrainError::Write`], or libtorch's own.
+/// [`TrainError::Interrupted`] where `control` stopped it, its checkpoint saved; [`TrainError::Write`],
+/// or libtorch's own.
 pub fn fit(
-    config: &Config,
+    job: &Job,
     forecaster: &mut Forecaster,
-    rows: &Rows,
-    train: &Starts,
-    validation: &Starts,
-    run: &RunDirectory,
+    checkpoint: Option<Checkpoint>,
+    control: &Control,
     observe: &mut dyn FnMut(Progress),
 ) -> Result<Fitted, TrainError> {
-    let flat = Flat::new(forecaster.store())?;
+    let Job { config, rows, train, run, .. } = *job;
     let table = &config.train;
-    let mut optimizer = AdamW::new(&flat, table.weight_decay, table.clip_norm);
-    let mut metrics = Metrics::create(run)?;
-    let mut fitted = Fitted { parameters: flat.len(), ..Fitted::default() };
-    let mut best: Option<Tensor> = None;
+    let mut state = State::new(config, forecaster)?;
+    let mut resumed = checkpoint.map(|checkpoint| checkpoint.restore(&mut state)).transpose()?;
+    let mut keeper = Keeper::new(job, control, &state);
+    let mut metrics = Metrics::create(run, &state.history)?;
+    let mut diverged = None;
 
-    for epoch in 1..=table.epochs {
+    while diverged.is_none() && state.goes_on(table) {
+        let epoch = state.position.epochs + 1;
+        let _span = tracing::info_span!("epoch", epoch).entered();
         seed(config.seed, Stream::Epoch(epoch));
         let batches = batches(train, table.batch_size as i64, table.steps_per_epoch)?;
-        let (mut sums, mut learning_rate) = (Sums::default(), 0.0);
-        for (done, indices) in batches.iter().enumerate() {
+        if let Some(resumed) = resumed.take() {
+            resumed.wake(config.seed, &state)?;
+        }
+        for indices in batches.iter().skip(state.position.done) {
+            let _span = tracing::trace_span!("step", step = state.position.step).entered();
             let batch = rows.gather(&train.rows(indices)?)?;
-            flat.zero_gradients();
-            let terms = forecaster.training_terms(&batch, fitted.steps)?;
+            state.flat.zero_gradients();
+            let terms = forecaster.training_terms(&batch, state.position.step)?;
             terms.loss.f_backward()?;
-            learning_rate = table.learning_rate_at(fitted.steps, table.epochs * batches.len());
-            optimizer.step(&flat, learning_rate)?;
-            sums.add(&terms, indices.size()[0])?;
-            fitted.steps += 1;
-            observe(Progress::Step { epoch, done: done + 1, of: batches.len() });
+            let rate = table.learning_rate_at(state.position.step, batches.len());
+            let windows = indices.size()[0];
+            state.step(&terms, rate, windows)?;
+            let (done, of, windows) = (state.position.done, batches.len(), windows as usize);
+            observe(Progress::Step { epoch, done, of, windows });
+            if state.tally.streak() >= MOST_SKIPPED {
+                break;
+            }
+            keeper.after_step(&mut state)?;
         }
-        let mut line = sums.epoch(epoch, fitted.steps, learning_rate)?;
-        let held = match validate(config, forecaster, rows, validation, fitted.steps) {
-            // Weights that the last step spoiled show first in the samples.
-            Err(TrainError::Objective(ObjectiveError::NotFinite { .. })) => None,
-            held => Some(held?),
-        };
-        fitted.diverged = line.divergence(held.is_none());
-        let Some(held) = held.filter(|_| fitted.diverged.is_none()) else { break };
-        (line.validation_loss, line.validation_crps) = (held.loss, held.crps);
-        fitted.epochs = epoch;
-        // A model that forecasts nothing is selected by its bound, whatever its KL weight is by now.
-        let score = if forecaster.autoencodes() { -held.bound } else { held.crps };
-        if best.is_none() || score < fitted.best_validation {
-            line.best = true;
-            (fitted.best_epoch, fitted.best_validation) = (epoch, score);
-            best = Some(flat.parameters().copy());
+        state.tally.settle()?;
+        let own = state.lend_average()?;
+        let held = validate(job, forecaster, state.position.step)?;
+        diverged = divergence(job, forecaster, &state, &batches, held.is_none())?;
+        if let (Some(held), None) = (held, &diverged) {
+            let line = end_epoch(job, forecaster, &mut state, held, batches.len());
+            metrics.append(&line)?;
+            observe(Progress::Epoch(&line, forecaster));
         }
-        if line.best || table.keep == Keep::Last {
-            save(forecaster, run)?;
-        }
-        metrics.append(&line)?;
-        observe(Progress::Epoch(&line, forecaster));
-        let selects = table.keep == Keep::Best && table.patience > 0;
-        if selects && epoch - fitted.best_epoch >= table.patience {
-            break;
-        }
+        state.take_back(own)?;
     }
-    if let (Some(best), Keep::Best) = (best, table.keep) {
-        no_grad(|| flat.parameters().shallow_clone().f_copy_(&best).map(drop))?;
+    finish(job, forecaster, &mut state, &mut keeper, diverged)
+}
+
+/// Closes the epoch under way and makes its line.
+fn end_epoch(
+    job: &Job,
+    forecaster: &Forecaster,
+    state: &mut State,
+    held: Held,
+    per_epoch: usize,
+) -> Epoch {
+    let Means { loss, reconstruction, kl, skipped } = state.tally.means();
+    let last = state.position.step.saturating_sub(1);
+    // A model that forecasts nothing is selected by its bound, whatever its KL weight is by now.
+    let score = if forecaster.autoencodes() { -held.bound } else { held.crps };
+    let mut line = Epoch {
+        epoch: state.position.epochs + 1,
+        step: state.position.step,
+        loss,
+        reconstruction,
+        kl,
+        kl_weight: forecaster.kl_weight(last),
+        learning_rate: job.config.train.learning_rate_at(last, per_epoch),
+        skipped,
+        active_units: held.active_units,
+        validation_loss: held.loss,
+        train_crps: held.train_crps,
+        validation_crps: held.crps,
+        skill: job.naive_crps.map(|naive| 100.0 * (1.0 - held.crps / naive)),
+        best: false,
+    };
+    state.end_epoch(&mut line, score);
+    line
+}
+
+/// Where training left the finite numbers: too many steps in a row, a whole epoch, or the forecast.
+fn divergence(
+    job: &Job,
+    forecaster: &Forecaster,
+    state: &State,
+    batches: &[Tensor],
+    no_forecast: bool,
+) -> Result<Option<Divergence>, TrainError> {
+    let (streak, step) = (state.tally.streak(), state.position.step);
+    let epoch = state.position.epochs + 1;
+    if streak < MOST_SKIPPED && !state.tally.means().loss.is_nan() {
+        let what = "validation forecast".to_owned();
+        return Ok(no_forecast.then_some(Divergence { epoch, step, what }));
     }
-    Ok(fitted)
+    let last = &batches[state.position.done - 1];
+    let culprit = diagnose(forecaster, &job.rows.gather(&job.train.rows(last)?)?)?;
+    let channel = culprit.channel.and_then(|channel| job.channels.get(channel));
+    let what = match channel {
+        Some(channel) => format!("{} of channel `{channel}`", culprit.term),
+        None => culprit.term.to_owned(),
+    };
+    Ok(Some(Divergence { epoch, step: step + 1 - streak, what }))
+}
+
+/// Leaves the weights to keep in the forecaster and in the run directory.
+fn finish(
+    job: &Job,
+    forecaster: &Forecaster,
+    state: &mut State,
+    keeper: &mut Keeper,
+    diverged: Option<Divergence>,
+) -> Result<Fitted, TrainError> {
+    if diverged.is_none() {
+        keeper.save(state)?;
+    }
+    let keeps_last = job.config.train.keep == Keep::Last && diverged.is_none();
+    let kept = if keeps_last { Some(state.weights()) } else { state.best.as_ref() };
+    if let Some(kept) = kept {
+        state.set_weights(&kept.copy())?;
+        save_store(&job.run.weights(), forecaster.store())?;
+    }
+    let Position { epochs, best_epoch, best_score, step, skipped, .. } = state.position;
+    Ok(Fitted {
+        epochs,
+        best_epoch,
+        best_validation: best_score,
+        steps: step,
+        skipped: skipped + state.tally.means().skipped,
+        parameters: state.flat.len(),
+        diverged,
+    })
+}
+
+/// Saves where it is time to.
+struct Keeper<'a> {
+    job: &'a Job<'a>,
+    control: &'a Control,
+    /// Seconds of training before this start.
+    before: f64,
+    started: Instant,
+    saved: Instant,
+}
+
+impl<'a> Keeper<'a> {
+    fn new(job: &'a Job<'a>, control: &'a Control, state: &State) -> Keeper<'a> {
+        let now = Instant::now();
+        Keeper { job, control, before: state.position.seconds, started: now, saved: now }
+    }
+
+    fn after_step(&mut self, state: &mut State) -> Result<(), TrainError> {
+        let stops = self.control.stops();
+        if stops || self.control.save_is_due(self.saved) {
+            self.save(state)?;
+        }
+        let Position { epochs, step, .. } = state.position;
+        if stops { Err(TrainError::Interrupted { epoch: epochs + 1, step }) } else { Ok(()) }
+    }
+
+    fn save(&mut self, state: &mut State) -> Result<(), TrainError> {
+        state.position.seconds = self.before + self.started.elapsed().as_secs_f64();
+        save(&self.job.run.checkpoint(), state, self.job.fingerprint)?;
+        tracing::debug!(step = state.position.step, "saved");
+        self.saved = Instant::now();
+        Ok(())
+    }
 }
 
 /// What the generator is used for next. Each use has its own stream, so that, say, another number
@@ -167,6 +279,8 @@ pub(crate) enum Stream {
     Weights,
     /// Order, noise and latent draws of one epoch.
     Epoch(usize),
+    /// The rest of an epoch from a step on, on a device that cannot go on with the generator of another.
+    Step(usize),
     /// Validation samples: the same every epoch, so that epochs are compared on common draws.
     Validation,
     /// Samples of an evaluation.
@@ -180,6 +294,7 @@ pub(crate) fn seed(seed: u64, stream: Stream) {
         Stream::Validation => 2,
         Stream::Evaluation => 3,
         Stream::Epoch(epoch) => 16 + epoch as u64,
+        Stream::Step(step) => (1 << 40) + step as u64,
     };
     // SplitMix64's finaliser (Steele et al. 2014): neighbouring seeds give unrelated streams.
     let mut mixed = seed.wrapping_add(stream.wrapping_mul(0x9E37_79B9_7F4A_7C15));
@@ -203,131 +318,5 @@ fn batches(train: &Starts, size: i64, steps: usize) -> Result<Vec<Tensor>, Train
             batches.truncate(steps);
             return Ok(batches);
         }
-    }
-}
-
-/// Means over validation windows, clean.
-struct Held {
-    loss: f64,
-    /// `log p(y | z) − KL`, nats per window.
-    bound: f64,
-    crps: f64,
-}
-
-/// Loss, bound and fair CRPS on clean validation windows, in batches; windows in which nothing was
-/// observed have no CRPS and do not count for it.
-fn validate(
-    config: &Config,
-    forecaster: &Forecaster,
-    rows: &Rows,
-    validation: &Starts,
-    step: usize,
-) -> Result<Held, TrainError> {
-    seed(config.seed, Stream::Validation);
-    let samples = config.train.validation_samples as i64;
-    no_grad(|| {
-        let (mut loss, mut bound, mut windows) = (0.0, 0.0, 0.0);
-        let (mut crps, mut scored) = (0.0, 0.0);
-        let at_once = rows.scored_at_once(samples);
-        for indices in validation.evenly(MAX_VALIDATION)?.f_split(at_once, 0)? {
-            let batch = rows.gather(&validation.rows(&indices)?)?;
-            let count = indices.size()[0] as f64;
-            let terms = forecaster.clean_terms(&batch, step)?;
-            loss += count * terms.loss.f_double_value(&[])?;
-            bound += count * (&terms.reconstruction - &terms.kl).f_double_value(&[])?;
-            windows += count;
-            let drawn = forecaster.sample(&batch, samples)?;
-            let (truth, observed) = forecaster.truth(&batch);
-            let scores = Vec::<f64>::try_from(window_crps(&drawn, truth, observed)?)?;
-            for score in scores.into_iter().filter(|score| score.is_finite()) {
-                crps += score;
-                scored += 1.0;
-            }
-        }
-        if scored == 0.0 {
-            return Err(TrainError::NothingObserved { part: Part::Validation.name() });
-        }
-        Ok(Held { loss: loss / windows, bound: bound / windows, crps: crps / scored })
-    })
-}
-
-/// At most so many validation windows, evenly spaced, are scored each epoch.
-const MAX_VALIDATION: i64 = 1024;
-
-fn save(forecaster: &Forecaster, run: &RunDirectory) -> Result<(), TrainError> {
-    write_atomically(&run.weights(), |path| {
-        forecaster.store().save(path).map_err(std::io::Error::other)
-    })
-}
-
-/// Sums of the terms over an epoch, on the device.
-#[derive(Debug, Default)]
-struct Sums {
-    /// `[3]`: loss, reconstruction, KL, each times the windows of its batch.
-    terms: Option<Tensor>,
-    windows: i64,
-    kl_weight: f64,
-}
-
-impl Sums {
-    fn add(&mut self, terms: &Terms, windows: i64) -> Result<(), TrainError> {
-        let Terms { loss, reconstruction, kl, kl_weight } = terms;
-        let stacked = Tensor::f_stack(&[&loss.detach(), reconstruction, kl], 0)? * windows;
-        self.terms = Some(match self.terms.take() {
-            Some(sum) => sum + stacked,
-            None => stacked,
-        });
-        self.windows += windows;
-        self.kl_weight = *kl_weight;
-        Ok(())
-    }
-
-    /// The one place of an epoch where the loop waits for the device.
-    fn epoch(self, epoch: usize, step: usize, learning_rate: f64) -> Result<Epoch, TrainError> {
-        let sums = self.terms.map(Vec::<f32>::try_from).transpose()?.unwrap_or(vec![f32::NAN; 3]);
-        let mean = |index: usize| f64::from(sums[index]) / self.windows as f64;
-        Ok(Epoch {
-            epoch,
-            step,
-            loss: mean(0),
-            reconstruction: mean(1),
-            kl: mean(2),
-            kl_weight: self.kl_weight,
-            learning_rate,
-            validation_loss: f64::NAN,
-            validation_crps: f64::NAN,
-            best: false,
-        })
-    }
-}
-
-impl Epoch {
-    fn divergence(&self, no_forecast: bool) -> Option<Divergence> {
-        let terms = [("KL", self.kl), ("reconstruction", self.reconstruction), ("loss", self.loss)];
-        let term = terms.into_iter().find(|(_, value)| !value.is_finite()).map(|(what, _)| what);
-        let what = term.or_else(|| no_forecast.then_some("validation forecast"))?;
-        Some(Divergence { epoch: self.epoch, step: self.step, what: what.to_owned() })
-    }
-}
-
-/// `metrics.jsonl`, one line an epoch as it ends.
-struct Metrics {
-    path: std::path::PathBuf,
-    file: std::fs::File,
-}
-
-impl Metrics {
-    fn create(run: &RunDirectory) -> Result<Metrics, TrainError> {
-        let path = run.metrics();
-        let file = std::fs::File::create(&path)
-            .map_err(|source| TrainError::Write { path: path.clone(), source })?;
-        Ok(Metrics { path, file })
-    }
-
-    fn append(&mut self, epoch: &Epoch) -> Result<(), TrainError> {
-        let mut line = serde_json::to_vec(epoch).expect("an epoch is plain numbers");
-        line.push(b'\n');
-        let failed = |source| TrainError::Write { path: self.path.clone(), source };
-        self.file.write_all(&line).map_err(failed)
     }
 }

@@ -9,10 +9,12 @@ use tch::{Tensor, nn, no_grad};
 
 use crate::error::TrainError;
 
-/// The trainable parameters of a [`nn::VarStore`], laid end to end in the order of their names.
+/// The trainable parameters of a [`nn::VarStore`], laid end to end: first those of two or more
+/// dimensions (weights, embeddings), then the vectors (biases, norms), each in the order of their
+/// names.
 ///
 /// ```text
-/// parameters = [ p_1 | p_2 | … ]        gradients = [ ∂p_1 | ∂p_2 | … ]
+/// parameters = [ W_1 | W_2 | … | b_1 | … ]        gradients = [ ∂W_1 | ∂W_2 | … | ∂b_1 | … ]
 /// ```
 ///
 /// After construction each variable of the store is a view of `parameters`, and its `.grad()` a
@@ -21,6 +23,8 @@ use crate::error::TrainError;
 pub struct Flat {
     parameters: Tensor,
     gradients: Tensor,
+    matrices: usize,
+    layout: Vec<(String, Vec<i64>)>,
 }
 
 impl Flat {
@@ -30,8 +34,15 @@ impl Flat {
     /// [`TrainError::Torch`] if libtorch fails to allocate.
     pub fn new(store: &nn::VarStore) -> Result<Flat, TrainError> {
         let variables: BTreeMap<String, Tensor> = store.variables().into_iter().collect();
-        let variables: Vec<Tensor> =
-            variables.into_values().filter(|variable| variable.requires_grad()).collect();
+        let trainable = variables.into_iter().filter(|(_, variable)| variable.requires_grad());
+        let (matrices, vectors): (Vec<_>, Vec<_>) =
+            trainable.partition(|(_, variable)| variable.dim() > 1);
+        let numbers = matrices.iter().map(|(_, matrix)| matrix.numel()).sum();
+        let (layout, variables): (Vec<_>, Vec<Tensor>) = matrices
+            .into_iter()
+            .chain(vectors)
+            .map(|(name, variable)| ((name, variable.size()), variable))
+            .unzip();
         let parameters = no_grad(|| {
             let pieces: Vec<Tensor> = variables.iter().map(|v| v.detach().reshape([-1])).collect();
             Tensor::f_cat(&pieces, 0)
@@ -53,7 +64,7 @@ impl Flat {
             });
             offset += length;
         }
-        Ok(Flat { parameters, gradients })
+        Ok(Flat { parameters, gradients, matrices: numbers, layout })
     }
 
     /// All parameters, `[P]`.
@@ -64,6 +75,16 @@ impl Flat {
     /// All gradients, `[P]`, as the last `backward` left them.
     pub fn gradients(&self) -> &Tensor {
         &self.gradients
+    }
+
+    /// How many of the first parameters belong to matrices; the rest are those of vectors.
+    pub fn matrices(&self) -> usize {
+        self.matrices
+    }
+
+    /// Name and shape of each variable, in the order of the vector.
+    pub fn layout(&self) -> &[(String, Vec<i64>)] {
+        &self.layout
     }
 
     /// The number of trainable parameters.
@@ -97,12 +118,15 @@ mod tests {
 
         let flat = Flat::new(&store).unwrap();
         assert_eq!(flat.len(), 3 * 2 + 2 + 2);
+        assert_eq!(flat.matrices(), 3 * 2);
+        let names: Vec<&str> = flat.layout().iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["layer.weight", "layer.bias", "never.used"]);
         for round in 0..2 {
             flat.zero_gradients();
             layer.forward(&x).square().sum(Kind::Float).backward();
-            // ∂Σ(Wx+b)²/∂b = 2 Σ_batch (Wx+b); names sort as layer.bias, layer.weight, never.used.
+            // ∂Σ(Wx+b)²/∂b = 2 Σ_batch (Wx+b); the order is layer.weight, layer.bias, never.used.
             let expected = layer.forward(&x).detach().sum_dim_intlist(0, false, Kind::Float) * 2.0;
-            let got = flat.gradients().narrow(0, 0, 2);
+            let got = flat.gradients().narrow(0, 6, 2);
             assert!(got.allclose(&expected, 1e-5, 1e-6, false), "round {round}");
             assert_eq!(Vec::<f32>::try_from(flat.gradients().narrow(0, 8, 2)).unwrap(), [0.0; 2]);
         }

@@ -4,7 +4,7 @@ use noise::{Diffuser, StepSampler, TargetLikelihood};
 use objective::elbo::{Elbo, FreeBits, KlWeight, sum_over_target};
 use tch::nn::VarStore;
 use tch::{Device, Kind, Tensor};
-use vae::{Inputs, Instance, Model, ModelKind, Pass, Shape};
+use vae::{Inputs, Instance, Latent, Model, ModelKind, Pass, Shape};
 
 use crate::batch::Batch;
 use crate::config::Config;
@@ -111,17 +111,34 @@ impl Forecaster {
     /// # Errors
     /// If the batch does not fit the model.
     pub fn training_terms(&self, batch: &Batch, step: usize) -> Result<Terms, TrainError> {
-        let prepared = self.prepare(batch, true)?;
-        self.terms(batch, &prepared, true, self.kl_weight.at(step as u64))
+        let (latents, log_prob) = self.training_pass(batch)?;
+        self.terms(batch, &latents, &log_prob, step)
     }
 
-    /// The loss on the batch as it is, at an optimizer step.
+    /// One noised pass in training mode: the latent groups and the elementwise log density of the
+    /// target; carries gradients.
+    pub(crate) fn training_pass(&self, batch: &Batch) -> Result<(Vec<Latent>, Tensor), TrainError> {
+        let prepared = self.prepare(batch, true)?;
+        self.pass(batch, &prepared, true)
+    }
+
+    /// The loss on the batch as it is, at an optimizer step, and its latent groups.
     ///
     /// # Errors
     /// If the batch does not fit the model.
-    pub fn clean_terms(&self, batch: &Batch, step: usize) -> Result<Terms, TrainError> {
+    pub fn clean_terms(
+        &self,
+        batch: &Batch,
+        step: usize,
+    ) -> Result<(Terms, Vec<Latent>), TrainError> {
         let prepared = self.prepare(batch, false)?;
-        self.terms(batch, &prepared, false, self.kl_weight.at(step as u64))
+        let (latents, log_prob) = self.pass(batch, &prepared, false)?;
+        Ok((self.terms(batch, &latents, &log_prob, step)?, latents))
+    }
+
+    /// The weight of the KL term at an optimizer step.
+    pub fn kl_weight(&self, step: usize) -> f64 {
+        self.kl_weight.at(step as u64)
     }
 
     /// One pass through the clean batch, with `draws` as a leading axis if given, and the elementwise
@@ -193,29 +210,35 @@ impl Forecaster {
         Ok(Prepared { instance, inputs, target, noise })
     }
 
-    fn terms(
+    fn pass(
         &self,
         batch: &Batch,
         prepared: &Prepared,
         train: bool,
-        kl_weight: f64,
-    ) -> Result<Terms, TrainError> {
+    ) -> Result<(Vec<Latent>, Tensor), TrainError> {
         let Prepared { instance, inputs, target, noise } = prepared;
         let Pass { latents, likelihood } = self.model.forward(inputs, Some(target), train)?;
-        let (log_prob, observed) = if self.autoencodes() {
-            let clean = instance.apply(&batch.context)?;
-            (likelihood.log_prob(&clean)?, &batch.context_observed)
-        } else {
-            let log_prob = match noise {
-                _ if self.direct => likelihood.log_prob(target)?,
-                Some((signal, std)) => likelihood.log_prob_noised(target, signal, std)?,
-                None => likelihood.log_prob(&(target / self.target_clean))?,
-            };
-            (log_prob, &batch.target_observed)
+        let log_prob = match noise {
+            _ if self.autoencodes() => likelihood.log_prob(&instance.apply(&batch.context)?)?,
+            _ if self.direct => likelihood.log_prob(target)?,
+            Some((signal, std)) => likelihood.log_prob_noised(target, signal, std)?,
+            None => likelihood.log_prob(&(target / self.target_clean))?,
         };
-        let observed = observed.as_ref().map(|mask| mask.f_not_equal(0.0)).transpose()?;
-        let reconstruction = sum_over_target(&log_prob, observed.as_ref())?;
+        Ok((latents, log_prob))
+    }
+
+    fn terms(
+        &self,
+        batch: &Batch,
+        latents: &[Latent],
+        log_prob: &Tensor,
+        step: usize,
+    ) -> Result<Terms, TrainError> {
+        let (_, observed) = self.truth(batch);
+        let observed = observed.map(|mask| mask.f_not_equal(0.0)).transpose()?;
+        let reconstruction = sum_over_target(log_prob, observed.as_ref())?;
         let groups = latents.iter().map(|latent| latent.kl_per_dim()).collect::<Result<_, _>>()?;
+        let kl_weight = self.kl_weight(step);
         let elbo = Elbo::new(reconstruction, groups, kl_weight, self.free_bits)?;
         Ok(Terms {
             loss: elbo.loss(),

@@ -8,10 +8,14 @@
 //! [`prepare`] and [`Training::run`] fill a run directory, [`evaluate_run`] scores it beside the
 //! baselines, [`forecast()`] uses it on new rows. [`fit()`] is the loop itself.
 
+mod average;
 mod baseline;
 mod batch;
+mod checkpoint;
 mod config;
+mod control;
 mod device;
+mod diagnose;
 pub mod elbo;
 mod error;
 mod evaluate;
@@ -21,26 +25,37 @@ mod flat;
 mod forecast;
 mod forecaster;
 mod health;
+mod lock;
+mod metrics;
 mod optimizer;
+mod plan;
 mod run;
 mod score;
 mod source;
+mod state;
+mod tensors;
+mod validate;
 
 pub use baseline::{Baseline, Pairs, Rule};
 pub use batch::{Batch, Columns, Rows, Starts, Statics};
+pub use checkpoint::Checkpoint;
 pub use config::{
-    Config, ConfigError, EvaluateConfig, Keep, LearningRateSchedule, ObjectiveConfig, TrainConfig,
+    Config, ConfigError, EvaluateConfig, Keep, LearningRateSchedule, ObjectiveConfig, Precision,
+    TrainConfig,
 };
+pub use control::Control;
 pub use device::{DeviceChoice, device_name};
 pub use error::TrainError;
 pub use evaluate::{Calibration, Coverage, Evaluation, Fan, NoiseCurve, Scored, Scores, evaluate};
 pub use files::{RunDirectory, write_atomically, write_text};
-pub use fit::{Divergence, Epoch, Fitted, Progress, fit};
+pub use fit::{Divergence, Fitted, Job, Progress, fit};
 pub use flat::Flat;
 pub use forecast::{Forecast, forecast};
 pub use forecaster::{Forecaster, Terms};
 pub use health::LatentHealth;
+pub use metrics::Epoch;
 pub use optimizer::AdamW;
+pub use plan::{Plan, plan};
 pub use run::{DataInfo, RunInfo, RunOptions, Training, WindowCounts, evaluate_run, prepare};
 pub use source::{Part, Source};
 pub use tch::Device;

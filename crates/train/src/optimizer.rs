@@ -1,28 +1,22 @@
-//! AdamW over one flat vector.
+//! AdamW over the flat vectors, with clipping, that leaves out steps that are not finite.
 
 use tch::{Tensor, no_grad};
+use torch_ext::{AdamWSettings, FusedAdamW, Guard};
 
+use crate::config::TrainConfig;
 use crate::error::TrainError;
 use crate::flat::Flat;
 
-/// Adam with decoupled weight decay, on all parameters at once.
+/// [`FusedAdamW`] on the flat parameters, with gradients clipped to a norm.
 ///
 /// ```text
 /// g ← g · min(1, c / ‖g‖)
-/// m ← β₁ m + (1 − β₁) g            v ← β₂ v + (1 − β₂) g²
-/// p ← p − η (w p + (m / (1 − β₁ᵏ)) / (√(v / (1 − β₂ᵏ)) + ε))
 /// ```
 ///
-/// `η` learning rate, `w` weight decay, `c` clip norm, `k` the optimizer step from 1.
-///
-/// # References
-/// Loshchilov & Hutter (2019), algorithm 2, arXiv:1711.05101.
+/// A step whose loss or whose gradient is not finite changes nothing.
 #[derive(Debug)]
 pub struct AdamW {
-    first: Tensor,
-    second: Tensor,
-    step: i32,
-    weight_decay: f64,
+    fused: FusedAdamW,
     clip_norm: f64,
 }
 
@@ -31,45 +25,58 @@ const BETA_2: f64 = 0.999;
 const EPSILON: f64 = 1e-8;
 
 impl AdamW {
-    /// An optimizer at step 0. `clip_norm = 0` switches clipping off.
-    pub fn new(flat: &Flat, weight_decay: f64, clip_norm: f64) -> AdamW {
-        AdamW {
-            first: flat.parameters().zeros_like(),
-            second: flat.parameters().zeros_like(),
-            step: 0,
-            weight_decay,
-            clip_norm,
-        }
-    }
-
-    /// One step with the gradients of `flat`; never waits for the device.
+    /// An optimizer at step 0.
     ///
     /// # Errors
-    /// [`TrainError::Torch`] if libtorch fails.
-    pub fn step(&mut self, flat: &Flat, learning_rate: f64) -> Result<(), TrainError> {
-        self.step += 1;
-        let correction_1 = 1.0 - BETA_1.powi(self.step);
-        let correction_2 = 1.0 - BETA_2.powi(self.step);
+    /// [`TrainError::Extension`] if the weight decay is out of its range.
+    pub fn new(flat: &Flat, config: &TrainConfig) -> Result<AdamW, TrainError> {
+        let decayed = if config.decay_vectors { flat.len() } else { flat.matrices() };
+        let settings = AdamWSettings {
+            beta_1: BETA_1,
+            beta_2: BETA_2,
+            epsilon: EPSILON,
+            weight_decay: config.weight_decay,
+            decayed: decayed as i64,
+        };
+        let fused = FusedAdamW::new(flat.parameters(), settings)?;
+        Ok(AdamW { fused, clip_norm: config.clip_norm })
+    }
+
+    /// One step with the gradients of `flat`, those of `loss`; returns their norm, a scalar on the
+    /// device. Never waits for it.
+    ///
+    /// # Errors
+    /// [`TrainError::Torch`] or [`TrainError::Extension`] if libtorch fails.
+    pub fn step(
+        &mut self,
+        flat: &Flat,
+        loss: &Tensor,
+        learning_rate: f64,
+    ) -> Result<Tensor, TrainError> {
         no_grad(|| {
-            let mut gradient = flat.gradients().shallow_clone();
-            if self.clip_norm > 0.0 {
-                let norm = gradient.f_norm()?;
-                // A norm of zero gives an infinite factor, which the clamp makes 1.
-                let _ = gradient.f_mul_(&(self.clip_norm / norm).f_clamp_max(1.0)?)?;
-            }
-            let _ = self.first.f_lerp_(&gradient, 1.0 - BETA_1)?;
-            let _ = self.second.f_lerp_(&gradient.f_square()?, 1.0 - BETA_2)?;
-            let mut update = (&self.second / correction_2).f_sqrt_()?;
-            let _ = update.f_add_scalar_(EPSILON)?;
-            let mut update = &self.first / update;
-            let _ = update.f_mul_scalar_(-learning_rate / correction_1)?;
-            let mut parameters = flat.parameters().shallow_clone();
-            if self.weight_decay > 0.0 {
-                let _ = parameters.f_mul_scalar_(1.0 - learning_rate * self.weight_decay)?;
-            }
-            let _ = parameters.f_add_(&update)?;
-            Ok(())
+            let norm = flat.gradients().f_norm()?;
+            let torn = (&norm + loss).f_isfinite()?.f_logical_not()?;
+            let scale = match self.clip_norm {
+                0.0 => None,
+                clip => Some((&norm / clip).f_clamp_min(1.0)?),
+            };
+            let guard = Guard { grad_scale: scale.as_ref(), found_inf: Some(&torn) };
+            self.fused.step(flat.parameters(), flat.gradients(), learning_rate, guard)?;
+            Ok(norm)
         })
+    }
+
+    /// First moments, second moments and the count of steps.
+    pub(crate) fn state(&self) -> [&Tensor; 3] {
+        self.fused.state()
+    }
+
+    /// Goes on with the moments and the count of another.
+    pub(crate) fn restore(&self, state: [&Tensor; 3]) -> Result<(), TrainError> {
+        for (mine, saved) in self.fused.state().into_iter().zip(state) {
+            no_grad(|| mine.shallow_clone().f_copy_(saved))?;
+        }
+        Ok(())
     }
 }
 
@@ -78,34 +85,51 @@ mod tests {
     use super::*;
     use tch::{Device, Kind, nn};
 
-    /// Oracle: the recursion above, in f64 and one scalar at a time.
+    /// Oracle: the recursion of AdamW in f64 and one scalar at a time, a matrix that decays and a
+    /// vector that does not, and steps that are left out.
     #[test]
     fn matches_the_scalar_recursion() {
         let store = nn::VarStore::new(Device::Cpu);
-        let mut weight = store.root().var_copy("w", &Tensor::from_slice(&[1.0_f32, -2.0, 0.5]));
+        let weight = store.root().var_copy("w", &Tensor::from_slice(&[1.0_f32, -2.0]).view([2, 1]));
+        let bias = store.root().var_copy("b", &Tensor::from_slice(&[0.5_f32]));
         let flat = Flat::new(&store).unwrap();
         let (rate, decay, clip) = (0.1, 0.01, 1.0);
-        let mut optimizer = AdamW::new(&flat, decay, clip);
+        let config = TrainConfig { weight_decay: decay, clip_norm: clip, ..TrainConfig::default() };
+        let mut optimizer = AdamW::new(&flat, &config).unwrap();
 
         let mut p = [1.0_f64, -2.0, 0.5];
         let (mut m, mut v) = ([0.0; 3], [0.0; 3]);
-        for k in 1..=20 {
+        let mut k = 0;
+        for round in 0..24 {
             flat.zero_gradients();
-            weight.square().sum(Kind::Float).backward(); // gradient 2 w
-            optimizer.step(&flat, rate).unwrap();
-
+            let loss = weight.square().sum(Kind::Float) + bias.square().sum(Kind::Float); // gradient 2 w
+            loss.backward();
+            let torn = [3, 11].contains(&round);
+            if torn {
+                let _ = flat.gradients().narrow(0, 1, 1).fill_(f64::NAN);
+            }
+            let poisoned = round == 17;
+            let loss = if poisoned { loss * f64::INFINITY } else { loss };
+            let norm = optimizer.step(&flat, &loss.detach(), rate).unwrap().double_value(&[]);
+            assert_eq!(norm.is_nan(), torn);
+            if torn || poisoned {
+                continue;
+            }
+            k += 1;
             let raw = p.map(|w| 2.0 * w);
-            let norm = raw.iter().map(|g| g * g).sum::<f64>().sqrt();
+            let expected = raw.iter().map(|g| g * g).sum::<f64>().sqrt();
+            assert!((norm - expected).abs() < 1e-5 * expected);
             for i in 0..3 {
-                let g = raw[i] * (clip / norm).min(1.0);
+                let g = raw[i] * (clip / expected).min(1.0);
                 m[i] = BETA_1 * m[i] + (1.0 - BETA_1) * g;
                 v[i] = BETA_2 * v[i] + (1.0 - BETA_2) * g * g;
                 let m_hat = m[i] / (1.0 - BETA_1.powi(k));
                 let v_hat = v[i] / (1.0 - BETA_2.powi(k));
+                let decay = if i < 2 { decay } else { 0.0 };
                 p[i] -= rate * (decay * p[i] + m_hat / (v_hat.sqrt() + EPSILON));
             }
         }
-        let got = Vec::<f32>::try_from(no_grad(|| weight.detach_())).unwrap();
+        let got = Vec::<f32>::try_from(flat.parameters()).unwrap();
         for (got, expected) in got.iter().zip(p) {
             assert!((f64::from(*got) - expected).abs() < 1e-5, "{got} against {expected}");
         }

@@ -6,15 +6,20 @@ use std::time::Instant;
 use data::Pipeline;
 use serde::{Deserialize, Serialize};
 
-use crate::batch::Rows;
+use crate::batch::{Batch, Rows};
+use crate::checkpoint::Checkpoint;
 use crate::config::{Config, ConfigError};
+use crate::control::Control;
 use crate::device::{DeviceChoice, device_name};
 use crate::error::TrainError;
-use crate::evaluate::{Evaluation, evaluate};
+use crate::evaluate::{Evaluation, evaluate, fit_baseline, naive_rule};
 use crate::files::{RunDirectory, read_json, read_text, write_json, write_text};
-use crate::fit::{Divergence, Fitted, Progress, Stream, fit, seed};
+use crate::fit::{Divergence, Fitted, Job, Progress, Stream, fit, seed};
 use crate::forecaster::Forecaster;
+use crate::lock::RunLock;
 use crate::source::{Part, Source};
+use crate::tensors::load_store;
+use crate::validate::validation_crps;
 
 /// Where and how to compute; not part of what is computed.
 #[derive(Debug, Clone, Copy, Default)]
@@ -89,52 +94,62 @@ const DIVERGED: &str = "diverged";
 /// The libtorch this is built against.
 const LIBTORCH: &str = "2.11.0";
 
-/// A training that is ready to start.
+/// A training that is ready to start or to go on, and alone in its directory.
 #[derive(Debug)]
 pub struct Training {
     source: Source,
     directory: RunDirectory,
     threads: usize,
     done: Option<RunInfo>,
+    checkpoint: Option<Checkpoint>,
+    lock: RunLock,
 }
 
 /// Reads the data, checks that there is something to train on, and makes the run directory.
 ///
-/// A directory that holds a finished run of the same config is left as it is; see
-/// [`Training::already_done`].
+/// A directory that holds a finished run of the same config is left as it is, see
+/// [`Training::already_done`]; one that holds an interrupted run goes on from its checkpoint, see
+/// [`Training::resumes_at`].
 ///
 /// # Errors
-/// [`ConfigError::OtherRun`] if the directory holds a run of another config.
+/// [`ConfigError::OtherRun`] if the directory holds a run of another config, [`TrainError::Locked`] if
+/// another process trains in it, [`TrainError::Run`] if its checkpoint is damaged.
 pub fn prepare(config: &Config, path: &Path, options: RunOptions) -> Result<Training, TrainError> {
     let device = options.device.resolve()?;
     let threads = set_threads(options.threads);
     let source = Source::load(config, device)?;
     let directory = RunDirectory::create(path)?;
+    let lock = RunLock::acquire(directory.lock())?;
     let resolved = config.to_toml()?;
-    let mut done = None;
-    if directory.info().exists() && directory.config().exists() {
-        if read_text(&directory.config())? != resolved {
-            return Err(ConfigError::OtherRun { path: path.to_owned() }.into());
-        }
-        // A record that cannot be read is of another version or torn: the run is made again.
-        let info: Option<RunInfo> = read_json(&directory.info()).ok();
-        let whole = |info: &RunInfo| {
-            info.status == DONE
-                && info.data.fingerprint == source.fingerprint()
-                && directory.weights().exists()
-        };
-        done = info.filter(whole);
+    let begun = directory.info().exists() || directory.checkpoint().exists();
+    if begun && directory.config().exists() && read_text(&directory.config())? != resolved {
+        return Err(ConfigError::OtherRun { path: path.to_owned() }.into());
     }
+    // A record that cannot be read is of another version or torn: the run is made again.
+    let info: Option<RunInfo> = read_json(&directory.info()).ok();
+    let whole = |info: &RunInfo| {
+        info.status == DONE
+            && info.data.fingerprint == source.fingerprint()
+            && directory.weights().exists()
+    };
+    let done = info.filter(whole);
+    let mut checkpoint = None;
     if done.is_none() {
+        checkpoint = Checkpoint::read(&directory.checkpoint(), source.fingerprint())?;
         write_text(&directory.config(), &resolved)?;
     }
-    Ok(Training { source, directory, threads, done })
+    Ok(Training { source, directory, threads, done, checkpoint, lock })
 }
 
 impl Training {
     /// The run, if this very config was trained here before.
     pub fn already_done(&self) -> Option<&RunInfo> {
         self.done.as_ref()
+    }
+
+    /// The checkpoint that training goes on from, if it was interrupted here before.
+    pub fn checkpoint(&self) -> Option<&Checkpoint> {
+        self.checkpoint.as_ref()
     }
 
     /// The data.
@@ -144,42 +159,40 @@ impl Training {
 
     /// What is about to be trained, in two lines.
     pub fn summary(&self) -> String {
-        let config = self.source.config();
-        let DataInfo { name, rows, series, channels, windows, .. } = self.source.info();
-        format!(
-            "{name}: {rows} rows, {series} series, {} channels; windows {} → {}: {} train, {} validation, {} test\n\
-             {:?} with {:?} backbone, noise {:?}; device {}, {} threads, seed {}",
-            channels.len(),
-            config.data.context,
-            config.data.horizon,
-            windows.train,
-            windows.validation,
-            windows.test,
-            config.model.kind,
-            config.model.backbone,
-            config.noise.table().schedule,
-            device_name(self.source.rows().device()),
-            self.threads,
-            config.seed,
-        )
+        describe(&self.source, self.threads)
     }
 
     /// Trains, and leaves a finished run directory.
     ///
     /// # Errors
-    /// [`TrainError::Diverged`], [`TrainError::Write`], or libtorch's own.
-    pub fn run(self, observe: &mut dyn FnMut(Progress)) -> Result<RunInfo, TrainError> {
+    /// [`TrainError::Interrupted`], [`TrainError::Diverged`], [`TrainError::Write`], or libtorch's own.
+    pub fn run(
+        self,
+        control: &Control,
+        observe: &mut dyn FnMut(Progress),
+    ) -> Result<RunInfo, TrainError> {
         let started = Instant::now();
-        let Training { source, directory, threads, .. } = self;
+        let Training { source, directory, threads, checkpoint, lock, .. } = self;
+        let _span = tracing::info_span!("run", directory = %directory.path().display()).entered();
         let config = source.config();
+        let before = checkpoint.as_ref().map_or(0.0, Checkpoint::seconds);
         // A run that is not finished has no run.json.
         remove(&directory)?;
         seed(config.seed, Stream::Weights);
         let device = source.rows().device();
         let mut forecaster = Forecaster::new(config, source.shape(), device)?;
-        let (train, validation) = (source.starts(Part::Train), source.starts(Part::Validation));
-        let rows = source.rows();
-        let fitted = fit(config, &mut forecaster, rows, train, validation, &directory, observe)?;
+        let naive = naive(&source, &forecaster)?;
+        let job = Job {
+            config,
+            rows: source.rows(),
+            train: source.starts(Part::Train),
+            validation: source.starts(Part::Validation),
+            channels: source.channels(),
+            fingerprint: source.fingerprint(),
+            naive_crps: naive.map(|naive| naive.1),
+            run: &directory,
+        };
+        let fitted = fit(&job, &mut forecaster, checkpoint, control, observe)?;
         let info = RunInfo {
             version: 1,
             status: if fitted.diverged.is_some() { DIVERGED } else { DONE }.to_owned(),
@@ -189,7 +202,7 @@ impl Training {
             ballast: env!("CARGO_PKG_VERSION").to_owned(),
             libtorch: LIBTORCH.to_owned(),
             fitted,
-            wall_seconds: started.elapsed().as_secs_f64(),
+            wall_seconds: before + started.elapsed().as_secs_f64(),
             data: source.info(),
             masked: source.rows().masked(),
             pipeline: source.pipeline().clone(),
@@ -198,6 +211,7 @@ impl Training {
         if saved {
             write_json(&directory.info(), &info)?;
         }
+        drop(lock);
         match info.fitted.diverged.clone() {
             None => Ok(info),
             Some(Divergence { epoch, step, what }) => {
@@ -207,7 +221,29 @@ impl Training {
     }
 }
 
-/// Forgets what an earlier, unfinished run left.
+/// Data, windows, model and device in two lines.
+pub(crate) fn describe(source: &Source, threads: usize) -> String {
+    let config = source.config();
+    let DataInfo { name, rows, series, channels, windows, .. } = source.info();
+    format!(
+        "{name}: {rows} rows, {series} series, {} channels; windows {} → {}: {} train, {} validation, {} test\n\
+         {:?} with {:?} backbone, noise {:?}; device {}, {} threads, seed {}",
+        channels.len(),
+        config.data.context,
+        config.data.horizon,
+        windows.train,
+        windows.validation,
+        windows.test,
+        config.model.kind,
+        config.model.backbone,
+        config.noise.table().schedule,
+        device_name(source.rows().device()),
+        threads,
+        config.seed,
+    )
+}
+
+/// Forgets what an earlier, unfinished run left beside its checkpoint.
 fn remove(directory: &RunDirectory) -> Result<(), TrainError> {
     for path in [directory.info(), directory.evaluation(), directory.weights()] {
         match std::fs::remove_file(&path) {
@@ -218,6 +254,22 @@ fn remove(directory: &RunDirectory) -> Result<(), TrainError> {
         }
     }
     Ok(())
+}
+
+/// Name and validation CRPS of what skill is relative to: seasonal naive, or the last value where no
+/// season fits the context. `None` for a model of contexts, or where gaps leave nothing to fit.
+fn naive(source: &Source, forecaster: &Forecaster) -> Result<Option<(String, f64)>, TrainError> {
+    if forecaster.autoencodes() {
+        return Ok(None);
+    }
+    let rule = naive_rule(source);
+    let Some(baseline) = fit_baseline(source, rule)? else { return Ok(None) };
+    let config = source.config();
+    let samples = config.train.validation_samples as i64;
+    let mut draw = |batch: &Batch| baseline.sample(&batch.filled_context()?, samples);
+    let (rows, windows) = (source.rows(), source.starts(Part::Validation));
+    let crps = validation_crps(config, rows, windows, forecaster, &mut draw)?;
+    Ok(crps.map(|crps| (rule.name(), crps)))
 }
 
 /// A finished run, loaded.
@@ -240,13 +292,8 @@ impl Loaded {
 
     /// The forecaster with the weights of the run.
     pub(crate) fn forecaster(&self, rows: &Rows) -> Result<Forecaster, TrainError> {
-        let mut forecaster = Forecaster::new(&self.config, rows.shape(), rows.device())?;
-        let path = self.directory.weights();
-        forecaster.store_mut().load(&path).map_err(|error| TrainError::Run {
-            path,
-            reason: format!("the weights do not fit the config: {}", TrainError::from(error)),
-            hint: "the directory was altered; train again".to_owned(),
-        })?;
+        let forecaster = Forecaster::new(&self.config, rows.shape(), rows.device())?;
+        load_store(&self.directory.weights(), forecaster.store())?;
         Ok(forecaster)
     }
 }

@@ -11,6 +11,7 @@ use tch::{Device, Kind, Tensor, no_grad};
 use vae::Inputs;
 
 use crate::config::Config;
+use crate::control::Control;
 use crate::error::TrainError;
 use crate::files::write_text;
 use crate::fit::Progress;
@@ -106,7 +107,7 @@ pub(super) fn measure(
         }
         observe(progress);
     };
-    training.run(&mut watch)?;
+    training.run(&Control::default(), &mut watch)?;
     let curve = curve.into_iter().collect::<Result<Vec<_>, _>>()?;
     let forecaster = Loaded::open(&run)?.forecaster(source.rows())?;
     no_grad(|| {

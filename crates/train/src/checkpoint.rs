@@ -1,0 +1,220 @@
+//! A training on disk: one safetensors file, from which it goes on bit for bit.
+//!
+//! Tensors `parameters`, `first`, `second` (moments), `steps`, `average`, `best`, and `generator`, the state of
+//! the device's random generator; the counters, the tally of the epoch under way and the lines of
+//! `metrics.jsonl` stand as JSON in the header.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use tch::{Device, Tensor};
+
+use crate::device::device_name;
+use crate::error::TrainError;
+use crate::fit::{Stream, seed};
+use crate::metrics::{Epoch, Tally};
+use crate::state::{Position, State};
+use crate::tensors::{self, refused};
+
+const FORMAT: &str = "ballast checkpoint";
+const VERSION: u32 = 1;
+
+/// A checkpoint that was read and fits its training.
+#[derive(Debug)]
+pub struct Checkpoint {
+    note: Note,
+    tensors: BTreeMap<String, Tensor>,
+    path: std::path::PathBuf,
+}
+
+/// What is written beside the tensors.
+#[derive(Debug, Serialize, Deserialize)]
+struct Note {
+    format: String,
+    version: u32,
+    /// SHA-256 of the data.
+    data: String,
+    /// `cpu` or `cuda:N`.
+    device: String,
+    /// Names and shapes of the parameters, in the order of the flat vectors.
+    layout: Vec<(String, Vec<i64>)>,
+    position: Position,
+    tally: Tally,
+    history: Vec<Epoch>,
+}
+
+/// Enough of [`Note`] to tell versions apart.
+#[derive(Deserialize)]
+struct Kind {
+    format: String,
+    version: u32,
+}
+
+/// Writes where `state` stands, as a whole or not at all; waits for the device.
+///
+/// # Errors
+/// [`TrainError::Write`], the checkpoint before intact.
+pub(crate) fn save(path: &Path, state: &mut State, data: &str) -> Result<(), TrainError> {
+    state.tally.settle()?;
+    let generator = torch_ext::generator_state(state.device())?;
+    let note = Note {
+        format: FORMAT.to_owned(),
+        version: VERSION,
+        data: data.to_owned(),
+        device: device_name(state.device()),
+        layout: state.flat.layout().to_vec(),
+        position: state.position.clone(),
+        tally: std::mem::take(&mut state.tally),
+        history: state.history.clone(),
+    };
+    let text = serde_json::to_string(&note).expect("a note is plain data");
+    state.tally = note.tally;
+    let [first, second, steps] = state.optimizer.state();
+    let mut tensors = BTreeMap::new();
+    for (name, tensor) in [
+        ("parameters", Some(state.flat.parameters())),
+        ("first", Some(first)),
+        ("second", Some(second)),
+        ("steps", Some(steps)),
+        ("average", state.average.as_ref().map(crate::average::Average::weights)),
+        ("best", state.best.as_ref()),
+        ("generator", Some(&generator)),
+    ] {
+        tensors.extend(tensor.map(|tensor| (name.to_owned(), tensor.detach())));
+    }
+    tensors::write(path, &tensors, Some(text))
+}
+
+impl Checkpoint {
+    /// Reads the checkpoint at `path`; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`TrainError::Run`] if it is damaged, of another version, or of other data than `data`.
+    pub(crate) fn read(path: &Path, data: &str) -> Result<Option<Checkpoint>, TrainError> {
+        if !path.exists() {
+            return Ok(None);
+        }
+        let contents = tensors::read(path)?;
+        let none = || refused(path, "is no checkpoint of a training".to_owned());
+        let text = contents.note.ok_or_else(none)?;
+        let kind: Kind = serde_json::from_str(&text).map_err(|_| none())?;
+        if kind.format != FORMAT || kind.version != VERSION {
+            return Err(TrainError::Run {
+                path: path.to_owned(),
+                reason: format!(
+                    "is a {} of version {}, and this is version {VERSION}",
+                    kind.format, kind.version
+                ),
+                hint:
+                    "continue with the `ballast` that wrote it, or train anew in another directory"
+                        .to_owned(),
+            });
+        }
+        let note: Note = serde_json::from_str(&text)
+            .map_err(|error| refused(path, format!("its header is damaged ({error})")))?;
+        if note.data != data {
+            return Err(TrainError::Run {
+                path: path.to_owned(),
+                reason: "is of a training on other data".to_owned(),
+                hint: "bring the old data back, or train anew in another directory".to_owned(),
+            });
+        }
+        Ok(Some(Checkpoint { note, tensors: contents.tensors, path: path.to_owned() }))
+    }
+
+    /// Optimizer steps that are done.
+    pub fn step(&self) -> usize {
+        self.note.position.step
+    }
+
+    /// Epochs that are done.
+    pub fn epochs(&self) -> usize {
+        self.note.position.epochs
+    }
+
+    /// Seconds of training that are behind it.
+    pub(crate) fn seconds(&self) -> f64 {
+        self.note.position.seconds
+    }
+
+    /// Puts `state` where the checkpoint stands; its random generator is left to [`Resumed::wake`].
+    ///
+    /// # Errors
+    /// [`TrainError::Run`] if it does not fit the model.
+    pub(crate) fn restore(mut self, state: &mut State) -> Result<Resumed, TrainError> {
+        let Note { layout, device, .. } = &self.note;
+        for (saved, ours) in layout.iter().zip(state.flat.layout()) {
+            if saved != ours {
+                let ((is, shape), (should, size)) = (saved, ours);
+                let reason = format!(
+                    "`{is}` {shape:?} stands where the config asks for `{should}` {size:?}"
+                );
+                return Err(refused(&self.path, reason));
+            }
+        }
+        if layout.len() != state.flat.layout().len() {
+            return Err(refused(&self.path, "holds another number of parameters".to_owned()));
+        }
+        let same_generator = kind(device) == kind(&device_name(state.device()));
+        let size = [state.flat.len() as i64];
+        let on = state.device();
+        let mut take = |name: &str, size: &[i64]| self.take(name, size, on);
+        let parameters = take("parameters", &size)?;
+        let (first, second) = (take("first", &size)?, take("second", &size)?);
+        let steps = take("steps", &[])?;
+        state.set_weights(&parameters)?;
+        state.optimizer.restore([&first, &second, &steps])?;
+        if let Some(average) = &mut state.average {
+            average.set_weights(&take("average", &size)?)?;
+        }
+        if self.note.position.best_epoch > 0 {
+            state.best = Some(self.take("best", &size, on)?);
+        }
+        let generator = self.tensors.remove("generator");
+        let generator =
+            generator.ok_or_else(|| refused(&self.path, "has no `generator`".to_owned()))?;
+        (state.position, state.tally, state.history) =
+            (self.note.position, self.note.tally, self.note.history);
+        Ok(Resumed { generator: same_generator.then_some(generator) })
+    }
+
+    fn take(&mut self, name: &str, size: &[i64], device: Device) -> Result<Tensor, TrainError> {
+        let tensor = self.tensors.remove(name);
+        let tensor = tensor.ok_or_else(|| refused(&self.path, format!("has no `{name}`")))?;
+        if tensor.size() != size {
+            let reason =
+                format!("`{name}` is {:?}, but the config asks for {size:?}", tensor.size());
+            return Err(refused(&self.path, reason));
+        }
+        Ok(tensor.f_to(device)?)
+    }
+}
+
+/// What is left to do when the epoch under way goes on.
+#[derive(Debug)]
+pub(crate) struct Resumed {
+    /// Absent on another kind of device, which has another generator.
+    generator: Option<Tensor>,
+}
+
+impl Resumed {
+    /// Lets the random generator go on where it was, once the order of the epoch has been drawn again.
+    pub(crate) fn wake(self, base: u64, state: &State) -> Result<(), TrainError> {
+        if state.position.done == 0 {
+            return Ok(()); // between two epochs: the next has a stream of its own
+        }
+        match self.generator {
+            Some(generator) => torch_ext::set_generator_state(state.device(), &generator)?,
+            None => {
+                tracing::warn!("continued on another kind of device: its random draws are others");
+                seed(base, Stream::Step(state.position.step));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn kind(device: &str) -> &str {
+    device.split(':').next().unwrap_or(device)
+}

@@ -1,0 +1,242 @@
+//! What an epoch leaves behind: the lines of `metrics.jsonl`, and the sums they are made of.
+
+use std::io::Write;
+
+use serde::{Deserialize, Serialize};
+use tch::{Device, Kind, Tensor, no_grad};
+
+use crate::error::TrainError;
+use crate::files::{RunDirectory, write_text};
+use crate::forecaster::Terms;
+
+/// One line of `metrics.jsonl`: an epoch. Holds no wall time, so that a repeated run writes the
+/// same bytes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Epoch {
+    /// From 1.
+    pub epoch: usize,
+    /// Optimizer steps so far.
+    pub step: usize,
+    /// Mean over the epoch of what is minimised, nats per window.
+    pub loss: f64,
+    /// Mean over the epoch of `log p(ỹ | z)`, nats per window.
+    pub reconstruction: f64,
+    /// Mean over the epoch of the KL term, nats per window, unweighted.
+    pub kl: f64,
+    /// Weight of the KL term at the end of the epoch.
+    pub kl_weight: f64,
+    /// Step size of the last step.
+    pub learning_rate: f64,
+    /// Steps of this epoch that were left out since loss or gradient was not finite.
+    pub skipped: usize,
+    /// Latent units of each group that carry something, on clean validation windows.
+    pub active_units: Vec<usize>,
+    /// The same loss on clean validation windows.
+    pub validation_loss: f64,
+    /// Fair CRPS on training windows, standardized units.
+    pub train_crps: f64,
+    /// Fair CRPS on validation windows, standardized units; what selects the weights, but for
+    /// `autoencode`, which the validation loss selects.
+    pub validation_crps: f64,
+    /// How much lower the validation CRPS is than that of seasonal naive (of the last value where
+    /// there is no season), in per cent of it; absent where neither can be fitted.
+    pub skill: Option<f64>,
+    /// Whether this is the best epoch so far.
+    pub best: bool,
+}
+
+/// The steps of an epoch, summed up.
+///
+/// Each step leaves one small tensor on the device, and [`Tally::settle`] reads them all at once: the
+/// one place where the loop waits for the device. A step whose loss or gradient is not finite counts
+/// as skipped and for nothing else.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    sums: Sums,
+    /// `[4]` each: loss, reconstruction, KL, norm of the gradient; and the windows of the step.
+    pending: Vec<(Tensor, i64)>,
+}
+
+/// What is summed; part of a checkpoint.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct Sums {
+    loss: f64,
+    reconstruction: f64,
+    kl: f64,
+    windows: i64,
+    skipped: usize,
+    /// Skipped steps in a row up to now, over the borders of epochs.
+    streak: usize,
+}
+
+/// The sums of an epoch as means per window.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Means {
+    pub(crate) loss: f64,
+    pub(crate) reconstruction: f64,
+    pub(crate) kl: f64,
+    pub(crate) skipped: usize,
+}
+
+/// At most so many steps wait to be read.
+const SETTLED_EVERY: usize = 32;
+
+impl Tally {
+    /// Adds a step of `windows` windows whose gradient has the norm `norm`, a scalar on the device.
+    pub(crate) fn add(
+        &mut self,
+        terms: &Terms,
+        norm: &Tensor,
+        windows: i64,
+    ) -> Result<(), TrainError> {
+        let step =
+            no_grad(|| Tensor::f_stack(&[&terms.loss, &terms.reconstruction, &terms.kl, norm], 0))?;
+        self.pending.push((step, windows));
+        if self.pending.len() >= SETTLED_EVERY { self.settle() } else { Ok(()) }
+    }
+
+    /// Reads the steps that wait; waits for the device.
+    pub(crate) fn settle(&mut self) -> Result<(), TrainError> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let steps: Vec<&Tensor> = self.pending.iter().map(|(step, _)| step).collect();
+        let stacked = Tensor::f_stack(&steps, 0)?.f_view([-1])?.f_to_kind(Kind::Double)?;
+        let values = Vec::<f64>::try_from(stacked.f_to(Device::Cpu)?)?;
+        let sums = &mut self.sums;
+        for (step, (_, windows)) in values.chunks_exact(4).zip(self.pending.drain(..)) {
+            let [loss, reconstruction, kl, norm] = [step[0], step[1], step[2], step[3]];
+            // The loss is made of the other two: where they are not finite, it is not.
+            if !(loss + norm).is_finite() {
+                sums.skipped += 1;
+                sums.streak += 1;
+                continue;
+            }
+            sums.streak = 0;
+            sums.windows += windows;
+            sums.loss += loss * windows as f64;
+            sums.reconstruction += reconstruction * windows as f64;
+            sums.kl += kl * windows as f64;
+        }
+        Ok(())
+    }
+
+    /// Skipped steps in a row, of those that were read.
+    pub(crate) fn streak(&self) -> usize {
+        self.sums.streak
+    }
+
+    /// Means over the windows; NaN where every step was skipped.
+    pub(crate) fn means(&self) -> Means {
+        let Sums { loss, reconstruction, kl, windows, skipped, .. } = self.sums;
+        let mean = |sum: f64| sum / windows as f64;
+        Means { loss: mean(loss), reconstruction: mean(reconstruction), kl: mean(kl), skipped }
+    }
+
+    /// Forgets the epoch, but not how many steps in a row were skipped.
+    pub(crate) fn next_epoch(&mut self) {
+        self.sums = Sums { streak: self.sums.streak, ..Sums::default() };
+    }
+}
+
+impl Serialize for Tally {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        debug_assert!(self.pending.is_empty(), "settled before it is saved");
+        self.sums.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Tally {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Tally, D::Error> {
+        Ok(Tally { sums: Sums::deserialize(deserializer)?, pending: Vec::new() })
+    }
+}
+
+/// `metrics.jsonl`, one line an epoch as it ends.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    path: std::path::PathBuf,
+    file: std::fs::File,
+}
+
+impl Metrics {
+    /// Starts the file with the epochs that are behind.
+    pub(crate) fn create(run: &RunDirectory, history: &[Epoch]) -> Result<Metrics, TrainError> {
+        let path = run.metrics();
+        let lines: Vec<u8> = history.iter().flat_map(line).collect();
+        write_text(&path, &String::from_utf8_lossy(&lines))?;
+        let file = std::fs::OpenOptions::new()
+            .append(true)
+            .open(&path)
+            .map_err(|source| TrainError::Write { path: path.clone(), source })?;
+        Ok(Metrics { path, file })
+    }
+
+    pub(crate) fn append(&mut self, epoch: &Epoch) -> Result<(), TrainError> {
+        let failed = |source| TrainError::Write { path: self.path.clone(), source };
+        self.file.write_all(&line(epoch)).map_err(failed)
+    }
+}
+
+fn line(epoch: &Epoch) -> Vec<u8> {
+    let mut line = serde_json::to_vec(epoch).expect("an epoch is plain numbers");
+    line.push(b'\n');
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn terms(loss: f64) -> Terms {
+        let scalar = |value: f64| Tensor::from(value).to_kind(Kind::Float);
+        Terms {
+            loss: scalar(loss),
+            reconstruction: scalar(-loss),
+            kl: scalar(2.0 * loss),
+            kl_weight: 1.0,
+        }
+    }
+
+    /// Oracle: sums by hand; the step that is not finite leaves no trace in the means.
+    #[test]
+    fn a_skipped_step_counts_for_nothing() {
+        let mut tally = Tally::default();
+        let (fine, torn) = (Tensor::from(1.0_f32), Tensor::from(f32::NAN));
+        tally.add(&terms(1.0), &fine, 3).unwrap();
+        tally.add(&terms(f64::NAN), &fine, 3).unwrap();
+        tally.add(&terms(1.0), &torn, 3).unwrap();
+        tally.settle().unwrap();
+        assert_eq!(tally.streak(), 2);
+        tally.add(&terms(5.0), &fine, 1).unwrap();
+        tally.settle().unwrap();
+        assert_eq!(tally.streak(), 0);
+        let means = tally.means();
+        assert_eq!(means, Means { loss: 2.0, reconstruction: -2.0, kl: 4.0, skipped: 2 });
+        tally.add(&terms(f64::INFINITY), &fine, 3).unwrap();
+        tally.settle().unwrap();
+        tally.next_epoch();
+        assert_eq!(tally.streak(), 1, "a streak goes on over the end of an epoch");
+        tally.add(&terms(4.0), &fine, 2).unwrap();
+        tally.settle().unwrap();
+        assert_eq!((tally.means().loss, tally.means().skipped), (4.0, 0));
+    }
+
+    /// What is read when does not change the sums: bits, not only values.
+    #[test]
+    fn settling_often_or_seldom_is_the_same() {
+        let fine = Tensor::from(1.0_f32);
+        let (mut often, mut seldom) = (Tally::default(), Tally::default());
+        for step in 0..100 {
+            let terms = terms(1.0 / (3.0 + f64::from(step)));
+            often.add(&terms, &fine, 7).unwrap();
+            often.settle().unwrap();
+            seldom.add(&terms, &fine, 7).unwrap();
+        }
+        seldom.settle().unwrap();
+        assert_eq!(often.sums, seldom.sums);
+        let text = serde_json::to_string(&often).unwrap();
+        let read: Tally = serde_json::from_str(&text).unwrap();
+        assert_eq!(read.sums, often.sums);
+    }
+}

@@ -1,0 +1,89 @@
+//! What a training would be, found out by one step of it that is thrown away.
+
+use std::time::Instant;
+
+use serde::Serialize;
+use tch::Tensor;
+
+use crate::config::Config;
+use crate::device::device_name;
+use crate::error::TrainError;
+use crate::fit::{Stream, seed};
+use crate::flat::Flat;
+use crate::forecaster::Forecaster;
+use crate::run::{DataInfo, RunOptions, describe, set_threads};
+use crate::source::{Part, Source};
+
+/// A training that was checked and not started; nothing was written.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Plan {
+    /// Data, windows, model, noise and device in words.
+    pub summary: String,
+    /// What is trained on.
+    pub data: DataInfo,
+    /// `cpu` or `cuda:N`.
+    pub device: String,
+    /// Trainable parameters.
+    pub parameters: usize,
+    /// Optimizer steps of an epoch.
+    pub steps_per_epoch: usize,
+    /// Optimizer steps if nothing stops the training early.
+    pub steps: usize,
+    /// Bytes of weights, gradients, moments, and the copies kept of the weights.
+    pub state_bytes: usize,
+    /// Peak memory of the process (of the device, on CUDA) after one step, in bytes; absent where the
+    /// system does not tell.
+    pub peak_bytes: Option<usize>,
+    /// Seconds of that step, which as the first one is slower than the rest.
+    pub step_seconds: f64,
+}
+
+/// Reads the data, builds the model and takes one step, as `ballast train` would.
+///
+/// # Errors
+/// Whatever would keep the training from starting.
+pub fn plan(config: &Config, options: RunOptions) -> Result<Plan, TrainError> {
+    let device = options.device.resolve()?;
+    let threads = set_threads(options.threads);
+    let source = Source::load(config, device)?;
+    seed(config.seed, Stream::Weights);
+    let forecaster = Forecaster::new(config, source.shape(), device)?;
+    let flat = Flat::new(forecaster.store())?;
+    let table = &config.train;
+    let train = source.starts(Part::Train);
+    let started = Instant::now();
+    let first =
+        Tensor::f_arange(train.count().min(table.batch_size as i64), (tch::Kind::Int64, device))?;
+    let batch = source.rows().gather(&train.rows(&first)?)?;
+    let terms = forecaster.training_terms(&batch, 0)?;
+    terms.loss.f_backward()?;
+    let _ = flat.gradients().f_norm()?.f_double_value(&[])?;
+    let step_seconds = started.elapsed().as_secs_f64();
+    let steps_per_epoch = match table.steps_per_epoch {
+        0 => (train.count() as usize).div_ceil(table.batch_size),
+        steps => steps,
+    };
+    // Weights, gradients, two moments, the best weights, and the average where there is one.
+    let copies = if table.ema_decay > 0.0 { 6 } else { 5 };
+    Ok(Plan {
+        summary: describe(&source, threads),
+        data: source.info(),
+        device: device_name(device),
+        parameters: flat.len(),
+        steps_per_epoch,
+        steps: steps_per_epoch * table.epochs,
+        state_bytes: copies * flat.len() * 4,
+        peak_bytes: peak_bytes(device),
+        step_seconds,
+    })
+}
+
+/// Peak memory of the device, or of the process where that is the CPU.
+fn peak_bytes(device: tch::Device) -> Option<usize> {
+    if device.is_cuda() {
+        return torch_ext::peak_memory(device).ok().map(|bytes| bytes as usize);
+    }
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().trim_end_matches("kB").trim().parse::<usize>().ok()? * 1024)
+}

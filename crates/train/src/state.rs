@@ -1,0 +1,132 @@
+//! Where a training stands: what a step changes, and what a checkpoint holds.
+
+use serde::{Deserialize, Serialize};
+use tch::{Device, Tensor, no_grad};
+
+use crate::average::Average;
+use crate::config::{Config, TrainConfig};
+use crate::error::TrainError;
+use crate::flat::Flat;
+use crate::forecaster::{Forecaster, Terms};
+use crate::metrics::{Epoch, Tally};
+use crate::optimizer::AdamW;
+
+/// A training between two steps.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) flat: Flat,
+    pub(crate) optimizer: AdamW,
+    /// The averaged weights, where the config asks for them.
+    pub(crate) average: Option<Average>,
+    /// The weights of the best epoch so far.
+    pub(crate) best: Option<Tensor>,
+    pub(crate) position: Position,
+    /// The epoch under way.
+    pub(crate) tally: Tally,
+    /// The epochs behind.
+    pub(crate) history: Vec<Epoch>,
+}
+
+/// Counters of a training.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Position {
+    /// Epochs that are done.
+    pub(crate) epochs: usize,
+    /// Steps that are done of the epoch under way.
+    pub(crate) done: usize,
+    /// Steps in all, skipped ones too.
+    pub(crate) step: usize,
+    /// The epoch with the best validation score; 0 before the first.
+    pub(crate) best_epoch: usize,
+    pub(crate) best_score: f64,
+    /// Skipped steps of the epochs behind.
+    pub(crate) skipped: usize,
+    /// Wall time so far; the only thing here that a repeated run does not repeat.
+    pub(crate) seconds: f64,
+}
+
+impl State {
+    /// At step 0, with the weights that `forecaster` has.
+    pub(crate) fn new(config: &Config, forecaster: &Forecaster) -> Result<State, TrainError> {
+        let flat = Flat::new(forecaster.store())?;
+        let TrainConfig { ema_decay, .. } = config.train;
+        Ok(State {
+            optimizer: AdamW::new(&flat, &config.train)?,
+            average: (ema_decay > 0.0).then(|| Average::new(&flat, ema_decay)),
+            best: None,
+            position: Position::default(),
+            tally: Tally::default(),
+            history: Vec::new(),
+            flat,
+        })
+    }
+
+    pub(crate) fn device(&self) -> Device {
+        self.flat.parameters().device()
+    }
+
+    /// One optimizer step down the gradient of `terms`, of a batch of `windows` windows. A gradient or
+    /// loss that is not finite changes nothing. Never waits for the device but to settle the tally.
+    pub(crate) fn step(
+        &mut self,
+        terms: &Terms,
+        learning_rate: f64,
+        windows: i64,
+    ) -> Result<(), TrainError> {
+        let norm = self.optimizer.step(&self.flat, &terms.loss, learning_rate)?;
+        self.tally.add(terms, &norm, windows)?;
+        self.position.step += 1;
+        self.position.done += 1;
+        match &mut self.average {
+            Some(average) => average.update(&self.flat, self.position.step),
+            None => Ok(()),
+        }
+    }
+
+    /// The weights to validate and to keep: the average where there is one.
+    pub(crate) fn weights(&self) -> &Tensor {
+        self.average.as_ref().map_or(self.flat.parameters(), Average::weights)
+    }
+
+    /// Puts the average into the model, where there is one, and returns the weights that training goes
+    /// on with, for [`State::take_back`].
+    pub(crate) fn lend_average(&self) -> Result<Option<Tensor>, TrainError> {
+        let Some(average) = &self.average else { return Ok(None) };
+        let own = self.flat.parameters().copy();
+        self.set_weights(average.weights())?;
+        Ok(Some(own))
+    }
+
+    /// Puts the weights back that training goes on with.
+    pub(crate) fn take_back(&self, own: Option<Tensor>) -> Result<(), TrainError> {
+        own.map_or(Ok(()), |own| self.set_weights(&own))
+    }
+
+    /// Puts `weights` into the model.
+    pub(crate) fn set_weights(&self, weights: &Tensor) -> Result<(), TrainError> {
+        no_grad(|| self.flat.parameters().shallow_clone().f_copy_(weights))?;
+        Ok(())
+    }
+
+    /// Ends the epoch under way with its line; `score` is what selects, the lower the better.
+    pub(crate) fn end_epoch(&mut self, line: &mut Epoch, score: f64) {
+        let Position { best_epoch, best_score, .. } = self.position;
+        self.position.epochs += 1;
+        self.position.done = 0;
+        self.position.skipped += line.skipped;
+        self.tally.next_epoch();
+        line.best = best_epoch == 0 || score < best_score;
+        if line.best {
+            (self.position.best_epoch, self.position.best_score) = (self.position.epochs, score);
+            self.best = Some(self.weights().copy());
+        }
+        self.history.push(line.clone());
+    }
+
+    /// Whether there is an epoch left to train.
+    pub(crate) fn goes_on(&self, config: &TrainConfig) -> bool {
+        let Position { epochs, best_epoch, .. } = self.position;
+        let selects = config.keep == crate::config::Keep::Best && config.patience > 0;
+        epochs < config.epochs && !(selects && epochs - best_epoch >= config.patience)
+    }
+}

@@ -1,0 +1,236 @@
+//! Named tensors in safetensors files, written whole and read with suspicion.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use safetensors::tensor::{Dtype, SafeTensors, View, serialize};
+use tch::nn::VarStore;
+use tch::{Device, Kind, Tensor, no_grad};
+
+use crate::error::TrainError;
+use crate::files::write_atomically;
+
+/// What a file holds.
+#[derive(Debug)]
+pub(crate) struct Contents {
+    pub(crate) tensors: BTreeMap<String, Tensor>,
+    /// What was written beside the tensors.
+    pub(crate) note: Option<String>,
+}
+
+/// A tensor as the bytes of a file.
+struct Bytes {
+    dtype: Dtype,
+    shape: Vec<usize>,
+    data: Vec<u8>,
+}
+
+impl View for Bytes {
+    fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+    fn data(&self) -> Cow<'_, [u8]> {
+        Cow::Borrowed(&self.data)
+    }
+    fn data_len(&self) -> usize {
+        self.data.len()
+    }
+}
+
+impl Bytes {
+    fn of(tensor: &Tensor) -> Result<Bytes, TrainError> {
+        let dtype = KINDS.iter().find(|(kind, _)| *kind == tensor.kind()).map(|(_, dtype)| *dtype);
+        let Some(dtype) = dtype else {
+            return Err(tch::TchError::Kind(format!("{:?} is not saved", tensor.kind())).into());
+        };
+        let tensor = tensor.f_detach()?.f_to(Device::Cpu)?.f_contiguous()?;
+        let mut data = vec![0; tensor.numel() * tensor.kind().elt_size_in_bytes()];
+        if !data.is_empty() {
+            tensor.f_copy_data_u8(&mut data, tensor.numel())?;
+        }
+        let shape = tensor.size().into_iter().map(|length| length as usize).collect();
+        Ok(Bytes { dtype, shape, data })
+    }
+}
+
+const KINDS: [(Kind, Dtype); 3] =
+    [(Kind::Float, Dtype::F32), (Kind::Double, Dtype::F64), (Kind::Uint8, Dtype::U8)];
+
+/// The one key of our metadata: of several, safetensors would write the order of a hash map.
+const NOTE: &str = "ballast";
+
+/// Writes `tensors` and a text beside them as a whole or not at all; the same content gives the same
+/// bytes.
+///
+/// # Errors
+/// [`TrainError::Write`], the old file intact.
+pub(crate) fn write(
+    path: &Path,
+    tensors: &BTreeMap<String, Tensor>,
+    note: Option<String>,
+) -> Result<(), TrainError> {
+    let mut views = Vec::with_capacity(tensors.len());
+    for (name, tensor) in tensors {
+        views.push((name.as_str(), Bytes::of(tensor)?));
+    }
+    let metadata = note.map(|note| HashMap::from([(NOTE.to_owned(), note)]));
+    write_atomically(path, |temporary| {
+        let bytes = serialize(views, metadata).map_err(std::io::Error::other)?;
+        std::fs::write(temporary, bytes)
+    })
+}
+
+/// Reads a file and refuses one that is torn or holds a number that is not finite.
+///
+/// # Errors
+/// [`TrainError::Missing`] or [`TrainError::Run`].
+pub(crate) fn read(path: &Path) -> Result<Contents, TrainError> {
+    let refused = |reason: String| refused(path, reason);
+    let bytes = std::fs::read(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => TrainError::Missing {
+            path: path.to_owned(),
+            hint: "check the path, or train first".to_owned(),
+        },
+        _ => refused(error.to_string()),
+    })?;
+    let torn = |error| refused(format!("not a whole safetensors file ({error})"));
+    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(torn)?;
+    let file = SafeTensors::deserialize(&bytes).map_err(torn)?;
+    let mut tensors = BTreeMap::new();
+    for (name, view) in file.tensors() {
+        let Some((kind, _)) = KINDS.iter().find(|(_, dtype)| *dtype == view.dtype()) else {
+            return Err(refused(format!("`{name}` is of kind {:?}", view.dtype())));
+        };
+        let shape: Vec<i64> = view.shape().iter().map(|length| *length as i64).collect();
+        let tensor = Tensor::f_from_data_size(view.data(), &shape, *kind)?;
+        if tensor.f_isfinite()?.f_all()?.f_int64_value(&[])? == 0 {
+            return Err(refused(format!("`{name}` holds a number that is not finite")));
+        }
+        tensors.insert(name, tensor);
+    }
+    let note = header.metadata().as_ref().and_then(|metadata| metadata.get(NOTE)).cloned();
+    Ok(Contents { tensors, note })
+}
+
+/// Writes the variables of `store`.
+///
+/// # Errors
+/// As [`write`].
+pub(crate) fn save_store(path: &Path, store: &VarStore) -> Result<(), TrainError> {
+    write(path, &store.variables().into_iter().collect(), None)
+}
+
+/// Reads a file into the variables of `store`: the same names in the same shapes, none more or less.
+///
+/// # Errors
+/// As [`read`], and if the tensors are not those of the store.
+pub(crate) fn load_store(path: &Path, store: &VarStore) -> Result<(), TrainError> {
+    let mut found = read(path)?.tensors;
+    let variables: BTreeMap<String, Tensor> = store.variables().into_iter().collect();
+    for (name, mut variable) in variables {
+        let tensor = found
+            .remove(&name)
+            .ok_or_else(|| refused(path, format!("has no `{name}`, which the config asks for")))?;
+        if tensor.size() != variable.size() || tensor.kind() != variable.kind() {
+            let (is, should) = (tensor.size(), variable.size());
+            return Err(refused(
+                path,
+                format!("`{name}` is {is:?}, but the config asks for {should:?}"),
+            ));
+        }
+        no_grad(|| variable.f_copy_(&tensor))?;
+    }
+    match found.keys().next() {
+        None => Ok(()),
+        Some(name) => {
+            Err(refused(path, format!("holds `{name}`, which the config knows nothing of")))
+        }
+    }
+}
+
+/// The error for a file that must not be used.
+pub(crate) fn refused(path: &Path, reason: String) -> TrainError {
+    TrainError::Run {
+        path: path.to_owned(),
+        reason,
+        hint: "the file was altered, or damaged by its disk; bring back a copy of it, or train anew in another directory".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(name: &str, tensor: Tensor) -> BTreeMap<String, Tensor> {
+        BTreeMap::from([(name.to_owned(), tensor)])
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.safetensors");
+        let mut tensors = one("a", Tensor::from_slice(&[1.5_f32, -2.0, 3.25]).view([3, 1]));
+        tensors.insert("b".to_owned(), Tensor::from_slice(&[7_u8, 255]));
+        tensors.insert("c".to_owned(), Tensor::from_slice(&[0.1_f64]));
+        tensors.insert("none".to_owned(), Tensor::zeros([0, 2], (Kind::Float, Device::Cpu)));
+        write(&path, &tensors, Some("{}".to_owned())).unwrap();
+        let found = read(&path).unwrap();
+        assert_eq!(found.note.as_deref(), Some("{}"));
+        assert_eq!(found.tensors.len(), 4);
+        for (name, tensor) in tensors {
+            assert_eq!(found.tensors[&name], tensor, "{name}");
+            assert_eq!(found.tensors[&name].kind(), tensor.kind());
+        }
+    }
+
+    /// Every byte that can be missing, and every number that is none.
+    #[test]
+    fn torn_and_poisoned_files_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.safetensors");
+        write(&path, &one("a", Tensor::from_slice(&[1.0_f32, 2.0])), None).unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        for length in 0..whole.len() {
+            std::fs::write(&path, &whole[..length]).unwrap();
+            let error = read(&path).unwrap_err();
+            assert_eq!(error.exit_code(), 65, "{length} bytes: {error}");
+        }
+        for value in [f32::NAN, f32::INFINITY] {
+            write(&path, &one("a", Tensor::from_slice(&[1.0, value])), None).unwrap();
+            let error = read(&path).unwrap_err();
+            assert!(error.to_string().contains("`a` holds a number that is not finite"), "{error}");
+        }
+    }
+
+    /// In particular a single number must not be spread over a vector.
+    #[test]
+    fn other_names_and_shapes_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.safetensors");
+        let store = VarStore::new(Device::Cpu);
+        let weight = store.root().ones("w", &[2]);
+        let two = || Tensor::from_slice(&[3.0_f32, 4.0]);
+        let mut more = one("w", two());
+        more.insert("v".to_owned(), two());
+        for (tensors, expected) in [
+            (one("w", Tensor::from_slice(&[3.0_f32])), "`w` is [1], but the config asks for [2]"),
+            (one("w", two().view([1, 2])), "`w` is [1, 2]"),
+            (one("w", two().to_kind(Kind::Double)), "`w` is [2]"),
+            (one("v", two()), "has no `w`"),
+            (more, "holds `v`"),
+        ] {
+            write(&path, &tensors, None).unwrap();
+            let error = load_store(&path, &store).unwrap_err();
+            assert!(error.to_string().contains(expected), "{error}");
+        }
+        write(&path, &one("w", two()), None).unwrap();
+        load_store(&path, &store).unwrap();
+        assert_eq!(Vec::<f32>::try_from(weight.detach()).unwrap(), [3.0, 4.0]);
+        save_store(&path, &store).unwrap();
+        assert_eq!(read(&path).unwrap().tensors["w"], two());
+    }
+}

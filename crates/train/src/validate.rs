@@ -1,0 +1,119 @@
+//! How a model does on windows it does not train on, after every epoch.
+
+use objective::ObjectiveError;
+use tch::{Tensor, no_grad};
+use vae::{GroupHealth, HealthMeter};
+
+use crate::batch::{Batch, Rows, Starts};
+use crate::config::Config;
+use crate::error::TrainError;
+use crate::fit::{Job, Stream, seed};
+use crate::forecaster::Forecaster;
+use crate::score::window_crps;
+use crate::source::Part;
+
+/// Means over clean windows.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Held {
+    pub(crate) loss: f64,
+    /// `log p(y | z) − KL`, nats per window.
+    pub(crate) bound: f64,
+    /// Fair CRPS, standardized.
+    pub(crate) crps: f64,
+    /// The same on training windows.
+    pub(crate) train_crps: f64,
+    /// Of each latent group.
+    pub(crate) active_units: Vec<usize>,
+}
+
+/// At most so many windows, evenly spaced, are scored after each epoch.
+const MAX_VALIDATION: i64 = 1024;
+const MAX_TRAIN: i64 = 256;
+
+/// Validates at optimizer step `step`; `None` if the model does not forecast finite numbers.
+///
+/// # Errors
+/// If nothing was observed in the validation windows, or libtorch's own.
+pub(crate) fn validate(
+    job: &Job,
+    forecaster: &Forecaster,
+    step: usize,
+) -> Result<Option<Held>, TrainError> {
+    match held(job, forecaster, step) {
+        // Weights that the last step spoiled show first in the samples.
+        Err(TrainError::Objective(ObjectiveError::NotFinite { .. })) => Ok(None),
+        held => held.map(Some),
+    }
+}
+
+fn held(job: &Job, forecaster: &Forecaster, step: usize) -> Result<Held, TrainError> {
+    let Job { config, rows, train, validation, .. } = *job;
+    let samples = config.train.validation_samples as i64;
+    let mut draw = |batch: &Batch| forecaster.sample(batch, samples);
+    no_grad(|| {
+        seed(config.seed, Stream::Validation);
+        let (mut loss, mut bound, mut windows) = (0.0, 0.0, 0.0);
+        let mut meter = HealthMeter::new();
+        for indices in
+            validation.evenly(MAX_VALIDATION)?.f_split(rows.scored_at_once(samples), 0)?
+        {
+            let batch = rows.gather(&validation.rows(&indices)?)?;
+            let count = indices.size()[0] as f64;
+            let (terms, latents) = forecaster.clean_terms(&batch, step)?;
+            loss += count * terms.loss.f_double_value(&[])?;
+            bound += count * (&terms.reconstruction - &terms.kl).f_double_value(&[])?;
+            windows += count;
+            meter.add(&latents)?;
+        }
+        let crps = crps(config, rows, validation, MAX_VALIDATION, forecaster, &mut draw)?
+            .ok_or(TrainError::NothingObserved { part: Part::Validation.name() })?;
+        let train_crps = self::crps(config, rows, train, MAX_TRAIN, forecaster, &mut draw)?;
+        let groups = meter.report()?.groups;
+        Ok(Held {
+            loss: loss / windows,
+            bound: bound / windows,
+            crps,
+            train_crps: train_crps
+                .ok_or(TrainError::NothingObserved { part: Part::Train.name() })?,
+            active_units: groups.iter().map(GroupHealth::active_units).collect(),
+        })
+    })
+}
+
+/// The mean fair CRPS of what `draw` forecasts on the validation windows that training looks at.
+///
+/// # Errors
+/// If a forecast is not finite.
+pub(crate) fn validation_crps(
+    config: &Config,
+    rows: &Rows,
+    validation: &Starts,
+    forecaster: &Forecaster,
+    draw: &mut dyn FnMut(&Batch) -> Result<Tensor, TrainError>,
+) -> Result<Option<f64>, TrainError> {
+    no_grad(|| crps(config, rows, validation, MAX_VALIDATION, forecaster, draw))
+}
+
+/// Windows in which nothing was observed have no CRPS and do not count; `None` if all are such.
+fn crps(
+    config: &Config,
+    rows: &Rows,
+    starts: &Starts,
+    most: i64,
+    forecaster: &Forecaster,
+    draw: &mut dyn FnMut(&Batch) -> Result<Tensor, TrainError>,
+) -> Result<Option<f64>, TrainError> {
+    seed(config.seed, Stream::Validation);
+    let (mut sum, mut scored) = (0.0, 0.0);
+    let at_once = rows.scored_at_once(config.train.validation_samples as i64);
+    for indices in starts.evenly(most)?.f_split(at_once, 0)? {
+        let batch = rows.gather(&starts.rows(&indices)?)?;
+        let (truth, observed) = forecaster.truth(&batch);
+        let scores = Vec::<f64>::try_from(window_crps(&draw(&batch)?, truth, observed)?)?;
+        for score in scores.into_iter().filter(|score| score.is_finite()) {
+            sum += score;
+            scored += 1.0;
+        }
+    }
+    Ok((scored > 0.0).then_some(sum / scored))
+}

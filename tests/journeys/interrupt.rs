@@ -1,0 +1,173 @@
+//! Trainings that are killed, interrupted, or run out of disk, and what is left of them.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::process::{Child, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use journeys::{CONFIG, Desk, autoregression, csv};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use rustix::process::{Pid, Signal, kill_process};
+use safetensors::SafeTensors;
+use serde_json::Value;
+
+const TRAIN: [&str; 4] = ["train", "config.toml", "--run", "run"];
+const KINDS: [&str; 4] = ["conditional", "hierarchical", "predict", "autoencode"];
+
+/// A desk with a series and a config of a model of `kind`, trained with all that has a state.
+fn desk(kind: &str, epochs: usize) -> Desk {
+    let train = format!(
+        "epochs = {epochs}\nema_decay = 0.9\nlearning_rate_schedule = \"cosine\"\nwarmup_steps = 5\npatience = 0"
+    );
+    let config = CONFIG.replace("conditional", kind).replace("epochs = 3", &train);
+    let noise = "[noise]\nschedule = \"linear\"\nsteps = 20\n[model]\ndropout = 0.1";
+    let desk = Desk::new();
+    desk.write("series.csv", &csv(&autoregression(200, 0.5, 1)));
+    desk.write("config.toml", &config.replace("[model]", noise));
+    desk
+}
+
+fn start(desk: &Desk, more: &[&str]) -> Child {
+    let words: Vec<&str> = TRAIN.iter().chain(more).copied().collect();
+    let mut command = desk.command(&words);
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("ballast starts")
+}
+
+fn signal(child: &Child, signal: Signal) {
+    let pid = Pid::from_raw(child.id() as i32).expect("a process id");
+    kill_process(pid, signal).expect("the process is there");
+}
+
+/// The bits that a training leaves: weights and metrics.
+fn left_behind(desk: &Desk) -> [Vec<u8>; 2] {
+    ["run/model.safetensors", "run/metrics.jsonl"].map(|file| desk.read(file))
+}
+
+/// Whatever is there is whole.
+fn assert_whole(desk: &Desk) {
+    for entry in fs::read_dir(desk.path("run")).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let bytes = || fs::read(&path).unwrap();
+        match name.as_str() {
+            _ if name.contains(".part") => {} // the next write of the same file replaces it
+            "checkpoint.safetensors" | "model.safetensors" => {
+                SafeTensors::deserialize(&bytes()).unwrap_or_else(|e| panic!("{name}: {e}"));
+            }
+            "run.json" => drop(serde_json::from_slice::<Value>(&bytes()).unwrap()),
+            "metrics.jsonl" => {
+                // Only its last line may be torn.
+                let text = String::from_utf8(bytes()).unwrap();
+                let lines: Vec<&str> = text.lines().collect();
+                for line in lines.iter().rev().skip(1) {
+                    serde_json::from_str::<Value>(line).unwrap();
+                }
+            }
+            "config.toml" | "lock" | "events" => {}
+            other => panic!("what is {other}?"),
+        }
+    }
+}
+
+/// Kills at random moments, of every kind of model, until there were fifty of them.
+#[test]
+fn fifty_kills_lose_nothing() {
+    let mut moments = StdRng::seed_from_u64(11);
+    let (mut kills, mut rounds) = (0, 0);
+    while kills < 50 || rounds < KINDS.len() {
+        let kind = KINDS[rounds % KINDS.len()];
+        rounds += 1;
+        let whole = desk(kind, 12);
+        let started = Instant::now();
+        whole.succeed(&TRAIN);
+        let duration = started.elapsed().as_millis() as u64;
+        let killed = desk(kind, 12);
+        loop {
+            let mut child = start(&killed, &["--save-every", "0s"]);
+            sleep(Duration::from_millis(moments.random_range(duration / 4..=duration)));
+            if let Some(status) = child.try_wait().unwrap() {
+                assert!(status.success(), "{kind}: {status}");
+                break;
+            }
+            signal(&child, Signal::KILL);
+            child.wait().unwrap();
+            kills += 1;
+            assert_whole(&killed);
+            assert!(kills < 1000, "no training gets to its end");
+        }
+        assert!(left_behind(&killed) == left_behind(&whole), "{kind} differs after {kills} kills");
+    }
+    eprintln!("{kills} kills over {rounds} trainings");
+}
+
+/// Waits until the first checkpoint is there: the training is under way.
+fn under_way(desk: &Desk) {
+    let patience = Instant::now();
+    while !desk.path("run/checkpoint.safetensors").exists() {
+        assert!(patience.elapsed() < Duration::from_secs(60), "no checkpoint after a minute");
+        sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn signals_save_and_the_same_command_continues() {
+    let whole = desk("conditional", 12);
+    whole.succeed(&TRAIN);
+    let stopped = desk("conditional", 12);
+    for signal_ in [Signal::INT, Signal::TERM, Signal::USR1, Signal::USR2] {
+        let _ = fs::remove_file(stopped.path("run/checkpoint.safetensors"));
+        let mut child = start(&stopped, &["--save-every", "0s"]);
+        under_way(&stopped);
+        signal(&child, signal_);
+        let code = child.wait().unwrap().code();
+        assert_eq!(code, Some(75), "{signal_:?}");
+        assert!(!stopped.path("run/lock").exists());
+        assert!(!stopped.path("run/run.json").exists());
+    }
+    // A run directory knows its config: nothing else is needed to go on.
+    let said = stopped.fail(75, &["train", "--run", "run", "--max-time", "1ms"]);
+    assert!(said.contains("run the same command again"), "{said}");
+    stopped.succeed(&["train", "--run", "run"]);
+    assert!(left_behind(&stopped) == left_behind(&whole));
+    let said = stopped.succeed(&["train", "--run", "run"]);
+    assert!(said.contains("already-done"), "{said}");
+}
+
+#[test]
+fn a_second_writer_is_turned_away() {
+    let desk = desk("conditional", 2000);
+    let mut child = start(&desk, &["--save-every", "0s"]);
+    under_way(&desk);
+    let said = desk.fail(2, &TRAIN);
+    assert!(said.contains(&format!("process {}", child.id())), "{said}");
+    signal(&child, Signal::INT);
+    assert_eq!(child.wait().unwrap().code(), Some(75), "the first goes on undisturbed");
+}
+
+/// `/dev/full` in the place of the temporary file is a disk that fills up at that moment.
+#[test]
+fn a_full_disk_leaves_the_checkpoint_before() {
+    let desk = desk("conditional", 12);
+    desk.fail(75, &["train", "config.toml", "--run", "run", "--max-time", "1ms"]);
+    let before = desk.read("run/checkpoint.safetensors");
+    symlink("/dev/full", desk.path("run/checkpoint.safetensors.part.safetensors")).unwrap();
+    let said = desk.fail(74, &["train", "config.toml", "--run", "run", "--save-every", "0s"]);
+    assert!(said.contains("checkpoint.safetensors") && said.contains("hint"), "{said}");
+    assert!(desk.read("run/checkpoint.safetensors") == before);
+    desk.succeed(&TRAIN);
+}
+
+#[test]
+fn a_dry_run_counts_and_writes_nothing() {
+    let desk = desk("conditional", 12);
+    let said = desk.succeed(&["train", "config.toml", "--run", "run", "--dry-run"]);
+    // 200 rows, 60 % of them to train on: 120 − 8 − 4 + 1 windows in batches of 32.
+    for expected in ["109 train", "12 epochs of 4 steps, 48 in all", "parameters", "MiB"] {
+        assert!(said.contains(expected), "no `{expected}` in\n{said}");
+    }
+    assert!(!desk.path("run").exists());
+    desk.write("series.csv", "time,x\n0,1\n");
+    desk.fail(65, &["train", "config.toml", "--dry-run"]);
+}
