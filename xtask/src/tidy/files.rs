@@ -11,6 +11,9 @@ use super::edges::Package;
 /// Above this a file is due to be split.
 const LONG: usize = 500;
 
+/// The package that calls C++, and so has lints of its own: those of the workspace, but for unsafe code.
+const UNSAFE: &str = "torch-ext";
+
 /// Files that every visitor looks for.
 const EXPECTED: [&str; 4] = ["ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "README.md"];
 
@@ -33,7 +36,14 @@ pub(super) fn package(package: &Package, root: &Path) -> Result<Vec<Finding>> {
     let place = |path: &Path| path.strip_prefix(root).unwrap_or(path).display().to_string();
     let read = |path: &Path| fs::read_to_string(path).with_context(|| format!("reading {path:?}"));
     let mut findings = Vec::new();
-    if !inherits_lints(&read(&package.manifest_path)?) {
+    let manifest = read(&package.manifest_path)?;
+    if package.name == UNSAFE {
+        let workspace = read(&root.join("Cargo.toml"))?;
+        for lint in missing_lints(&workspace, &manifest)? {
+            let problem = format!("lacks the workspace's lint `{lint}`");
+            findings.push(Finding::new(place(&package.manifest_path), problem));
+        }
+    } else if !inherits_lints(&manifest) {
         let problem = "does not inherit the lints: `[lints]` with `workspace = true`";
         findings.push(Finding::new(place(&package.manifest_path), problem));
     }
@@ -45,6 +55,30 @@ pub(super) fn package(package: &Package, root: &Path) -> Result<Vec<Finding>> {
         }
     }
     Ok(findings)
+}
+
+/// The lints of the workspace that a manifest with lints of its own does not repeat.
+fn missing_lints(workspace: &str, manifest: &str) -> Result<Vec<String>> {
+    let workspace: toml::Table = toml::from_str(workspace)?;
+    let manifest: toml::Table = toml::from_str(manifest)?;
+    let (all, own) =
+        (workspace.get("workspace").and_then(|table| table.get("lints")), manifest.get("lints"));
+    let mut missing = Vec::new();
+    for (tool, lints) in all.and_then(toml::Value::as_table).into_iter().flatten() {
+        for (lint, level) in lints.as_table().into_iter().flatten() {
+            let found = own.and_then(|lints| lints.get(tool)?.get(lint));
+            // What is forbidden cannot be allowed in one module; what is denied can.
+            let kept = if lint == "unsafe_code" {
+                found.and_then(toml::Value::as_str) == Some("deny")
+            } else {
+                found == Some(level)
+            };
+            if !kept {
+                missing.push(lint.clone());
+            }
+        }
+    }
+    Ok(missing)
 }
 
 fn inherits_lints(manifest: &str) -> bool {
@@ -96,8 +130,12 @@ pub(super) fn text(path: &str, text: &str) -> Vec<Finding> {
             findings.push(Finding::new(&place, "ignores a test without a reason"));
         }
     }
+    let cpp = [".cpp", ".h"].iter().any(|end| path.ends_with(end));
+    if cpp && !text.starts_with("// ") {
+        findings.push(Finding::new(path, "does not begin with `//`, a sentence on what it is for"));
+    }
     let lines = text.lines().count();
-    if path.ends_with(".rs") && lines > LONG {
+    if (cpp || path.ends_with(".rs")) && lines > LONG {
         let problem = format!("has {lines} lines; split it");
         findings.push(Finding { fatal: false, ..Finding::new(path, problem) });
     }
@@ -148,6 +186,31 @@ mod tests {
         assert!(problems("a.rs", &"\n".repeat(500)).is_empty());
         assert_eq!(problems("a.rs", &"\n".repeat(501)), ["warning: a.rs: has 501 lines; split it"]);
         assert!(problems("a.csv", &"\n".repeat(501)).is_empty());
+    }
+
+    #[test]
+    fn cpp_says_what_it_is_for_and_is_not_long_either() {
+        assert!(problems("a.cpp", "// The sum of two numbers.\n#include <cmath>\n").is_empty());
+        let none = "does not begin with `//`, a sentence on what it is for";
+        assert_eq!(problems("a.h", "#pragma once\n"), [format!("error: a.h: {none}")]);
+        let long = format!("// Zeros.\n{}", "\n".repeat(500));
+        assert_eq!(problems("a.cpp", &long), ["warning: a.cpp: has 501 lines; split it"]);
+    }
+
+    #[test]
+    fn the_package_that_calls_cpp_keeps_all_lints_but_one() {
+        let workspace = "[workspace.lints.rust]\nunsafe_code = \"forbid\"\nmissing_docs = \"warn\"\n\
+                         [workspace.lints.clippy]\ntodo = \"warn\"\n";
+        let missing = |manifest: &str| missing_lints(workspace, manifest).unwrap();
+        let all = "[lints.rust]\nunsafe_code = \"deny\"\nmissing_docs = \"warn\"\n\
+                   [lints.clippy]\ntodo = \"warn\"\nextra = \"warn\"\n";
+        assert_eq!(missing(all), [""; 0]);
+        let without = |from, to| missing(&all.replace(from, to));
+        assert_eq!(without("deny", "allow"), ["unsafe_code"]);
+        assert_eq!(without("todo = \"warn\"", "todo = \"allow\""), ["todo"]);
+        let mut none = missing("[package]\n");
+        none.sort();
+        assert_eq!(none, ["missing_docs", "todo", "unsafe_code"]);
     }
 
     #[test]
