@@ -7,8 +7,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Links what is built from the calling package so that it finds libtorch, and CUDA where libtorch
-/// has it, without `LD_LIBRARY_PATH`.
+/// Links what is built from the calling package so that it finds libtorch without
+/// `LD_LIBRARY_PATH`, and without CUDA, which `torch_ext::load_cuda` adds at run time.
 ///
 /// # Errors
 /// Only where cargo's output folder for this build script cannot be written.
@@ -19,15 +19,9 @@ pub fn link() -> io::Result<()> {
     // Setup touches it when it puts another build behind the same path: then link again.
     println!("cargo::rerun-if-changed={}", lib.display());
     println!("cargo::rustc-link-arg=-Wl,-rpath,{}", lib.display());
-    let cuda = lib.join("libtorch_cuda.so");
-    if cuda.exists() {
-        // Nothing calls it by name, so the linker would drop it; it registers itself once loaded.
-        println!("cargo::rustc-link-arg=-Wl,--no-as-needed");
-        println!("cargo::rustc-link-arg={}", cuda.display());
-        println!("cargo::rustc-link-arg=-Wl,--as-needed");
-    } else if let Some(out) = env::var_os("OUT_DIR").map(PathBuf::from) {
-        // A torch-sys compiled against a CUDA build links it still, and is not compiled again when
-        // a CPU build takes that one's place: here is one for it to find.
+    if let Some(out) = env::var_os("OUT_DIR").map(PathBuf::from) {
+        // A torch-sys compiled against a CUDA build links it, and is not compiled again when a CPU
+        // build takes that one's place: here is one for it to find.
         fs::write(out.join("libtorch_cuda.so"), "INPUT(libtorch_cpu.so)\n")?;
         println!("cargo::rustc-link-search=native={}", out.display());
     }

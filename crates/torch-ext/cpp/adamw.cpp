@@ -32,10 +32,10 @@ extern "C" char* torch_ext_adamw(
   return bridge::guarded([&] {
     const c10::AutoGradMode no_grad(false);
     const auto scale = optional(grad_scale);
-    // The kernel skips a step only if this is exactly 1.
+    // Of kind Bool: the kernel skips a step only if it is exactly 1.
     const auto skipped = found_inf == nullptr
         ? std::nullopt
-        : std::make_optional(found_inf->ne(0).to(at::kFloat));
+        : std::make_optional(found_inf->to(at::kFloat));
     step->add_(1); // it corrects the bias by the number of this step, and does not count itself
     const auto update = [&](int64_t start, int64_t length, double decay) {
       if (length == 0) {

@@ -25,7 +25,7 @@ pub struct AdamWSettings {
 pub struct Guard<'a> {
     /// Gradients are divided by it, in place. To clip them to the norm `c`: `max(‖g‖ / c, 1)`.
     pub grad_scale: Option<&'a Tensor>,
-    /// If it is not zero, nothing changes but by [`FusedAdamW::step`] having been called.
+    /// If it is true, the step is skipped: every bit stays as it was.
     pub found_inf: Option<&'a Tensor>,
 }
 
@@ -97,7 +97,7 @@ impl FusedAdamW {
     /// One step. `gradients` hold the scaled gradients afterwards, if the guard scales.
     ///
     /// # Shapes
-    /// `parameters`, `gradients`: `[P]`, contiguous; the guard's scalars: `[]`, `grad_scale` f32.
+    /// `parameters`, `gradients`: `[P]`, contiguous; `grad_scale`: `[]`, f32; `found_inf`: `[]`, `Bool`.
     ///
     /// # Errors
     /// If a tensor is not of the shape, kind and device that it must be, or the learning rate is
@@ -118,6 +118,7 @@ impl FusedAdamW {
         }
         if let Some(found_inf) = guard.found_inf {
             error::shape("found_inf", found_inf, &[])?;
+            error::kind("found_inf", found_inf, Kind::Bool)?;
             error::device("found_inf", found_inf, device)?;
         }
         let tensors = AdamWTensors {

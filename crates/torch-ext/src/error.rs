@@ -114,6 +114,7 @@ pub(crate) fn kind(tensor: &'static str, found: &Tensor, expected: Kind) -> Resu
     let found = found.kind();
     if found != expected {
         let expected = match expected {
+            Kind::Bool => "Bool",
             Kind::Float => "Float",
             Kind::Double => "Double",
             Kind::Uint8 => "Uint8",

@@ -201,12 +201,13 @@ mod tests {
     fn the_package_that_calls_cpp_keeps_all_lints_but_one() {
         let workspace = "[workspace.lints.rust]\nunsafe_code = \"forbid\"\nmissing_docs = \"warn\"\n\
                          [workspace.lints.clippy]\ntodo = \"warn\"\n";
-        let missing = |manifest| missing_lints(workspace, manifest).unwrap();
+        let missing = |manifest: &str| missing_lints(workspace, manifest).unwrap();
         let all = "[lints.rust]\nunsafe_code = \"deny\"\nmissing_docs = \"warn\"\n\
                    [lints.clippy]\ntodo = \"warn\"\nextra = \"warn\"\n";
         assert_eq!(missing(all), [""; 0]);
-        assert_eq!(missing(&all.replace("deny", "allow")), ["unsafe_code"]);
-        assert_eq!(missing(&all.replace("todo = \"warn\"", "todo = \"allow\"")), ["todo"]);
+        let without = |from, to| missing(&all.replace(from, to));
+        assert_eq!(without("deny", "allow"), ["unsafe_code"]);
+        assert_eq!(without("todo = \"warn\"", "todo = \"allow\""), ["todo"]);
         let mut none = missing("[package]\n");
         none.sort();
         assert_eq!(none, ["missing_docs", "todo", "unsafe_code"]);
