@@ -2,5 +2,6 @@
 
 mod errors;
 mod honesty;
+mod tensorboard;
 mod tools;
 mod whole;

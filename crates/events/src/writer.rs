@@ -34,19 +34,16 @@ pub struct EventWriter {
 }
 
 impl EventWriter {
-    /// Begins a file in the folder, which is made if need be.
+    /// Begins a file in the folder, which is made if need be, for a run that starts: TensorBoard forgets
+    /// what earlier files of the folder say.
     ///
-    /// Its name sorts behind those of the event files that are there, whatever the clock says: TensorBoard
-    /// reads them in that order.
+    /// The file's name sorts behind those of the event files that are there, whatever the clock says:
+    /// TensorBoard reads them in that order.
     ///
     /// # Errors
     /// [`EventError::Io`] if the folder or the file cannot be made.
     pub fn create(folder: &Path) -> Result<EventWriter, EventError> {
-        let (file, path) = open(folder)?;
-        let mut writer = EventWriter { file, path, gathered: Vec::new(), whole: 0 };
-        writer.push(0, What::FileVersion("brain.Event:2".to_owned()))?;
-        writer.flush()?;
-        Ok(writer)
+        EventWriter::resume(folder, 0)
     }
 
     /// As [`EventWriter::create`], for a run that goes on at `step`: TensorBoard forgets what the earlier
@@ -56,7 +53,10 @@ impl EventWriter {
     /// As [`EventWriter::create`].
     pub fn resume(folder: &Path, step: i64) -> Result<EventWriter, EventError> {
         const START: i32 = 1;
-        let mut writer = EventWriter::create(folder)?;
+        let (file, path) = open(folder)?;
+        let mut writer = EventWriter { file, path, gathered: Vec::new(), whole: 0 };
+        writer.push(0, What::FileVersion("brain.Event:2".to_owned()))?;
+        // Also where a run starts: TensorBoard takes only the second of these for a restart.
         writer.push(step, What::SessionLog(SessionLog { status: START }))?;
         writer.flush()?;
         Ok(writer)
