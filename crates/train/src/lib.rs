@@ -23,6 +23,7 @@ mod forecaster;
 mod health;
 mod optimizer;
 mod run;
+mod schema;
 mod score;
 mod source;
 
@@ -42,6 +43,7 @@ pub use forecaster::{Forecaster, Terms};
 pub use health::LatentHealth;
 pub use optimizer::AdamW;
 pub use run::{DataInfo, RunInfo, RunOptions, Training, WindowCounts, evaluate_run, prepare};
+pub use schema::schema;
 pub use source::{Part, Source};
 pub use tch::Device;
 pub use vae::ModelKind;
