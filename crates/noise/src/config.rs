@@ -1,7 +1,7 @@
 //! The `[noise]` table of a configuration file, as written and as checked.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::error::{NoiseError, in_range};
 use crate::reinjection::{MAX_STRENGTH, Normalization, Reinjection};
@@ -44,22 +44,22 @@ pub struct NoiseTable {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ScheduleKind {
-    /// [`Schedule::linear`].
+    /// β rises along a line: [`Schedule::linear`].
     #[default]
     Linear,
-    /// [`Schedule::quadratic`].
+    /// √β rises along a line: [`Schedule::quadratic`].
     Quadratic,
-    /// [`Schedule::constant`] at `beta_end`.
+    /// β is `beta_end` at every step: [`Schedule::constant`].
     Constant,
-    /// [`Schedule::cosine`].
+    /// ᾱ falls along a squared cosine: [`Schedule::cosine`].
     Cosine,
-    /// [`Schedule::sigmoid`].
+    /// β rises along a logistic curve: [`Schedule::sigmoid`].
     Sigmoid,
-    /// [`Schedule::jsd`].
+    /// `β_t = 1/(T − t + 1)`: [`Schedule::jsd`].
     Jsd,
-    /// [`Schedule::custom`], from `betas`.
+    /// β as listed in `betas`: [`Schedule::custom`].
     Custom,
-    /// `"none"`: [`Schedule::clean`], `T = 0`.
+    /// No noise, `T = 0`: [`Schedule::clean`].
     #[serde(rename = "none")]
     Clean,
 }
@@ -118,7 +118,7 @@ pub struct SamplerTable {
     #[schemars(range(min = 0, max = 1000))]
     pub power: Option<f64>,
     /// Range of `"snr-uniform"`; default `[-20, 40]` there, an error elsewhere.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "pair")]
     pub range_db: Option<[f64; 2]>,
     /// λ of `"push-forward"`; default 1 there, an error elsewhere.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -135,12 +135,12 @@ pub struct SamplerTable {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum SamplerKind {
-    /// [`StepDistribution::uniform`].
+    /// Every step alike: [`StepDistribution::uniform`].
     #[default]
     Uniform,
-    /// [`StepDistribution::low_noise`] of the input process.
+    /// Steps with more signal more often: [`StepDistribution::low_noise`] of the input process.
     LowNoise,
-    /// [`StepDistribution::snr_uniform`] of the input process.
+    /// Every decibel alike: [`StepDistribution::snr_uniform`] of the input process.
     SnrUniform,
     /// The control: real-valued steps distributed as `τ(t)` of a given λ, `t` uniform.
     ///
@@ -360,6 +360,14 @@ impl SamplerTable {
         }?;
         steps.with_clean_fraction(self.clean)
     }
+}
+
+/// Exactly two numbers; the `toml` crate would overlook a third.
+fn pair<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<[f64; 2]>, D::Error> {
+    let numbers = Vec::<f64>::deserialize(deserializer)?;
+    let length = numbers.len();
+    let pair = numbers.try_into();
+    pair.map(Some).map_err(|_| de::Error::invalid_length(length, &"two numbers, low and high"))
 }
 
 fn push_forward(schedule: Schedule, strength: f64) -> Result<Schedule, NoiseError> {

@@ -11,7 +11,7 @@ use crate::config::Config;
 ///
 /// It knows every key with its description, default, range and choices. It is looser than
 /// [`Config::parse`] where a rule ties several keys together, such as `noise.beta_start` not above
-/// `noise.beta_end`.
+/// `noise.beta_end`, and knows one spelling of each choice (`"latin-1"`, not its alias `"windows-1252"`).
 pub fn schema() -> Value {
     let settings = SchemaSettings::draft2020_12().with_transform(ForToml);
     let mut schema = settings.into_generator().into_root_schema_for::<Config>();
@@ -48,7 +48,9 @@ impl Transform for ForToml {
         // Not of use to an editor, and unknown to some validators.
         object.remove("format");
         if let Some(Value::String(text)) = object.get_mut("description") {
-            *text = text.replace("[`", "`").replace("`]", "`");
+            // Its first paragraph: what follows is for those who write Rust.
+            let first = text.split("\n\n").next().unwrap_or_default();
+            *text = first.replace('\n', " ").replace("[`", "`").replace("`]", "`");
         }
     }
 }

@@ -66,6 +66,7 @@ pub struct DataConfig {
     pub header: bool,
     /// Cells that mean "missing" besides the empty cell, `NA`, `NaN`, `null` and their like.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("default" = []))]
     pub missing: Vec<String>,
     /// One column per channel, or one row per series and time; `"long"` when `id` is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -103,15 +104,19 @@ pub struct DataConfig {
     pub targets: Option<Vec<String>>,
     /// Columns known up to the forecast only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("default" = []))]
     pub past_covariates: Vec<String>,
     /// Columns known for the horizon too (prices announced, promotions planned).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("default" = []))]
     pub future_covariates: Vec<String>,
     /// Columns constant within each series; text becomes one indicator per value.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("default" = []))]
     pub static_covariates: Vec<String>,
     /// Calendar features, each a sine and a cosine, known for the horizon too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("default" = []))]
     pub calendar: Vec<CalendarFeature>,
     /// Rows the model looks back over, at least 1.
     #[schemars(range(min = 1, max = 1_000_000))]

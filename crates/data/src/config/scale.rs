@@ -42,7 +42,7 @@ struct ScaleKeys {
     #[serde(default)]
     per: ScalePer,
     #[serde(default)]
-    #[schemars(range(max = 1))]
+    #[schemars(extend("maximum" = 1))]
     ddof: Ddof,
 }
 

@@ -54,7 +54,7 @@ struct SplitTable {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     test: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    rows: Option<[usize; 3]>,
+    rows: Option<Vec<usize>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     validation_from: Option<Moment>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -166,7 +166,16 @@ impl TryFrom<SplitTable> for SplitConfig {
                 (Some(train), Some(validation), Some(test), None, None, None, None, None) => {
                     SplitConfig::Fractions { train, validation, test }
                 }
-                (None, None, None, Some(rows), None, None, None, None) => SplitConfig::Rows(rows),
+                (None, None, None, Some(rows), None, None, None, None) => {
+                    SplitConfig::Rows(rows.try_into().map_err(|rows: Vec<usize>| {
+                        let (key, expected) = ("split.rows", "[training, validation, test] rows");
+                        DataError::Config {
+                            key,
+                            value: format!("{rows:?}"),
+                            expected: expected.into(),
+                        }
+                    })?)
+                }
                 (None, None, None, None, Some(validation), Some(test), until, None) => {
                     SplitConfig::Dates {
                         validation_from: validation.into(),
@@ -201,7 +210,7 @@ impl From<SplitConfig> for SplitTable {
                 (table.train, table.validation, table.test) =
                     (Some(train), Some(validation), Some(test));
             }
-            SplitConfig::Rows(rows) => table.rows = Some(rows),
+            SplitConfig::Rows(rows) => table.rows = Some(rows.to_vec()),
             SplitConfig::Dates { validation_from, test_from, until } => {
                 table.validation_from = Some(Moment::Text(validation_from));
                 table.test_from = Some(Moment::Text(test_from));
