@@ -3,5 +3,6 @@
 mod errors;
 mod honesty;
 mod interrupt;
+mod tensorboard;
 mod tools;
 mod whole;

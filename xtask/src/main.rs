@@ -7,6 +7,7 @@ mod doc;
 mod experiment;
 mod lint;
 mod setup;
+mod tensorboard;
 mod test;
 mod tidy;
 mod workspace;

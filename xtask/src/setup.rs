@@ -92,6 +92,11 @@ pub(crate) fn ensure(workspace: &Workspace, wanted: Option<Build>) -> Result<Lib
     Ok(libtorch)
 }
 
+/// Where all is installed that is installed once for all checkouts.
+pub(crate) fn cache_folder() -> Result<PathBuf> {
+    surroundings::cache_folder(&|name| std::env::var_os(name))
+}
+
 /// [`ensure`] with what it depends on as arguments, so that tests can pass their own.
 fn resolve(
     around: &Surroundings,

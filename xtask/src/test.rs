@@ -1,9 +1,10 @@
-//! `cargo xtask test`: every test of the workspace, after seeing to libtorch.
+//! `cargo xtask test`: every test of the workspace, after seeing to libtorch and to a
+//! TensorBoard.
 
 use anyhow::Result;
 
-use crate::setup;
 use crate::workspace::{Workspace, run};
+use crate::{setup, tensorboard};
 
 /// Install libtorch where it is missing, then run all unit, integration and documentation tests
 #[derive(clap::Args)]
@@ -17,6 +18,7 @@ impl Test {
     pub(crate) fn run(self, workspace: &Workspace) -> Result<()> {
         setup::ensure(workspace, None)?;
         let mut cargo = workspace.cargo(["test", "--workspace"]);
+        tensorboard::offer(&mut cargo);
         if self.slow {
             cargo.args(["--", "--include-ignored"]);
         }
@@ -26,5 +28,7 @@ impl Test {
 
 /// Every test that is not slow; libtorch is there.
 pub(crate) fn all(workspace: &Workspace) -> Result<()> {
-    run(&mut workspace.cargo(["test", "--workspace"]))
+    let mut cargo = workspace.cargo(["test", "--workspace"]);
+    tensorboard::offer(&mut cargo);
+    run(&mut cargo)
 }

@@ -35,6 +35,15 @@ pub(crate) enum Command {
     Data(Data),
     /// Write a commented config for a data file.
     Init(Init),
+    /// Help with writing configs.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print the JSON Schema of configs, for editors that complete and check.
+    Schema,
 }
 
 /// Starts a training, continues one that was interrupted, or says that it is done: the same command

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "printing is what this crate is for")]
 
 mod args;
+mod config_command;
 mod data_command;
 mod display;
 mod elbo;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         Command::Elbo(command) => elbo::run(command),
         Command::Data(command) => data_command::run(command),
         Command::Init(command) => data_command::init(command),
+        Command::Config(command) => config_command::run(command),
     };
     exit::code(done)
 }

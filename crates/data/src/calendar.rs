@@ -6,13 +6,14 @@
 
 use std::f64::consts::TAU;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::time::Clock;
 use crate::time::civil::{DAY, Date, days_in_month, is_leap, split_day, weekday};
 
 /// A cycle of the calendar; each gives two channels, a sine and a cosine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum CalendarFeature {

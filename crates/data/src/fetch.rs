@@ -253,7 +253,7 @@ mod tests {
         }
         assert_eq!(
             find("etth9").unwrap_err().to_string(),
-            "[data] fetch = \"etth9\": expected one of etth1"
+            "data.fetch = \"etth9\": expected one of etth1"
         );
     }
 }

@@ -1,5 +1,6 @@
 //! Published benchmark protocols: borders, strides and window counts that make scores comparable.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Ddof, ScaleConfig, ScaleKind, ScalePer};
@@ -9,7 +10,7 @@ use crate::error::DataError;
 ///
 /// Those of ProbTS (microsoft/ProbTS at 66f826c) evaluate every 96th row and count
 /// `ceil((rows − horizon) / 96)` windows; `stocks` is the protocol of D-Va (CIKM 2023), per ticker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Protocol {

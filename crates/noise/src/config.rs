@@ -1,30 +1,35 @@
 //! The `[noise]` table of a configuration file, as written and as checked.
 
-use serde::{Deserialize, Serialize};
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize, de};
 
-use crate::error::NoiseError;
-use crate::reinjection::{Normalization, Reinjection};
+use crate::error::{NoiseError, in_range};
+use crate::reinjection::{MAX_STRENGTH, Normalization, Reinjection};
 use crate::sampler::StepDistribution;
-use crate::schedule::Schedule;
+use crate::schedule::{MAX_STEPS, Schedule};
 
 /// The `[noise]` table as written; every key has a default, and an unknown key is an error.
 ///
 /// It becomes a [`NoiseConfig`] or an error: `NoiseConfig::try_from(table)`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct NoiseTable {
     /// Shape of the schedule; default `"linear"`.
     pub schedule: ScheduleKind,
     /// T, `1..=1_000_000`; default 100, or the length of `betas`. Ignored by `"none"`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub steps: Option<usize>,
     /// β of the first step, `0..=1`; default 1e-4. Read by linear, quadratic, sigmoid.
+    #[schemars(range(min = 0, max = 1))]
     pub beta_start: f64,
     /// β of the last step, `beta_start..=1`; default 0.1. Read by linear, quadratic, sigmoid, and
     /// by constant as the β of every step.
+    #[schemars(range(min = 0, max = 1))]
     pub beta_end: f64,
     /// `β_1, …, β_T` of `"custom"`, each in `0..=1`; an error beside any other schedule.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 1_000_000), inner(range(min = 0, max = 1)))]
     pub betas: Option<Vec<f64>>,
     /// How the input window is noised.
     pub input: InputTable,
@@ -35,47 +40,50 @@ pub struct NoiseTable {
 }
 
 /// Which formula gives `β_t`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ScheduleKind {
-    /// [`Schedule::linear`].
+    /// β rises along a line: [`Schedule::linear`].
     #[default]
     Linear,
-    /// [`Schedule::quadratic`].
+    /// √β rises along a line: [`Schedule::quadratic`].
     Quadratic,
-    /// [`Schedule::constant`] at `beta_end`.
+    /// β is `beta_end` at every step: [`Schedule::constant`].
     Constant,
-    /// [`Schedule::cosine`].
+    /// ᾱ falls along a squared cosine: [`Schedule::cosine`].
     Cosine,
-    /// [`Schedule::sigmoid`].
+    /// β rises along a logistic curve: [`Schedule::sigmoid`].
     Sigmoid,
-    /// [`Schedule::jsd`].
+    /// `β_t = 1/(T − t + 1)`: [`Schedule::jsd`].
     Jsd,
-    /// [`Schedule::custom`], from `betas`.
+    /// β as listed in `betas`: [`Schedule::custom`].
     Custom,
-    /// `"none"`: [`Schedule::clean`], `T = 0`.
+    /// No noise, `T = 0`: [`Schedule::clean`].
     #[serde(rename = "none")]
     Clean,
 }
 
 /// `input = { reinject, normalization }`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct InputTable {
     /// `λ_x`, `0..=1e6`; default 1.
+    #[schemars(range(min = 0, max = 1_000_000))]
     pub reinject: f64,
     /// Default `"variance"`.
     pub normalization: Normalization,
 }
 
 /// `target = { scale, reinject, normalization, likelihood }`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TargetTable {
     /// `κ ≥ 0` in `β^y_t = κ β_t ≤ 1`; default 0.1.
+    #[schemars(range(min = 0))]
     pub scale: f64,
     /// `λ_y`, `0..=1e6`; default 1.
+    #[schemars(range(min = 0, max = 1_000_000))]
     pub reinject: f64,
     /// Default `"signal"`: noised targets keep their mean, so `"direct"` is unbiased and noised
     /// likelihoods stay in the units of the target.
@@ -85,7 +93,7 @@ pub struct TargetTable {
 }
 
 /// What the decoder's distribution of the clean target is compared with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum TargetLikelihood {
@@ -97,38 +105,42 @@ pub enum TargetLikelihood {
 }
 
 /// `sampler = { kind, clean, … }`.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SamplerTable {
     /// Default `"uniform"`.
     pub kind: SamplerKind,
     /// `p(t = 0)`, `0..=1`; default 0.
+    #[schemars(range(min = 0, max = 1))]
     pub clean: f64,
     /// Exponent of `"low-noise"`, `0..=1000`; default 1 there, an error elsewhere.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 1000))]
     pub power: Option<f64>,
     /// Range of `"snr-uniform"`; default `[-20, 40]` there, an error elsewhere.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "pair")]
     pub range_db: Option<[f64; 2]>,
     /// λ of `"push-forward"`; default 1 there, an error elsewhere.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 1_000_000))]
     pub reinject: Option<f64>,
     /// λ of `"push-forward"` for the target; default `reinject` there, an error elsewhere.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 1_000_000))]
     pub target_reinject: Option<f64>,
 }
 
 /// How steps are drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum SamplerKind {
-    /// [`StepDistribution::uniform`].
+    /// Every step alike: [`StepDistribution::uniform`].
     #[default]
     Uniform,
-    /// [`StepDistribution::low_noise`] of the input process.
+    /// Steps with more signal more often: [`StepDistribution::low_noise`] of the input process.
     LowNoise,
-    /// [`StepDistribution::snr_uniform`] of the input process.
+    /// Every decibel alike: [`StepDistribution::snr_uniform`] of the input process.
     SnrUniform,
     /// The control: real-valued steps distributed as `τ(t)` of a given λ, `t` uniform.
     ///
@@ -152,7 +164,7 @@ pub enum SamplerKind {
 /// assert!(toml::from_str::<noise::NoiseConfig>("stepz = 50").is_err());
 /// # Ok::<(), toml::de::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "NoiseTable", into = "NoiseTable")]
 pub struct NoiseConfig {
     table: NoiseTable,
@@ -197,6 +209,7 @@ impl TryFrom<NoiseTable> for NoiseConfig {
     type Error = NoiseError;
 
     fn try_from(mut table: NoiseTable) -> Result<Self, NoiseError> {
+        table.check_ranges()?;
         table.sampler.fill()?;
         let schedule = table.build_schedule()?;
         let mut target = schedule.scaled(table.target.scale)?;
@@ -257,12 +270,37 @@ impl Default for TargetTable {
 }
 
 impl NoiseTable {
+    /// Every number by itself, whether or not the chosen schedule and sampler read it.
+    fn check_ranges(&self) -> Result<(), NoiseError> {
+        let NoiseTable { input, target, sampler, .. } = self;
+        let lambda = |given: Option<f64>| given.unwrap_or(1.0);
+        for (key, value, low, high) in [
+            ("noise.steps", self.steps.map_or(1.0, |steps| steps as f64), 1.0, MAX_STEPS as f64),
+            ("noise.beta_start", self.beta_start, 0.0, 1.0),
+            ("noise.beta_end", self.beta_end, 0.0, 1.0),
+            ("noise.input.reinject", input.reinject, 0.0, MAX_STRENGTH),
+            ("noise.target.reinject", target.reinject, 0.0, MAX_STRENGTH),
+            ("noise.target.scale", target.scale, 0.0, f64::MAX),
+            ("noise.sampler.clean", sampler.clean, 0.0, 1.0),
+            ("noise.sampler.power", sampler.power.unwrap_or(1.0), 0.0, 1000.0),
+            ("noise.sampler.reinject", lambda(sampler.reinject), 0.0, MAX_STRENGTH),
+            ("noise.sampler.target_reinject", lambda(sampler.target_reinject), 0.0, MAX_STRENGTH),
+        ] {
+            in_range(key, value, low, high)?;
+        }
+        if let Some([low, high]) = sampler.range_db {
+            in_range("noise.sampler.range_db[0]", low, -f64::MAX, f64::MAX)?;
+            in_range("noise.sampler.range_db[1]", high, low.next_up(), f64::MAX)?;
+        }
+        Ok(())
+    }
+
     /// Fills in `steps`, and builds the schedule of the input.
     fn build_schedule(&mut self) -> Result<Schedule, NoiseError> {
         if self.schedule == ScheduleKind::Custom {
             let kind = "schedule \"custom\"";
             let betas =
-                (self.betas.as_ref()).ok_or(NoiseError::MissingKey { key: "betas", kind })?;
+                (self.betas.as_ref()).ok_or(NoiseError::MissingKey { key: "noise.betas", kind })?;
             let steps = *self.steps.get_or_insert(betas.len());
             if steps != betas.len() {
                 return Err(NoiseError::StepsDisagree { steps, betas: betas.len() });
@@ -271,7 +309,7 @@ impl NoiseTable {
         }
         if self.betas.is_some() {
             let kind = "any schedule but \"custom\"";
-            return Err(NoiseError::UnusedKey { key: "betas", kind });
+            return Err(NoiseError::UnusedKey { key: "noise.betas", kind });
         }
         let (steps, start, end) = (*self.steps.get_or_insert(100), self.beta_start, self.beta_end);
         match self.schedule {
@@ -294,10 +332,14 @@ impl SamplerTable {
             _ => Ok(()),
         };
         let pushes = self.kind == SamplerKind::PushForward;
-        unused(self.kind == SamplerKind::LowNoise, self.power.is_some(), "power")?;
-        unused(self.kind == SamplerKind::SnrUniform, self.range_db.is_some(), "range_db")?;
-        unused(pushes, self.reinject.is_some(), "reinject")?;
-        unused(pushes, self.target_reinject.is_some(), "target_reinject")?;
+        unused(self.kind == SamplerKind::LowNoise, self.power.is_some(), "noise.sampler.power")?;
+        unused(
+            self.kind == SamplerKind::SnrUniform,
+            self.range_db.is_some(),
+            "noise.sampler.range_db",
+        )?;
+        unused(pushes, self.reinject.is_some(), "noise.sampler.reinject")?;
+        unused(pushes, self.target_reinject.is_some(), "noise.sampler.target_reinject")?;
         match self.kind {
             SamplerKind::Uniform => {}
             SamplerKind::LowNoise => _ = self.power.get_or_insert(1.0),
@@ -318,6 +360,14 @@ impl SamplerTable {
         }?;
         steps.with_clean_fraction(self.clean)
     }
+}
+
+/// Exactly two numbers; the `toml` crate would overlook a third.
+fn pair<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<[f64; 2]>, D::Error> {
+    let numbers = Vec::<f64>::deserialize(deserializer)?;
+    let length = numbers.len();
+    let pair = numbers.try_into();
+    pair.map(Some).map_err(|_| de::Error::invalid_length(length, &"two numbers, low and high"))
 }
 
 fn push_forward(schedule: Schedule, strength: f64) -> Result<Schedule, NoiseError> {

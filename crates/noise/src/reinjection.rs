@@ -10,13 +10,14 @@
 //! variance, is plain diffusion at `ᾱ_τ = cos² φ`. For `λ = 1` the inscribed angle theorem gives
 //! `φ = θ/2`. The proofs are in `docs/math/noise.md`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{NoiseError, in_range};
 use crate::schedule::Schedule;
 
 /// What `x̃_t = x_t + λ x_0` is divided by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Normalization {

@@ -7,6 +7,7 @@ mod schedule;
 pub use importance::{Evidence, GradientEstimator, dreg_surrogate, evidence, iwae};
 pub use schedule::KlWeight;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
@@ -20,7 +21,7 @@ use crate::gaussian::sum_last;
 ///
 /// # References
 /// "Free bits", Kingma et al. (2016), arXiv:1606.04934.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum FreeBits {
@@ -28,9 +29,9 @@ pub enum FreeBits {
     #[default]
     None,
     /// This many nats for each latent dimension.
-    PerDimension(f64),
+    PerDimension(#[schemars(range(min = 0))] f64),
     /// This many nats for each group of dimensions.
-    PerGroup(f64),
+    PerGroup(#[schemars(range(min = 0))] f64),
 }
 
 /// The evidence lower bound of each example, term by term, in nats.

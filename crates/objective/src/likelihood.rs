@@ -7,6 +7,7 @@
 
 mod noised;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
@@ -14,7 +15,7 @@ use crate::error::{ObjectiveError, Result, broadcast_shape, check_float, check_p
 use crate::special::{HALF_LN_2PI, ln_gamma_half_step, student_cdf};
 
 /// A location-scale family.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Family {

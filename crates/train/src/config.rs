@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A config that cannot be run.
@@ -44,6 +45,9 @@ pub enum ConfigError {
     /// A model that cannot be built.
     #[error(transparent)]
     Model(vae::VaeError),
+    /// Data that cannot be read or cut so.
+    #[error(transparent)]
+    Data(#[from] data::DataError),
     /// A value outside its range.
     #[error("`{key}` is {value}, but must be {range}")]
     Range {
@@ -57,7 +61,7 @@ pub enum ConfigError {
 }
 
 /// A run: what stands in `config.toml`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Decides initial weights, order, noise and samples.
@@ -83,7 +87,7 @@ pub struct Config {
 }
 
 /// The `[objective]` table: `log p(y | z) − kl_weight · KL`, in nats.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ObjectiveConfig {
     /// What the decoder says about one value.
@@ -105,42 +109,49 @@ impl Default for ObjectiveConfig {
 }
 
 /// The `[train]` table.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainConfig {
     /// Passes over the training windows.
+    #[schemars(range(min = 1))]
     pub epochs: usize,
     /// Windows per optimizer step.
+    #[schemars(range(min = 1))]
     pub batch_size: usize,
     /// Optimizer steps per epoch; 0 for one whole pass.
     pub steps_per_epoch: usize,
     /// Step size of AdamW.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub learning_rate: f64,
     /// How the step size changes over the training.
     pub learning_rate_schedule: LearningRateSchedule,
     /// Optimizer steps over which the step size rises from zero.
     pub warmup_steps: usize,
     /// Decoupled weight decay of AdamW, on matrices.
+    #[schemars(range(min = 0))]
     pub weight_decay: f64,
     /// Whether vectors (biases, norms) decay too.
     pub decay_vectors: bool,
     /// Decay of the exponential moving average of the weights, which is then what is validated and
     /// kept; 0 for none.
+    #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
     pub ema_decay: f64,
     /// Numbers to compute the networks in.
     pub precision: Precision,
     /// Largest norm of the gradient; 0 for no clipping.
+    #[schemars(range(min = 0))]
     pub clip_norm: f64,
     /// Epochs without a better validation score after which to stop; 0 to never stop early.
     pub patience: usize,
     /// Forecast samples per validation window.
+    #[schemars(range(min = 2))]
     pub validation_samples: usize,
     /// Which weights are kept.
     pub keep: Keep,
 }
 
 /// Numbers to compute the networks in; parameters, likelihood, divergence and gradients stay f32.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Precision {
     /// bf16 on CUDA, f32 elsewhere.
@@ -152,7 +163,7 @@ pub enum Precision {
 }
 
 /// Which weights of a training are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Keep {
     /// Those of the epoch with the best validation score.
@@ -183,7 +194,7 @@ impl Default for TrainConfig {
 }
 
 /// How the step size changes over the training.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum LearningRateSchedule {
     /// Not at all.
@@ -193,8 +204,10 @@ pub enum LearningRateSchedule {
     /// By `factor` after every `every` epochs.
     Step {
         /// Epochs between two changes.
+        #[schemars(range(min = 1))]
         every: usize,
         /// What the step size is multiplied by.
+        #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
         factor: f64,
     },
 }
@@ -220,14 +233,16 @@ impl TrainConfig {
 }
 
 /// The `[evaluate]` table.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct EvaluateConfig {
     /// Forecast samples per window.
+    #[schemars(range(min = 2))]
     pub samples: usize,
     /// Rows per season of the seasonal naive baseline; 0 to take it from the frequency.
     pub season: usize,
     /// At most so many training windows, evenly spaced, are scored for the train–test gap.
+    #[schemars(range(min = 1))]
     pub train_windows: usize,
 }
 
@@ -271,24 +286,24 @@ impl Config {
     /// # Errors
     /// [`ConfigError`].
     pub fn parse(text: &str, origin: &str, overrides: &[String]) -> Result<Config, ConfigError> {
-        let mut table: toml::Table =
-            toml::from_str(text).map_err(|error| invalid(text, origin, &error))?;
+        let mut table: toml::Table = toml::from_str(text)
+            .map_err(|error| Located { key: ".".to_owned(), error }.in_file(text, origin))?;
         for item in overrides {
             set(&mut table, item)?;
         }
         let config = if overrides.is_empty() {
-            toml::from_str(text).map_err(|error| invalid(text, origin, &error))?
+            from_text(text).map_err(|fault| fault.in_file(text, origin))?
         } else {
-            table.try_into().map_err(|error: toml::de::Error| {
-                // The fault may be in the file itself, where a line can be named.
-                match toml::from_str::<Config>(text) {
-                    Err(in_file) if in_file.message() == error.message() => {
-                        invalid(text, origin, &in_file)
+            serde_path_to_error::deserialize(table).map_err(Located::from).map_err(|fault| {
+                // It may be in the file itself, where a line can be named.
+                match from_text(text) {
+                    Err(in_file) if in_file.message() == fault.message() => {
+                        in_file.in_file(text, origin)
                     }
                     _ => ConfigError::Invalid {
                         origin: format!("{origin} with --set {}", overrides.join(" --set ")),
-                        hint: nearest(error.message()),
-                        message: error.message().to_owned(),
+                        hint: nearest(fault.error.message()),
+                        message: fault.message(),
                     },
                 }
             })?
@@ -361,6 +376,7 @@ impl Config {
             }
         }
         self.model.validate().map_err(ConfigError::Model)?;
+        self.data.validate()?;
         Ok(self)
     }
 }
@@ -396,18 +412,46 @@ fn set(table: &mut toml::Table, item: &str) -> Result<(), ConfigError> {
     Ok(())
 }
 
-fn invalid(text: &str, origin: &str, error: &toml::de::Error) -> ConfigError {
-    let origin = match error.span() {
-        Some(span) => {
-            let before = &text[..span.start.min(text.len())];
-            let line = before.matches('\n').count() + 1;
-            let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-            format!("{origin}:{line}:{column}")
-        }
-        None => origin.to_owned(),
-    };
-    let message = error.message().replace('\n', " ");
-    ConfigError::Invalid { origin, hint: nearest(&message), message }
+/// An error, and the dotted key it was met at.
+struct Located {
+    key: String,
+    error: toml::de::Error,
+}
+
+impl From<serde_path_to_error::Error<toml::de::Error>> for Located {
+    fn from(error: serde_path_to_error::Error<toml::de::Error>) -> Self {
+        Located { key: error.path().to_string(), error: error.into_inner() }
+    }
+}
+
+impl Located {
+    /// The message, after the key it is about where it does not name it itself.
+    fn message(&self) -> String {
+        let (key, message) = (&self.key, self.error.message().replace('\n', " "));
+        let named = [".", " ", "`"].iter().any(|end| message.contains(&format!("{key}{end}")));
+        if named || key == "." { message } else { format!("`{key}`: {message}") }
+    }
+
+    /// As an error of the file `origin`, which holds `text`.
+    fn in_file(&self, text: &str, origin: &str) -> ConfigError {
+        let origin = match self.error.span() {
+            Some(span) => {
+                let before = &text[..span.start.min(text.len())];
+                let line = before.matches('\n').count() + 1;
+                let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+                format!("{origin}:{line}:{column}")
+            }
+            None => origin.to_owned(),
+        };
+        let hint = nearest(self.error.message());
+        ConfigError::Invalid { origin, hint, message: self.message() }
+    }
+}
+
+fn from_text(text: &str) -> Result<Config, Located> {
+    let parsed = toml::Deserializer::parse(text);
+    let table = parsed.map_err(|error| Located { key: ".".to_owned(), error })?;
+    Ok(serde_path_to_error::deserialize(table)?)
 }
 
 /// From serde's "unknown field `a`, expected one of `b`, `c`" the valid name nearest to `a`.

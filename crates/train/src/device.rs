@@ -52,6 +52,9 @@ impl DeviceChoice {
     /// # Errors
     /// [`TrainError::Device`] if CUDA is asked for by name and cannot be used.
     pub fn resolve(self) -> Result<Device, TrainError> {
+        if self != DeviceChoice::Cpu {
+            self.load_cuda()?;
+        }
         let number = match self {
             DeviceChoice::Cpu => return Ok(Device::Cpu),
             DeviceChoice::Auto if Cuda::is_available() => 0,
@@ -71,6 +74,25 @@ impl DeviceChoice {
             )
         };
         Err(TrainError::Device { asked: self.to_string(), reason, hint })
+    }
+}
+
+impl DeviceChoice {
+    /// Loads what the libtorch at hand has for CUDA, which programs are not linked to. A machine that
+    /// cannot load it can still compute on its CPU, unless it was asked for CUDA by name.
+    fn load_cuda(self) -> Result<(), TrainError> {
+        match torch_ext::load_cuda() {
+            Ok(_) => Ok(()),
+            Err(error) if self == DeviceChoice::Auto => {
+                tracing::warn!(%error, "CUDA is there and cannot be loaded; computing on the CPU");
+                Ok(())
+            }
+            Err(error) => Err(TrainError::Device {
+                asked: self.to_string(),
+                reason: error.to_string(),
+                hint: "run `cargo xtask setup --cuda` again, or use `--device cpu`",
+            }),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The `[model]` table: what kind of model, of what size, with what scale.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::VaeError;
@@ -26,7 +27,7 @@ use crate::VaeError;
 /// | `linear_skip` | true | one linear map from context to horizon; `autoencode` has none |
 /// | `noise_conditioning` | false | whether the networks see the noise level |
 /// | `scale` | `"predicted"` | `{ fixed = 1.0 }`, `global`, `per-step`, `predicted` |
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ModelConfig {
     /// Which joint density, see [`ModelKind`].
@@ -34,32 +35,43 @@ pub struct ModelConfig {
     /// What turns a window into features, see [`BackboneKind`].
     pub backbone: BackboneKind,
     /// Dimensions of `z`: per group, and per channel where channels are independent.
+    #[schemars(range(min = 1))]
     pub latent: i64,
     /// Width of every hidden layer, and of the features of a window.
+    #[schemars(range(min = 1))]
     pub hidden: i64,
     /// Depth of the backbone: hidden layers, recurrent layers, residual blocks or attention blocks.
+    #[schemars(range(min = 1))]
     pub layers: i64,
     /// Hidden layers of the decoder.
+    #[schemars(range(min = 1))]
     pub decoder_layers: i64,
     /// Latent groups of a hierarchical model, from the top down.
+    #[schemars(range(min = 1))]
     pub groups: i64,
     /// Probability of dropping a hidden unit in training.
+    #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
     pub dropout: f64,
     /// Whether a window is one example of all channels or one example per channel.
     pub channels: Channels,
     /// Learned numbers that tell independent channels apart; 0 for none.
+    #[schemars(range(min = 0))]
     pub channel_embedding: i64,
     /// Steps per patch of the patch backbone; the first patch is filled up with the first value.
+    #[schemars(range(min = 1))]
     pub patch: i64,
     /// Attention heads of the patch backbone.
+    #[schemars(range(min = 1))]
     pub heads: i64,
     /// Taps of each convolution of the conv backbone.
+    #[schemars(range(min = 2))]
     pub kernel: i64,
     /// Whether each window is normalised by its own mean and standard deviation.
     pub instance_norm: bool,
     /// Smallest standard deviation to divide by, in standardized units.
     ///
     /// An unfloored one explodes on flat windows.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub instance_floor: f64,
     /// Whether a linear map from context to horizon is added to the location.
     pub linear_skip: bool,
@@ -70,7 +82,7 @@ pub struct ModelConfig {
 }
 
 /// Which joint density of data and latent variable (DESIGN, section 4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ModelKind {
     /// `p(z) p(x_0 | z)` with `q(z | x̃)`: density, features, sampling.
@@ -84,7 +96,7 @@ pub enum ModelKind {
 }
 
 /// What turns a window into features.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum BackboneKind {
     /// No activation anywhere: every network of the model is affine.
@@ -100,7 +112,7 @@ pub enum BackboneKind {
 }
 
 /// Whether channels share one latent variable or have one each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Channels {
     /// One example holds all channels.
@@ -110,11 +122,11 @@ pub enum Channels {
 }
 
 /// Where the scale of the likelihood comes from, in the units of the prepared target.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scale {
     /// A constant.
-    Fixed(f64),
+    Fixed(#[schemars(extend("exclusiveMinimum" = 0))] f64),
     /// One learned number.
     Global,
     /// One learned number per step and channel.

@@ -46,15 +46,16 @@ enum Use {
     Only(&'static [&'static str]),
 }
 
-const RULES: [Rule; 11] = [
+const RULES: [Rule; 12] = [
     rule("chart", &[], &[]),
     rule("data", &[], &[]),
+    rule("events", &[], &[]),
     rule("libtorch", &[], &[]),
     rule("noise", &["chart", "tch"], &["data"]),
     rule("objective", &["tch"], &[]),
     rule("torch-ext", &["tch"], &[]),
     rule("vae", &["objective", "tch", "torch-ext"], &[]),
-    rule("train", &["data", "noise", "objective", "tch", "torch-ext", "vae"], &[]),
+    rule("train", &["data", "events", "noise", "objective", "tch", "torch-ext", "vae"], &[]),
     rule("cli", &["chart", "data", "noise", "train"], &[]),
     rule("xtask", &["chart"], &[]),
     Rule { package: "journeys", may_use: Use::Anything, in_tests: &[] },
@@ -138,12 +139,13 @@ mod tests {
         let none = problems(&[
             ("chart", &[]),
             ("data", &[("csv", None)]),
+            ("events", &[("prost", None)]),
             ("libtorch", &[]),
             ("noise", &[("tch", None), ("data", Some("dev")), ("libtorch", Some("build"))]),
             ("objective", &[("tch", None)]),
             ("torch-ext", &[("tch", None), ("libtorch", Some("build"))]),
             ("vae", &[("objective", None), ("tch", None), ("torch-ext", None)]),
-            ("train", &[("data", None), ("vae", None), ("tch", None)]),
+            ("train", &[("data", None), ("events", None), ("vae", None), ("tch", None)]),
             ("cli", &[("train", None), ("chart", None), ("clap", None)]),
             ("xtask", &[("chart", None)]),
             ("journeys", &[("tch", None), ("vae", Some("dev"))]),

@@ -6,6 +6,7 @@ mod split;
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use choices::{Duplicates, Encoding, Fill, Format, Layout, Transform, Unsorted};
@@ -28,35 +29,44 @@ use crate::error::DataError;
 /// "#).unwrap();
 /// assert!(config.validate().is_ok());
 /// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{ "required": ["path"] }, { "required": ["source"] }]))]
 pub struct DataConfig {
     /// A file, or a folder with one file per series; relative to the configuration file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
     pub path: Option<PathBuf>,
     /// A bundled data set instead of a path: `"seattle-weather"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
     /// How the file is written; `"auto"` looks at its name and first bytes.
     #[serde(default, skip_serializing_if = "is_default")]
+    #[schemars(extend("default" = "auto"))]
     pub format: Format,
     /// Cell separator of a text file; found when not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^[\\u0000-\\t\\u000b\\u000c\\u000e-!#-,/:-@\\[-`{-\\u007f]$"))]
     pub delimiter: Option<char>,
     /// Decimal separator, `"."` or `","`; found when not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^[.,]$"))]
     pub decimal: Option<char>,
     /// Thousands separator; none unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^[^-+0-9\"]$"))]
     pub thousands: Option<char>,
     /// Text encoding; `"auto"` is UTF-8 or UTF-16 by its marks, else Windows-1252.
     #[serde(default, skip_serializing_if = "is_default")]
+    #[schemars(extend("default" = "auto"))]
     pub encoding: Encoding,
     /// Whether the first line names the columns.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    #[schemars(extend("default" = true))]
     pub header: bool,
     /// Cells that mean "missing" besides the empty cell, `NA`, `NaN`, `null` and their like.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("default" = []))]
     pub missing: Vec<String>,
     /// One column per channel, or one row per series and time; `"long"` when `id` is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -78,40 +88,52 @@ pub struct DataConfig {
     pub frequency: Option<String>,
     /// What to do with rows that are not in order of time.
     #[serde(default, skip_serializing_if = "is_default")]
+    #[schemars(extend("default" = "error"))]
     pub unsorted: Unsorted,
     /// What to do with rows of one series that share a time.
     #[serde(default, skip_serializing_if = "is_default")]
+    #[schemars(extend("default" = "error"))]
     pub duplicates: Duplicates,
     /// What stands in for missing cells and rows. They stay marked as not observed in every case.
     #[serde(default, skip_serializing_if = "is_default")]
+    #[schemars(extend("default" = "mask"))]
     pub fill: Fill,
     /// Columns to forecast; every numeric column not used otherwise when not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
     pub targets: Option<Vec<String>>,
     /// Columns known up to the forecast only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("default" = []))]
     pub past_covariates: Vec<String>,
     /// Columns known for the horizon too (prices announced, promotions planned).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("default" = []))]
     pub future_covariates: Vec<String>,
     /// Columns constant within each series; text becomes one indicator per value.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("default" = []))]
     pub static_covariates: Vec<String>,
     /// Calendar features, each a sine and a cosine, known for the horizon too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("default" = []))]
     pub calendar: Vec<CalendarFeature>,
     /// Rows the model looks back over, at least 1.
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub context: usize,
     /// Rows the model forecasts, at least 1.
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub horizon: usize,
     /// How rows are divided into training, validation and test.
     #[serde(default)]
     pub split: SplitConfig,
     /// Rows left unused before validation and before test.
     #[serde(default, skip_serializing_if = "is_default")]
+    #[schemars(range(max = 1_000_000), extend("default" = 0))]
     pub purge: usize,
     /// Applied to the targets before scaling, undone on forecasts.
     #[serde(default, skip_serializing_if = "is_default")]
+    #[schemars(extend("default" = "none"))]
     pub transform: Transform,
     /// How channels are brought to one scale.
     #[serde(default)]
@@ -119,6 +141,7 @@ pub struct DataConfig {
     /// Rows between the starts of neighboring validation or test windows: 1, every row, unless given. A
     /// protocol sets its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub stride: Option<usize>,
 }
 

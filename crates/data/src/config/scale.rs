@@ -2,14 +2,16 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::de::{self, IntoDeserializer, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::error::DataError;
 
 /// How channels are brought to one scale: a name, or a table with `kind`, `per` and `ddof`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(into = "ScaleTable")]
+#[schemars(try_from = "ScaleTable")]
 pub struct ScaleConfig {
     /// Which statistics.
     pub kind: ScaleKind,
@@ -26,20 +28,21 @@ impl Default for ScaleConfig {
 }
 
 /// `scale = "standard"` or `scale = { kind = "standard", per = "all", ddof = 0 }`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
 enum ScaleTable {
     Kind(ScaleKind),
     Table(ScaleKeys),
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ScaleKeys {
     kind: ScaleKind,
     #[serde(default)]
     per: ScalePer,
     #[serde(default)]
+    #[schemars(extend("maximum" = 1))]
     ddof: Ddof,
 }
 
@@ -83,7 +86,7 @@ impl From<ScaleConfig> for ScaleTable {
 }
 
 /// Which statistics a scaler uses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ScaleKind {
@@ -98,7 +101,7 @@ pub enum ScaleKind {
 }
 
 /// Over which rows a scaler's statistics are taken.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum ScalePer {
@@ -110,7 +113,7 @@ pub enum ScalePer {
 }
 
 /// The divisor of the variance, `n − ddof`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "u8", into = "u8")]
 pub enum Ddof {
     /// `n`: the population variance.

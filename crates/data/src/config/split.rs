@@ -1,5 +1,8 @@
 //! The `split` table.
 
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use crate::error::DataError;
@@ -51,7 +54,7 @@ struct SplitTable {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     test: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    rows: Option<[usize; 3]>,
+    rows: Option<Vec<usize>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     validation_from: Option<Moment>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -64,7 +67,7 @@ struct SplitTable {
 
 /// A time of the split, as text or as a row index.
 #[derive(Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a time as text, or a row number")]
 enum Moment {
     Text(String),
     Index(i64),
@@ -76,6 +79,64 @@ impl From<Moment> for String {
             Moment::Text(text) => text,
             Moment::Index(index) => index.to_string(),
         }
+    }
+}
+
+/// By hand: a table of all keys does not say which of them go together.
+impl JsonSchema for SplitConfig {
+    fn schema_name() -> Cow<'static, str> {
+        "SplitConfig".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let rows = |least: u8| json_schema!({ "type": "integer", "minimum": least });
+        let share = json_schema!({ "type": "number", "minimum": 0, "maximum": 1 });
+        let time =
+            |what: &str| json_schema!({ "type": ["string", "integer"], "description": what });
+        json_schema!({
+            "description": "How rows are divided: fractions, row counts, dates or a benchmark's own borders.",
+            "oneOf": [
+                {
+                    "description": "Shares of each series, in order of time; their sum is at most 1.",
+                    "type": "object",
+                    "properties": {
+                        "train": { "type": "number", "exclusiveMinimum": 0, "maximum": 1 },
+                        "validation": share,
+                        "test": share,
+                    },
+                    "required": ["train", "validation", "test"],
+                    "additionalProperties": false,
+                },
+                {
+                    "type": "object",
+                    "properties": { "rows": {
+                        "description": "Rows of training, validation and test.",
+                        "type": "array",
+                        "prefixItems": [rows(1), rows(0), rows(0)],
+                        "minItems": 3,
+                        "maxItems": 3,
+                    } },
+                    "required": ["rows"],
+                    "additionalProperties": false,
+                },
+                {
+                    "type": "object",
+                    "properties": {
+                        "validation_from": time("First time of the validation part."),
+                        "test_from": time("First time of the test part."),
+                        "until": time("First time after the test part; the end of the data when not given."),
+                    },
+                    "required": ["validation_from", "test_from"],
+                    "additionalProperties": false,
+                },
+                {
+                    "type": "object",
+                    "properties": { "protocol": generator.subschema_for::<Protocol>() },
+                    "required": ["protocol"],
+                    "additionalProperties": false,
+                },
+            ],
+        })
     }
 }
 
@@ -105,7 +166,16 @@ impl TryFrom<SplitTable> for SplitConfig {
                 (Some(train), Some(validation), Some(test), None, None, None, None, None) => {
                     SplitConfig::Fractions { train, validation, test }
                 }
-                (None, None, None, Some(rows), None, None, None, None) => SplitConfig::Rows(rows),
+                (None, None, None, Some(rows), None, None, None, None) => {
+                    SplitConfig::Rows(rows.try_into().map_err(|rows: Vec<usize>| {
+                        let (key, expected) = ("split.rows", "[training, validation, test] rows");
+                        DataError::Config {
+                            key,
+                            value: format!("{rows:?}"),
+                            expected: expected.into(),
+                        }
+                    })?)
+                }
                 (None, None, None, None, Some(validation), Some(test), until, None) => {
                     SplitConfig::Dates {
                         validation_from: validation.into(),
@@ -140,7 +210,7 @@ impl From<SplitConfig> for SplitTable {
                 (table.train, table.validation, table.test) =
                     (Some(train), Some(validation), Some(test));
             }
-            SplitConfig::Rows(rows) => table.rows = Some(rows),
+            SplitConfig::Rows(rows) => table.rows = Some(rows.to_vec()),
             SplitConfig::Dates { validation_from, test_from, until } => {
                 table.validation_from = Some(Moment::Text(validation_from));
                 table.test_from = Some(Moment::Text(test_from));

@@ -223,7 +223,7 @@ pub enum DataError {
         second: String,
     },
     /// A key of `[data]` with a value outside its range.
-    #[error("[data] {key} = {value}: expected {expected}")]
+    #[error("data.{key} = {value}: expected {expected}")]
     Config {
         /// The key.
         key: &'static str,

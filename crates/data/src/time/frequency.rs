@@ -330,7 +330,7 @@ mod tests {
         assert_eq!("quarter".parse::<Frequency>().unwrap(), Frequency::Months(3));
         for bad in ["", "0h", "-1h", "h1", "1 fortnight", "2 irregular", "99999999999h", "1.5h"] {
             let error = bad.parse::<Frequency>().unwrap_err().to_string();
-            assert!(error.starts_with("[data] frequency = "), "{bad}: {error}");
+            assert!(error.starts_with("data.frequency = "), "{bad}: {error}");
         }
     }
 

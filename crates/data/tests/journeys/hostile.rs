@@ -62,7 +62,7 @@ fn structure() -> Vec<Case> {
         case("missing time column", "day,y\n2012-01-01,1\n", "time = \"date\"", Says("t.csv:1:1: no column `date` for `time`")),
         case("misspelled target", "date,load\n2012-01-01,1\n", "targets = [\"laod\"]", Says("t.csv:1:1: no column `laod` for `targets`, did you mean `load`?")),
         case("missing id", "date,y\n2012-01-01,1\n", "id = \"shop\"", Says("t.csv:1:1: no column `shop` for `id`")),
-        case("time as target", "date,y\n2012-01-01,1\n", "targets = [\"date\"]\ntime = \"date\"", Says("[data] time = \"date\": expected a column used once")),
+        case("time as target", "date,y\n2012-01-01,1\n", "targets = [\"date\"]\ntime = \"date\"", Says("data.time = \"date\": expected a column used once")),
         case("wrong delimiter", "date,y\n2012-01-01,1\n", "delimiter = \";\"\ntargets = [\"y\"]", Says("t.csv:1:1: no column `y` for `targets`")),
         case("static that changes", "date,y,k\n2012-01-01,1,a\n2012-01-02,2,b\n", "static_covariates = [\"k\"]", Says("t.csv:3:1: static covariate `k` changes from `a` to `b` within series `t`")),
         case("zip", b"PK\x03\x04rest", "", Says("t.csv: is a zip archive or a spreadsheet, not text")),
@@ -150,10 +150,10 @@ fn times() -> Vec<Case> {
         case("row numbers at both ends", t(&["-4611686018427387903", "4611686018427387903"]), "", Values(&[0.0, 1.0])),
         case("row number out of range", t(&["9223372036854775806"]), "time = \"time\"", Says("t.csv:2:1: `9223372036854775806` in column `time` is not a time")),
         case("unreadable date column, not asked for", "date,y\nyesterday,1\ntoday,2\n", "", Says("t.csv:2:1: `yesterday` in column `date` is not a time")),
-        case("unknown zone", t(&["2012-01-01"]), "time_zone = \"Europe/Atlantis\"", Says("[data] time_zone = \"Europe/Atlantis\": expected an IANA time zone")),
-        case("unknown step", t(&["2012-01-01"]), "frequency = \"fortnight\"", Says("[data] frequency = \"fortnight\": expected a step such as")),
+        case("unknown zone", t(&["2012-01-01"]), "time_zone = \"Europe/Atlantis\"", Says("data.time_zone = \"Europe/Atlantis\": expected an IANA time zone")),
+        case("unknown step", t(&["2012-01-01"]), "frequency = \"fortnight\"", Says("data.frequency = \"fortnight\": expected a step such as")),
         case("step that does not fit", t(&["2012-01-01", "2012-01-02"]), "frequency = \"7d\"", Says("t.csv:3:1: series `t`, row 2: time 2012-01-02 is no whole number of steps (7d)")),
-        case("calendar of row numbers", t(&["1", "2"]), "calendar = [\"hour\"]", Says("[data] calendar = [\"hour\"]: expected a time column with dates")),
+        case("calendar of row numbers", t(&["1", "2"]), "calendar = [\"hour\"]", Says("data.calendar = [\"hour\"]: expected a time column with dates")),
     ]
 }
 
@@ -206,31 +206,31 @@ fn configurations_out_of_range_are_refused() {
     let cases = [
         (
             "context = 0\nhorizon = 1",
-            "[data] context = 0: expected a number of rows from 1 to 1000000",
+            "data.context = 0: expected a number of rows from 1 to 1000000",
         ),
-        ("context = 1\nhorizon = 2000000", "[data] horizon = 2000000: expected"),
-        ("context = 1\nhorizon = 1\nstride = 0", "[data] stride = 0: expected"),
-        ("context = 1\nhorizon = 1\npurge = 9999999", "[data] purge = 9999999: expected"),
+        ("context = 1\nhorizon = 2000000", "data.horizon = 2000000: expected"),
+        ("context = 1\nhorizon = 1\nstride = 0", "data.stride = 0: expected"),
+        ("context = 1\nhorizon = 1\npurge = 9999999", "data.purge = 9999999: expected"),
         (
             "context = 1\nhorizon = 1\ntargets = []",
-            "[data] targets = []: expected at least one column",
+            "data.targets = []: expected at least one column",
         ),
-        ("context = 1\nhorizon = 1\ndelimiter = \"a\"", "[data] delimiter = 'a': expected"),
+        ("context = 1\nhorizon = 1\ndelimiter = \"a\"", "data.delimiter = 'a': expected"),
         (
             "context = 1\nhorizon = 1\ndecimal = \";\"",
-            "[data] decimal = ';': expected \".\" or \",\"",
+            "data.decimal = ';': expected \".\" or \",\"",
         ),
-        ("context = 1\nhorizon = 1\nthousands = \"1\"", "[data] thousands = '1': expected"),
-        ("context = 1\nhorizon = 1\nlayout = \"long\"", "[data] id = (not given): expected"),
+        ("context = 1\nhorizon = 1\nthousands = \"1\"", "data.thousands = '1': expected"),
+        ("context = 1\nhorizon = 1\nlayout = \"long\"", "data.id = (not given): expected"),
         (
             "context = 1\nhorizon = 1\nlayout = \"wide\"\nid = \"k\"",
-            "[data] id = \"k\": expected layout",
+            "data.id = \"k\": expected layout",
         ),
         (
             "context = 1\nhorizon = 1\ntargets = [\"y\"]\npast_covariates = [\"y\"]",
-            "[data] targets = \"y\": expected a column used once (it is under `past_covariates` too)",
+            "data.targets = \"y\": expected a column used once (it is under `past_covariates` too)",
         ),
-        ("context = 1\nhorizon = 1\nsource = \"seattle-weather\"", "[data] source = "),
+        ("context = 1\nhorizon = 1\nsource = \"seattle-weather\"", "data.source = "),
     ];
     for (keys, start) in cases {
         let config = config(&format!("path = \"t.csv\"\n{keys}"));
@@ -259,9 +259,7 @@ fn configurations_out_of_range_are_refused() {
         assert!(error.contains(part), "{keys}:\n{error}");
     }
     let unknown = data::read(&data::DataConfig::bundled("seattle", 1, 1), std::path::Path::new(""));
-    assert!(
-        message(unknown).starts_with("[data] source = \"seattle\": expected a bundled data set")
-    );
+    assert!(message(unknown).starts_with("data.source = \"seattle\": expected a bundled data set"));
 }
 
 fn read_path(folder: &Folder, name: &str) -> Result<data::Panel, data::DataError> {

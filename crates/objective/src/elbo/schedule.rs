@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::de::{self, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -27,8 +28,9 @@ use crate::error::{ObjectiveError, Result, check_range};
 ///
 /// # References
 /// Linear: Bowman et al. (2016), arXiv:1511.06349. Cyclical: Fu et al. (2019), arXiv:1903.10145.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 #[serde(into = "Written")]
+#[schemars(try_from = "Written")]
 pub struct KlWeight(Schedule);
 
 /// Invariant: weights are finite and not negative, `steps` and `period` positive, `0 < rise <= 1`.
@@ -99,35 +101,45 @@ fn check_weight(what: &'static str, weight: f64) -> Result<()> {
 }
 
 /// A [`KlWeight`] as written in a configuration.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
 enum Written {
-    Number(f64),
+    Number(#[schemars(range(min = 0))] f64),
     Table(Table),
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "schedule", rename_all = "kebab-case", deny_unknown_fields)]
+#[schemars(rename = "KlSchedule")]
 enum Table {
     Constant {
         #[serde(default = "one")]
+        #[schemars(range(min = 0))]
         end: f64,
     },
     Linear {
         #[serde(default)]
+        #[schemars(range(min = 0))]
         start: f64,
         #[serde(default = "one")]
+        #[schemars(range(min = 0))]
         end: f64,
+        #[schemars(range(min = 1))]
         steps: u64,
     },
     Cyclical {
         #[serde(default)]
+        #[schemars(range(min = 0))]
         start: f64,
         #[serde(default = "one")]
+        #[schemars(range(min = 0))]
         end: f64,
+        #[schemars(range(min = 1))]
         period: u64,
+        #[schemars(range(min = 1))]
         cycles: u64,
         #[serde(default = "half")]
+        #[schemars(extend("exclusiveMinimum" = 0), range(max = 1))]
         rise: f64,
     },
 }

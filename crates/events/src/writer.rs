@@ -1,0 +1,199 @@
+//! The file that events are appended to.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process;
+use std::time::SystemTime;
+
+use prost::Message;
+
+use crate::EventError;
+use crate::message::{Event, SessionLog, What};
+use crate::record;
+use crate::summary::{Summary, seconds};
+
+/// What all event file names start with.
+const PREFIX: &str = "events.out.tfevents.";
+
+/// Bytes that are gathered before they are written without being told to.
+const BUFFER: usize = 1 << 20;
+
+/// Appends events to a new file of a folder; TensorBoard reads all files of a folder as one run.
+///
+/// Events are gathered until [`EventWriter::flush`], a mebibyte, or the end of the writer. Where writing
+/// fails, the events gathered are dropped and the file ends with the last whole one, so that later ones can
+/// be read.
+#[derive(Debug)]
+pub struct EventWriter {
+    file: File,
+    path: PathBuf,
+    gathered: Vec<u8>,
+    /// Bytes of the file up to which it is whole.
+    whole: u64,
+}
+
+impl EventWriter {
+    /// Begins a file in the folder, which is made if need be, for a run that starts: TensorBoard forgets
+    /// what earlier files of the folder say.
+    ///
+    /// The file's name sorts behind those of the event files that are there, whatever the clock says:
+    /// TensorBoard reads them in that order.
+    ///
+    /// # Errors
+    /// [`EventError::Io`] if the folder or the file cannot be made.
+    pub fn create(folder: &Path) -> Result<EventWriter, EventError> {
+        EventWriter::resume(folder, 0)
+    }
+
+    /// As [`EventWriter::create`], for a run that goes on at `step`: TensorBoard forgets what the earlier
+    /// files say of this step and later.
+    ///
+    /// # Errors
+    /// As [`EventWriter::create`].
+    pub fn resume(folder: &Path, step: i64) -> Result<EventWriter, EventError> {
+        const START: i32 = 1;
+        let (file, path) = open(folder)?;
+        let mut writer = EventWriter { file, path, gathered: Vec::new(), whole: 0 };
+        writer.push(0, What::FileVersion("brain.Event:2".to_owned()))?;
+        // Also where a run starts: TensorBoard takes only the second of these for a restart.
+        writer.push(step, What::SessionLog(SessionLog { status: START }))?;
+        writer.flush()?;
+        Ok(writer)
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Adds a summary.
+    ///
+    /// # Errors
+    /// As [`EventWriter::flush`], where so much was gathered that it is written now.
+    pub fn write(&mut self, summary: &Summary) -> Result<(), EventError> {
+        self.append(&summary.event())
+    }
+
+    /// Writes what was gathered, so that TensorBoard sees it.
+    ///
+    /// # Errors
+    /// [`EventError::Io`], for instance if the disk is full.
+    pub fn flush(&mut self) -> Result<(), EventError> {
+        let bytes = self.gathered.len() as u64;
+        let written = self.file.write_all(&self.gathered);
+        self.gathered.clear();
+        written.map_err(|source| {
+            // Half a record would hide all that follow. If this fails too, the first error says more.
+            let _ = self.file.set_len(self.whole);
+            EventError::Io { path: self.path.clone(), source }
+        })?;
+        self.whole += bytes;
+        Ok(())
+    }
+
+    fn push(&mut self, step: i64, what: What) -> Result<(), EventError> {
+        let wall_time = seconds(SystemTime::now());
+        self.append(&Event { wall_time, step, what: Some(what) })
+    }
+
+    fn append(&mut self, event: &Event) -> Result<(), EventError> {
+        record::append(&mut self.gathered, &event.encode_to_vec());
+        if self.gathered.len() >= BUFFER { self.flush() } else { Ok(()) }
+    }
+}
+
+impl Drop for EventWriter {
+    fn drop(&mut self) {
+        let _ = self.flush(); // who wants to know has called it before
+    }
+}
+
+/// A new file whose name sorts behind the others.
+fn open(folder: &Path) -> Result<(File, PathBuf), EventError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| EventError::Io { path, source }
+    };
+    fs::create_dir_all(folder).map_err(failed(folder))?;
+    let mut second = seconds(SystemTime::now()) as u64;
+    loop {
+        if let Some(latest) = latest(folder).map_err(failed(folder))? {
+            second = second.max(latest.saturating_add(1));
+        }
+        let name = format!("{PREFIX}{second:010}.{}.{}", host(), process::id());
+        let path = folder.join(name);
+        // Appending: after a truncation, the next write begins at the new end.
+        match OpenOptions::new().append(true).create_new(true).open(&path) {
+            Ok(file) => return Ok((file, path)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {} // another thread's
+            Err(error) => return Err(failed(&path)(error)),
+        }
+    }
+}
+
+/// The largest number of seconds in the names of the event files of a folder.
+fn latest(folder: &Path) -> io::Result<Option<u64>> {
+    let mut latest = None;
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        let seconds = name.to_str().and_then(|name| {
+            let (seconds, _) = name.strip_prefix(PREFIX)?.split_once('.')?;
+            seconds.parse().ok()
+        });
+        latest = latest.max(seconds);
+    }
+    Ok(latest)
+}
+
+/// The name of this machine, as far as it can be part of a file's name.
+fn host() -> String {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let name: String = name.chars().filter(plain).take(64).collect();
+    if name.is_empty() { "localhost".to_owned() } else { name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Oracle: the device on which every write fails for want of space.
+    #[test]
+    fn a_full_disk_is_an_error_with_the_path() {
+        let path = PathBuf::from("/dev/full");
+        let file = OpenOptions::new().append(true).open(&path).unwrap();
+        let mut writer = EventWriter { file, path, gathered: Vec::new(), whole: 0 };
+        writer.write(Summary::now(1).scalar("a", 1.0)).unwrap();
+        let error = writer.flush().unwrap_err();
+        assert!(error.to_string().starts_with("/dev/full: "), "{error}");
+        let EventError::Io { source, .. } = error else { panic!("{error}") };
+        assert_eq!(source.kind(), io::ErrorKind::StorageFull);
+        writer.flush().unwrap(); // nothing is left to fail
+        writer.write(Summary::now(1).scalar("a", 1.0)).unwrap(); // and dropping it does not panic
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_is_an_error_with_the_path() {
+        let error = EventWriter::create(Path::new("/dev/null/events")).unwrap_err();
+        assert!(error.to_string().starts_with("/dev/null/events: "), "{error}");
+    }
+
+    #[test]
+    fn names_sort_in_the_order_of_creation() {
+        let folder = tempfile::tempdir().unwrap();
+        let later = format!("{PREFIX}9999999998.elsewhere.1");
+        let names = |writer: &EventWriter| {
+            writer.path().file_name().unwrap().to_string_lossy().into_owned()
+        };
+        let first = names(&EventWriter::create(folder.path()).unwrap());
+        let second = names(&EventWriter::create(folder.path()).unwrap());
+        fs::write(folder.path().join(&later), "").unwrap();
+        fs::write(folder.path().join("events.out.tfevents.notes"), "").unwrap();
+        let third = names(&EventWriter::create(folder.path()).unwrap());
+        assert!(
+            first < second && second < later && later < third,
+            "{first:?} {second:?} {third:?}"
+        );
+    }
+}

@@ -1,0 +1,118 @@
+//! Event files are read by real TensorBoard.
+
+#[allow(dead_code, missing_docs, unreachable_pub, reason = "shared with the tests of the writer")]
+#[path = "../../crates/events/tests/events/decoder.rs"]
+mod decoder;
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, UNIX_EPOCH};
+use std::{env, fs};
+
+use decoder::Datum;
+use events::{EventWriter, Fan, Histogram, Picture, Summary};
+use serde_json::{Value, json};
+
+const START: f64 = 1.7e9;
+
+/// `loss = 1/step`, and a histogram of `step` times 0, 1, …, 29, two of which are not finite.
+fn summary(step: i64) -> Summary {
+    let time = UNIX_EPOCH + Duration::from_secs_f64(START + step as f64);
+    let mut latent: Vec<f32> = (0..30).map(|k| (k * step) as f32).collect();
+    latent.extend([f32::NAN, f32::INFINITY]);
+    let mut summary = Summary::at(step, time);
+    summary.scalar("train/loss", 1.0 / step as f64);
+    summary.histogram("latent/mean", &Histogram::of(&latent));
+    summary
+}
+
+fn fan() -> Picture {
+    let quantiles =
+        [[-2.0, -1.5, -0.6, 0.0, 0.6, 1.5, 2.0], [-3.0, -2.0, -1.0, 0.1, 1.0, 2.0, 3.0]];
+    let fan = Fan { context: &[0.1, 0.5, -0.2], truth: &[0.4, -0.8], quantiles: &quantiles };
+    fan.draw(320, 120).unwrap()
+}
+
+/// Five steps and a kill; then again from the third on, with other losses.
+fn interrupted_run(folder: &Path) {
+    let mut events = EventWriter::create(folder).unwrap();
+    for step in 1..=5 {
+        events.write(&summary(step)).unwrap();
+    }
+    events.write(Summary::now(5).image("forecast/x", &fan())).unwrap();
+    drop(events);
+    let mut events = EventWriter::resume(folder, 3).unwrap();
+    for step in 3..=4 {
+        events.write(summary(step).scalar("train/resumed", 1.0)).unwrap();
+    }
+    events.write(Summary::now(4).image("forecast/x", &fan())).unwrap();
+    let mut empty = Summary::now(4);
+    events.write(empty.histogram("latent/dead", &Histogram::of(&[f64::NAN]))).unwrap();
+    events.write(Summary::now(4).histogram("latent/same", &Histogram::of(&[0.5; 9]))).unwrap();
+    events.flush().unwrap();
+}
+
+/// The two files in their order, by the decoder of the writer's own tests.
+fn decoded(folder: &Path) -> Vec<Vec<decoder::Event>> {
+    let mut paths: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    paths.sort();
+    paths.iter().map(|path| decoder::events(&fs::read(path).unwrap()).unwrap()).collect()
+}
+
+/// What real TensorBoard finds; `None`, said loudly, where it is not here.
+#[expect(clippy::print_stderr, reason = "a skipped test must say so")]
+fn accumulated(folder: &Path) -> Option<Value> {
+    let Some(python) = env::var_os("BALLAST_TENSORBOARD_PYTHON") else {
+        eprintln!(
+            "SKIPPED on real TensorBoard: BALLAST_TENSORBOARD_PYTHON does not name a Python that has it; \
+             `cargo xtask test` installs one"
+        );
+        return None;
+    };
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("journeys/read_events.py");
+    let output = Command::new(python).arg(script).arg(folder).output().expect("Python runs");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    Some(serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {errors}")))
+}
+
+#[test]
+fn tensorboard_reads_an_interrupted_run() {
+    let folder = tempfile::tempdir().unwrap();
+    interrupted_run(folder.path());
+
+    let files = decoded(folder.path());
+    let steps = |file: &[decoder::Event]| file.iter().map(|event| event.step).collect::<Vec<_>>();
+    assert_eq!(steps(&files[0]), [0, 0, 1, 2, 3, 4, 5, 5]);
+    assert_eq!(steps(&files[1]), [0, 3, 3, 4, 4, 4, 4]);
+    assert_eq!(files[1][1].session, 1);
+    assert_eq!(files[0][5].values[0], ("train/loss".to_owned(), Datum::Scalar(0.25)));
+
+    let Some(found) = accumulated(folder.path()) else { return };
+    assert_eq!(found["file_version"], 2.0);
+    // The fourth and fifth step of the first part are gone, and so is its third.
+    let losses: Vec<Value> = (1..=4)
+        .map(|step| json!([step, f64::from(1.0_f32 / step as f32), START + f64::from(step)]))
+        .collect();
+    assert_eq!(found["scalars"]["train/loss"], json!(losses));
+    assert_eq!(found["served"]["train/loss"], json!([1, 2, 3, 4]));
+    assert_eq!(found["served"]["forecast/x"], json!([4]));
+    assert_eq!(found["scalars"]["train/resumed"].as_array().unwrap().len(), 2);
+
+    let histograms = found["histograms"]["latent/mean"].as_array().unwrap();
+    assert_eq!(histograms.len(), 4);
+    // Σ 4k = 4 · 435, Σ 16k² = 16 · 8555; thirty intervals of [0, 116] with one value each.
+    assert_eq!(histograms[3]["moments"], json!([0.0, 116.0, 30.0, 1740.0, 136_880.0]));
+    assert_eq!(histograms[3]["counts"], json!(vec![1.0; 30]));
+    assert_eq!(histograms[3]["limits"][29], 116.0);
+    let distribution = found["distributions"]["latent/mean"][3].as_array().unwrap();
+    assert_eq!(distribution.first().unwrap(), &json!([0, 0.0]));
+    assert_eq!(distribution.last().unwrap(), &json!([10_000, 116.0]));
+    assert_eq!(found["histograms"]["latent/dead"][0]["moments"][2], 0.0);
+    let same = found["distributions"]["latent/same"][0].as_array().unwrap();
+    assert!(same.iter().all(|point| point[1] == 0.5), "{same:?}");
+
+    let hex: String = fan().png().iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(found["images"]["forecast/x"], json!([[4, 320, 120, hex]]));
+}
