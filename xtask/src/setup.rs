@@ -92,6 +92,11 @@ pub(crate) fn ensure(workspace: &Workspace, wanted: Option<Build>) -> Result<Lib
     Ok(libtorch)
 }
 
+/// Where we keep what is large and can be fetched again.
+pub(crate) fn cache() -> Result<PathBuf> {
+    surroundings::cache_folder(&|name| std::env::var_os(name))
+}
+
 /// [`ensure`] with what it depends on as arguments, so that tests can pass their own.
 fn resolve(
     around: &Surroundings,

@@ -21,6 +21,7 @@ mod flat;
 mod forecast;
 mod forecaster;
 mod health;
+mod memory;
 mod optimizer;
 mod run;
 mod score;
