@@ -115,9 +115,9 @@ def run(case, arguments, folder):
         agreement[party] = compared(case, party, ours, workers[party].ask("check", 3))
     counts = {}
     for party, worker in workers.items():
-        worker.ask("steps", 20)
-        step = sum(worker.ask("steps", 20)["cpu"].values())
-        counts[party] = max(5, round(arguments.seconds / step))
+        worker.ask("steps", 10)
+        step = sum(worker.ask("steps", 5)["cpu"].values())
+        counts[party] = max(2, round(arguments.seconds / step))
     blocks = {party: [] for party in PARTIES}
     for _ in range(arguments.rounds):
         for party, worker in workers.items():
