@@ -1,5 +1,7 @@
 //! `cargo xtask bench`: the benchmarks, in the one profile there is.
 
+mod pytorch;
+
 use anyhow::Result;
 
 use crate::setup;
@@ -10,12 +12,18 @@ use crate::workspace::{Workspace, run};
 pub(crate) struct Bench {
     /// Only benchmarks whose name contains this
     filter: Option<String>,
+    /// Compare training steps with PyTorch instead: eager and compiled, in one run
+    #[arg(long)]
+    pytorch: bool,
 }
 
 impl Bench {
     /// The dev profile is optimized, and another profile would compile torch-sys once more.
     pub(crate) fn run(self, workspace: &Workspace) -> Result<()> {
         setup::ensure(workspace, None)?;
+        if self.pytorch {
+            return pytorch::compare(workspace, self.filter.as_deref());
+        }
         let mut cargo = workspace.cargo(["bench", "--workspace", "--benches", "--profile", "dev"]);
         cargo.args(self.filter.iter().flat_map(|filter| ["--", filter]));
         run(&mut cargo)

@@ -136,13 +136,14 @@ impl Diffuser {
     /// Noises `x0` with noise drawn by libtorch's generator of the device.
     ///
     /// # Shapes
-    /// As [`Diffuser::apply`]; the noise becomes the result, so no second tensor is needed.
+    /// As [`Diffuser::apply`]; the noise becomes the result, so no second tensor is needed. It is drawn
+    /// in the order in which `x0` lies in memory.
     ///
     /// # Errors
     /// As [`Diffuser::apply`].
     pub fn apply_drawn(&self, x0: &Tensor, t: &Tensor) -> Result<Tensor, NoiseError> {
         self.check(x0, t)?;
-        let noise = x0.f_randn_like()?;
+        let noise = randn_laid_out_like(x0)?;
         if x0.requires_grad() {
             return self.apply(x0, t, &noise);
         }
@@ -185,7 +186,7 @@ impl Diffuser {
     /// As [`Diffuser::apply`] for `t`.
     pub fn signal_at(&self, t: &Tensor) -> Result<Tensor, NoiseError> {
         self.check_steps(t)?;
-        gather(&self.signal.exact, t, 3)
+        self.gather(&self.signal.exact, t, 3)
     }
 
     /// The standard deviation of the noise (for a target `s^y_t`) at each step.
@@ -197,11 +198,11 @@ impl Diffuser {
     /// As [`Diffuser::apply`] for `t`.
     pub fn std_at(&self, t: &Tensor) -> Result<Tensor, NoiseError> {
         self.check_steps(t)?;
-        gather(&self.std.exact, t, 3)
+        self.gather(&self.std.exact, t, 3)
     }
 
     fn coefficients(&self, t: &Tensor, dims: usize) -> Result<(Tensor, Tensor), NoiseError> {
-        Ok((gather(&self.signal.applied, t, dims)?, gather(&self.std.applied, t, dims)?))
+        Ok((self.gather(&self.signal.applied, t, dims)?, self.gather(&self.std.applied, t, dims)?))
     }
 
     /// Runs of examples; one run everywhere but on the CPU, where the cache is small.
@@ -252,14 +253,28 @@ impl Diffuser {
             let expected = "expected one dimension, the batch".to_owned();
             return Err(NoiseError::Shape { tensor: "t", found: t.size(), expected });
         }
-        self.check_device("t", t)?;
-        if self.device == Device::Cpu && t.numel() > 0 {
-            let ends = [t.f_min()?.f_int64_value(&[])?, t.f_max()?.f_int64_value(&[])?];
-            if let Some(&t) = ends.iter().find(|t| !(0..=self.steps as i64).contains(t)) {
-                return Err(NoiseError::StepOutOfRange { t: t as f64, steps: self.steps });
-            }
+        self.check_device("t", t)
+    }
+
+    /// `table[t]` as `[B, 1, …]` with `dims` dimensions.
+    fn gather(&self, table: &Tensor, t: &Tensor, dims: usize) -> Result<Tensor, NoiseError> {
+        let mut shape = vec![1; dims.max(1)];
+        shape[0] = -1;
+        match table.f_index_select(0, t) {
+            Ok(values) => Ok(values.f_view(shape.as_slice())?),
+            Err(error) => Err(self.step_out_of_range(t)?.unwrap_or(NoiseError::Tch(error))),
         }
-        Ok(())
+    }
+
+    /// The error for a step outside the table, if there is one. Asked only after libtorch refused, which on
+    /// the CPU it does: looking first would cost more than the noise of a small batch.
+    fn step_out_of_range(&self, t: &Tensor) -> Result<Option<NoiseError>, NoiseError> {
+        if self.device != Device::Cpu || t.numel() == 0 {
+            return Ok(None);
+        }
+        let ends = [t.f_min()?.f_int64_value(&[])?, t.f_max()?.f_int64_value(&[])?];
+        let outside = ends.into_iter().find(|t| !(0..=self.steps as i64).contains(t));
+        Ok(outside.map(|t| NoiseError::StepOutOfRange { t: t as f64, steps: self.steps }))
     }
 
     fn check_device(&self, name: &'static str, tensor: &Tensor) -> Result<(), NoiseError> {
@@ -277,9 +292,18 @@ struct Chunk {
     len: i64,
 }
 
-/// `table[t]` as `[B, 1, …]` with `dims` dimensions.
-fn gather(table: &Tensor, t: &Tensor, dims: usize) -> Result<Tensor, NoiseError> {
-    let mut shape = vec![1; dims.max(1)];
-    shape[0] = -1;
-    Ok(table.f_index_select(0, t)?.f_view(shape.as_slice())?)
+/// Standard normal noise of the shape of `x0`, its axes in the same order in memory.
+///
+/// Of a tensor whose axes are permuted `randn_like` draws one number at a time, an order of magnitude slower.
+fn randn_laid_out_like(x0: &Tensor) -> Result<Tensor, NoiseError> {
+    let (size, stride) = (x0.size(), x0.stride());
+    let mut order: Vec<usize> = (0..size.len()).collect();
+    order.sort_by_key(|&axis| std::cmp::Reverse(stride[axis]));
+    let permuted: Vec<i64> = order.iter().map(|&axis| size[axis]).collect();
+    let mut back = vec![0; order.len()];
+    for (position, &axis) in order.iter().enumerate() {
+        back[axis] = position as i64;
+    }
+    let noise = Tensor::f_randn(permuted, (x0.kind(), x0.device()))?;
+    Ok(noise.f_permute(back)?)
 }

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-use crate::error::{Result, check_float, check_pair, check_range, wrong_shape};
+use crate::error::{Result, check_alike, check_float, check_range, wrong_shape};
 use crate::gaussian::sum_last;
 
 /// Nats of KL divergence that are not charged, so that a latent dimension is not switched off early.
@@ -85,13 +85,17 @@ impl Elbo {
             if group.dim() != 2 || group.size()[0] != batch {
                 return Err(wrong_shape("kl group", group, format!("[{batch}, Z]")));
             }
-            check_pair(("log_likelihood", &log_likelihood.unsqueeze(-1)), ("kl group", group))?;
+            check_alike(("log_likelihood", &log_likelihood), ("kl group", group))?;
         }
-        let none = log_likelihood.detach().zeros_like();
-        let kl = kl_groups.iter().fold(none.shallow_clone(), |sum, group| sum + sum_last(group));
-        let charge = kl_groups
-            .iter()
-            .try_fold(none, |sum, group| free_bits.charge(group).map(|charge| sum + charge))?;
+        let kl = total_of(kl_groups.iter().map(sum_last), &log_likelihood);
+        let charge = match free_bits {
+            FreeBits::None => kl.shallow_clone(),
+            _ => {
+                let charges: Result<Vec<_>> =
+                    kl_groups.iter().map(|group| free_bits.charge(group)).collect();
+                total_of(charges?.into_iter(), &log_likelihood)
+            }
+        };
         let total = &log_likelihood - &charge * kl_weight;
         Ok(Self { reconstruction: log_likelihood, kl, kl_groups, charge, kl_weight, total })
     }
@@ -105,6 +109,11 @@ impl Elbo {
     pub fn loss(&self) -> Tensor {
         -self.total.mean(None::<Kind>)
     }
+}
+
+/// The sum of terms `[B]`; zeros like `like` where there are none.
+fn total_of(terms: impl Iterator<Item = Tensor>, like: &Tensor) -> Tensor {
+    terms.reduce(|sum, term| sum + term).unwrap_or_else(|| like.detach().zeros_like())
 }
 
 impl FreeBits {

@@ -89,21 +89,25 @@ pub(crate) fn check_float(what: &'static str, tensor: &Tensor) -> Result<()> {
     }
 }
 
+/// Fails unless two tensors are of one kind and on one device.
+pub(crate) fn check_alike(
+    (left_name, left): (&'static str, &Tensor),
+    (right_name, right): (&'static str, &Tensor),
+) -> Result<()> {
+    let left = (left.f_kind()?, left.device());
+    let right = (right.f_kind()?, right.device());
+    if left != right {
+        return Err(ObjectiveError::Mixed { left_name, left, right_name, right });
+    }
+    Ok(())
+}
+
 /// The shape that two tensors broadcast to; both must be of one kind and on one device.
 pub(crate) fn check_pair(
     (left_name, left): (&'static str, &Tensor),
     (right_name, right): (&'static str, &Tensor),
 ) -> Result<Vec<i64>> {
-    let left_place = (left.f_kind()?, left.device());
-    let right_place = (right.f_kind()?, right.device());
-    if left_place != right_place {
-        return Err(ObjectiveError::Mixed {
-            left_name,
-            left: left_place,
-            right_name,
-            right: right_place,
-        });
-    }
+    check_alike((left_name, left), (right_name, right))?;
     broadcast_shape(&left.size(), &right.size()).ok_or_else(|| ObjectiveError::Broadcast {
         left_name,
         left: left.size(),

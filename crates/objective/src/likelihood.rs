@@ -206,7 +206,7 @@ impl Likelihood {
         check_pair(("y_tilde", y_tilde), ("signal", signal))?;
         check_pair(("y_tilde", y_tilde), ("noise_std", noise_std))?;
         check_pair(("signal", signal), ("noise_std", noise_std))?;
-        let residual = y_tilde - signal * &self.loc;
+        let residual = y_tilde.f_addcmul(&signal.f_neg()?, &self.loc)?;
         let log_scale = signal.log() + &self.log_scale;
         Ok(match self.family {
             Family::Gaussian => noised::gaussian(&residual, &log_scale, noise_std),

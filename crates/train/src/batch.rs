@@ -20,11 +20,15 @@ pub struct Columns {
     pub future: i64,
 }
 
-/// All rows of a panel on one device, `[R, W]`, in standardized units.
+/// All rows of a panel on one device, in standardized units.
+///
+/// They lie column by column, and so do the windows gathered from them: networks read channels one by
+/// one, and statistics of a window are sums over neighbors in memory.
 #[derive(Debug)]
 pub struct Rows {
+    /// `[W, R]`.
     values: Tensor,
-    /// `[R, W]`, 1 where a value was observed; absent where nothing is missing.
+    /// `[W, R]`, 1 where a value was observed; absent where nothing is missing.
     observed: Option<Tensor>,
     statics: Option<Statics>,
     columns: Columns,
@@ -91,11 +95,13 @@ impl Rows {
         device: Device,
     ) -> Result<Rows, TrainError> {
         let width = columns.targets + columns.past + columns.future;
-        let values = Tensor::f_from_slice(values)?.f_view([-1, width])?.f_to(device)?;
+        let columnwise = |rows: Tensor| -> Result<Tensor, TrainError> {
+            Ok(rows.f_view([-1, width])?.f_tr()?.f_contiguous()?.f_to(device)?)
+        };
+        let values = columnwise(Tensor::f_from_slice(values)?)?;
         let observed = observed
             .map(|mask| -> Result<Tensor, TrainError> {
-                let mask = Tensor::f_from_slice(mask)?.f_view([-1, width])?;
-                Ok(mask.f_to_kind(Kind::Float)?.f_to(device)?)
+                columnwise(Tensor::f_from_slice(mask)?.f_to_kind(Kind::Float)?)
             })
             .transpose()?;
         // A missing value may be stored as NaN; downstream it is zero under a mask of zero.
@@ -302,11 +308,11 @@ impl Batch {
     }
 }
 
-/// `[R, W]` → `[B, rows, W]`, one window from each start.
+/// `[W, R]` → `[B, rows, W]`, one window from each start; in memory `[B, W, rows]`.
 fn windows(values: &Tensor, rows: i64, starts: &Tensor) -> Result<Tensor, TrainError> {
-    let (count, width) = values.size2()?;
-    let all = values.f_as_strided([count - rows + 1, rows, width], [width, width, 1], 0)?;
-    Ok(all.f_index_select(0, starts)?)
+    let (width, count) = values.size2()?;
+    let all = values.f_as_strided([count - rows + 1, width, rows], [1, count, 1], 0)?;
+    Ok(all.f_index_select(0, starts)?.f_transpose(1, 2)?)
 }
 
 #[cfg(test)]

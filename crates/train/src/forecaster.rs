@@ -9,6 +9,7 @@ use vae::{Inputs, Instance, Latent, Model, ModelKind, Pass, Shape};
 use crate::batch::Batch;
 use crate::config::Config;
 use crate::error::TrainError;
+use crate::memory::keep_freed;
 
 /// A model with the noise it is trained under and the objective it is trained for.
 #[derive(Debug)]
@@ -55,6 +56,7 @@ impl Forecaster {
     /// # Errors
     /// If the model or the noise cannot be built from the config.
     pub fn new(config: &Config, shape: Shape, device: Device) -> Result<Forecaster, TrainError> {
+        keep_freed();
         let store = VarStore::new(device);
         let family = config.objective.likelihood;
         let model = Model::new(&store.root(), &config.model, family, shape)?;
@@ -193,7 +195,10 @@ impl Forecaster {
             Some(t) => (
                 self.input.apply_drawn(&context, t)?,
                 self.target.apply_drawn(&target, t)?,
-                Some(self.input.std_at(t)?.f_view([-1])?),
+                match self.model.config().noise_conditioning {
+                    true => Some(self.input.std_at(t)?.f_view([-1])?),
+                    false => None,
+                },
                 Some((self.target.signal_at(t)?, self.target.std_at(t)?)),
             ),
         };
@@ -201,12 +206,8 @@ impl Forecaster {
             Some(extras) => Tensor::f_cat(&[&context, extras], 2)?,
             None => context,
         };
-        let level = match level {
-            Some(level) => level,
-            None => Tensor::f_zeros([context.size()[0]], (Kind::Float, context.device()))?,
-        };
         let future = batch.future.as_ref().map(Tensor::shallow_clone);
-        let inputs = Inputs { context, future, level: Some(level) };
+        let inputs = Inputs { context, future, level };
         Ok(Prepared { instance, inputs, target, noise })
     }
 

@@ -26,6 +26,7 @@ mod forecast;
 mod forecaster;
 mod health;
 mod lock;
+mod memory;
 mod metrics;
 mod optimizer;
 mod plan;

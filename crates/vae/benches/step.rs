@@ -1,7 +1,7 @@
 //! Forward and backward of one batch for every kind and backbone, on one thread.
 //!
-//! The benchmark id holds the number of parameters. Windows of 96 steps, horizon 24, 7 independent
-//! channels, batch 64: the rows of one batch are 448.
+//! The benchmark id holds the context and the number of parameters. Horizon 24, 7 independent channels,
+//! batch 64: the rows of one batch are 448. Windows lie channel by channel, as crate `train` gathers them.
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use objective::Family;
@@ -9,7 +9,8 @@ use tch::nn::VarStore;
 use tch::{Device, Kind, Tensor};
 use vae::{BackboneKind, Channels, Inputs, Model, ModelConfig, ModelKind, Shape};
 
-const SHAPE: Shape = Shape { context: 96, horizon: 24, channels: 7, extras: 0, future: 0 };
+const HORIZON: i64 = 24;
+const CHANNELS: i64 = 7;
 const BATCH: i64 = 64;
 
 struct Case {
@@ -21,14 +22,16 @@ struct Case {
 }
 
 impl Case {
-    fn new(config: &ModelConfig) -> Case {
+    fn new(config: &ModelConfig, context: i64) -> Case {
         tch::manual_seed(7);
         let store = VarStore::new(Device::Cpu);
-        let model = Model::new(&store.root(), config, Family::Gaussian, SHAPE)
+        let shape = Shape::new(context, HORIZON, CHANNELS);
+        let model = Model::new(&store.root(), config, Family::Gaussian, shape)
             .expect("the benchmark's configs are valid");
-        let randn =
-            |steps| Tensor::randn([BATCH, steps, SHAPE.channels], (Kind::Float, Device::Cpu));
-        let (context, target) = (randn(SHAPE.context), randn(SHAPE.horizon));
+        let randn = |steps| {
+            Tensor::randn([BATCH, CHANNELS, steps], (Kind::Float, Device::Cpu)).transpose(1, 2)
+        };
+        let (context, target) = (randn(context), randn(HORIZON));
         let autoencode = config.kind == ModelKind::Autoencode;
         let observed = if autoencode { context.shallow_clone() } else { target.shallow_clone() };
         Case { store, model, inputs: Inputs::new(context), target, observed }
@@ -77,22 +80,24 @@ fn step(criterion: &mut Criterion) {
     group.warm_up_time(std::time::Duration::from_millis(300));
     for kind in kinds {
         for backbone in backbones {
-            let case =
-                Case::new(&ModelConfig { kind, backbone, hidden: 64, ..ModelConfig::default() });
-            let id =
-                BenchmarkId::new(format!("{}/{}", name(kind), name(backbone)), case.parameters());
-            group.bench_function(id, |bencher| bencher.iter(|| case.step()));
+            for context in [24, 96] {
+                let config = ModelConfig { kind, backbone, ..ModelConfig::default() };
+                let case = Case::new(&config, context);
+                let id = format!("{}/{} {context}", name(kind), name(backbone));
+                let id = BenchmarkId::new(id, case.parameters());
+                group.bench_function(id, |bencher| bencher.iter(|| case.step()));
+            }
         }
     }
     let joint = ModelConfig { channels: Channels::Joint, ..ModelConfig::default() };
-    let case = Case::new(&joint);
+    let case = Case::new(&joint, 96);
     let id = BenchmarkId::new("conditional/mlp joint", case.parameters());
     group.bench_function(id, |bencher| bencher.iter(|| case.step()));
     group.finish();
 }
 
 fn forecast(criterion: &mut Criterion) {
-    let case = Case::new(&ModelConfig::default());
+    let case = Case::new(&ModelConfig::default(), 96);
     let id = BenchmarkId::new("conditional/mlp 100 samples", case.parameters());
     let mut group = criterion.benchmark_group("forecast");
     group.sample_size(10);

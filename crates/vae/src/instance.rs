@@ -32,8 +32,10 @@ impl Instance {
     /// A channel without a single observed value is left as it is (mean 0, scale 1).
     pub(crate) fn fit(targets: &Tensor, observed: Option<&Tensor>, floor: f64) -> Result<Instance> {
         let Some(observed) = observed else {
-            let (variance, mean) =
-                targets.f_var_mean_correction(Some([1i64].as_slice()), 0.0, true)?;
+            // In two passes: libtorch's own variance goes through the values one by one.
+            let along = Some([1i64].as_slice());
+            let mean = targets.f_mean_dim(along, true, None)?;
+            let variance = targets.f_sub(&mean)?.f_square_()?.f_mean_dim(along, true, None)?;
             let scale = variance.f_sqrt()?.f_clamp_min(floor)?;
             return Ok(Instance { mean, scale, identity: false });
         };
@@ -72,7 +74,7 @@ impl Instance {
         if self.identity {
             return Ok(values.shallow_clone());
         }
-        Ok(values.f_sub(&self.mean)?.f_div(&self.scale)?)
+        Ok(values.f_sub(&self.mean)?.f_div_(&self.scale)?)
     }
 
     /// Instance units back to standardized values.

@@ -40,29 +40,27 @@ impl Latent {
     }
 }
 
-/// Mean and log standard deviation per row, `[.., B, G, Z]`; the latter before its bound.
+/// Mean and log standard deviation per row, side by side, `[.., B, G, 2Z]`; the latter before its bound.
 #[derive(Debug)]
-pub(crate) struct Parameters {
-    mean: Tensor,
-    raw_log_std: Tensor,
-}
+pub(crate) struct Parameters(Tensor);
 
 impl Parameters {
     /// One distribution per example, `[.., B, G·Z]`, its log standard deviation bounded.
     pub(crate) fn distribution(&self) -> Result<DiagonalGaussian> {
-        let mean = self.mean.f_flatten(-2, -1)?;
-        let log_std = soft_bound(&self.raw_log_std)?.f_flatten(-2, -1)?;
+        let halves = self.0.f_chunk(2, -1)?;
+        let [mean, raw_log_std] = halves.as_slice() else {
+            unreachable!("the head has an even number of outputs")
+        };
+        let mean = mean.f_flatten(-2, -1)?;
+        let log_std = soft_bound(raw_log_std)?.f_flatten(-2, -1)?;
         Ok(DiagonalGaussian::new(mean, log_std)?)
     }
 
     /// Parameters relative to others: `μ + Δμ`, `ln σ + Δ ln σ`; equal to them where both Δ are 0.
     ///
     /// Vahdat & Kautz (2020), section 3.2, arXiv:2007.03898.
-    pub(crate) fn relative_to(&self, other: &Parameters) -> Parameters {
-        Parameters {
-            mean: &other.mean + &self.mean,
-            raw_log_std: &other.raw_log_std + &self.raw_log_std,
-        }
+    pub(crate) fn relative_to(&self, other: &Parameters) -> Result<Parameters> {
+        Ok(Parameters(other.0.f_add(&self.0)?))
     }
 }
 
@@ -76,11 +74,7 @@ impl GaussianHead {
     }
 
     pub(crate) fn forward(&self, inputs: &[&Tensor]) -> Result<Parameters> {
-        let halves = self.0.forward(inputs)?.f_chunk(2, -1)?;
-        let [mean, raw_log_std] = halves.as_slice() else {
-            unreachable!("the head has an even number of outputs")
-        };
-        Ok(Parameters { mean: mean.shallow_clone(), raw_log_std: raw_log_std.shallow_clone() })
+        Ok(Parameters(self.0.forward(inputs)?))
     }
 }
 

@@ -52,11 +52,34 @@ impl Linear {
     /// Applies the map to inputs in the order they were declared, each `[.., size]`.
     pub(crate) fn forward(&self, inputs: &[&Tensor]) -> Result<Tensor> {
         debug_assert_eq!(inputs.len(), self.weights.len(), "one input per declared part");
-        let mut sum = inputs[0].f_linear(&self.weights[0], Some(&self.bias))?;
-        for (input, weight) in inputs.iter().zip(&self.weights).skip(1) {
-            sum = sum.f_add(&input.f_linear::<Tensor>(weight, None)?)?;
+        let lead = leading(inputs[0]);
+        let (mut full, mut small): (Option<Tensor>, Option<Tensor>) = (None, None);
+        for (input, weight) in inputs.iter().zip(&self.weights) {
+            if leading(input) != lead {
+                let bias = small.is_none().then_some(&self.bias);
+                let term = input.f_linear(weight, bias)?;
+                small = Some(match small {
+                    Some(sum) => sum.f_add(&term)?,
+                    None => term,
+                });
+                continue;
+            }
+            let rows = input.f_reshape([-1, input.size()[lead.len()]])?;
+            full = Some(match full {
+                // The product goes right into the sum.
+                Some(mut sum) => sum.f_addmm_(&rows, &weight.f_tr()?)?,
+                // A bias is added to the fewest numbers there are.
+                None if leading_differ(inputs, &lead) => rows.f_mm(&weight.f_tr()?)?,
+                None => self.bias.f_addmm(&rows, &weight.f_tr()?)?,
+            });
         }
-        Ok(sum)
+        let mut size = lead;
+        size.push(self.bias.size()[0]);
+        let full = full.expect("the first input leads").f_view(size.as_slice())?;
+        Ok(match small {
+            Some(small) => full.f_add(&small)?,
+            None => full,
+        })
     }
 
     /// The weight of the first input, `[out, size]`.
@@ -68,6 +91,18 @@ impl Linear {
     pub(crate) fn bias(&self) -> &Tensor {
         &self.bias
     }
+}
+
+/// All axes but the last.
+fn leading(input: &Tensor) -> Vec<i64> {
+    let mut size = input.size();
+    size.pop();
+    size
+}
+
+/// Whether any input has other leading axes.
+fn leading_differ(inputs: &[&Tensor], lead: &[i64]) -> bool {
+    inputs.iter().any(|input| leading(input) != lead)
 }
 
 /// One input of a [`Linear`]: its name and the size of its last axis.

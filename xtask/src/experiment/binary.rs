@@ -1,4 +1,4 @@
-//! The `ballast` executable: built once, found through what cargo says about it.
+//! Executables of the workspace: built by cargo, found through what cargo says about them.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -10,10 +10,16 @@ use sha2::{Digest, Sha256};
 
 use crate::workspace::{Workspace, shown};
 
-/// Builds the package `cli`; cargo's messages pass through, and it is silent about no work.
+/// Builds the executable `ballast`.
 pub(super) fn build(workspace: &Workspace) -> Result<PathBuf> {
-    let format = "--message-format=json-render-diagnostics";
-    let mut cargo = workspace.cargo(["build", "--package", "cli", format]);
+    build_one(workspace, &["--package", "cli"], "ballast")
+}
+
+/// Builds what `arguments` select and returns the executable `name` among it; cargo's messages pass
+/// through, and it is silent about no work.
+pub(crate) fn build_one(workspace: &Workspace, arguments: &[&str], name: &str) -> Result<PathBuf> {
+    let mut cargo = workspace.cargo(["build", "--message-format=json-render-diagnostics"]);
+    cargo.args(arguments);
     let shown = shown(&cargo);
     let output = cargo
         .stdout(Stdio::piped())
@@ -24,16 +30,15 @@ pub(super) fn build(workspace: &Workspace) -> Result<PathBuf> {
     if !output.status.success() {
         bail!("`{shown}` failed ({})", output.status);
     }
-    executable(&String::from_utf8_lossy(&output.stdout))
-        .with_context(|| format!("`{shown}` named no executable called ballast"))
+    executable(&String::from_utf8_lossy(&output.stdout), name)
+        .with_context(|| format!("`{shown}` named no executable called {name}"))
 }
 
-/// The path of the binary `ballast` in cargo's messages, one JSON object per line.
-fn executable(messages: &str) -> Option<PathBuf> {
+/// The path of the executable `name` in cargo's messages, one JSON object per line.
+fn executable(messages: &str, name: &str) -> Option<PathBuf> {
     messages.lines().find_map(|line| {
         let message: serde_json::Value = serde_json::from_str(line).ok()?;
-        let ours =
-            message["reason"] == "compiler-artifact" && message["target"]["name"] == "ballast";
+        let ours = message["reason"] == "compiler-artifact" && message["target"]["name"] == name;
         ours.then(|| message["executable"].as_str().map(PathBuf::from)).flatten()
     })
 }
@@ -68,8 +73,11 @@ mod tests {
         let messages = r#"{"reason":"compiler-artifact","target":{"name":"train"},"executable":null}
 {"reason":"compiler-artifact","target":{"name":"ballast"},"executable":"/elsewhere/debug/ballast"}
 {"reason":"build-finished","success":true}"#;
-        assert_eq!(executable(messages), Some(PathBuf::from("/elsewhere/debug/ballast")));
-        assert_eq!(executable(r#"{"reason":"build-finished","success":true}"#), None);
+        assert_eq!(
+            executable(messages, "ballast"),
+            Some(PathBuf::from("/elsewhere/debug/ballast"))
+        );
+        assert_eq!(executable(r#"{"reason":"build-finished","success":true}"#, "ballast"), None);
     }
 
     /// Oracle: FIPS 180-2, the one-block example.

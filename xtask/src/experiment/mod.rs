@@ -27,6 +27,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+pub(crate) use binary::build_one;
 use elbo::ElboPlan;
 use plan::Plan;
 use runner::{Options, Runner};

@@ -188,7 +188,9 @@ fn divergence_is_exact_next_to_equality() {
         let single =
             DiagonalGaussian::new(q.mean().to_kind(Kind::Float), q.log_std().to_kind(Kind::Float))
                 .unwrap();
-        assert!((value(&single.kl_to_standard()) / expected - 1.0).abs() < 1e-5);
+        // In single precision the error is relative to the logarithm of the scale, not to the divergence.
+        let gap = value(&single.kl_to_standard()) - expected;
+        assert!(gap.abs() < 1e-5 * expected + 2f64.powi(-22) * log_std.abs(), "{gap:.1e}");
         let packed = FullGaussian::new(q.mean().shallow_clone(), q.log_std()).unwrap();
         assert!((value(&packed.kl_to_standard()) / expected - 1.0).abs() < 1e-9);
         // The same offset from another Gaussian, far out (40 + 1e-9 itself is rounded to 7e-6 of 1e-9).

@@ -143,7 +143,7 @@ fn grid(low: &Tensor, step: &Tensor, count: i64) -> Tensor {
 /// `log N(residual; 0, exp(log_variance))`, standardized before squaring.
 fn normal(residual: &Tensor, log_variance: &Tensor) -> Tensor {
     let r = residual * (log_variance * -0.5).exp();
-    r.square() * -0.5 - log_variance * 0.5 - HALF_LN_2PI
+    log_variance.addcmul(&r, &r) * -0.5 - HALF_LN_2PI
 }
 
 /// The log scale, not below rounding next to the noise, where it no longer shows: `a = 0` stays finite.

@@ -228,7 +228,11 @@ fn borders_are_the_same() {
         ("train.ema_decay", &["0", "0.999"], &["-1e-9", "1"]),
         (
             "train.learning_rate_schedule",
-            &["\"cosine\"", "{ step = { every = 1, factor = 1 } }", "{ step = { every = 5, factor = 1e-9 } }"],
+            &[
+                "\"cosine\"",
+                "{ step = { every = 1, factor = 1 } }",
+                "{ step = { every = 5, factor = 1e-9 } }",
+            ],
             &[
                 "\"step\"",
                 "{ step = { every = 0, factor = 0.5 } }",

@@ -94,7 +94,7 @@ impl Ladder {
             let mut inputs = vec![&evidence];
             inputs.extend((i > 0).then_some(state));
             let own = group.posterior.forward(&inputs)?;
-            let posterior = if self.relative { own.relative_to(&prior) } else { own };
+            let posterior = if self.relative { own.relative_to(&prior)? } else { own };
             let (posterior, prior) = (posterior.distribution()?, prior.distribution()?);
             let sample = draw.from(&posterior, i)?;
             latents.push(Latent { posterior, prior: Some(prior), sample: sample.shallow_clone() });

@@ -1,0 +1,208 @@
+//! Trains a model on random walks as it is told, and says what each phase of a step cost.
+//!
+//! ```text
+//! steps CONFIG FOLDER      reads commands from standard input, answers each with one line of JSON
+//!   check N                N steps from the initial weights; what they began and ended with goes to FOLDER
+//!   steps N                N more steps, timed
+//! ```
+//!
+//! `benches/pytorch` runs the same steps in PyTorch and drives both. Of the config it reads the widths of
+//! a window and everything about model, noise, objective and training; the data are made here.
+#![allow(clippy::print_stdout, reason = "its answers")]
+
+use std::error::Error;
+use std::io::{BufRead, Write};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, clock_gettime};
+use tch::{Device, Kind, Tensor, no_grad};
+use train::{AdamW, Columns, Config, Flat, Forecaster, Rows, Starts};
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+const ROWS: i64 = 4000;
+const SEED: i64 = 20;
+
+fn main() -> Result<()> {
+    tch::set_num_threads(1);
+    let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
+    let (Some(config), Some(folder)) = (arguments.next(), arguments.next()) else {
+        return Err("give a config and a folder".into());
+    };
+    let mut bench = Bench::new(Config::load(&config, &[])?)?;
+    for line in std::io::stdin().lock().lines() {
+        let answer = match line?.split_once(' ') {
+            Some(("check", count)) => bench.check(count.parse()?, &folder)?,
+            Some(("steps", count)) => bench.timed(count.parse()?)?,
+            _ => return Err("`check N` or `steps N`".into()),
+        };
+        println!("{answer}");
+        std::io::stdout().flush()?;
+    }
+    Ok(())
+}
+
+struct Bench {
+    config: Config,
+    values: Tensor,
+    rows: Rows,
+    starts: Starts,
+    forecaster: Forecaster,
+    flat: Flat,
+    optimizer: AdamW,
+    order: Vec<Tensor>,
+    step: usize,
+}
+
+impl Bench {
+    fn new(config: Config) -> Result<Bench> {
+        tch::manual_seed(SEED);
+        let data = &config.data;
+        let targets = data.targets.as_ref().map_or(1, Vec::len) as i64;
+        let (context, horizon) = (data.context as i64, data.horizon as i64);
+        let columns = Columns { context, horizon, targets, past: 0, future: 0 };
+        let walk = Tensor::randn([ROWS, targets], (Kind::Float, Device::Cpu));
+        let values = (walk * 0.1).cumsum(0, Kind::Float);
+        let rows =
+            Rows::new(&Vec::<f32>::try_from(values.view([-1]))?, None, columns, Device::Cpu)?;
+        let starts = Starts::new([(0, ROWS - context - horizon + 1, 1)], Device::Cpu)?;
+        let forecaster = Forecaster::new(&config, rows.shape(), Device::Cpu)?;
+        let flat = Flat::new(forecaster.store())?;
+        let optimizer = AdamW::new(&flat, &config.train)?;
+        let order = Vec::new();
+        Ok(Bench { config, values, rows, starts, forecaster, flat, optimizer, order, step: 0 })
+    }
+
+    /// The next batch of the order, which is drawn anew when it is used up.
+    fn next(&mut self) -> Result<Tensor> {
+        loop {
+            if let Some(indices) = self.order.pop() {
+                return Ok(indices);
+            }
+            let size = self.config.train.batch_size as i64;
+            let order = Tensor::f_randperm(self.starts.count(), (Kind::Int64, Device::Cpu))?;
+            self.order = order.narrow(0, 0, self.starts.count() / size * size).split(size, 0);
+        }
+    }
+
+    fn step(&mut self, indices: &Tensor, clock: &mut Clock) -> Result<()> {
+        let batch = self.rows.gather(&self.starts.rows(indices)?)?;
+        clock.lap(Phase::Data);
+        let terms = self.forecaster.training_terms(&batch, self.step)?;
+        terms.loss.f_backward()?;
+        // Taking the graph apart is part of the pass that made it.
+        let loss = terms.loss.detach();
+        drop((batch, terms));
+        clock.lap(Phase::Passes);
+        let _ = self.optimizer.step(&self.flat, &loss, self.config.train.learning_rate)?;
+        self.flat.zero_gradients();
+        clock.lap(Phase::Optimizer);
+        self.step += 1;
+        Ok(())
+    }
+
+    fn timed(&mut self, count: usize) -> Result<serde_json::Value> {
+        let mut clock = Clock::start();
+        for _ in 0..count {
+            let indices = self.next()?;
+            self.step(&indices, &mut clock)?;
+        }
+        clock.answer(count)
+    }
+
+    /// Steps that another program can repeat: same windows, same seed before every step.
+    fn check(&mut self, count: usize, folder: &std::path::Path) -> Result<serde_json::Value> {
+        let size = self.config.train.batch_size as i64;
+        let mut tensors = vec![("rows".to_owned(), self.values.shallow_clone())];
+        for (name, value) in self.forecaster.store().variables() {
+            tensors.push((format!("initial.{name}"), value.detach().copy()));
+        }
+        for (name, process) in
+            [("input", self.config.noise.input()), ("target", self.config.noise.target())]
+        {
+            let table = |values: &[f64]| Tensor::from_slice(values).to_kind(Kind::Float);
+            tensors.push((format!("noise.{name}.signal"), table(process.signal())));
+            tensors.push((format!("noise.{name}.std"), table(process.std())));
+        }
+        let sampler = Tensor::from_slice(self.config.noise.sampler().probabilities());
+        tensors.push(("noise.probabilities".to_owned(), sampler));
+        let mut losses = Vec::new();
+        for round in 0..count {
+            tch::manual_seed(SEED + 1 + round as i64);
+            let indices = Tensor::randint(self.starts.count(), [size], (Kind::Int64, Device::Cpu));
+            // The gradients of the first step, before the optimizer scales them.
+            let batch = self.rows.gather(&self.starts.rows(&indices)?)?;
+            let terms = self.forecaster.training_terms(&batch, self.step)?;
+            terms.loss.f_backward()?;
+            if round == 0 {
+                for (name, value) in self.forecaster.store().variables() {
+                    tensors.push((format!("gradient.{name}"), value.grad().copy()));
+                }
+            }
+            let rate = self.config.train.learning_rate;
+            let _ = self.optimizer.step(&self.flat, &terms.loss.detach(), rate)?;
+            self.flat.zero_gradients();
+            losses.push(terms.loss.f_double_value(&[])?);
+        }
+        let path = folder.join("check.safetensors");
+        no_grad(|| Tensor::write_safetensors(&tensors, &path))?;
+        Ok(serde_json::json!({ "losses": losses, "parameters": self.flat.len() }))
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Phase {
+    Data,
+    Passes,
+    Optimizer,
+}
+
+/// Wall and processor time by phase.
+struct Clock {
+    last: [Duration; 2],
+    origin: Instant,
+    wall: [Duration; 3],
+    cpu: [Duration; 3],
+}
+
+impl Clock {
+    fn start() -> Clock {
+        let zero = [Duration::ZERO; 3];
+        let mut clock =
+            Clock { last: [Duration::ZERO; 2], origin: Instant::now(), wall: zero, cpu: zero };
+        clock.last = clock.now();
+        clock
+    }
+
+    fn now(&self) -> [Duration; 2] {
+        let cpu = clock_gettime(ClockId::ProcessCPUTime);
+        let cpu = Duration::new(cpu.tv_sec.unsigned_abs(), cpu.tv_nsec as u32);
+        [self.origin.elapsed(), cpu]
+    }
+
+    fn lap(&mut self, phase: Phase) {
+        let now = self.now();
+        self.wall[phase as usize] += now[0] - self.last[0];
+        self.cpu[phase as usize] += now[1] - self.last[1];
+        self.last = now;
+    }
+
+    fn answer(&self, steps: usize) -> Result<serde_json::Value> {
+        let phases = |times: &[Duration; 3]| {
+            let each = times.map(|time| time.as_secs_f64() / steps as f64);
+            serde_json::json!({ "data": each[0], "passes": each[1], "optimizer": each[2] })
+        };
+        let peak = peak_bytes()?;
+        let (wall, cpu) = (phases(&self.wall), phases(&self.cpu));
+        Ok(serde_json::json!({ "wall": wall, "cpu": cpu, "peak_bytes": peak }))
+    }
+}
+
+/// Peak resident memory of this process.
+fn peak_bytes() -> Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|line| line.split_whitespace().next()).ok_or("no VmHWM")?;
+    Ok(kib.parse::<u64>()? * 1024)
+}

@@ -1,0 +1,63 @@
+//! `cargo xtask bench --pytorch`: the same training steps in Ballast, PyTorch eager and compiled.
+//!
+//! The comparison itself is `benches/pytorch/compare.py`. PyTorch comes with the user's own pip into a
+//! virtual environment in our cache; it is the version of our libtorch, so that kernels are the same.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result};
+
+use crate::experiment::build_one;
+use crate::setup;
+use crate::workspace::{Workspace, run};
+
+const REQUIREMENTS: &str = "benches/pytorch/requirements.txt";
+
+/// Builds our side, provides theirs, and prints a table; everything measured goes to a file beside it.
+pub(super) fn compare(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
+    let python = environment(workspace)?;
+    let steps = build_one(workspace, &["--package", "train", "--example", "steps"], "steps")?;
+    let results = workspace.root.join("runs/pytorch.json");
+    fs::create_dir_all(workspace.root.join("runs")).context("creating runs/")?;
+    let mut compare = Command::new(python);
+    compare.current_dir(&workspace.root).arg("benches/pytorch/compare.py");
+    compare.arg("--steps").arg(steps).arg("--out").arg(&results);
+    compare.args(filter.iter().flat_map(|filter| ["--only", filter]));
+    run(&mut compare)?;
+    println!("\neverything measured: {}", results.display());
+    Ok(())
+}
+
+/// The Python of the virtual environment, which is made, or made anew, where it does not hold what the
+/// requirements ask for.
+fn environment(workspace: &Workspace) -> Result<PathBuf> {
+    let wanted = fs::read_to_string(workspace.root.join(REQUIREMENTS))
+        .with_context(|| format!("reading {REQUIREMENTS}"))?;
+    let folder = setup::cache_folder()?.join("pytorch");
+    let (python, done) = (folder.join("bin/python"), folder.join("requirements.txt"));
+    if fs::read_to_string(&done).is_ok_and(|installed| installed == wanted) && answers(&python) {
+        return Ok(python);
+    }
+    eprintln!("installing PyTorch into {} (6 GB with the libraries it names)", folder.display());
+    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))
+        .context("PyTorch needs Python 3.11 or newer with its module venv")?;
+    run(Command::new(&python).current_dir(&workspace.root).args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--requirement",
+        REQUIREMENTS,
+    ]))?;
+    fs::write(&done, wanted).with_context(|| format!("writing {}", done.display()))?;
+    Ok(python)
+}
+
+/// Whether there is a Python that has PyTorch.
+fn answers(python: &Path) -> bool {
+    let mut command = Command::new(python);
+    let status = command.args(["-c", "import torch"]).stderr(Stdio::null()).status();
+    status.is_ok_and(|status| status.success())
+}
