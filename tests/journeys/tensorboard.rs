@@ -5,12 +5,14 @@
 mod decoder;
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::thread::sleep;
 use std::time::{Duration, UNIX_EPOCH};
 use std::{env, fs};
 
 use decoder::Datum;
 use events::{EventWriter, Fan, Histogram, Picture, Summary};
+use journeys::{CONFIG, Desk, autoregression, csv};
 use serde_json::{Value, json};
 
 const START: f64 = 1.7e9;
@@ -115,4 +117,41 @@ fn tensorboard_reads_an_interrupted_run() {
 
     let hex: String = fan().png().iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(found["images"]["forecast/x"], json!([[4, 320, 120, hex]]));
+}
+
+/// A training that is killed in its third epoch and starts over: one curve without a step twice.
+#[test]
+fn tensorboard_reads_a_training() {
+    let desk = Desk::new();
+    desk.write("series.csv", &csv(&autoregression(200, 0.5, 1))).write("config.toml", CONFIG);
+    let train = ["train", "config.toml", "--run", "run", "--set", "train.epochs=12"];
+    let mut child = desk.command(&train).stdout(Stdio::null()).spawn().expect("ballast starts");
+    while fs::read_to_string(desk.path("run/metrics.jsonl")).map_or(0, |m| m.lines().count()) < 2 {
+        assert!(child.try_wait().unwrap().is_none(), "it ends before its second epoch");
+        sleep(Duration::from_millis(1));
+    }
+    child.kill().unwrap(); // before its first checkpoint: it starts over
+    child.wait().unwrap();
+    desk.succeed(&train);
+
+    let folder = desk.path("run/events");
+    let metrics = String::from_utf8(desk.read("run/metrics.jsonl")).unwrap();
+    let lines: Vec<Value> =
+        metrics.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let files = decoded(&folder);
+    assert_eq!(files.len(), 2);
+    let last = files[1].iter().flat_map(|event| &event.values);
+    let curve: Vec<_> = last.filter(|(tag, _)| tag == "validation/crps").collect();
+    let Datum::Scalar(crps) = curve.last().unwrap().1 else { panic!("not a scalar") };
+    assert_eq!(crps, lines[11]["validation_crps"].as_f64().unwrap() as f32);
+
+    let Some(found) = accumulated(&folder) else { return };
+    let steps: Vec<&Value> = lines.iter().map(|line| &line["step"]).collect();
+    for tag in ["train/loss", "validation/crps", "validation/skill", "latent/0/active_units"] {
+        assert_eq!(found["served"][tag], json!(steps), "{tag}");
+    }
+    assert_eq!(found["histograms"]["latent/0/posterior_mean"].as_array().unwrap().len(), 12);
+    assert!(found["images"]["forecast/x/2"].is_array(), "{:?}", found["images"]);
+    desk.succeed(&["train", "config.toml", "--run", "quiet", "--no-events"]);
+    assert!(!desk.path("quiet/events").exists());
 }

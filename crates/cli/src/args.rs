@@ -74,6 +74,9 @@ pub(crate) struct Train {
     /// After so long save and end with exit code 75, such as 90m; the same command continues.
     #[arg(long, value_name = "TIME")]
     pub(crate) max_time: Option<humantime::Duration>,
+    /// Write no TensorBoard event files.
+    #[arg(long)]
+    pub(crate) no_events: bool,
     /// Check everything, count windows, parameters and memory, and write nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,

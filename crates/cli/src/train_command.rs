@@ -20,7 +20,9 @@ pub(crate) fn run(args: Train) -> Result<(), Error> {
     if args.dry_run {
         return dry_run(&config, &directory, options);
     }
-    let mut control = Control::new(signals::stop()?).save_every(args.save_every.into());
+    let mut control = Control::new(signals::stop()?)
+        .save_every(args.save_every.into())
+        .write_events(!args.no_events);
     if let Some(time) = args.max_time {
         control = control.max_time(time.into());
     }

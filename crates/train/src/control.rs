@@ -1,10 +1,10 @@
-//! What may end or save a training from outside.
+//! What a training is told from outside, and what changes nothing of what it computes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// When a training saves, and when it stops before its end.
+/// When a training saves, when it stops before its end, and what it writes by the way.
 ///
 /// None of it changes what is computed: a training that was stopped and continued gives the same bits.
 #[derive(Debug, Clone)]
@@ -12,6 +12,7 @@ pub struct Control {
     stop: Arc<AtomicBool>,
     save_every: Duration,
     deadline: Option<Instant>,
+    events: bool,
 }
 
 impl Default for Control {
@@ -23,7 +24,12 @@ impl Default for Control {
 impl Control {
     /// Stops after the step under way once `stop` is set; saves every minute.
     pub fn new(stop: Arc<AtomicBool>) -> Control {
-        Control { stop, save_every: Duration::from_secs(60), deadline: None }
+        Control { stop, save_every: Duration::from_secs(60), deadline: None, events: true }
+    }
+
+    /// Whether to write TensorBoard event files, which it does where this is not called.
+    pub fn write_events(self, events: bool) -> Control {
+        Control { events, ..self }
     }
 
     /// Saves after the first step that ends so long after the last save; zero saves after every step.
@@ -34,6 +40,10 @@ impl Control {
     /// Saves and stops after the first step that ends so long after this call.
     pub fn max_time(self, time: Duration) -> Control {
         Control { deadline: Instant::now().checked_add(time), ..self }
+    }
+
+    pub(crate) fn events(&self) -> bool {
+        self.events
     }
 
     pub(crate) fn save_is_due(&self, last: Instant) -> bool {

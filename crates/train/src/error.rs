@@ -129,7 +129,7 @@ pub enum TrainError {
     #[error(transparent)]
     Extension(#[from] torch_ext::TorchExtError),
     /// libtorch failed.
-    #[error("libtorch: {}", first_line(.0))]
+    #[error("libtorch: {}{}", first_line(.0), memory_hint(.0))]
     Torch(#[from] tch::TchError),
 }
 
@@ -137,6 +137,15 @@ pub enum TrainError {
 fn first_line(error: &tch::TchError) -> String {
     let text = error.to_string();
     text.lines().find(|line| !line.trim().is_empty()).unwrap_or("unknown error").to_owned()
+}
+
+fn memory_hint(error: &tch::TchError) -> &'static str {
+    let text = error.to_string().to_lowercase();
+    if text.contains("out of memory") || text.contains("can't allocate memory") {
+        "\n  hint: lower `train.batch_size`, `evaluate.samples` or the size of the model"
+    } else {
+        ""
+    }
 }
 
 impl TrainError {

@@ -15,6 +15,7 @@ use crate::files::RunDirectory;
 use crate::forecaster::Forecaster;
 use crate::metrics::{Epoch, Means, Metrics};
 use crate::state::{Position, State};
+use crate::tensorboard::Board;
 use crate::tensors::save_store;
 use crate::validate::{Held, validate};
 
@@ -112,6 +113,8 @@ pub fn fit(
     let mut resumed = checkpoint.map(|checkpoint| checkpoint.restore(&mut state)).transpose()?;
     let mut keeper = Keeper::new(job, control, &state);
     let mut metrics = Metrics::create(run, &state.history)?;
+    let done = state.position.step;
+    let mut board = control.events().then(|| Board::open(job, done)).transpose()?;
     let mut diverged = None;
 
     while diverged.is_none() && state.goes_on(table) {
@@ -143,8 +146,11 @@ pub fn fit(
         let held = validate(job, forecaster, state.position.step)?;
         diverged = divergence(job, forecaster, &state, &batches, held.is_none())?;
         if let (Some(held), None) = (held, &diverged) {
-            let line = end_epoch(job, forecaster, &mut state, held, batches.len());
+            let line = end_epoch(job, forecaster, &mut state, &held, batches.len());
             metrics.append(&line)?;
+            if let Some(board) = &mut board {
+                board.epoch(job, forecaster, &line, &held)?;
+            }
             observe(Progress::Epoch(&line, forecaster));
         }
         state.take_back(own)?;
@@ -157,7 +163,7 @@ fn end_epoch(
     job: &Job,
     forecaster: &Forecaster,
     state: &mut State,
-    held: Held,
+    held: &Held,
     per_epoch: usize,
 ) -> Epoch {
     let Means { loss, reconstruction, kl, skipped } = state.tally.means();
@@ -173,7 +179,7 @@ fn end_epoch(
         kl_weight: forecaster.kl_weight(last),
         learning_rate: job.config.train.learning_rate_at(last, per_epoch),
         skipped,
-        active_units: held.active_units,
+        active_units: held.active_units.clone(),
         validation_loss: held.loss,
         train_crps: held.train_crps,
         validation_crps: held.crps,

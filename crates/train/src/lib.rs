@@ -35,6 +35,7 @@ mod schema;
 mod score;
 mod source;
 mod state;
+mod tensorboard;
 mod tensors;
 mod validate;
 

@@ -1,8 +1,8 @@
 //! How a model does on windows it does not train on, after every epoch.
 
 use objective::ObjectiveError;
-use tch::{Tensor, no_grad};
-use vae::{GroupHealth, HealthMeter};
+use tch::{Device, Kind, Tensor, no_grad};
+use vae::{GroupHealth, HealthMeter, Latent};
 
 use crate::batch::{Batch, Rows, Starts};
 use crate::config::Config;
@@ -24,6 +24,29 @@ pub(crate) struct Held {
     pub(crate) train_crps: f64,
     /// Of each latent group.
     pub(crate) active_units: Vec<usize>,
+    /// Of each latent group.
+    pub(crate) latents: Vec<LatentSample>,
+}
+
+/// The posterior of one latent group on the first validation windows, all dimensions together.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct LatentSample {
+    pub(crate) means: Vec<f32>,
+    pub(crate) stds: Vec<f32>,
+}
+
+impl LatentSample {
+    fn of(latent: &Latent) -> Result<LatentSample, TrainError> {
+        let host = |tensor: &Tensor| -> Result<Vec<f32>, TrainError> {
+            let flat = tensor.f_to_kind(Kind::Float)?.f_reshape([-1])?;
+            Ok(Vec::try_from(flat.f_to(Device::Cpu)?)?)
+        };
+        let posterior = &latent.posterior;
+        Ok(LatentSample {
+            means: host(posterior.mean())?,
+            stds: host(&posterior.log_std().f_exp()?)?,
+        })
+    }
 }
 
 /// At most so many windows, evenly spaced, are scored after each epoch.
@@ -53,7 +76,7 @@ fn held(job: &Job, forecaster: &Forecaster, step: usize) -> Result<Held, TrainEr
     no_grad(|| {
         seed(config.seed, Stream::Validation);
         let (mut loss, mut bound, mut windows) = (0.0, 0.0, 0.0);
-        let mut meter = HealthMeter::new();
+        let (mut meter, mut sample) = (HealthMeter::new(), Vec::new());
         for indices in
             validation.evenly(MAX_VALIDATION)?.f_split(rows.scored_at_once(samples), 0)?
         {
@@ -64,6 +87,9 @@ fn held(job: &Job, forecaster: &Forecaster, step: usize) -> Result<Held, TrainEr
             bound += count * (&terms.reconstruction - &terms.kl).f_double_value(&[])?;
             windows += count;
             meter.add(&latents)?;
+            if sample.is_empty() {
+                sample = latents.iter().map(LatentSample::of).collect::<Result<_, _>>()?;
+            }
         }
         let crps = crps(config, rows, validation, MAX_VALIDATION, forecaster, &mut draw)?
             .ok_or(TrainError::NothingObserved { part: Part::Validation.name() })?;
@@ -76,6 +102,7 @@ fn held(job: &Job, forecaster: &Forecaster, step: usize) -> Result<Held, TrainEr
             train_crps: train_crps
                 .ok_or(TrainError::NothingObserved { part: Part::Train.name() })?,
             active_units: groups.iter().map(GroupHealth::active_units).collect(),
+            latents: sample,
         })
     })
 }

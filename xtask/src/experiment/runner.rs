@@ -102,7 +102,8 @@ impl<'a> Runner<'a> {
                 for (key, value) in &arm.set {
                     train.extend(["--set".to_owned(), format!("{key}={value}")]);
                 }
-                train.extend(["--seed", &seed.to_string(), "--run", &shown].map(str::to_owned));
+                let words = ["--seed", &seed.to_string(), "--run", &shown, "--no-events"];
+                train.extend(words.map(str::to_owned));
                 train.extend(device.clone());
                 let mut evaluate = vec!["evaluate".to_owned(), shown.clone()];
                 evaluate.extend(device);
