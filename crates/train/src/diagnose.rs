@@ -45,3 +45,47 @@ fn not_finite(values: &Tensor) -> Result<Option<usize>, TrainError> {
     let torn = Vec::<bool>::try_from(torn)?;
     Ok(torn.into_iter().position(|torn| torn))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::{Columns, Rows};
+    use crate::config::Config;
+    use tch::{Device, no_grad};
+
+    fn forecaster() -> (Forecaster, Batch) {
+        let text = "[data]\nsource = \"seattle-weather\"\ncontext = 3\nhorizon = 2\n\
+            [model]\nhidden = 4\nlatent = 2\n";
+        let config = Config::parse(text, "test", &[]).unwrap();
+        let columns = Columns { context: 3, horizon: 2, targets: 2, past: 0, future: 0 };
+        let values: Vec<f32> = (0..16_u8).map(f32::from).collect();
+        let rows = Rows::new(&values, None, columns, Device::Cpu).unwrap();
+        let forecaster = Forecaster::new(&config, rows.shape(), Device::Cpu).unwrap();
+        (forecaster, rows.gather(&Tensor::from_slice(&[0_i64, 1])).unwrap())
+    }
+
+    fn spoil(forecaster: &Forecaster, part: &str) {
+        for (name, variable) in forecaster.store().variables() {
+            if name.contains(part) {
+                no_grad(|| drop(variable.shallow_clone().fill_(f64::NAN)));
+            }
+        }
+    }
+
+    /// One thing is spoiled at a time, and it is the one that is named.
+    #[test]
+    fn the_first_thing_that_is_not_finite_is_named() {
+        let (healthy, batch) = forecaster();
+        let culprit = diagnose(&healthy, &batch).unwrap();
+        assert_eq!(culprit, Culprit { term: "gradient", channel: None });
+        let (spoiled, batch) = forecaster();
+        spoil(&spoiled, "decoder");
+        let culprit = diagnose(&spoiled, &batch).unwrap();
+        assert_eq!(culprit, Culprit { term: "reconstruction", channel: Some(0) });
+        spoil(&spoiled, "posterior");
+        assert_eq!(diagnose(&spoiled, &batch).unwrap().term, "KL");
+        let _ = batch.target.narrow(2, 1, 1).fill_(f64::INFINITY);
+        let culprit = diagnose(&spoiled, &batch).unwrap();
+        assert_eq!(culprit, Culprit { term: "target", channel: Some(1) });
+    }
+}
