@@ -9,7 +9,7 @@ mod quantile;
 mod sorted;
 mod window;
 
-pub use kernel::kernel_log_density;
+pub use kernel::{bandwidth, kernel_log_density};
 pub use quantile::{central_coverage, pit, quantile_loss, quantiles};
 pub use sorted::SortedSamples;
 pub use window::{LEVELS, WindowScores, mean, window_scores, window_scores_sum};

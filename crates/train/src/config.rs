@@ -196,11 +196,16 @@ pub struct EvaluateConfig {
     pub season: usize,
     /// At most so many training windows, evenly spaced, are scored for the train–test gap.
     pub train_windows: usize,
+    /// Which baselines are fitted and scored beside the model; absent for a set chosen by the data: last
+    /// value, seasonal naive where the season fits in the context, drift, climatology and ridge, and for
+    /// returns (`data.transform = "return"`, or the protocol `stocks`) constant Student-t, EWMA and GARCH.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baselines: Option<Vec<crate::baseline::Rule>>,
 }
 
 impl Default for EvaluateConfig {
     fn default() -> Self {
-        EvaluateConfig { samples: 100, season: 0, train_windows: 500 }
+        EvaluateConfig { samples: 100, season: 0, train_windows: 500, baselines: None }
     }
 }
 

@@ -26,14 +26,17 @@ mod run;
 mod score;
 mod source;
 
-pub use baseline::{Baseline, Pairs, Rule};
+pub use baseline::{Asked, Baseline, History, Material, Pairs, Rule, SeriesRows};
 pub use batch::{Batch, Columns, Rows, Starts, Statics};
 pub use config::{
     Config, ConfigError, EvaluateConfig, Keep, LearningRateSchedule, ObjectiveConfig, TrainConfig,
 };
 pub use device::{DeviceChoice, device_name};
 pub use error::TrainError;
-pub use evaluate::{Calibration, Coverage, Evaluation, Fan, NoiseCurve, Scored, Scores, evaluate};
+pub use evaluate::{
+    Calibration, Coverage, Difference, Differences, EvaluateOptions, Evaluation, Fan, NoiseCurve,
+    Pairing, Scored, Scores, SeriesScores, Supplement, evaluate, evaluate_run, evaluate_runs,
+};
 pub use files::{RunDirectory, write_atomically, write_text};
 pub use fit::{Divergence, Epoch, Fitted, Progress, fit};
 pub use flat::Flat;
@@ -41,7 +44,7 @@ pub use forecast::{Forecast, forecast};
 pub use forecaster::{Forecaster, Terms};
 pub use health::LatentHealth;
 pub use optimizer::AdamW;
-pub use run::{DataInfo, RunInfo, RunOptions, Training, WindowCounts, evaluate_run, prepare};
+pub use run::{DataInfo, RunInfo, RunOptions, Training, WindowCounts, prepare};
 pub use source::{Part, Source};
 pub use tch::Device;
 pub use vae::ModelKind;

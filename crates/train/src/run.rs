@@ -10,7 +10,6 @@ use crate::batch::Rows;
 use crate::config::{Config, ConfigError};
 use crate::device::{DeviceChoice, device_name};
 use crate::error::TrainError;
-use crate::evaluate::{Evaluation, evaluate};
 use crate::files::{RunDirectory, read_json, read_text, write_json, write_text};
 use crate::fit::{Divergence, Fitted, Progress, Stream, fit, seed};
 use crate::forecaster::Forecaster;
@@ -249,28 +248,6 @@ impl Loaded {
         })?;
         Ok(forecaster)
     }
-}
-
-/// Scores the run at `path` on the test windows of its data, and writes `evaluation.json`.
-///
-/// # Errors
-/// If the run or its data is not what it was when it was trained.
-pub fn evaluate_run(path: &Path, options: RunOptions) -> Result<Evaluation, TrainError> {
-    let device = options.device.resolve()?;
-    set_threads(options.threads);
-    let run = Loaded::open(path)?;
-    let source = Source::load(&run.config, device)?;
-    if source.fingerprint() != run.info.data.fingerprint {
-        return Err(TrainError::Run {
-            path: path.to_owned(),
-            reason: format!("{} is not the data it was trained on", source.info().name),
-            hint: "train again on the new data, or bring the old file back".to_owned(),
-        });
-    }
-    let forecaster = run.forecaster(source.rows())?;
-    let evaluation = evaluate(&source, &forecaster)?;
-    write_json(&run.directory.evaluation(), &evaluation)?;
-    Ok(evaluation)
 }
 
 /// One thread unless told otherwise: small models run best so.

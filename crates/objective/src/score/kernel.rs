@@ -2,51 +2,73 @@
 
 use tch::{Kind, Tensor};
 
-use super::check_samples;
-use crate::error::{Result, check_range};
-use crate::special::ln_gamma_half_step;
+use super::SortedSamples;
+use super::quantile::quantiles_of_sorted;
+use crate::error::{Result, check_float, check_range};
 
 /// Degrees of freedom of the kernel.
 const DEGREES: f64 = 4.0;
+/// `ln( Γ(5/2) / (√(4π) Γ(2)) ) = ln(3/8)`, of its density at zero.
+const LN_NORMALIZER: f64 = -0.980_829_253_011_726_2;
+/// Interquartile range of the unit Gaussian.
+const GAUSSIAN_RANGE: f64 = 1.348_979_500_392_163_4;
 /// The least bandwidth, relative to the largest sample: what stands between a constant forecast and an
 /// infinite density.
 const FLOOR: f64 = 1e-6;
 
-/// The log density of each element under a kernel estimate from the samples, in nats.
+/// The bandwidth of a kernel estimate from each element's samples, in the unit of the samples.
 ///
 /// ```text
-/// p(y) = 1/(S h) Σ_i t_4((y − x_i)/h)        h = 0.9 min(σ, IQR/1.349) S^(−1/5)
+/// h = 0.9 min(σ, IQR/1.349) S^(−1/5)
 /// ```
 ///
-/// The kernel is Student's t with 4 degrees of freedom: with a Gaussian one a truth a few bandwidths
-/// outside the samples would decide the mean over thousands of windows. An estimate: it rewards a
-/// forecaster with a density of its own a little, less with more samples.
-///
 /// # Shapes
-/// `samples`: `[S, ...]`, S ≥ 2; `truth`: `[...]`. Returns `[...]`, in f64.
+/// `samples`: `[S, ...]`, S ≥ 2. Returns `[...]`, positive, in f64.
 ///
 /// # Errors
-/// If the shapes do not fit, a sample is not finite, or there are fewer than two.
+/// If there are fewer than two samples, or one is not finite.
 ///
 /// # References
-/// Bandwidth: Silverman (1986), *Density estimation for statistics and data analysis*, eq. 3.31.
-pub fn kernel_log_density(samples: &Tensor, truth: &Tensor) -> Result<Tensor> {
-    let (samples, truth) = check_samples(samples, truth)?;
-    let count = samples.size()[0];
+/// Silverman (1986), *Density estimation for statistics and data analysis*, eq. 3.31.
+pub fn bandwidth(samples: &Tensor) -> Result<Tensor> {
+    let sorted = SortedSamples::new(samples)?.samples().to_kind(Kind::Double);
+    let count = sorted.size()[0];
     check_range("samples of a density", count as f64, "[2, ∞)", count >= 2)?;
-    let sorted = super::SortedSamples::new(&samples)?;
-    let quartiles = super::quantile::quantiles_of_sorted(sorted.samples(), &[0.25, 0.75])?;
-    let std = samples.f_std_dim(Some([0i64].as_slice()), true, false)?;
-    let range = (quartiles.get(1) - quartiles.get(0)) / 1.349;
+    let quartiles = quantiles_of_sorted(&sorted, &[0.25, 0.75])?;
+    let std = sorted.f_std_dim(Some([0i64].as_slice()), true, false)?;
+    let range = (quartiles.get(1) - quartiles.get(0)) / GAUSSIAN_RANGE;
     // Half the samples on one value: no range, and the deviation has to do.
     let spread = std.minimum(&range).where_self(&range.gt(0.0), &std);
-    let size = samples.abs().amax([0i64].as_slice(), false);
-    let floor = (size * FLOOR).clamp_min(f64::MIN_POSITIVE.sqrt());
-    let bandwidth = (spread * (0.9 * (count as f64).powf(-0.2))).maximum(&floor);
-    let distance = (truth - samples) / &bandwidth;
+    let largest = sorted.abs().f_amax([0i64].as_slice(), false)?;
+    let floor = (largest * FLOOR).clamp_min(f64::MIN_POSITIVE.sqrt());
+    Ok((spread * (0.9 * (count as f64).powf(-0.2))).maximum(&floor))
+}
+
+/// The log density of each element under a kernel estimate from samples, in nats.
+///
+/// ```text
+/// p(y) = 1/(S h) Σ_i t_4((y − x_i)/h)
+/// ```
+///
+/// The kernel is Student's t with 4 degrees of freedom: under a Gaussian one a single truth a few
+/// bandwidths outside the samples would decide the mean over thousands of windows. An estimate: next to
+/// a law in closed form it loses a little, less with more samples.
+///
+/// # Shapes
+/// `samples`: `[S, ...]`; `bandwidth`: `[...]`, as [`bandwidth()`] gives it; `truth`: `[...]`; all three
+/// broadcast. Returns the broadcast shape without `S`, in f64.
+///
+/// # Errors
+/// If the shapes do not broadcast, or a tensor is not floating point.
+pub fn kernel_log_density(samples: &Tensor, bandwidth: &Tensor, truth: &Tensor) -> Result<Tensor> {
+    let double = |what, tensor: &Tensor| -> Result<Tensor> {
+        check_float(what, tensor)?;
+        Ok(tensor.detach().to_kind(Kind::Double))
+    };
+    let (samples, truth) = (double("samples", samples)?, double("truth", truth)?);
+    let bandwidth = double("bandwidth", bandwidth)?;
+    let distance = truth.f_sub(&samples)?.f_div(&bandwidth)?;
     let kernel = (distance.square() / DEGREES).log1p() * (-0.5 * (DEGREES + 1.0));
-    let half = Tensor::from_slice(&[0.5 * DEGREES]).to_device(kernel.device());
-    let normalizer = ln_gamma_half_step(&half) - 0.5 * (std::f64::consts::PI * DEGREES).ln();
     let sum = kernel.f_logsumexp([0i64].as_slice(), false)?;
-    Ok(sum - (count as f64).ln() - bandwidth.log() + normalizer.to_kind(Kind::Double))
+    Ok(sum - (samples.size()[0] as f64).ln() - bandwidth.log() + LN_NORMALIZER)
 }

@@ -344,7 +344,8 @@ fn sorted_samples_score_as_unsorted_ones() {
 fn the_kernel_density_is_a_density() {
     use statrs::distribution::{Continuous, StudentsT};
     let (samples, truth) = (normals(31, &[40, 3]), normals(32, &[3]));
-    let found = values(&kernel_log_density(&samples, &truth).unwrap());
+    let width = bandwidth(&samples).unwrap();
+    let found = values(&kernel_log_density(&samples, &width, &truth).unwrap());
     for (element, found) in found.iter().enumerate() {
         let mut xs = values(&samples.select(1, element as i64));
         let y = values(&truth)[element];
@@ -357,21 +358,21 @@ fn the_kernel_density_is_a_density() {
             let low = position.floor() as usize;
             xs[low] + (position - low as f64) * (xs[low + 1] - xs[low])
         };
-        let h = 0.9 * std.min((at(0.75) - at(0.25)) / 1.349) * n.powf(-0.2);
+        let h = 0.9 * std.min((at(0.75) - at(0.25)) / 1.348_979_500_392_163_4) * n.powf(-0.2);
         let sum: f64 = xs.iter().map(|x| StudentsT::new(*x, h, 4.0).unwrap().pdf(y)).sum();
         assert!((found - (sum / n).ln()).abs() < 1e-12, "{found}");
     }
-    let (samples, truth) =
-        (normals(33, &[2000, 1]).expand([2000, 4000], false), normals(34, &[4000]));
-    let scores = kernel_log_density(&samples, &truth).unwrap();
+    let (samples, truth) = (normals(33, &[2000, 1]), normals(34, &[4000]));
+    let scores = kernel_log_density(&samples, &bandwidth(&samples).unwrap(), &truth).unwrap();
+    assert_eq!(scores.size(), [4000]);
     let (mean, error) =
         (value(&scores.mean(Kind::Double)), value(&scores.std(true)) / 4000f64.sqrt());
     let best = -0.5 * (2.0 * std::f64::consts::PI * std::f64::consts::E).ln();
     assert!(mean < best + 4.0 * error && mean > best - 0.05 - 4.0 * error, "{mean} of {best}");
-    assert!(kernel_log_density(&samples.narrow(0, 0, 1), &truth).is_err());
+    assert!(bandwidth(&samples.narrow(0, 0, 1)).is_err());
     // A constant forecast has a finite density, even at zero.
     let constant = Tensor::zeros([5, 1], (Kind::Double, Device::Cpu));
-    assert!(
-        value(&kernel_log_density(&constant, &Tensor::from_slice(&[1.0])).unwrap()).is_finite()
-    );
+    let width = bandwidth(&constant).unwrap();
+    let found = kernel_log_density(&constant, &width, &Tensor::from_slice(&[1.0])).unwrap();
+    assert!(value(&found).is_finite());
 }
