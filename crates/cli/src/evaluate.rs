@@ -61,11 +61,11 @@ fn table(forecasters: &[Scored]) -> String {
         let percent = |share: f64| format!("{:.1}", 100.0 * share);
         let log_score = test.log_score.map_or("–".to_owned(), |nats| format!("{nats:.3}"));
         let line = format!(
-            "{name:<20} {}{:>8.4} {:>8.4} {:>10.4} {:>6} {:>6} {log_score:>9} {}",
+            "{name:<20} {}{:>8.4} {:>8.4} {:>10} {:>6} {:>6} {log_score:>9} {}",
             if test.crps == best { ">" } else { " " },
             test.crps,
             test.nmae,
-            test.mse,
+            number(test.mse),
             percent(test.coverage.half),
             percent(test.coverage.ninety),
             compared(difference.as_ref()),
@@ -73,6 +73,11 @@ fn table(forecasters: &[Scored]) -> String {
         lines.push(line.trim_end().to_owned());
     }
     lines.join("\n")
+}
+
+/// Four digits of a score whose size the unit decides.
+fn number(value: f64) -> String {
+    if (0.1..1e5).contains(&value) { format!("{value:.4}") } else { format!("{value:.3e}") }
 }
 
 /// Skill and paired difference.

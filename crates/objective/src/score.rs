@@ -77,8 +77,7 @@ pub fn crps(samples: &Tensor, truth: &Tensor, pairs: PairEstimator) -> Result<Te
 /// ```
 ///
 /// # Shapes
-/// `samples`: `[S, N, H, C]`; `truth`: `[N, H, C]`. Returns `[N]`. Works through windows one by one: memory
-/// S².
+/// `samples`: `[S, N, H, C]`; `truth`: `[N, H, C]`. Returns `[N]`. Memory: S² per window.
 ///
 /// # Errors
 /// As [`crps`], and if the samples have another number of axes.
@@ -92,20 +91,26 @@ pub fn energy_score(samples: &Tensor, truth: &Tensor, pairs: PairEstimator) -> R
     let (samples, truth) = check_samples(samples, truth)?;
     let (count, windows) = (samples.size()[0], samples.size()[1]);
     let divisor = pairs.pairs(count)?;
-    let errors = samples - &truth;
-    let mut scores = Vec::with_capacity(usize::try_from(windows).unwrap_or(0));
-    for window in 0..windows {
-        let points = errors.select(1, window).f_reshape([count, -1])?;
-        let miss = points.norm_scalaropt_dim(2, [1i64].as_slice(), false).mean(None::<Kind>);
-        // Every pair once, from differences: a matrix product would cancel for close samples.
-        let apart = points.f_pdist(2.0)?.sum(Kind::Double);
-        scores.push(miss - apart / divisor);
-    }
-    if scores.is_empty() {
+    if windows == 0 {
         return Ok(Tensor::zeros([0], (Kind::Double, truth.device())));
     }
-    Ok(Tensor::f_stack(&scores, 0)?)
+    let points = (samples - &truth).f_transpose(0, 1)?.f_reshape([windows, count, -1])?;
+    let miss = points.norm_scalaropt_dim(2, [2i64].as_slice(), false);
+    let miss = miss.mean_dim([1i64].as_slice(), false, None::<Kind>);
+    // Distances from differences: by a matrix product close samples would cancel.
+    let apart = if points.size()[2] <= FEW {
+        // All windows at once, every pair twice.
+        let apart = Tensor::f_cdist(&points, &points, 2.0, 2)?;
+        apart.sum_dim_intlist([1i64, 2].as_slice(), false, None::<Kind>) * 0.5
+    } else {
+        let each = (0..windows).map(|n| points.get(n).f_pdist(2.0)?.f_sum(Kind::Double));
+        Tensor::f_stack(&each.collect::<std::result::Result<Vec<_>, _>>()?, 0)?
+    };
+    Ok(miss - apart / divisor)
 }
+
+/// Up to so many dimensions a pair is cheaper to take twice than a window to take alone.
+const FEW: i64 = 32;
 
 /// Fails unless `samples` are `[S, ...]`, S ≥ 1, and truth is shaped and placed as one of them.
 pub(crate) fn check_pairing(samples: &Tensor, truth: &Tensor) -> Result<()> {

@@ -194,7 +194,8 @@ pub struct EvaluateConfig {
     pub samples: usize,
     /// Rows per season of the seasonal naive baseline; 0 to take it from the frequency.
     pub season: usize,
-    /// At most so many training windows, evenly spaced, are scored for the train–test gap.
+    /// At most so many training windows, evenly spaced, are scored for the train–test gap; fewer where they
+    /// are so long that together they would hold more than half a million values.
     pub train_windows: usize,
     /// Which baselines are fitted and scored beside the model; absent for a set chosen by the data: last
     /// value, seasonal naive where the season fits in the context, drift, climatology and ridge, and for

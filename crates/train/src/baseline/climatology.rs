@@ -8,7 +8,7 @@ use crate::batch::Rows;
 use crate::error::TrainError;
 
 /// At most so many numbers of a density are worked on at once.
-const NUMBERS: i64 = 4 << 20;
+const NUMBERS: i64 = 1 << 20;
 
 /// Training blocks `[H, C]` by series and phase, as first rows.
 #[derive(Debug)]

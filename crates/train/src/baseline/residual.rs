@@ -15,7 +15,7 @@ const MAX_BLOCKS: i64 = 10_000;
 const MAX_SCORED: i64 = 200;
 const SCORED_SAMPLES: i64 = 50;
 /// At most so many numbers of a density are worked on at once.
-const NUMBERS: i64 = 4 << 20;
+const NUMBERS: i64 = 1 << 20;
 
 /// A point forecaster.
 #[derive(Debug)]

@@ -23,7 +23,7 @@ use crate::forecaster::Forecaster;
 use crate::health::LatentHealth;
 use crate::source::{Part, Source};
 use contestant::Contestant;
-use scoring::{Measured, score};
+use scoring::{Depth, Measured, score};
 use write::{Dump, Sheet};
 
 /// A model or a baseline and how it did.
@@ -128,9 +128,18 @@ fn evaluate_models(
         let (mut forecasters, sheet) =
             compare(source, &entries, test, main, options.dump.as_deref(), &mut left_out)?;
         let train = source.starts(Part::Train);
-        let some = train.evenly((config.evaluate.train_windows as i64).min(train.count()))?;
+        let window = (config.data.horizon * source.channels().len()) as i64;
+        let most = (config.evaluate.train_windows as i64).min(MAX_TRAIN / window).max(1);
+        let some = train.evenly(most.min(train.count()))?;
         let gap = models.iter().map(|model| {
-            score(source, &Contestant::Model(model), train, &some, &mut |_, _| Ok(()))
+            score(
+                source,
+                &Contestant::Model(model),
+                train,
+                &some,
+                Depth::Elements,
+                &mut |_, _| Ok(()),
+            )
         });
         let gap = gap.collect::<Result<Vec<_>, _>>()?;
         if let (Some(gap), Some(model)) = (Measured::mean_of(&gap), forecasters.first_mut()) {
@@ -236,7 +245,14 @@ fn compare(
             Some(dump) => dump.add(truth, samples),
             None => Ok(()),
         };
-        measured.push(score(source, &entry.contestant, starts, &indices, &mut keep)?);
+        measured.push(score(
+            source,
+            &entry.contestant,
+            starts,
+            &indices,
+            Depth::All,
+            &mut keep,
+        )?);
         if let Some(dump) = dump {
             dump.finish()?;
         }
@@ -366,5 +382,7 @@ fn health(source: &Source, forecaster: &Forecaster) -> Result<LatentHealth, Trai
     crate::health::measure(forecaster, indices.into_iter().map(batch))
 }
 
+/// At most so many values of training windows are scored for the train–test gap.
+const MAX_TRAIN: i64 = 1 << 19;
 /// At most so many validation windows tell how the latent variables are doing.
 const MAX_HEALTH: i64 = 512;

@@ -47,8 +47,8 @@ pub struct Scores {
     /// Log predictive density of an observed value, standardized, in nats; larger is better. Of the model the
     /// mixture over its latent draws, of volatility laws over their paths, of the rest a kernel estimate.
     pub log_score: Option<f64>,
-    /// Fair energy score of a whole window, standardized.
-    pub energy: f64,
+    /// Fair energy score of a whole window, standardized; on test windows only, as the next two.
+    pub energy: Option<f64>,
     /// Fair CRPS of the sum over steps, standardized, mean over channels; windows with a gap are left out.
     pub crps_of_step_sum: Option<f64>,
     /// Fair CRPS of the sum over channels, standardized, mean over steps; steps with a gap are left out.
@@ -134,6 +134,15 @@ struct Sums {
     pit: Tensor,
 }
 
+/// How much is scored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// Single elements, from sorted samples.
+    Elements,
+    /// Densities and joint scores too.
+    All,
+}
+
 /// Scores whatever a forecaster says of windows `indices`, in batches; `keep` sees truth and samples of
 /// each batch in original units, `[B, H, C]` and `[S, B, H, C]`.
 pub(super) fn score(
@@ -141,11 +150,13 @@ pub(super) fn score(
     contestant: &Contestant,
     starts: &Starts,
     indices: &Tensor,
+    depth: Depth,
     keep: &mut dyn FnMut(&Tensor, &Tensor) -> Result<(), TrainError>,
 ) -> Result<Measured, TrainError> {
     seed(source.config().seed, Stream::Evaluation);
     let samples = source.config().evaluate.samples as i64;
-    let at_once = source.rows().scored_at_once(samples);
+    // A quarter: the allocator keeps buffers below 32 MiB, and faults new pages in for larger ones.
+    let at_once = (source.rows().scored_at_once(samples) / 4).max(1);
     let mut windows = Vec::new();
     let mut sums: Option<Sums> = None;
     for indices in indices.f_split(at_once, 0)? {
@@ -153,7 +164,10 @@ pub(super) fn score(
         let batch = source.rows().gather(&rows)?;
         let asked = Asked { batch: &batch, starts: &rows };
         let drawn = contestant.sample(&asked, samples)?;
-        let density = contestant.log_density(&asked, samples)?;
+        let density = match depth {
+            Depth::Elements => batch.target.f_full_like(f64::NAN)?,
+            Depth::All => contestant.log_density(&asked, samples)?,
+        };
         let sorted = SortedSamples::new(&drawn)?;
         let crps = sorted.crps(&batch.target, PairEstimator::Fair)?;
         let weight = match &batch.target_observed {
@@ -173,7 +187,10 @@ pub(super) fn score(
                 pit: sums.pit + here.pit,
             },
         });
-        let joint = Joint::new(&drawn, &batch.target, &weight)?;
+        let joint = match depth {
+            Depth::Elements => Joint::none(indices.numel()),
+            Depth::All => Joint::new(&drawn, &batch.target, &weight)?,
+        };
         let original = source.to_original(&drawn, &rows)?;
         let ordered = match source.elementwise() {
             true => SortedSamples::from_ascending(&source.to_original(sorted.samples(), &rows)?)?,
@@ -227,6 +244,11 @@ struct Joint {
 }
 
 impl Joint {
+    fn none(windows: usize) -> Joint {
+        let nothing = || vec![f64::NAN; windows];
+        Joint { energy: nothing(), step_sum: nothing(), channel_sum: nothing() }
+    }
+
     /// Of standardized samples `[S, B, H, C]`; `weight` is 1 where the truth was observed.
     fn new(samples: &Tensor, truth: &Tensor, weight: &Tensor) -> Result<Joint, TrainError> {
         // What was not observed is no difference.
@@ -306,7 +328,7 @@ impl Measured {
                 .ok_or(TrainError::NothingObserved { part })?,
             window_crps: self.windows.iter().map(|w| finite(w.crps_standardized)).collect(),
             log_score: all(|window| window.log_score).filter(|_| dense),
-            energy: all(|window| window.energy).ok_or(TrainError::NothingObserved { part })?,
+            energy: all(|window| window.energy),
             crps_of_step_sum: all(|window| window.step_sum),
             crps_of_channel_sum: all(|window| window.channel_sum),
             by_step: self.by_step.clone(),
