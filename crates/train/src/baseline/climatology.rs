@@ -8,7 +8,7 @@ use crate::batch::Rows;
 use crate::error::TrainError;
 
 /// At most so many numbers of a density are worked on at once.
-const NUMBERS: i64 = 1 << 20;
+const NUMBERS: i64 = 1 << 19;
 
 /// Training blocks `[H, C]` by series and phase, as first rows.
 #[derive(Debug)]
@@ -84,7 +84,7 @@ impl Climatology {
         Ok(drawn.f_view(size)?)
     }
 
-    /// The log density of each element under a kernel estimate from up to 400 blocks of its group,
+    /// The log density of each element under a kernel estimate from up to 200 blocks of its group,
     /// `[B, H, C]`, in nats.
     pub(super) fn log_density(&self, asked: &Asked) -> Result<Tensor, TrainError> {
         let groups = self.groups_of(asked)?;

@@ -33,7 +33,7 @@ use ridge::Ridge;
 use volatility::Volatility;
 
 /// At most so many training values make up a kernel estimate.
-const MAX_COMPONENTS: usize = 400;
+const MAX_COMPONENTS: usize = 200;
 
 /// How a baseline forecasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

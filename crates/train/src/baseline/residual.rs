@@ -15,7 +15,7 @@ const MAX_BLOCKS: i64 = 10_000;
 const MAX_SCORED: i64 = 200;
 const SCORED_SAMPLES: i64 = 50;
 /// At most so many numbers of a density are worked on at once.
-const NUMBERS: i64 = 1 << 20;
+const NUMBERS: i64 = 1 << 19;
 
 /// A point forecaster.
 #[derive(Debug)]
@@ -177,7 +177,7 @@ impl WithResiduals {
         Ok(errors + point)
     }
 
-    /// The log density of each element under a kernel estimate from up to 400 residuals, `[B, H, C]`.
+    /// The log density of each element under a kernel estimate from up to 200 residuals, `[B, H, C]`.
     pub(super) fn log_density(&self, asked: &Asked) -> Result<Tensor, TrainError> {
         let mut errors = &asked.batch.target - self.point.forecast(asked)?;
         let mut shift = errors.f_zeros_like()?;

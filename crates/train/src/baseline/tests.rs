@@ -81,7 +81,7 @@ fn samples_spread_like_training_errors() {
     let density = baseline.log_density(&train.asked(), 1).unwrap();
     let mean = density.mean(Kind::Double).double_value(&[]);
     let best = -0.5 * (2.0 * std::f64::consts::PI * std::f64::consts::E).ln();
-    // The entropy of 8000 normals has error √(1/2/8000) = .008; a kernel over 400 values loses some.
+    // The entropy of 8000 normals has error √(1/2/8000) = .008; a kernel over 200 values loses some.
     assert!((best - 0.06..best + 0.04).contains(&mean), "{mean} of {best}");
 }
 

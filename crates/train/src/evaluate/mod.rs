@@ -132,14 +132,9 @@ fn evaluate_models(
         let most = (config.evaluate.train_windows as i64).min(MAX_TRAIN / window).max(1);
         let some = train.evenly(most.min(train.count()))?;
         let gap = models.iter().map(|model| {
-            score(
-                source,
-                &Contestant::Model(model),
-                train,
-                &some,
-                Depth::Elements,
-                &mut |_, _| Ok(()),
-            )
+            score(source, &Contestant::Model(model), train, &some, Depth::Elements, &mut |_, _| {
+                Ok(())
+            })
         });
         let gap = gap.collect::<Result<Vec<_>, _>>()?;
         if let (Some(gap), Some(model)) = (Measured::mean_of(&gap), forecasters.first_mut()) {
@@ -245,14 +240,7 @@ fn compare(
             Some(dump) => dump.add(truth, samples),
             None => Ok(()),
         };
-        measured.push(score(
-            source,
-            &entry.contestant,
-            starts,
-            &indices,
-            Depth::All,
-            &mut keep,
-        )?);
+        measured.push(score(source, &entry.contestant, starts, &indices, Depth::All, &mut keep)?);
         if let Some(dump) = dump {
             dump.finish()?;
         }

@@ -14,6 +14,8 @@ use crate::fit::{Stream, seed};
 use crate::score::over_observed;
 use crate::source::Source;
 
+/// Samples scored at once: buffers that stay in the cache, and that the allocator keeps.
+const NUMBERS: i64 = 1 << 19;
 /// Bars of the PIT histogram.
 pub(super) const PIT_BARS: usize = 20;
 
@@ -155,8 +157,8 @@ pub(super) fn score(
 ) -> Result<Measured, TrainError> {
     seed(source.config().seed, Stream::Evaluation);
     let samples = source.config().evaluate.samples as i64;
-    // A quarter: the allocator keeps buffers below 32 MiB, and faults new pages in for larger ones.
-    let at_once = (source.rows().scored_at_once(samples) / 4).max(1);
+    let numbers_each = samples * (source.config().data.horizon * source.channels().len()) as i64;
+    let at_once = (NUMBERS / numbers_each.max(1)).clamp(1, 512);
     let mut windows = Vec::new();
     let mut sums: Option<Sums> = None;
     for indices in indices.f_split(at_once, 0)? {
