@@ -180,7 +180,7 @@ mod tests {
     fn series_of_one_time_count_once() {
         let mut generator = StdRng::seed_from_u64(1);
         let one: Vec<f64> = (0..300).map(|_| generator.sample(StandardNormal)).collect();
-        let alone = Pairing::new(&times(300), 1, 1).difference(&[one.clone()]).unwrap();
+        let alone = Pairing::new(&times(300), 1, 1).difference(std::slice::from_ref(&one)).unwrap();
         let panel = Pairing::new(&vec![times(300); 10].concat(), 1, 1);
         let same = panel.difference(&[one.repeat(10)]).unwrap();
         assert!((same.error / alone.error - 1.0).abs() < 1e-9);

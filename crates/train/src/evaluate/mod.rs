@@ -121,7 +121,8 @@ fn evaluate_models(
     }
     no_grad(|| {
         let config = source.config();
-        let (baselines, mut left_out) = fit_baselines(source)?;
+        let mut left_out = Vec::new();
+        let baselines = fit_baselines(source, &mut left_out)?;
         let entries = entries(models, seeds, &baselines);
         let test = source.starts(Part::Test);
         let main = source.test_stride();
@@ -181,12 +182,11 @@ struct Entry<'a> {
     contestant: Contestant<'a>,
 }
 
+/// A fitted baseline and its name.
+type Named = (String, Baseline);
+
 /// One model, or each seed and all as an ensemble; then the baselines.
-fn entries<'a>(
-    models: &'a [Forecaster],
-    seeds: &[u64],
-    baselines: &'a [(String, Baseline)],
-) -> Vec<Entry<'a>> {
+fn entries<'a>(models: &'a [Forecaster], seeds: &[u64], baselines: &'a [Named]) -> Vec<Entry<'a>> {
     let mut entries = Vec::new();
     match models {
         [model] => entries.push(Entry {
@@ -306,7 +306,7 @@ fn differences(models: &[Measured], other: &Measured, pairing: &Pairing) -> Diff
 }
 
 /// The baselines of the config, else those that suit the data; and which of them could not be fitted.
-fn fit_baselines(source: &Source) -> Result<(Vec<(String, Baseline)>, Vec<String>), TrainError> {
+fn fit_baselines(source: &Source, left_out: &mut Vec<String>) -> Result<Vec<Named>, TrainError> {
     let season = source.season();
     let rules = match &source.config().evaluate.baselines {
         Some(rules) => rules.clone(),
@@ -316,9 +316,9 @@ fn fit_baselines(source: &Source) -> Result<(Vec<(String, Baseline)>, Vec<String
         let starts = source.starts(part);
         Pairs::new(source.rows(), &starts.rows(&starts.evenly(source.rows().fitted_at_most())?)?)
     };
-    let (mut baselines, mut left_out) = (Vec::new(), Vec::new());
+    let mut baselines = Vec::new();
     if rules.is_empty() {
-        return Ok((baselines, left_out));
+        return Ok(baselines);
     }
     let (train, validation) = (pairs(Part::Train)?, pairs(Part::Validation)?);
     let history = source.history();
@@ -342,7 +342,7 @@ fn fit_baselines(source: &Source) -> Result<(Vec<(String, Baseline)>, Vec<String
             }
         }
     }
-    Ok((baselines, left_out))
+    Ok(baselines)
 }
 
 fn default_rules(source: &Source) -> Vec<Rule> {
