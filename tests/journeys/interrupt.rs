@@ -99,7 +99,6 @@ fn fifty_kills_lose_nothing() {
         }
         assert!(left_behind(&killed) == left_behind(&whole), "{kind} differs after {kills} kills");
     }
-    eprintln!("{kills} kills over {rounds} trainings");
 }
 
 /// Waits until the first checkpoint is there: the training is under way.

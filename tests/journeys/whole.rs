@@ -11,7 +11,7 @@ fn bundled_data_goes_from_config_to_forecast() {
     for name in ["ballast", "last value", "seasonal naive (7)", "ridge"] {
         assert!(table.contains(name), "{table}");
     }
-    assert!(table.contains("units active"), "{table}");
+    assert!(table.contains("units active") && table.contains("difference"), "{table}");
     let health = &desk.json("run/evaluation.json")["health"];
     assert!(health["iwae"].as_f64() >= health["elbo"].as_f64(), "{health}");
     let metrics = String::from_utf8(desk.read("run/metrics.jsonl")).unwrap();
@@ -38,6 +38,118 @@ fn bundled_data_goes_from_config_to_forecast() {
             assert!(channel[1..].is_sorted(), "quantiles do not cross: {line}");
         }
     }
+}
+
+/// Everyone's scores by window, the difference to each baseline, every test window besides the config's,
+/// and samples that somebody else can score.
+#[test]
+fn an_evaluation_can_be_checked_by_others() {
+    let desk = Desk::new();
+    desk.write("series.csv", &csv(&autoregression(500, 0.7, 5))).write("config.toml", CONFIG);
+    let all = "evaluate.baselines=[\"last-value\", \"seasonal-naive\", \"drift\", \"climatology\", \
+        \"seasonal-climatology\", \"ridge\", \"ets\", \"constant-gaussian\", \"constant-student-t\", \
+        \"ewma\", \"ewma-fitted\", \"garch\"]";
+    let few = ["--set", "data.stride=4"];
+    desk.succeed(&["train", "config.toml", "--run", "run", "--set", all, few[0], few[1]]);
+    let said = desk.succeed(&["evaluate", "run", "--stride", "1", "--dump", "samples.safetensors"]);
+    assert!(said.contains("every 1 rows"), "{said}");
+    let evaluation = desk.json("run/evaluation.json");
+    let forecasters = evaluation["forecasters"].as_array().unwrap();
+    assert_eq!(forecasters.len(), 13, "{said}");
+    assert_eq!(evaluation["left_out"].as_array().unwrap().len(), 0, "{said}");
+
+    // Oracle: the mean of the differences is the difference of the means.
+    let windows = forecasters[0]["test"]["windows"].as_u64().unwrap();
+    let crps = |of: &serde_json::Value| of["test"]["crps"].as_f64().unwrap();
+    for baseline in &forecasters[1..] {
+        let difference = &baseline["difference"]["crps"];
+        let mean = difference["mean"].as_f64().unwrap();
+        assert!((mean - (crps(&forecasters[0]) - crps(baseline))).abs() < 1e-9, "{baseline}");
+        let (low, high) =
+            (difference["low"].as_f64().unwrap(), difference["high"].as_f64().unwrap());
+        assert!(low < mean && mean < high, "{difference}");
+        assert!(baseline["test"]["log_score"].is_number(), "{}", baseline["name"]);
+    }
+    let supplement =
+        evaluation["supplement"]["forecasters"][0]["test"]["windows"].as_u64().unwrap();
+    assert!(supplement > 3 * windows && supplement <= 4 * windows, "{supplement}, {windows}");
+    let scores = String::from_utf8(desk.read("run/scores.csv")).unwrap();
+    assert_eq!(scores.lines().count() as u64, 1 + 13 * windows);
+    let every = String::from_utf8(desk.read("run/scores-stride-1.csv")).unwrap();
+    assert_eq!(every.lines().count() as u64, 1 + 13 * supplement);
+
+    // Oracle: CRPS, NMAE and MSE from the dump, by their definitions in plain loops.
+    let (targets, samples) = dumped(&desk.read("samples.safetensors"));
+    let (steps, draws) = (4, 50);
+    assert_eq!(targets.len() as u64, windows * steps as u64);
+    let (mut relative, mut squared) = (0.0, 0.0);
+    for window in 0..windows as usize {
+        let (mut loss, mut size) = (0.0, 0.0);
+        for step in 0..steps {
+            let truth = targets[window * steps + step];
+            let at = |draw: usize| samples[(window * draws + draw) * steps + step];
+            let mut sorted: Vec<f64> = (0..draws).map(at).collect();
+            let mean = sorted.iter().sum::<f64>() / draws as f64;
+            sorted.sort_by(f64::total_cmp);
+            for level in (1..20).map(|k| f64::from(k) / 20.0) {
+                let position = level * (draws - 1) as f64;
+                let low = position as usize;
+                let quantile =
+                    sorted[low] + (position - low as f64) * (sorted[low + 1] - sorted[low]);
+                let below = if truth <= quantile { 1.0 } else { 0.0 };
+                loss += 2.0 * ((quantile - truth) * (below - level)).abs() / 19.0;
+            }
+            size += truth.abs();
+            squared += (truth - mean).powi(2) / steps as f64;
+        }
+        relative += loss / size;
+    }
+    let test = &forecasters[0]["test"];
+    for (found, name) in [(relative, "crps"), (squared, "mse")] {
+        let expected = test[name].as_f64().unwrap();
+        assert!((found / windows as f64 / expected - 1.0).abs() < 1e-6, "{name}: {found}");
+    }
+}
+
+/// Targets and samples of a safetensors file: a length, a header in JSON, numbers.
+fn dumped(bytes: &[u8]) -> (Vec<f64>, Vec<f64>) {
+    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let header: serde_json::Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+    let numbers = |name: &str| -> Vec<f64> {
+        assert_eq!(header[name]["dtype"], "F32");
+        let at = |i: usize| header[name]["data_offsets"][i].as_u64().unwrap() as usize;
+        let cells = &bytes[8 + length + at(0)..8 + length + at(1)];
+        let number = |cell: &[u8]| f64::from(f32::from_le_bytes(cell.try_into().unwrap()));
+        cells.chunks_exact(4).map(number).collect()
+    };
+    (numbers("targets"), numbers("samples"))
+}
+
+/// Seeds are averaged, and shown one by one and as an ensemble; other runs are not seeds.
+#[test]
+fn several_seeds_are_evaluated_together() {
+    let desk = Desk::new();
+    desk.write("series.csv", &csv(&autoregression(400, 0.7, 5))).write("config.toml", CONFIG);
+    for seed in ["1", "2", "3"] {
+        let run = format!("runs/{seed}");
+        desk.succeed(&["train", "config.toml", "--run", &run, "--seed", seed]);
+    }
+    let said = desk.succeed(&["evaluate", "runs/1", "runs/2", "runs/3"]);
+    assert!(said.contains("mean of 3") && said.contains("ensemble of 3"), "{said}");
+    let evaluation = desk.json("runs/evaluation.json");
+    let forecasters = evaluation["forecasters"].as_array().unwrap();
+    let crps = |i: usize| forecasters[i]["test"]["crps"].as_f64().unwrap();
+    assert_eq!(forecasters[0]["kind"], "model");
+    assert!((crps(0) - (crps(1) + crps(2) + crps(3)) / 3.0).abs() < 1e-9, "{said}");
+    assert_eq!(forecasters[4]["kind"], "ensemble");
+    assert!(forecasters[4]["difference"]["crps"]["error"].as_f64().unwrap() > 0.0);
+    assert!(!desk.path("runs/1/evaluation.json").exists(), "the runs are left alone");
+
+    let said = desk.fail(65, &["evaluate", "runs/1", "runs/1"]);
+    assert!(said.contains("seed 1 of another run"), "{said}");
+    desk.succeed(&["train", "config.toml", "--run", "other", "--set", "train.epochs=1"]);
+    let said = desk.fail(65, &["evaluate", "runs/1", "other"]);
+    assert!(said.contains("more than the seed"), "{said}");
 }
 
 /// Every config of the repository trains; those that forecast are evaluated.

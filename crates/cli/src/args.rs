@@ -84,8 +84,18 @@ pub(crate) struct Train {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Evaluate {
-    /// The run directory.
-    pub(crate) run: PathBuf,
+    /// The run directory; or several, of one config and different seeds.
+    #[arg(required = true, value_name = "RUN")]
+    pub(crate) runs: Vec<PathBuf>,
+    /// Also score a test window every N rows; 1 for all of them.
+    #[arg(long, value_name = "N")]
+    pub(crate) stride: Option<std::num::NonZeroUsize>,
+    /// Write truth and samples of the model, for anyone to score again.
+    #[arg(long, value_name = "SAFETENSORS")]
+    pub(crate) dump: Option<PathBuf>,
+    /// The folder to write to [default: the run directory, or the one that holds all of them].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
     /// auto, cpu, cuda or cuda:N.
     #[arg(long, default_value_t)]
     pub(crate) device: DeviceChoice,

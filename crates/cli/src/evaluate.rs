@@ -1,57 +1,97 @@
 //! `ballast evaluate`.
 
 use anyhow::Error;
-use train::{Evaluation, LatentHealth, RunOptions};
+use train::{Differences, EvaluateOptions, Evaluation, LatentHealth, RunOptions, Scored};
 
 use crate::args::Evaluate;
 
 pub(crate) fn run(args: Evaluate) -> Result<(), Error> {
     let options = RunOptions { device: args.device, threads: args.threads.map(usize::from) };
-    let evaluation = train::evaluate_run(&args.run, options)?;
-    println!("{}", table(&evaluation));
+    let asked = EvaluateOptions {
+        stride: args.stride.map(usize::from),
+        dump: args.dump,
+        folder: args.output,
+    };
+    let (evaluation, folder) = train::evaluate_runs(&args.runs, options, &asked)?;
+    println!("{}", head(&evaluation));
+    println!("{}", table(&evaluation.forecasters));
+    if let Some(supplement) = &evaluation.supplement {
+        let windows = supplement.forecasters.first().map_or(0, |first| first.test.windows);
+        println!("\nevery {} rows: {windows} test windows", supplement.stride);
+        println!("{}", table(&supplement.forecasters));
+    }
+    println!(
+        "difference: the model's CRPS less theirs, ± one standard error over windows (and seeds);"
+    );
+    println!("            * where its 95 % interval leaves out zero");
     let zeros = evaluation.forecasters.first().map_or(0, |first| first.test.zero_windows);
     if zeros > 0 {
         println!(
             "note: {zeros} windows are zero throughout and left out of CRPS and NMAE, which are relative"
         );
     }
+    for left_out in &evaluation.left_out {
+        println!("note: left out: {left_out}");
+    }
     println!("{}", health(&evaluation.health));
-    println!("written to {}", args.run.join("evaluation.json").display());
+    println!("written to {} and scores.csv", folder.join("evaluation.json").display());
+    if let Some(dump) = &asked.dump {
+        println!("samples written to {}", dump.display());
+    }
     Ok(())
 }
 
-/// The model and the baselines, one line each; the best CRPS is marked.
-fn table(evaluation: &Evaluation) -> String {
+fn head(evaluation: &Evaluation) -> String {
     let Evaluation { forecasters, samples, horizon, channels, .. } = evaluation;
     let windows = forecasters.first().map_or(0, |first| first.test.windows);
+    let count = channels.len();
+    format!(
+        "{windows} test windows of {horizon} steps, {count} channels, {samples} samples, original units"
+    )
+}
+
+/// The model and the baselines, one line each; the best CRPS is marked.
+fn table(forecasters: &[Scored]) -> String {
     let best = forecasters.iter().map(|f| f.test.crps).fold(f64::INFINITY, f64::min);
-    let mut lines = vec![
-        format!(
-            "{windows} test windows of {horizon} steps, {} channels, {samples} samples, original units",
-            channels.len()
-        ),
-        format!(
-            "{:<20} {:>8} {:>8} {:>10} {:>10} {:>6} {:>6} {:>6}",
-            "", "CRPS", "NMAE", "MAE", "MSE", "50 %", "80 %", "90 %"
-        ),
-    ];
-    for forecaster in forecasters {
-        let scores = &forecaster.test;
+    let mut lines = vec![format!(
+        "{:<20}  {:>8} {:>8} {:>10} {:>6} {:>6} {:>9} {:>7}  {}",
+        "", "CRPS", "NMAE", "MSE", "50 %", "90 %", "log score", "skill", "difference"
+    )];
+    for Scored { name, test, difference, .. } in forecasters {
         let percent = |share: f64| format!("{:.1}", 100.0 * share);
-        lines.push(format!(
-            "{:<20} {:>8.4} {:>8.4} {:>10.4} {:>10.4} {:>6} {:>6} {:>6}{}",
-            forecaster.name,
-            scores.crps,
-            scores.nmae,
-            scores.mae,
-            scores.mse,
-            percent(scores.coverage.half),
-            percent(scores.coverage.eighty),
-            percent(scores.coverage.ninety),
-            if scores.crps == best { "  *" } else { "" },
-        ));
+        let log_score = test.log_score.map_or("–".to_owned(), |nats| format!("{nats:.3}"));
+        let line = format!(
+            "{name:<20} {}{:>8.4} {:>8.4} {:>10} {:>6} {:>6} {log_score:>9} {}",
+            if test.crps == best { ">" } else { " " },
+            test.crps,
+            test.nmae,
+            number(test.mse),
+            percent(test.coverage.half),
+            percent(test.coverage.ninety),
+            compared(difference.as_ref()),
+        );
+        lines.push(line.trim_end().to_owned());
     }
     lines.join("\n")
+}
+
+/// Four digits of a score whose size the unit decides.
+fn number(value: f64) -> String {
+    if (0.1..1e5).contains(&value) { format!("{value:.4}") } else { format!("{value:.3e}") }
+}
+
+/// Skill and paired difference.
+fn compared(differences: Option<&Differences>) -> String {
+    let Some(Differences { crps, skill, .. }) = differences else { return String::new() };
+    let skill =
+        if skill.is_finite() { format!("{:+.1} %", 100.0 * skill) } else { "–".to_owned() };
+    match crps {
+        None => format!("{skill:>7}"),
+        Some(crps) => {
+            let mark = if crps.decided { " *" } else { "" };
+            format!("{skill:>7}  {:+.4} ± {:.4}{mark}", crps.mean, crps.error)
+        }
+    }
 }
 
 /// The latent variables in one line, and what is wrong with them in one each.

@@ -4,10 +4,14 @@
 //! whatever the kind of the samples, and without gradient. Definitions and identities:
 //! `docs/math/objective.md`, section 6.
 
+mod kernel;
 mod quantile;
+mod sorted;
 mod window;
 
+pub use kernel::{bandwidth, kernel_log_density};
 pub use quantile::{central_coverage, pit, quantile_loss, quantiles};
+pub use sorted::SortedSamples;
 pub use window::{LEVELS, WindowScores, mean, window_scores, window_scores_sum};
 
 use serde::{Deserialize, Serialize};
@@ -60,22 +64,9 @@ impl PairEstimator {
 /// # References
 /// Gneiting & Raftery (2007), eq. 21; fair: Ferro (2014), doi:10.1002/qj.2270.
 pub fn crps(samples: &Tensor, truth: &Tensor, pairs: PairEstimator) -> Result<Tensor> {
-    let (samples, truth) = check_samples(samples, truth)?;
-    let divisor = pairs.pairs(samples.size()[0])?;
-    // Shifting by the truth changes no difference and keeps large offsets from cancelling.
-    let errors = samples - &truth;
-    Ok(crps_of_sorted(&errors.sort(0, false).0, divisor))
-}
-
-/// The score from sorted errors `x_(i) − y`.
-pub(crate) fn crps_of_sorted(sorted: &Tensor, divisor: f64) -> Tensor {
-    let count = sorted.size()[0];
-    let ranks = Tensor::arange_start(1, count + 1, (Kind::Double, sorted.device()));
-    let mut shape = vec![1; sorted.dim()];
-    shape[0] = count;
-    let weights = (ranks * 2.0 - (count + 1) as f64).view(shape.as_slice());
-    let spread = (weights * sorted).sum_dim_intlist([0i64].as_slice(), false, None::<Kind>);
-    sorted.abs().mean_dim([0i64].as_slice(), false, None::<Kind>) - spread / divisor
+    check_pairing(samples, truth)?;
+    pairs.pairs(samples.size()[0])?; // before the sort
+    SortedSamples::new(samples)?.crps(truth, pairs)
 }
 
 /// The energy score of each window: the CRPS's counterpart for a whole target at once, so that wrong
@@ -86,8 +77,7 @@ pub(crate) fn crps_of_sorted(sorted: &Tensor, divisor: f64) -> Tensor {
 /// ```
 ///
 /// # Shapes
-/// `samples`: `[S, N, H, C]`; `truth`: `[N, H, C]`. Returns `[N]`. Works through windows one by one: memory
-/// S².
+/// `samples`: `[S, N, H, C]`; `truth`: `[N, H, C]`. Returns `[N]`. Memory: S² per window.
 ///
 /// # Errors
 /// As [`crps`], and if the samples have another number of axes.
@@ -101,23 +91,29 @@ pub fn energy_score(samples: &Tensor, truth: &Tensor, pairs: PairEstimator) -> R
     let (samples, truth) = check_samples(samples, truth)?;
     let (count, windows) = (samples.size()[0], samples.size()[1]);
     let divisor = pairs.pairs(count)?;
-    let errors = samples - &truth;
-    let mut scores = Vec::with_capacity(usize::try_from(windows).unwrap_or(0));
-    for window in 0..windows {
-        let points = errors.select(1, window).f_reshape([count, -1])?;
-        let miss = points.norm_scalaropt_dim(2, [1i64].as_slice(), false).mean(None::<Kind>);
-        // Mode 2: differences first; the other way, by a matrix product, cancels for close samples.
-        let apart = Tensor::f_cdist(&points, &points, 2.0, 2)?.sum(None::<Kind>);
-        scores.push(miss - apart / (2.0 * divisor));
-    }
-    if scores.is_empty() {
+    if windows == 0 {
         return Ok(Tensor::zeros([0], (Kind::Double, truth.device())));
     }
-    Ok(Tensor::f_stack(&scores, 0)?)
+    let points = (samples - &truth).f_transpose(0, 1)?.f_reshape([windows, count, -1])?;
+    let miss = points.norm_scalaropt_dim(2, [2i64].as_slice(), false);
+    let miss = miss.mean_dim([1i64].as_slice(), false, None::<Kind>);
+    // Distances from differences: by a matrix product close samples would cancel.
+    let apart = if points.size()[2] <= FEW {
+        // All windows at once, every pair twice.
+        let apart = Tensor::f_cdist(&points, &points, 2.0, 2)?;
+        apart.sum_dim_intlist([1i64, 2].as_slice(), false, None::<Kind>) * 0.5
+    } else {
+        let each = (0..windows).map(|n| points.get(n).f_pdist(2.0)?.f_sum(Kind::Double));
+        Tensor::f_stack(&each.collect::<std::result::Result<Vec<_>, _>>()?, 0)?
+    };
+    Ok(miss - apart / divisor)
 }
 
-/// Samples `[S, ...]`, S ≥ 1, all finite, and truth `[...]`, both detached and as f64.
-pub(crate) fn check_samples(samples: &Tensor, truth: &Tensor) -> Result<(Tensor, Tensor)> {
+/// Up to so many dimensions a pair is cheaper to take twice than a window to take alone.
+const FEW: i64 = 32;
+
+/// Fails unless `samples` are `[S, ...]`, S ≥ 1, and truth is shaped and placed as one of them.
+pub(crate) fn check_pairing(samples: &Tensor, truth: &Tensor) -> Result<()> {
     check_float("samples", samples)?;
     check_float("truth", truth)?;
     let shape = samples.size();
@@ -135,13 +131,23 @@ pub(crate) fn check_samples(samples: &Tensor, truth: &Tensor) -> Result<(Tensor,
             right: (truth.kind(), truth.device()),
         });
     }
-    let samples = samples.detach().to_kind(Kind::Double);
+    Ok(())
+}
+
+/// Fails if a sample is not finite: a NaN sorts last and would pass for a large value.
+pub(crate) fn check_finite(samples: &Tensor) -> Result<()> {
     let missing = samples.isfinite().logical_not().sum(Kind::Int64).int64_value(&[]);
-    // A NaN sorts last and would pass for a large value.
     if missing > 0 {
         return Err(ObjectiveError::NotFinite { what: "samples", count: missing });
     }
-    Ok((samples, truth.detach().to_kind(Kind::Double)))
+    Ok(())
+}
+
+/// Samples `[S, ...]`, S ≥ 1, all finite, and truth `[...]`, both detached and as f64.
+pub(crate) fn check_samples(samples: &Tensor, truth: &Tensor) -> Result<(Tensor, Tensor)> {
+    check_pairing(samples, truth)?;
+    check_finite(samples)?;
+    Ok((samples.detach().to_kind(Kind::Double), truth.detach().to_kind(Kind::Double)))
 }
 
 #[cfg(test)]

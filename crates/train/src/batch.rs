@@ -143,6 +143,17 @@ impl Rows {
         (NUMBERS / ((context + horizon) * targets).max(1)).clamp(200, 20_000)
     }
 
+    /// Every horizon of rows as a view, `[R − H + 1, H, C]`: zero where missing.
+    ///
+    /// # Errors
+    /// [`TrainError::Torch`] if there are fewer rows than a horizon.
+    pub fn target_blocks(&self) -> Result<Tensor, TrainError> {
+        let Columns { horizon, targets, .. } = self.columns;
+        let (count, width) = self.values.size2()?;
+        let size = [count - horizon + 1, horizon, targets];
+        Ok(self.values.f_as_strided(size, [width, width, 1], 0)?)
+    }
+
     /// Whether the model is told what is missing.
     pub fn masked(&self) -> bool {
         self.observed.is_some() && !self.filled

@@ -241,14 +241,20 @@ pub struct EvaluateConfig {
     pub samples: usize,
     /// Rows per season of the seasonal naive baseline; 0 to take it from the frequency.
     pub season: usize,
-    /// At most so many training windows, evenly spaced, are scored for the train–test gap.
+    /// At most so many training windows, evenly spaced, are scored for the train–test gap; fewer where they
+    /// are so long that together they would hold more than half a million values.
     #[schemars(range(min = 1))]
     pub train_windows: usize,
+    /// Which baselines are fitted and scored beside the model; absent for a set chosen by the data: last
+    /// value, seasonal naive where the season fits in the context, drift, climatology and ridge, and for
+    /// returns (`data.transform = "return"`, or the protocol `stocks`) constant Student-t, EWMA and GARCH.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baselines: Option<Vec<crate::baseline::Rule>>,
 }
 
 impl Default for EvaluateConfig {
     fn default() -> Self {
-        EvaluateConfig { samples: 100, season: 0, train_windows: 500 }
+        EvaluateConfig { samples: 100, season: 0, train_windows: 500, baselines: None }
     }
 }
 

@@ -169,7 +169,7 @@ impl Forecast {
 }
 
 /// A CSV cell by RFC 4180.
-fn quoted(cell: &str) -> String {
+pub(crate) fn quoted(cell: &str) -> String {
     if cell.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", cell.replace('"', "\"\""))
     } else {

@@ -180,6 +180,28 @@ impl Forecaster {
         Ok(prepared.instance.invert(&drawn)?)
     }
 
+    /// The log density of each element of the target, `[B, H, C]`, in nats and standardized units: of the
+    /// mixture over `draws` of the latent variables.
+    ///
+    /// ```text
+    /// p(y | x) ≈ 1/S Σ_s p(y | z_s, x),    z_s as at forecast time
+    /// ```
+    ///
+    /// # Errors
+    /// If the batch does not fit the model.
+    pub fn log_density(&self, batch: &Batch, draws: i64) -> Result<Tensor, TrainError> {
+        let Prepared { instance, inputs, target, .. } = self.prepare(batch, false)?;
+        let likelihood = self.model.predict_likelihood(&inputs, draws)?;
+        // What the decoder describes is the target times `a^y_0`, or the target itself.
+        let (truth, stretch) = match self.direct {
+            true => (target, self.target_clean),
+            false => (target / self.target_clean, 1.0),
+        };
+        let mixture = likelihood.log_prob(&truth)?.f_logsumexp([0_i64].as_slice(), false)?;
+        let mixture = mixture.f_to_kind(Kind::Double)?;
+        Ok(mixture - instance.scale.f_log()? + stretch.ln() - (draws as f64).ln())
+    }
+
     /// Windows relative to themselves, then noised; the noise is therefore relative to the
     /// window's own scale, and inference sees what training saw at `t = 0`.
     fn prepare(&self, batch: &Batch, noised: bool) -> Result<Prepared, TrainError> {

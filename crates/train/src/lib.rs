@@ -39,7 +39,7 @@ mod tensorboard;
 mod tensors;
 mod validate;
 
-pub use baseline::{Baseline, Pairs, Rule};
+pub use baseline::{Asked, Baseline, History, Material, Pairs, Rule, SeriesRows};
 pub use batch::{Batch, Columns, Rows, Starts, Statics};
 pub use checkpoint::Checkpoint;
 pub use config::{
@@ -49,7 +49,10 @@ pub use config::{
 pub use control::Control;
 pub use device::{DeviceChoice, device_name};
 pub use error::TrainError;
-pub use evaluate::{Calibration, Coverage, Evaluation, Fan, NoiseCurve, Scored, Scores, evaluate};
+pub use evaluate::{
+    Calibration, Coverage, Difference, Differences, EvaluateOptions, Evaluation, Fan, NoiseCurve,
+    Pairing, Scored, Scores, SeriesScores, Supplement, evaluate, evaluate_run, evaluate_runs,
+};
 pub use files::{RunDirectory, write_atomically, write_text};
 pub use fit::{Divergence, Fitted, Job, Progress, fit};
 pub use flat::Flat;
@@ -59,7 +62,7 @@ pub use health::LatentHealth;
 pub use metrics::Epoch;
 pub use optimizer::AdamW;
 pub use plan::{Plan, plan};
-pub use run::{DataInfo, RunInfo, RunOptions, Training, WindowCounts, evaluate_run, prepare};
+pub use run::{DataInfo, RunInfo, RunOptions, Training, WindowCounts, prepare};
 pub use schema::schema;
 pub use source::{Part, Source};
 pub use tch::Device;

@@ -5,14 +5,16 @@ use std::time::Instant;
 
 use data::Pipeline;
 use serde::{Deserialize, Serialize};
+use tch::Tensor;
 
+use crate::baseline::Asked;
 use crate::batch::{Batch, Rows};
 use crate::checkpoint::Checkpoint;
 use crate::config::{Config, ConfigError};
 use crate::control::Control;
 use crate::device::{DeviceChoice, device_name};
 use crate::error::TrainError;
-use crate::evaluate::{Evaluation, evaluate, fit_baseline, naive_rule};
+use crate::evaluate::naive_baseline;
 use crate::files::{RunDirectory, read_json, read_text, write_json, write_text};
 use crate::fit::{Divergence, Fitted, Job, Progress, Stream, fit, seed};
 use crate::forecaster::Forecaster;
@@ -262,14 +264,14 @@ fn naive(source: &Source, forecaster: &Forecaster) -> Result<Option<(String, f64
     if forecaster.autoencodes() {
         return Ok(None);
     }
-    let rule = naive_rule(source);
-    let Some(baseline) = fit_baseline(source, rule)? else { return Ok(None) };
+    let Some((name, baseline)) = naive_baseline(source)? else { return Ok(None) };
     let config = source.config();
     let samples = config.train.validation_samples as i64;
-    let mut draw = |batch: &Batch| baseline.sample(&batch.filled_context()?, samples);
+    let mut draw =
+        |batch: &Batch, starts: &Tensor| baseline.sample(&Asked { batch, starts }, samples);
     let (rows, windows) = (source.rows(), source.starts(Part::Validation));
     let crps = validation_crps(config, rows, windows, forecaster, &mut draw)?;
-    Ok(crps.map(|crps| (rule.name(), crps)))
+    Ok(crps.map(|crps| (name, crps)))
 }
 
 /// A finished run, loaded.
@@ -296,28 +298,6 @@ impl Loaded {
         load_store(&self.directory.weights(), forecaster.store())?;
         Ok(forecaster)
     }
-}
-
-/// Scores the run at `path` on the test windows of its data, and writes `evaluation.json`.
-///
-/// # Errors
-/// If the run or its data is not what it was when it was trained.
-pub fn evaluate_run(path: &Path, options: RunOptions) -> Result<Evaluation, TrainError> {
-    let device = options.device.resolve()?;
-    set_threads(options.threads);
-    let run = Loaded::open(path)?;
-    let source = Source::load(&run.config, device)?;
-    if source.fingerprint() != run.info.data.fingerprint {
-        return Err(TrainError::Run {
-            path: path.to_owned(),
-            reason: format!("{} is not the data it was trained on", source.info().name),
-            hint: "train again on the new data, or bring the old file back".to_owned(),
-        });
-    }
-    let forecaster = run.forecaster(source.rows())?;
-    let evaluation = evaluate(&source, &forecaster)?;
-    write_json(&run.directory.evaluation(), &evaluation)?;
-    Ok(evaluation)
 }
 
 /// One thread unless told otherwise: small models run best so.

@@ -15,16 +15,28 @@ pub(crate) fn window_crps(
     truth: &Tensor,
     observed: Option<&Tensor>,
 ) -> Result<Tensor, TrainError> {
-    let score = crps(samples, truth, PairEstimator::Fair)?.f_to_kind(Kind::Double)?;
+    over_observed(&crps(samples, truth, PairEstimator::Fair)?, observed)
+}
+
+/// The mean of `[B, H, C]` over the observed steps and channels of each window, `[B]` in f64; NaN where
+/// there are none.
+///
+/// # Errors
+/// [`TrainError::Torch`] if the shapes do not fit.
+pub(crate) fn over_observed(
+    values: &Tensor,
+    observed: Option<&Tensor>,
+) -> Result<Tensor, TrainError> {
     let over = [-2_i64, -1];
-    Ok(match observed {
-        None => score.f_mean_dim(over.as_slice(), false, Kind::Double)?,
-        Some(observed) => {
-            let weight = observed.f_to_kind(Kind::Double)?;
-            let sum = (score * &weight).f_sum_dim_intlist(over.as_slice(), false, Kind::Double)?;
-            sum / weight.f_sum_dim_intlist(over.as_slice(), false, Kind::Double)?
-        }
-    })
+    let values = values.f_to_kind(Kind::Double)?;
+    let Some(observed) = observed else {
+        return Ok(values.f_mean_dim(over.as_slice(), false, Kind::Double)?);
+    };
+    let weight = observed.f_to_kind(Kind::Double)?;
+    // Not a product: what is not observed may have no score at all.
+    let seen = values.f_masked_fill(&weight.f_eq(0.0)?, 0.0)?;
+    let sum = |tensor: Tensor| tensor.f_sum_dim_intlist(over.as_slice(), false, Kind::Double);
+    Ok(sum(seen * &weight)? / sum(weight)?)
 }
 
 /// The mean over windows of [`window_crps`]; windows without an observation do not count. Waits for

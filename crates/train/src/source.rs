@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use data::{DataConfig, Fill, Pipeline, Prepared, Windows};
+use data::{DataConfig, Fill, Pipeline, Prepared, Protocol, SplitConfig, Transform, Windows};
 use tch::{Device, Kind, Tensor};
 use vae::Shape;
 
+use crate::baseline::{History, SeriesRows};
 use crate::batch::{Columns, Rows, Starts, Statics};
 use crate::config::Config;
 use crate::error::TrainError;
@@ -110,6 +111,67 @@ impl Source {
     /// What undoes the preparation of new data; saved with the run.
     pub fn pipeline(&self) -> &Pipeline {
         &self.prepared.pipeline
+    }
+
+    /// The targets of all rows by series, with what may be fitted on.
+    pub fn history(&self) -> History {
+        let panel = &self.prepared.panel;
+        let (width, targets) = (panel.channels().len(), self.channels().len());
+        let cells = panel.values().iter().enumerate();
+        let of_target = cells.filter(|(cell, _)| cell % width < targets);
+        let seen = |cell: usize| panel.observed().is_none_or(|observed| observed[cell]);
+        let values =
+            of_target.map(|(cell, value)| if seen(cell) { f64::from(*value) } else { f64::NAN });
+        let series = panel.series().iter().zip(self.prepared.split.parts());
+        let series =
+            series.map(|(s, parts)| SeriesRows { rows: s.rows(), train: parts.train.clone() });
+        History::new(values.collect(), targets, series.collect())
+    }
+
+    /// Test windows every `stride` rows, from the first one of each series to the end of its test rows.
+    ///
+    /// # Errors
+    /// [`TrainError::Torch`] if the device has no room.
+    pub fn test_starts(&self, stride: usize) -> Result<Starts, TrainError> {
+        let DataConfig { context, horizon, .. } = &self.config.data;
+        let stride = stride.max(1);
+        let segments = self.prepared.windows.test.segments().iter().map(|segment| {
+            let end = self.prepared.split.parts()[segment.series].test.end;
+            let free = end.saturating_sub(segment.first + context + horizon);
+            (segment.first as i64, (free / stride) as i64 + 1, stride as i64)
+        });
+        Starts::new(segments, self.rows.device())
+    }
+
+    /// Rows between neighboring test windows.
+    pub fn test_stride(&self) -> usize {
+        self.prepared.windows.test.segments().first().map_or(1, |segment| segment.stride)
+    }
+
+    /// Whether the targets are returns, by the config: the transform or the protocol says so.
+    pub fn returns(&self) -> bool {
+        self.config.data.transform == Transform::Return
+            || self.config.data.split == SplitConfig::Protocol(Protocol::Stocks)
+    }
+
+    /// Whether each standardized value alone decides its original, and increases with it.
+    pub fn elementwise(&self) -> bool {
+        matches!(self.config.data.transform, Transform::None | Transform::Log)
+    }
+
+    /// The names of all series.
+    pub fn series_names(&self) -> Vec<&str> {
+        self.prepared.panel.series().iter().map(data::Series::name).collect()
+    }
+
+    /// The index of the series and the time of the first forecast row of the window that starts at `start`.
+    ///
+    /// # Errors
+    /// [`TrainError::Data`] if there is no such row.
+    pub fn origin(&self, start: usize) -> Result<(usize, String), TrainError> {
+        let panel = &self.prepared.panel;
+        let series = panel.series_of(start).unwrap_or(0);
+        Ok((series, panel.time(start + self.config.data.context)?))
     }
 
     /// Times of the `L + H` rows of the window that starts at `start`.

@@ -72,7 +72,7 @@ pub(crate) fn validate(
 fn held(job: &Job, forecaster: &Forecaster, step: usize) -> Result<Held, TrainError> {
     let Job { config, rows, train, validation, .. } = *job;
     let samples = config.train.validation_samples as i64;
-    let mut draw = |batch: &Batch| forecaster.sample(batch, samples);
+    let mut draw = |batch: &Batch, _: &Tensor| forecaster.sample(batch, samples);
     no_grad(|| {
         seed(config.seed, Stream::Validation);
         let (mut loss, mut bound, mut windows) = (0.0, 0.0, 0.0);
@@ -107,7 +107,8 @@ fn held(job: &Job, forecaster: &Forecaster, step: usize) -> Result<Held, TrainEr
     })
 }
 
-/// The mean fair CRPS of what `draw` forecasts on the validation windows that training looks at.
+/// The mean fair CRPS of what `draw` forecasts on the validation windows that training looks at; it is told
+/// the windows and the rows where they start.
 ///
 /// # Errors
 /// If a forecast is not finite.
@@ -116,7 +117,7 @@ pub(crate) fn validation_crps(
     rows: &Rows,
     validation: &Starts,
     forecaster: &Forecaster,
-    draw: &mut dyn FnMut(&Batch) -> Result<Tensor, TrainError>,
+    draw: &mut dyn FnMut(&Batch, &Tensor) -> Result<Tensor, TrainError>,
 ) -> Result<Option<f64>, TrainError> {
     no_grad(|| crps(config, rows, validation, MAX_VALIDATION, forecaster, draw))
 }
@@ -128,15 +129,17 @@ fn crps(
     starts: &Starts,
     most: i64,
     forecaster: &Forecaster,
-    draw: &mut dyn FnMut(&Batch) -> Result<Tensor, TrainError>,
+    draw: &mut dyn FnMut(&Batch, &Tensor) -> Result<Tensor, TrainError>,
 ) -> Result<Option<f64>, TrainError> {
     seed(config.seed, Stream::Validation);
     let (mut sum, mut scored) = (0.0, 0.0);
     let at_once = rows.scored_at_once(config.train.validation_samples as i64);
     for indices in starts.evenly(most)?.f_split(at_once, 0)? {
-        let batch = rows.gather(&starts.rows(&indices)?)?;
+        let first = starts.rows(&indices)?;
+        let batch = rows.gather(&first)?;
         let (truth, observed) = forecaster.truth(&batch);
-        let scores = Vec::<f64>::try_from(window_crps(&draw(&batch)?, truth, observed)?)?;
+        let drawn = draw(&batch, &first)?;
+        let scores = Vec::<f64>::try_from(window_crps(&drawn, truth, observed)?)?;
         for score in scores.into_iter().filter(|score| score.is_finite()) {
             sum += score;
             scored += 1.0;

@@ -2,8 +2,8 @@
 
 use tch::{Kind, Tensor};
 
-use super::check_samples;
-use crate::error::{Result, check_float, check_range, wrong_shape};
+use super::{SortedSamples, check_samples};
+use crate::error::{Result, check_range, wrong_shape};
 
 /// Sample quantiles by linear interpolation at position `level·(S − 1)` (type 7, numpy's default).
 ///
@@ -16,12 +16,7 @@ use crate::error::{Result, check_float, check_range, wrong_shape};
 /// # References
 /// Hyndman & Fan (1996), definition 7.
 pub fn quantiles(samples: &Tensor, levels: &[f64]) -> Result<Tensor> {
-    check_float("samples", samples)?;
-    if samples.size().first().is_none_or(|&count| count == 0) {
-        return Err(wrong_shape("samples", samples, "[S, ...] with S ≥ 1"));
-    }
-    let (samples, _) = check_samples(samples, &samples.get(0))?;
-    quantiles_of_sorted(&samples.sort(0, false).0, levels)
+    quantiles_of_sorted(&SortedSamples::new(samples)?.samples().to_kind(Kind::Double), levels)
 }
 
 /// As [`quantiles`], of samples that are sorted already.
@@ -92,8 +87,7 @@ pub(super) fn rows(levels: &[f64], like: &Tensor) -> Tensor {
 pub fn central_coverage(samples: &Tensor, truth: &Tensor, level: f64) -> Result<Tensor> {
     check_range("level", level, "[0, 1]", (0.0..=1.0).contains(&level))?;
     let (samples, truth) = check_samples(samples, truth)?;
-    let ends =
-        quantiles_of_sorted(&samples.sort(0, false).0, &[0.5 - level / 2.0, 0.5 + level / 2.0])?;
+    let ends = quantiles(&samples, &[0.5 - level / 2.0, 0.5 + level / 2.0])?;
     Ok(inside(&truth, &ends.get(0), &ends.get(1)))
 }
 
@@ -117,10 +111,6 @@ pub(super) fn inside(truth: &Tensor, low: &Tensor, high: &Tensor) -> Tensor {
 /// # Errors
 /// If the shapes do not fit or a sample is not finite.
 pub fn pit(samples: &Tensor, truth: &Tensor) -> Result<Tensor> {
-    let (samples, truth) = check_samples(samples, truth)?;
-    let share =
-        |condition: Tensor| condition.sum_dim_intlist([0i64].as_slice(), false, Kind::Double);
-    let below = share(samples.lt_tensor(&truth));
-    let equal = share(samples.eq_tensor(&truth));
-    Ok((below + equal * 0.5 + 0.5) / (samples.size()[0] + 1) as f64)
+    super::check_pairing(samples, truth)?;
+    SortedSamples::new(samples)?.pit(truth)
 }

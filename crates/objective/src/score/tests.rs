@@ -53,6 +53,7 @@ fn fields(scores: &WindowScores) -> Vec<f64> {
         scores.coverage_50,
         scores.coverage_80,
         scores.coverage_90,
+        scores.width_90,
     ];
     all.extend(&scores.coverage_below);
     all
@@ -314,4 +315,64 @@ proptest! {
             prop_assert!((window.crps_samples - window.nmae).abs() < 1e-12);
         }
     }
+}
+
+/// Oracle: the same scores, sorted once and sorted by each; and the order is checked.
+#[test]
+fn sorted_samples_score_as_unsorted_ones() {
+    let case = &Case::all()[1];
+    let sorted = SortedSamples::new(&case.samples()).unwrap();
+    assert_same(
+        &sorted.window_scores(&case.truth(), Some(&case.observed())).unwrap(),
+        &case.windows,
+        &case.name,
+    );
+    let moved = SortedSamples::from_ascending(&(sorted.samples() * 2.0 + 1.0)).unwrap();
+    let truth = case.truth() * 2.0 + 1.0;
+    let twice = moved.crps(&truth, PairEstimator::Plain).unwrap().flatten(0, -1) * 0.5;
+    assert!(worst(&twice, &Tensor::from_slice(&case.crps_plain), 1.0) < 1e-11);
+    assert_eq!(values(&moved.pit(&truth).unwrap()), values(&sorted.pit(&case.truth()).unwrap()));
+    assert!(matches!(
+        SortedSamples::from_ascending(&case.samples()),
+        Err(ObjectiveError::Range { range: "[0, ∞)", .. })
+    ));
+}
+
+/// Oracle: the density of another library, summed in a plain loop; and as samples grow the estimate
+/// of `E log p` tends to minus the entropy of the law they come from.
+#[test]
+fn the_kernel_density_is_a_density() {
+    use statrs::distribution::{Continuous, StudentsT};
+    let (samples, truth) = (normals(31, &[40, 3]), normals(32, &[3]));
+    let width = bandwidth(&samples).unwrap();
+    let found = values(&kernel_log_density(&samples, &width, &truth).unwrap());
+    for (element, found) in found.iter().enumerate() {
+        let mut xs = values(&samples.select(1, element as i64));
+        let y = values(&truth)[element];
+        xs.sort_by(f64::total_cmp);
+        let n = xs.len() as f64;
+        let mean = xs.iter().sum::<f64>() / n;
+        let std = (xs.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
+        let at = |q: f64| {
+            let position = q * (n - 1.0);
+            let low = position.floor() as usize;
+            xs[low] + (position - low as f64) * (xs[low + 1] - xs[low])
+        };
+        let h = 0.9 * std.min((at(0.75) - at(0.25)) / 1.348_979_500_392_163_4) * n.powf(-0.2);
+        let sum: f64 = xs.iter().map(|x| StudentsT::new(*x, h, 4.0).unwrap().pdf(y)).sum();
+        assert!((found - (sum / n).ln()).abs() < 1e-12, "{found}");
+    }
+    let (samples, truth) = (normals(33, &[2000, 1]), normals(34, &[4000]));
+    let scores = kernel_log_density(&samples, &bandwidth(&samples).unwrap(), &truth).unwrap();
+    assert_eq!(scores.size(), [4000]);
+    let (mean, error) =
+        (value(&scores.mean(Kind::Double)), value(&scores.std(true)) / 4000f64.sqrt());
+    let best = -0.5 * (2.0 * std::f64::consts::PI * std::f64::consts::E).ln();
+    assert!(mean < best + 4.0 * error && mean > best - 0.05 - 4.0 * error, "{mean} of {best}");
+    assert!(bandwidth(&samples.narrow(0, 0, 1)).is_err());
+    // A constant forecast has a finite density, even at zero.
+    let constant = Tensor::zeros([5, 1], (Kind::Double, Device::Cpu));
+    let width = bandwidth(&constant).unwrap();
+    let found = kernel_log_density(&constant, &width, &Tensor::from_slice(&[1.0])).unwrap();
+    assert!(value(&found).is_finite());
 }

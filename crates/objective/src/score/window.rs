@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use super::quantile::{inside, loss_of_errors, quantiles_of_sorted, rows};
-use super::{PairEstimator, check_samples, crps_of_sorted};
+use super::sorted::crps_of_sorted;
+use super::{PairEstimator, check_samples};
 use crate::error::{ObjectiveError, Result, wrong_shape};
 
 /// The quantile levels of the benchmark, `k/20`.
@@ -45,6 +46,8 @@ pub struct WindowScores {
     pub coverage_80: f64,
     /// The share of `y` in the central 90 % interval, ends included.
     pub coverage_90: f64,
+    /// The mean width of the central 90 % interval, in the unit of the target: sharpness.
+    pub width_90: f64,
 }
 
 /// The scores of each window.
@@ -60,7 +63,16 @@ pub fn window_scores(
     truth: &Tensor,
     observed: Option<&Tensor>,
 ) -> Result<Vec<WindowScores>> {
-    let Windows { samples, truth, observed } = Windows::new(samples, truth, observed)?;
+    super::check_pairing(samples, truth)?;
+    super::SortedSamples::new(samples)?.window_scores(truth, observed)
+}
+
+/// The scores of samples `[S, N, H, C]` that are sorted, beside truth and mask `[N, H, C]`.
+pub(super) fn scores_of_windows(
+    sorted: &Tensor,
+    truth: &Tensor,
+    observed: &Tensor,
+) -> Result<Vec<WindowScores>> {
     let weight = observed.to_kind(Kind::Double); // [N, H, C]
     let pooled = |values: &Tensor| {
         (values * &weight).sum_dim_intlist([-2i64, -1].as_slice(), false, None::<Kind>)
@@ -68,22 +80,21 @@ pub fn window_scores(
     let count = pooled(&truth.ones_like());
     let magnitude = pooled(&truth.abs());
 
-    let sorted = samples.sort(0, false).0;
-    let levels = quantiles_of_sorted(&sorted, &LEVELS)?; // [19, N, H, C]
+    let levels = quantiles_of_sorted(sorted, &LEVELS)?; // [19, N, H, C]
     let average = |losses: Tensor| losses.mean_dim([0i64].as_slice(), false, None::<Kind>);
-    let quantile_loss = average(loss_of_errors(&(&truth - &levels), &LEVELS));
-    let below = pooled(&levels.gt_tensor(&truth).to_kind(Kind::Double)) / &count; // [19, N]
+    let quantile_loss = average(loss_of_errors(&(truth - &levels), &LEVELS));
+    let below = pooled(&levels.gt_tensor(truth).to_kind(Kind::Double)) / &count; // [19, N]
     let deviation = average((&below - rows(&LEVELS, &below)).abs());
-    let median_error = pooled(&(&truth - levels.get(MEDIAN)).abs());
-    let mean_error = &truth - samples.mean_dim([0i64].as_slice(), false, None::<Kind>);
+    let median_error = pooled(&(truth - levels.get(MEDIAN)).abs());
+    let mean_error = truth - sorted.mean_dim([0i64].as_slice(), false, None::<Kind>);
     let mse = pooled(&mean_error.square()) / &count;
-    let pairs = PairEstimator::Plain.pairs(samples.size()[0])?;
+    let pairs = PairEstimator::Plain.pairs(sorted.size()[0])?;
     let interval =
-        |low: i64, high: i64| pooled(&inside(&truth, &levels.get(low), &levels.get(high))) / &count;
+        |low: i64, high: i64| pooled(&inside(truth, &levels.get(low), &levels.get(high))) / &count;
 
     let columns = [
         pooled(&quantile_loss) / &magnitude,
-        pooled(&crps_of_sorted(&(sorted - &truth), pairs)) / &magnitude,
+        pooled(&crps_of_sorted(&(sorted - truth), pairs)) / &magnitude,
         &median_error / &magnitude,
         mse.shallow_clone(),
         median_error / &count,
@@ -92,6 +103,7 @@ pub fn window_scores(
         interval(4, 14),
         interval(1, 17),
         interval(0, 18),
+        pooled(&(levels.get(18) - levels.get(0))) / &count,
         count,
     ]
     .map(|column| to_vec(&column));
@@ -99,8 +111,20 @@ pub fn window_scores(
     let windows = columns[0].len();
     Ok((0..windows)
         .map(|n| {
-            let [crps, crps_samples, nmae, mse, mae, nrmse, mae_coverage, c50, c80, c90, count] =
-                std::array::from_fn(|column| columns[column][n]);
+            let [
+                crps,
+                crps_samples,
+                nmae,
+                mse,
+                mae,
+                nrmse,
+                mae_coverage,
+                c50,
+                c80,
+                c90,
+                width,
+                count,
+            ] = std::array::from_fn(|column| columns[column][n]);
             WindowScores {
                 observed: count as u64,
                 crps,
@@ -114,6 +138,7 @@ pub fn window_scores(
                 coverage_50: c50,
                 coverage_80: c80,
                 coverage_90: c90,
+                width_90: width,
             }
         })
         .collect())
@@ -170,6 +195,7 @@ pub fn mean(windows: &[WindowScores]) -> Option<WindowScores> {
         coverage_50: average(&|window| window.coverage_50),
         coverage_80: average(&|window| window.coverage_80),
         coverage_90: average(&|window| window.coverage_90),
+        width_90: average(&|window| window.width_90),
     })
 }
 
@@ -177,14 +203,14 @@ pub fn mean(windows: &[WindowScores]) -> Option<WindowScores> {
 const MEDIAN: i64 = 9;
 
 /// Checked arguments: f64, with a window axis, unobserved truth set to zero.
-struct Windows {
-    samples: Tensor,
-    truth: Tensor,
-    observed: Tensor,
+pub(super) struct Windows {
+    pub(super) samples: Tensor,
+    pub(super) truth: Tensor,
+    pub(super) observed: Tensor,
 }
 
 impl Windows {
-    fn new(samples: &Tensor, truth: &Tensor, observed: Option<&Tensor>) -> Result<Self> {
+    pub(super) fn new(samples: &Tensor, truth: &Tensor, observed: Option<&Tensor>) -> Result<Self> {
         let (mut samples, mut truth) = check_samples(samples, truth)?;
         let mut observed = match observed {
             None => truth.ones_like().to_kind(Kind::Bool),

@@ -43,12 +43,13 @@ def window(cells):
     below = [sum(y < z for z, (y, _) in zip(at(q), cells)) / n for q in LEVELS]
     median = sum(abs(y - z) for z, (y, _) in zip(at(0.5), cells))
     mse = sum((y - sum(xs) / len(xs)) ** 2 for y, xs in cells) / n
+    width = sum(b - a for a, b in zip(at(0.05), at(0.95))) / n
     inside = lambda p: sum(a <= y <= b for a, b, (y, _) in zip(at((1 - p) / 2), at((1 + p) / 2), cells)) / n
     return dict(observed=n, crps=sum(map(loss, LEVELS)) / len(LEVELS) / total,
                 crps_samples=sum(crps(xs, y, False) for y, xs in cells) / total,
                 nmae=median / total, mse=mse, mae=median / n, nrmse=math.sqrt(mse) / (total / n),
                 mae_coverage=sum(abs(b - q) for b, q in zip(below, LEVELS)) / len(LEVELS), coverage_below=below,
-                coverage_50=inside(0.5), coverage_80=inside(0.8), coverage_90=inside(0.9))
+                coverage_50=inside(0.5), coverage_80=inside(0.8), coverage_90=inside(0.9), width_90=width)
 
 
 def case(name, seed, S, N, H, C, offset, missing):

@@ -1,0 +1,77 @@
+//! A log density where a forecaster gives samples only.
+
+use tch::{Kind, Tensor};
+
+use super::SortedSamples;
+use super::quantile::quantiles_of_sorted;
+use crate::error::{Result, check_float, check_range};
+
+/// Degrees of freedom of the kernel.
+const DEGREES: f64 = 4.0;
+/// `ln( Γ(5/2) / (√(4π) Γ(2)) ) = ln(3/8)`, of its density at zero.
+const LN_NORMALIZER: f64 = -0.980_829_253_011_726_2;
+/// Interquartile range of the unit Gaussian.
+const GAUSSIAN_RANGE: f64 = 1.348_979_500_392_163_4;
+/// The least bandwidth, relative to the largest sample: what stands between a constant forecast and an
+/// infinite density.
+const FLOOR: f64 = 1e-6;
+
+/// The bandwidth of a kernel estimate from each element's samples, in the unit of the samples.
+///
+/// ```text
+/// h = 0.9 min(σ, IQR/1.349) S^(−1/5)
+/// ```
+///
+/// # Shapes
+/// `samples`: `[S, ...]`, S ≥ 2. Returns `[...]`, positive, in f64.
+///
+/// # Errors
+/// If there are fewer than two samples, or one is not finite.
+///
+/// # References
+/// Silverman (1986), *Density estimation for statistics and data analysis*, eq. 3.31.
+pub fn bandwidth(samples: &Tensor) -> Result<Tensor> {
+    let sorted = SortedSamples::new(samples)?.samples().to_kind(Kind::Double);
+    let count = sorted.size()[0];
+    check_range("samples of a density", count as f64, "[2, ∞)", count >= 2)?;
+    let quartiles = quantiles_of_sorted(&sorted, &[0.25, 0.75])?;
+    let std = sorted.f_std_dim(Some([0i64].as_slice()), true, false)?;
+    let range = (quartiles.get(1) - quartiles.get(0)) / GAUSSIAN_RANGE;
+    // Half the samples on one value: no range, and the deviation has to do.
+    let spread = std.minimum(&range).where_self(&range.gt(0.0), &std);
+    let largest = sorted.abs().f_amax([0i64].as_slice(), false)?;
+    let floor = (largest * FLOOR).clamp_min(f64::MIN_POSITIVE.sqrt());
+    Ok((spread * (0.9 * (count as f64).powf(-0.2))).maximum(&floor))
+}
+
+/// The log density of each element under a kernel estimate from samples, in nats.
+///
+/// ```text
+/// p(y) = 1/(S h) Σ_i t_4((y − x_i)/h)
+/// ```
+///
+/// The kernel is Student's t with 4 degrees of freedom: under a Gaussian one a single truth a few
+/// bandwidths outside the samples would decide the mean over thousands of windows. An estimate: next to
+/// a law in closed form it loses a little, less with more samples.
+///
+/// # Shapes
+/// `samples`: `[S, ...]`; `bandwidth`: `[...]`, as [`bandwidth()`] gives it; `truth`: `[...]`; all three
+/// broadcast. Returns the broadcast shape without `S`, in f64.
+///
+/// # Errors
+/// If the shapes do not broadcast, or a tensor is not floating point.
+pub fn kernel_log_density(samples: &Tensor, bandwidth: &Tensor, truth: &Tensor) -> Result<Tensor> {
+    let double = |what, tensor: &Tensor| -> Result<Tensor> {
+        check_float(what, tensor)?;
+        Ok(tensor.detach().to_kind(Kind::Double))
+    };
+    let (samples, truth) = (double("samples", samples)?, double("truth", truth)?);
+    let bandwidth = double("bandwidth", bandwidth)?;
+    let distance = truth.f_sub(&samples)?.f_div(&bandwidth)?;
+    // The kernel is (1 + u²/4)^(−5/2) but for its height: no logarithm per sample. Beyond the clamp it is
+    // zero for all purposes but its logarithm.
+    let base = (distance.square() / DEGREES + 1.0).clamp_max(1e100);
+    let kernel = (base.sqrt() * base.square()).reciprocal();
+    let mean = kernel.f_mean_dim([0i64].as_slice(), false, Kind::Double)?;
+    Ok(mean.log() - bandwidth.log() + LN_NORMALIZER)
+}

@@ -1,0 +1,110 @@
+//! Samples sorted once: every score of single elements comes from their order.
+
+use tch::{Kind, Tensor};
+
+use super::window::{WindowScores, Windows, scores_of_windows};
+use super::{PairEstimator, check_finite, check_pairing};
+use crate::error::{Result, check_float, check_range, wrong_shape};
+
+/// Finite samples `[S, ...]` in ascending order along the first axis.
+///
+/// Sorting is most of what a score costs, so that whoever needs several scores sorts once.
+#[derive(Debug)]
+pub struct SortedSamples {
+    /// A view of a buffer in which the samples of one element lie side by side.
+    ascending: Tensor,
+}
+
+impl SortedSamples {
+    /// Sorts.
+    ///
+    /// # Shapes
+    /// `samples`: `[S, ...]`, S ≥ 1, of any order.
+    ///
+    /// # Errors
+    /// If there is no sample, one is not finite, or they are not floating point.
+    pub fn new(samples: &Tensor) -> Result<Self> {
+        check(samples)?;
+        // Sorting neighbors in memory is almost three times as fast as sorting along a stride.
+        let last = samples.detach().f_movedim_int(0, -1)?.f_contiguous()?;
+        Ok(Self { ascending: last.f_sort(-1, false)?.0.f_movedim_int(-1, 0)? })
+    }
+
+    /// Takes samples that are in ascending order already, such as sorted ones after an increasing map.
+    ///
+    /// # Shapes
+    /// `samples`: `[S, ...]`, S ≥ 1.
+    ///
+    /// # Errors
+    /// As [`Self::new`], and if they are not in ascending order.
+    pub fn from_ascending(samples: &Tensor) -> Result<Self> {
+        check(samples)?;
+        if samples.size()[0] > 1 && samples.numel() > 0 {
+            let step = samples.f_diff(1, 0, None::<Tensor>, None::<Tensor>)?;
+            let least = step.min().double_value(&[]);
+            check_range("least step of sorted samples", least, "[0, ∞)", least >= 0.0)?;
+        }
+        Ok(Self { ascending: samples.detach() })
+    }
+
+    /// The samples in ascending order, `[S, ...]`, of the kind they came in.
+    pub fn samples(&self) -> &Tensor {
+        &self.ascending
+    }
+
+    /// As [`super::crps`].
+    ///
+    /// # Errors
+    /// If the shapes do not fit, or `S < 2` for [`PairEstimator::Fair`].
+    pub fn crps(&self, truth: &Tensor, pairs: PairEstimator) -> Result<Tensor> {
+        check_pairing(&self.ascending, truth)?;
+        let divisor = pairs.pairs(self.ascending.size()[0])?;
+        // Shifting by the truth changes no difference and keeps large offsets from cancelling.
+        let errors = self.ascending.to_kind(Kind::Double) - truth.detach().to_kind(Kind::Double);
+        Ok(crps_of_sorted(&errors, divisor))
+    }
+
+    /// As [`super::pit`].
+    ///
+    /// # Errors
+    /// If the shapes do not fit.
+    pub fn pit(&self, truth: &Tensor) -> Result<Tensor> {
+        check_pairing(&self.ascending, truth)?;
+        let share =
+            |condition: Tensor| condition.sum_dim_intlist([0i64].as_slice(), false, Kind::Double);
+        let below = share(self.ascending.lt_tensor(truth));
+        let equal = share(self.ascending.eq_tensor(truth));
+        Ok((below + equal * 0.5 + 0.5) / (self.ascending.size()[0] + 1) as f64)
+    }
+
+    /// As [`super::window_scores`].
+    ///
+    /// # Errors
+    /// If the shapes do not fit or an observed truth is not finite.
+    pub fn window_scores(
+        &self,
+        truth: &Tensor,
+        observed: Option<&Tensor>,
+    ) -> Result<Vec<WindowScores>> {
+        check_pairing(&self.ascending, truth)?;
+        let Windows { samples, truth, observed } = Windows::new(&self.ascending, truth, observed)?;
+        scores_of_windows(&samples, &truth, &observed)
+    }
+}
+
+fn check(samples: &Tensor) -> Result<()> {
+    check_float("samples", samples)?;
+    if samples.size().first().is_none_or(|&count| count == 0) {
+        return Err(wrong_shape("samples", samples, "[S, ...] with S ≥ 1"));
+    }
+    check_finite(samples)
+}
+
+/// The score from sorted errors `x_(i) − y`, `[S, ...]` in f64.
+pub(super) fn crps_of_sorted(sorted: &Tensor, divisor: f64) -> Tensor {
+    let count = sorted.size()[0];
+    let ranks = Tensor::arange_start(1, count + 1, (Kind::Double, sorted.device()));
+    let weights = ranks * 2.0 - (count + 1) as f64;
+    let spread = sorted.movedim_int(0, -1).matmul(&weights);
+    sorted.abs().mean_dim([0i64].as_slice(), false, None::<Kind>) - spread / divisor
+}

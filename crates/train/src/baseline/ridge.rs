@@ -1,0 +1,82 @@
+//! Ridge regression from the scaled context to the scaled horizon, shared over channels.
+
+use tch::{Kind, Tensor};
+
+use super::Pairs;
+use crate::error::TrainError;
+
+/// Ridge strengths tried; the one with the least squared error on the validation windows is kept.
+const RIDGE_STRENGTHS: [f64; 6] = [0.1, 1.0, 10.0, 100.0, 1e3, 1e4];
+/// The least scale of a window, in units of the training standard deviation.
+const SCALE_FLOOR: f64 = 0.1;
+
+/// Coefficients `[L + 1, H]`, the last row the intercept.
+#[derive(Debug)]
+pub(super) struct Ridge(Tensor);
+
+impl Ridge {
+    /// `W = (XᵀX + λ D)⁻¹ XᵀY` with `D` the identity but for the intercept, `λ` chosen on validation.
+    /// `None` if no row is whole.
+    pub(super) fn fit(train: &Pairs, validation: &Pairs) -> Result<Option<Ridge>, TrainError> {
+        Ok(ridge(train, validation)?.map(Ridge))
+    }
+
+    /// `[B, L, C]` → `[B, H, C]`.
+    pub(super) fn forecast(&self, context: &Tensor) -> Result<Tensor, TrainError> {
+        let (mean, scale) = window_moments(context)?;
+        let inputs = design(&((context - &mean) / &scale))?;
+        Ok(inputs.f_matmul(&self.0)?.f_transpose(1, 2)? * scale + mean)
+    }
+}
+
+/// Mean and floored standard deviation over the context, `[B, 1, C]` each.
+pub(super) fn window_moments(context: &Tensor) -> Result<(Tensor, Tensor), TrainError> {
+    let kind = context.kind();
+    let mean = context.f_mean_dim(1_i64, true, kind)?;
+    let variance = (context - &mean).f_square()?.f_mean_dim(1_i64, true, kind)?;
+    Ok((mean, variance.f_sqrt()?.f_clamp_min(SCALE_FLOOR)?))
+}
+
+/// `[N, L, C]` → `[N, C, L + 1]`: one row per channel, a one at its end for the intercept.
+fn design(context: &Tensor) -> Result<Tensor, TrainError> {
+    let rows = context.f_transpose(1, 2)?;
+    let ones = rows.f_narrow(2, 0, 1)?.f_ones_like()?;
+    Ok(Tensor::f_cat(&[rows, ones], 2)?)
+}
+
+/// Inputs `[M, L + 1]` and outputs `[M, H]` of the regression, one row per window and channel, in
+/// f64; rows with a missing output are left out.
+fn regression(pairs: &Pairs) -> Result<(Tensor, Tensor), TrainError> {
+    let (mean, scale) = window_moments(&pairs.context)?;
+    let inputs = design(&((&pairs.context - &mean) / &scale))?.f_flatten(0, 1)?;
+    let outputs = ((&pairs.target - &mean) / &scale).f_transpose(1, 2)?.f_flatten(0, 1)?;
+    let whole = outputs.f_isfinite()?.f_all_dim(1, false)?;
+    let pick = |rows: Tensor| rows.f_index(&[Some(&whole)])?.f_to_kind(Kind::Double);
+    Ok((pick(inputs)?, pick(outputs)?))
+}
+
+fn ridge(train: &Pairs, validation: &Pairs) -> Result<Option<Tensor>, TrainError> {
+    let (inputs, outputs) = regression(train)?;
+    if inputs.size()[0] == 0 {
+        return Ok(None);
+    }
+    let (held_in, held_out) = regression(validation)?;
+    let gram = inputs.f_tr()?.f_matmul(&inputs)?;
+    let moment = inputs.f_tr()?.f_matmul(&outputs)?;
+    let penalty = Tensor::f_ones([gram.size()[0]], (Kind::Double, gram.device()))?;
+    let _ = penalty.f_narrow(0, penalty.size()[0] - 1, 1)?.f_fill_(0.0)?;
+    let penalty = penalty.f_diag(0)?;
+    let mut best: Option<(f64, Tensor)> = None;
+    for strength in RIDGE_STRENGTHS {
+        let coefficients = Tensor::f_linalg_solve(&(&gram + &penalty * strength), &moment, true)?;
+        let error = (held_in.f_matmul(&coefficients)? - &held_out).f_square()?;
+        let error = error.f_mean(Kind::Double)?.f_double_value(&[])?;
+        tracing::debug!(strength, error, "ridge");
+        // No validation rows give NaN, which the first strength wins and no later one beats.
+        if best.as_ref().is_none_or(|(least, _)| error < *least) {
+            best = Some((error, coefficients));
+        }
+    }
+    let (_, coefficients) = best.expect("at least one ridge strength is tried");
+    Ok(Some(coefficients.f_to_kind(Kind::Float)?))
+}

@@ -1,0 +1,397 @@
+//! Forecasts scored, beside baselines scored the same way: what stands in `evaluation.json`.
+
+mod contestant;
+mod difference;
+mod fan;
+mod runs;
+mod scoring;
+mod write;
+
+use serde::{Deserialize, Serialize};
+use tch::{Tensor, no_grad};
+
+pub use difference::{Difference, Pairing};
+pub use fan::{Fan, NoiseCurve};
+pub use runs::{EvaluateOptions, evaluate_run, evaluate_runs};
+pub use scoring::{Calibration, Coverage, Scores, SeriesScores};
+
+use crate::baseline::{Baseline, Material, Pairs, Rule};
+use crate::batch::Starts;
+use crate::error::TrainError;
+use crate::fit::{Stream, seed};
+use crate::forecaster::Forecaster;
+use crate::health::LatentHealth;
+use crate::source::{Part, Source};
+use contestant::Contestant;
+use scoring::{Depth, Measured, score};
+use write::{Dump, Sheet};
+
+/// A model or a baseline and how it did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Scored {
+    /// Its name.
+    pub name: String,
+    /// `model` or `baseline`; of several seeds `model` is their mean, besides `ensemble` and each `seed`.
+    pub kind: String,
+    /// On all test windows.
+    pub test: Scores,
+    /// On evenly spaced training windows; for the model only.
+    pub train: Option<Scores>,
+    /// On the test windows.
+    pub calibration: Calibration,
+    /// The model less this forecaster, window by window; for the model itself absent.
+    pub difference: Option<Differences>,
+}
+
+/// The model less another forecaster on the same windows: negative where the model is better, but for
+/// the log score.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Differences {
+    /// Of `crps`; absent for fewer than three forecast origins.
+    pub crps: Option<Difference>,
+    /// Of `crps_standardized`.
+    pub crps_standardized: Option<Difference>,
+    /// Of `mse`.
+    pub mse: Option<Difference>,
+    /// Of `log_score`: positive where the model is better.
+    pub log_score: Option<Difference>,
+    /// Of `energy`.
+    pub energy: Option<Difference>,
+    /// `1 − crps(model) / crps(other)`.
+    pub skill: f64,
+}
+
+/// The same forecasters on other test windows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Supplement {
+    /// Rows between windows.
+    pub stride: usize,
+    /// In the order of the evaluation.
+    pub forecasters: Vec<Scored>,
+}
+
+/// What stands in `evaluation.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// Of this format.
+    pub version: u32,
+    /// Names of the channels.
+    pub channels: Vec<String>,
+    /// Rows seen.
+    pub context: usize,
+    /// Rows forecast.
+    pub horizon: usize,
+    /// Samples per window.
+    pub samples: usize,
+    /// Seeds of the models behind it.
+    pub seeds: Vec<u64>,
+    /// The model first, then the baselines.
+    pub forecasters: Vec<Scored>,
+    /// On windows of another stride, if asked for.
+    pub supplement: Option<Supplement>,
+    /// What was left out, and why.
+    pub left_out: Vec<String>,
+    /// A good, a median and a bad test window of the model.
+    pub fans: Vec<Fan>,
+    /// The noise of the training.
+    pub noise: NoiseCurve,
+    /// The latent variables of the model, of the first seed, on the validation windows.
+    pub health: LatentHealth,
+}
+
+/// Scores a trained forecaster and the baselines on the test windows of its data.
+///
+/// # Errors
+/// If a forecast is not finite or memory runs out.
+pub fn evaluate(source: &Source, forecaster: &Forecaster) -> Result<Evaluation, TrainError> {
+    let models = std::slice::from_ref(forecaster);
+    let all = evaluate_models(source, models, &[source.config().seed], &EvaluateOptions::default());
+    Ok(all?.0)
+}
+
+/// Scores models of one config and several seeds, and the baselines.
+fn evaluate_models(
+    source: &Source,
+    models: &[Forecaster],
+    seeds: &[u64],
+    options: &EvaluateOptions,
+) -> Result<(Evaluation, Vec<Sheet>), TrainError> {
+    if models.iter().any(Forecaster::autoencodes) {
+        return Err(TrainError::NoForecast);
+    }
+    no_grad(|| {
+        let config = source.config();
+        let mut left_out = Vec::new();
+        let baselines = fit_baselines(source, &mut left_out)?;
+        let entries = entries(models, seeds, &baselines);
+        let test = source.starts(Part::Test);
+        let main = source.test_stride();
+        let (mut forecasters, sheet) =
+            compare(source, &entries, test, main, options.dump.as_deref(), &mut left_out)?;
+        let train = source.starts(Part::Train);
+        let window = (config.data.horizon * source.channels().len()) as i64;
+        let most = (config.evaluate.train_windows as i64).min(MAX_TRAIN / window).max(1);
+        let some = train.evenly(most.min(train.count()))?;
+        let gap = models.iter().map(|model| {
+            score(source, &Contestant::Model(model), train, &some, Depth::Elements, &mut |_, _| {
+                Ok(())
+            })
+        });
+        let gap = gap.collect::<Result<Vec<_>, _>>()?;
+        if let (Some(gap), Some(model)) = (Measured::mean_of(&gap), forecasters.first_mut()) {
+            model.train = Some(gap.summarize(Part::Train.name(), &[], &[])?.0);
+        }
+        let shown = match models {
+            [model] => Contestant::Model(model),
+            models => Contestant::Ensemble(models),
+        };
+        let fans = fan::fans(source, &shown, &forecasters[0].test.window_crps)?;
+        let mut sheets = vec![sheet];
+        let supplement = match options.stride {
+            None => None,
+            Some(stride) => {
+                let starts = source.test_starts(stride)?;
+                let (forecasters, sheet) =
+                    compare(source, &entries, &starts, stride, None, &mut left_out)?;
+                sheets.push(sheet);
+                Some(Supplement { stride, forecasters })
+            }
+        };
+        let evaluation = Evaluation {
+            version: 2,
+            channels: source.channels().to_vec(),
+            context: config.data.context,
+            horizon: config.data.horizon,
+            samples: config.evaluate.samples,
+            seeds: seeds.to_vec(),
+            forecasters,
+            supplement,
+            left_out,
+            fans,
+            noise: fan::noise_curve(&config.noise),
+            health: health(source, &models[0])?,
+        };
+        Ok((evaluation, sheets))
+    })
+}
+
+/// Someone to score: a name, a kind, and whom to ask.
+struct Entry<'a> {
+    name: String,
+    kind: &'static str,
+    contestant: Contestant<'a>,
+}
+
+/// A fitted baseline and its name.
+type Named = (String, Baseline);
+
+/// One model, or each seed and all as an ensemble; then the baselines.
+fn entries<'a>(models: &'a [Forecaster], seeds: &[u64], baselines: &'a [Named]) -> Vec<Entry<'a>> {
+    let mut entries = Vec::new();
+    match models {
+        [model] => entries.push(Entry {
+            name: "ballast".to_owned(),
+            kind: "model",
+            contestant: Contestant::Model(model),
+        }),
+        models => {
+            entries.extend(models.iter().zip(seeds).map(|(model, seed)| Entry {
+                name: format!("ballast, seed {seed}"),
+                kind: "seed",
+                contestant: Contestant::Model(model),
+            }));
+            entries.push(Entry {
+                name: format!("ensemble of {}", models.len()),
+                kind: "ensemble",
+                contestant: Contestant::Ensemble(models),
+            });
+        }
+    }
+    entries.extend(baselines.iter().map(|(name, baseline)| Entry {
+        name: name.clone(),
+        kind: "baseline",
+        contestant: Contestant::Baseline(baseline),
+    }));
+    entries
+}
+
+/// Scores everyone on the same windows, and the model against each of the others.
+fn compare(
+    source: &Source,
+    entries: &[Entry],
+    starts: &Starts,
+    stride: usize,
+    dump: Option<&std::path::Path>,
+    left_out: &mut Vec<String>,
+) -> Result<(Vec<Scored>, Sheet), TrainError> {
+    let indices = starts.evenly(starts.count())?;
+    let rows = Vec::<i64>::try_from(starts.rows(&indices)?.f_to(tch::Device::Cpu)?)?;
+    let places = rows.iter().map(|row| source.origin(*row as usize));
+    let (series, times): (Vec<usize>, Vec<String>) =
+        places.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
+    let names = source.series_names();
+    let pairing = Pairing::new(&times, source.config().data.horizon, stride);
+    // What is dumped is the model, or the ensemble of the seeds.
+    let dumped = entries.iter().position(|entry| matches!(entry.kind, "model" | "ensemble"));
+    let mut measured = Vec::with_capacity(entries.len());
+    for (index, entry) in entries.iter().enumerate() {
+        let mut dump = dump.filter(|_| Some(index) == dumped).map(Dump::new);
+        let mut keep = |truth: &Tensor, samples: &Tensor| match &mut dump {
+            Some(dump) => dump.add(truth, samples),
+            None => Ok(()),
+        };
+        measured.push(score(source, &entry.contestant, starts, &indices, Depth::All, &mut keep)?);
+        if let Some(dump) = dump {
+            dump.finish()?;
+        }
+    }
+    let seeds = entries.iter().filter(|entry| entry.kind == "seed").count();
+    let models: &[Measured] = &measured[..seeds.max(1)];
+    let mean = Measured::mean_of(models).filter(|_| seeds > 0);
+    let mut sheet = Sheet::new(stride);
+    let mut forecasters = Vec::new();
+    let pooled = mean.iter().map(|mean| (format!("ballast, mean of {seeds}"), "model", mean));
+    let each = entries.iter().zip(&measured);
+    let each = each.map(|(entry, measured)| (entry.name.clone(), entry.kind, measured));
+    for (name, kind, measured) in pooled.chain(each) {
+        let part = Part::Test.name();
+        let (test, calibration) = measured.summarize(part, &names, &series)?;
+        if test.log_score.is_none() {
+            left_out.push(format!("log score of {name}: it has no density in some windows"));
+        }
+        let difference = match kind {
+            "model" | "seed" => None,
+            _ => Some(differences(models, measured, &pairing)),
+        };
+        if difference.as_ref().is_some_and(|difference| difference.crps_standardized.is_none()) {
+            left_out.push(format!("difference to {name}: fewer than three forecast origins"));
+        }
+        sheet.add(&name, &measured.windows, &series, &names, &times);
+        forecasters.push(Scored {
+            name,
+            kind: kind.to_owned(),
+            test,
+            train: None,
+            calibration,
+            difference,
+        });
+    }
+    Ok((forecasters, sheet))
+}
+
+/// Each of `models`, of different seeds, less `other`.
+fn differences(models: &[Measured], other: &Measured, pairing: &Pairing) -> Differences {
+    let of = |value: fn(&scoring::WindowScore) -> f64| {
+        let seeds: Vec<Vec<f64>> = models
+            .iter()
+            .map(|model| {
+                let pairs = model.windows.iter().zip(&other.windows);
+                pairs.map(|(a, b)| value(a) - value(b)).collect()
+            })
+            .collect();
+        pairing.difference(&seeds)
+    };
+    let crps = |measured: &Measured| {
+        scoring::average(measured.windows.iter().map(|window| window.relative.crps))
+    };
+    let own = scoring::average(models.iter().filter_map(crps)).unwrap_or(f64::NAN);
+    Differences {
+        crps: of(|window| window.relative.crps),
+        crps_standardized: of(|window| window.crps_standardized),
+        mse: of(|window| window.relative.mse),
+        log_score: of(|window| window.log_score),
+        energy: of(|window| window.energy),
+        skill: 1.0 - own / crps(other).unwrap_or(f64::NAN),
+    }
+}
+
+/// The baselines of the config, else those that suit the data; and which of them could not be fitted.
+fn fit_baselines(source: &Source, left_out: &mut Vec<String>) -> Result<Vec<Named>, TrainError> {
+    let rules = match &source.config().evaluate.baselines {
+        Some(rules) => rules.clone(),
+        None => default_rules(source),
+    };
+    let mut baselines = Vec::new();
+    for (name, baseline) in fit_rules(source, &rules)? {
+        match baseline {
+            Some(baseline) => baselines.push((name, baseline)),
+            None => {
+                let why = "its season does not fit, or the training rows have too many gaps";
+                tracing::warn!(baseline = name, "left out: {why}");
+                left_out.push(format!("baseline {name}: {why}"));
+            }
+        }
+    }
+    Ok(baselines)
+}
+
+/// Fits each rule; `None` beside those that cannot be.
+fn fit_rules(
+    source: &Source,
+    rules: &[Rule],
+) -> Result<Vec<(String, Option<Baseline>)>, TrainError> {
+    if rules.is_empty() {
+        return Ok(Vec::new());
+    }
+    let pairs = |part| -> Result<Pairs, TrainError> {
+        let starts = source.starts(part);
+        Pairs::new(source.rows(), &starts.rows(&starts.evenly(source.rows().fitted_at_most())?)?)
+    };
+    let (train, validation) = (pairs(Part::Train)?, pairs(Part::Validation)?);
+    let (history, season) = (source.history(), source.season());
+    let material = Material {
+        rows: source.rows(),
+        history: &history,
+        train: &train,
+        validation: &validation,
+        season,
+    };
+    let fit = |rule: &Rule| {
+        // Its own draws decide how residuals are taken: the same whatever was fitted before.
+        seed(source.config().seed, Stream::Evaluation);
+        Ok((rule.name(season), Baseline::fit(*rule, &material)?))
+    };
+    rules.iter().map(fit).collect()
+}
+
+/// What skill is relative to while training: seasonal naive, or the last value where no season fits.
+/// `None` where gaps leave nothing to fit.
+pub(crate) fn naive_baseline(source: &Source) -> Result<Option<(String, Baseline)>, TrainError> {
+    let fits = |season: &usize| 1 < *season && *season <= source.config().data.context;
+    let rule = match source.season().filter(fits) {
+        Some(_) => Rule::SeasonalNaive,
+        None => Rule::LastValue,
+    };
+    let fitted = no_grad(|| fit_rules(source, &[rule]))?.pop();
+    Ok(fitted.and_then(|(name, baseline)| Some((name, baseline?))))
+}
+
+fn default_rules(source: &Source) -> Vec<Rule> {
+    let context = source.config().data.context;
+    let mut rules = vec![Rule::LastValue];
+    match source.season() {
+        Some(season) if 1 < season && season <= context => rules.push(Rule::SeasonalNaive),
+        season => tracing::warn!(?season, "no seasonal naive baseline: the season does not fit"),
+    }
+    if context > 1 {
+        rules.push(Rule::Drift);
+    }
+    rules.extend([Rule::Climatology, Rule::Ridge]);
+    if source.returns() {
+        rules.extend([Rule::ConstantStudentT, Rule::Ewma, Rule::Garch]);
+    }
+    rules
+}
+
+fn health(source: &Source, forecaster: &Forecaster) -> Result<LatentHealth, TrainError> {
+    seed(source.config().seed, Stream::Evaluation);
+    let starts = source.starts(Part::Validation);
+    let indices = starts.evenly(MAX_HEALTH)?.f_split(source.rows().scored_at_once(32), 0)?;
+    let batch = |indices: Tensor| source.rows().gather(&starts.rows(&indices)?);
+    crate::health::measure(forecaster, indices.into_iter().map(batch))
+}
+
+/// At most so many values of training windows are scored for the train–test gap.
+const MAX_TRAIN: i64 = 1 << 19;
+/// At most so many validation windows tell how the latent variables are doing.
+const MAX_HEALTH: i64 = 512;

@@ -1,0 +1,109 @@
+//! From run directories to files: one run, or several seeds of one config.
+
+use std::path::{Path, PathBuf};
+
+use super::{Evaluation, evaluate_models};
+use crate::error::TrainError;
+use crate::files::write_json;
+use crate::run::{Loaded, RunOptions, set_threads};
+use crate::source::Source;
+
+/// What to do besides scoring the test windows.
+#[derive(Debug, Clone, Default)]
+pub struct EvaluateOptions {
+    /// Also score test windows every so many rows.
+    pub stride: Option<usize>,
+    /// Where to write truth and samples of the model as safetensors, if anywhere.
+    pub dump: Option<PathBuf>,
+    /// The folder to write to: the run directory, or the one that holds all run directories, if absent.
+    pub folder: Option<PathBuf>,
+}
+
+/// Scores the run at `path` on the test windows of its data, and writes `evaluation.json` and
+/// `scores.csv`.
+///
+/// # Errors
+/// If the run or its data is not what it was when it was trained.
+pub fn evaluate_run(path: &Path, options: RunOptions) -> Result<Evaluation, TrainError> {
+    Ok(evaluate_runs(&[path.to_owned()], options, &EvaluateOptions::default())?.0)
+}
+
+/// Scores one run, or runs of one config that differ in their seed: their mean, each of them, and all as
+/// one ensemble. Returns the evaluation and the folder it was written to.
+///
+/// # Errors
+/// As [`evaluate_run`], and [`TrainError::Run`] if the runs differ in more than the seed.
+pub fn evaluate_runs(
+    paths: &[PathBuf],
+    options: RunOptions,
+    asked: &EvaluateOptions,
+) -> Result<(Evaluation, PathBuf), TrainError> {
+    let device = options.device.resolve()?;
+    set_threads(options.threads);
+    let runs = paths.iter().map(|path| Loaded::open(path)).collect::<Result<Vec<_>, _>>()?;
+    let Some(first) = runs.first() else {
+        return Err(TrainError::Missing {
+            path: PathBuf::from("RUN"),
+            hint: "name at least one run directory".to_owned(),
+        });
+    };
+    for (index, run) in runs.iter().enumerate().skip(1) {
+        let mut config = run.config.clone();
+        config.seed = first.config.seed;
+        let twice = runs[..index].iter().any(|other| other.config.seed == run.config.seed);
+        if twice || config != first.config {
+            return Err(TrainError::Run {
+                path: paths[index].clone(),
+                reason: match twice {
+                    true => format!("has the seed {} of another run", run.config.seed),
+                    false => format!("differs from {} in more than the seed", paths[0].display()),
+                },
+                hint: "evaluate it by itself, and compare the two `scores.csv`".to_owned(),
+            });
+        }
+    }
+    let folder = match &asked.folder {
+        Some(folder) => folder.clone(),
+        None => common_folder(paths)?,
+    };
+    let source = Source::load(&first.config, device)?;
+    for (run, path) in runs.iter().zip(paths) {
+        if source.fingerprint() != run.info.data.fingerprint {
+            return Err(TrainError::Run {
+                path: path.clone(),
+                reason: format!("{} is not the data it was trained on", source.info().name),
+                hint: "train again on the new data, or bring the old file back".to_owned(),
+            });
+        }
+    }
+    let models = runs.iter().map(|run| run.forecaster(source.rows()));
+    let models = models.collect::<Result<Vec<_>, _>>()?;
+    let seeds: Vec<u64> = runs.iter().map(|run| run.config.seed).collect();
+    let (evaluation, sheets) = evaluate_models(&source, &models, &seeds, asked)?;
+    for (index, sheet) in sheets.iter().enumerate() {
+        sheet.write(&folder, index > 0)?;
+    }
+    write_json(&folder.join("evaluation.json"), &evaluation)?;
+    Ok((evaluation, folder))
+}
+
+/// One run's own directory, or the folder that holds all of them.
+fn common_folder(paths: &[PathBuf]) -> Result<PathBuf, TrainError> {
+    if let [only] = paths {
+        return Ok(only.clone());
+    }
+    let parent = |path: &PathBuf| {
+        let whole = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+        whole.parent().map(Path::to_owned)
+    };
+    match parent(&paths[0]) {
+        Some(folder) if paths.iter().all(|path| parent(path).as_ref() == Some(&folder)) => {
+            Ok(folder)
+        }
+        _ => Err(TrainError::Missing {
+            path: PathBuf::from("a folder for the result"),
+            hint: "the runs lie in different folders; say where to write with `--output`"
+                .to_owned(),
+        }),
+    }
+}
