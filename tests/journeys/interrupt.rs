@@ -75,8 +75,8 @@ fn assert_whole(desk: &Desk) {
 #[test]
 fn fifty_kills_lose_nothing() {
     let mut moments = StdRng::seed_from_u64(11);
-    let (mut kills, mut rounds) = (0, 0);
-    while kills < 50 || rounds < KINDS.len() {
+    let (mut kills, mut rounds, mut resumed) = (0, 0, 0);
+    while kills < 50 || resumed < 25 || rounds < KINDS.len() {
         let kind = KINDS[rounds % KINDS.len()];
         rounds += 1;
         let whole = desk(kind, 12);
@@ -94,6 +94,8 @@ fn fifty_kills_lose_nothing() {
             signal(&child, Signal::KILL);
             child.wait().unwrap();
             kills += 1;
+            // With a checkpoint there, the next start goes on and does not start over.
+            resumed += usize::from(killed.path("run/checkpoint.safetensors").exists());
             assert_whole(&killed);
             assert!(kills < 1000, "no training gets to its end");
         }
@@ -112,9 +114,10 @@ fn under_way(desk: &Desk) {
 
 #[test]
 fn signals_save_and_the_same_command_continues() {
-    let whole = desk("conditional", 12);
+    // Long enough that none ends before its signal comes.
+    let whole = desk("conditional", 250);
     whole.succeed(&TRAIN);
-    let stopped = desk("conditional", 12);
+    let stopped = desk("conditional", 250);
     for signal_ in [Signal::INT, Signal::TERM, Signal::USR1, Signal::USR2] {
         let _ = fs::remove_file(stopped.path("run/checkpoint.safetensors"));
         let mut child = start(&stopped, &["--save-every", "0s"]);
@@ -125,6 +128,10 @@ fn signals_save_and_the_same_command_continues() {
         assert!(!stopped.path("run/lock").exists());
         assert!(!stopped.path("run/run.json").exists());
     }
+    // A signal that only warns is followed by the one that it warned of.
+    let mut child = start(&stopped, &["--save-every", "0s"]);
+    signal(&child, Signal::USR1);
+    assert_eq!(child.wait().unwrap().code(), Some(75));
     // A run directory knows its config: nothing else is needed to go on.
     let said = stopped.fail(75, &["train", "--run", "run", "--max-time", "1ms"]);
     assert!(said.contains("run the same command again"), "{said}");
@@ -132,6 +139,32 @@ fn signals_save_and_the_same_command_continues() {
     assert!(left_behind(&stopped) == left_behind(&whole));
     let said = stopped.succeed(&["train", "--run", "run"]);
     assert!(said.contains("already-done"), "{said}");
+}
+
+/// Nobody reads what it says, and it trains on.
+#[test]
+fn a_closed_pipe_ends_no_training() {
+    let desk = desk("conditional", 12);
+    let mut command = desk.command(&TRAIN);
+    let mut child = command.stdout(Stdio::piped()).spawn().expect("ballast starts");
+    drop(child.stdout.take());
+    assert!(child.wait().unwrap().success());
+    assert!(desk.path("run/run.json").exists());
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let again = ["train", "config.toml", "--run", "again"];
+    let status = desk.command(&again).stdout(full).status().expect("ballast starts");
+    assert!(status.success() && desk.path("again/run.json").exists(), "{status}");
+}
+
+/// The start anew with threads that sleep keeps words, folder and exit code.
+#[test]
+fn several_threads_train_too() {
+    let desk = desk("conditional", 3);
+    let said = desk.succeed(&["train", "config.toml", "--run", "run", "--threads", "2"]);
+    assert!(said.contains("2 threads"), "{said}");
+    desk.fail(66, &["train", "missing.toml", "--threads", "2"]);
+    desk.fail(2, &["train", "config.toml", "--threads", "0"]);
+    desk.fail(2, &["train", "config.toml", "--log", "train=oops=x"]);
 }
 
 #[test]
@@ -167,6 +200,9 @@ fn a_dry_run_counts_and_writes_nothing() {
         assert!(said.contains(expected), "no `{expected}` in\n{said}");
     }
     assert!(!desk.path("run").exists());
+    desk.fail(75, &["train", "config.toml", "--run", "run", "--max-time", "1ms"]);
+    let other = ["train", "config.toml", "--run", "run", "--seed", "9", "--dry-run"];
+    assert!(desk.fail(2, &other).contains("another config"));
     desk.write("series.csv", "time,x\n0,1\n");
     desk.fail(65, &["train", "config.toml", "--dry-run"]);
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
 use train::DeviceChoice;
 
 /// Forecasts of small, noisy time series by a variational autoencoder trained on diffused data.
@@ -12,12 +13,16 @@ pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
     /// What to log to stderr, such as `debug` or `train=trace` [default: $RUST_LOG, else warn].
-    #[arg(long, global = true, value_name = "FILTER")]
-    pub(crate) log: Option<String>,
+    #[arg(long, global = true, value_name = "FILTER", value_parser = filter)]
+    pub(crate) log: Option<EnvFilter>,
+}
+
+fn filter(text: &str) -> Result<EnvFilter, String> {
+    EnvFilter::try_new(text).map_err(|error| error.to_string())
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 2 usage or config, 3 diverged, 65 bad data, \
-66 no such file, 69 device or libtorch missing, 70 our bug, 74 disk, 75 saved: run the same command again";
+66 no such file, 69 device or libtorch missing, or out of memory, 70 our bug, 74 disk, 75 saved: run the same command again";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

@@ -1,6 +1,6 @@
 //! What a training shows: a table and a bar on a terminal, JSON lines elsewhere.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::time::Instant;
 
@@ -48,7 +48,8 @@ impl<'a> Display<'a> {
         );
     }
 
-    pub(crate) fn start(&self, training: &Training, directory: &Path) {
+    pub(crate) fn start(&mut self, training: &Training, directory: &Path) {
+        self.clock.since = Instant::now();
         let summary = training.summary();
         let resumed = training.checkpoint().map(|checkpoint| checkpoint.step());
         let from = resumed.map_or(String::new(), |step| format!("\ncontinues after step {step}"));
@@ -68,8 +69,11 @@ impl<'a> Display<'a> {
             Progress::Step { epoch, done, of, windows } => {
                 self.clock.windows += windows;
                 if let Some(bar) = &self.bar {
-                    bar.set_length((of * self.config.train.epochs) as u64);
                     bar.set_position(((epoch - 1) * of + done) as u64);
+                    if bar.length() == Some(0) {
+                        bar.set_length((of * self.config.train.epochs) as u64);
+                        bar.reset_eta(); // what an earlier start did took none of our time
+                    }
                 }
             }
             Progress::Epoch(epoch, _) => self.epoch(epoch),
@@ -77,16 +81,17 @@ impl<'a> Display<'a> {
     }
 
     fn epoch(&mut self, epoch: &Epoch) {
-        let windows_per_second =
-            self.clock.windows as f64 / self.clock.since.elapsed().as_secs_f64();
+        let seconds = self.clock.since.elapsed().as_secs_f64();
+        let windows_per_second = self.clock.windows as f64 / seconds;
+        let left = self.config.train.epochs.saturating_sub(epoch.epoch) as f64 * seconds;
         self.clock = Clock { since: Instant::now(), windows: 0 };
         match &self.bar {
             Some(bar) => {
                 bar.suspend(|| {
                     if self.lines.is_multiple_of(PAGE) {
-                        println!("{HEADER}");
+                        print(HEADER);
                     }
-                    println!("{}", line(epoch));
+                    print(&line(epoch));
                 });
                 bar.set_message(format!("{windows_per_second:.0} windows/s"));
             }
@@ -94,7 +99,8 @@ impl<'a> Display<'a> {
                 let mut fields = json!(epoch);
                 fields["event"] = json!("epoch");
                 fields["windows_per_second"] = json!(windows_per_second.round());
-                println!("{fields}");
+                fields["seconds_left_at_most"] = json!(left.round());
+                print(&fields.to_string());
             }
         }
         self.lines += 1;
@@ -130,10 +136,16 @@ impl<'a> Display<'a> {
 
     fn say(&self, text: &str, event: impl FnOnce() -> serde_json::Value) {
         match self.bar {
-            Some(_) => println!("{text}"),
-            None => println!("{}", event()),
+            Some(_) => print(text),
+            None => print(&event().to_string()),
         }
     }
+}
+
+/// Prints a line. A training goes on if nobody can read what it says.
+fn print(line: &str) {
+    let mut stdout = std::io::stdout().lock();
+    let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
 }
 
 /// A row under [`HEADER`].

@@ -12,7 +12,9 @@ pub(crate) fn code(done: Result<(), Error>) -> ExitCode {
     let context: Vec<String> = error.chain().map(ToString::to_string).collect();
     let mut message = context.first().cloned().unwrap_or_default();
     for cause in context.iter().skip(1) {
-        if !message.contains(cause.as_str()) {
+        // libtorch follows its first line with a C++ stack trace.
+        let cause = cause.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+        if !message.contains(cause) {
             message.push_str(": ");
             message.push_str(cause);
         }
@@ -39,6 +41,10 @@ pub(crate) fn report_panics() {
         // A closed pipe (`ballast … | head`) is not a bug.
         if info.to_string().contains("Broken pipe") {
             std::process::exit(0);
+        }
+        if train::is_out_of_memory(&info.to_string()) {
+            eprintln!("ballast: out of memory{}", train::MEMORY_HINT);
+            std::process::exit(69);
         }
         if std::env::var_os("RUST_BACKTRACE").is_some() {
             default(info);

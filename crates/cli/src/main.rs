@@ -18,13 +18,19 @@ mod train_command;
 use std::process::ExitCode;
 
 use clap::Parser;
+use tracing_subscriber::EnvFilter;
 
 use crate::args::{Args, Command};
 
 fn main() -> ExitCode {
     exit::report_panics();
     let args = Args::parse();
-    start_log(&args.log);
+    start_log(args.log);
+    threads::never_spin(match &args.command {
+        Command::Train(command) => command.threads,
+        Command::Evaluate(command) => command.threads,
+        _ => None,
+    });
     let done = match args.command {
         Command::Train(command) => train_command::run(command),
         Command::Evaluate(command) => evaluate::run(command),
@@ -39,11 +45,14 @@ fn main() -> ExitCode {
 }
 
 /// `--log` or `RUST_LOG`; warnings only where neither says otherwise.
-fn start_log(filter: &Option<String>) {
-    use tracing_subscriber::EnvFilter;
-    let filter = match filter {
-        Some(filter) => EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("warn")),
-        None => EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn")),
-    };
+fn start_log(asked: Option<EnvFilter>) {
+    let environment = asked.is_none().then(|| std::env::var("RUST_LOG").ok()).flatten();
+    let understood = environment.as_ref().map(EnvFilter::try_new);
+    let wrong =
+        understood.as_ref().and_then(|filter| filter.as_ref().err()).map(ToString::to_string);
+    let filter = asked.or_else(|| understood?.ok()).unwrap_or_else(|| EnvFilter::new("warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    if let Some(error) = wrong {
+        tracing::warn!(error, "RUST_LOG is not understood");
+    }
 }

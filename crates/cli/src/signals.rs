@@ -1,25 +1,43 @@
 //! Signals that ask a training to save and stop.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Error};
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
-use signal_hook::flag;
+use signal_hook::iterator::Signals;
+use signal_hook::low_level::exit;
+
+/// What comes sooner is the same interrupt: `timeout` and shells signal a process and then its group.
+const APART: Duration = Duration::from_millis(500);
 
 /// A flag that the first `SIGINT`, `SIGTERM`, `SIGUSR1` or `SIGUSR2` sets.
 ///
 /// A second `SIGINT` or `SIGTERM` ends the process at once, with 128 plus its number as a shell would
-/// report it; the last checkpoint is whole. A scheduler may send the other two more than once.
+/// report it; the last checkpoint is whole. The other two warn that one of these may come, and never end
+/// anything.
 pub(crate) fn stop() -> Result<Arc<AtomicBool>, Error> {
     let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        // In this order: it looks at the flag that the next line sets.
-        flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&stop))
-            .context("listening to signals")?;
-    }
-    for signal in [SIGINT, SIGTERM, SIGUSR1, SIGUSR2] {
-        flag::register(signal, Arc::clone(&stop)).context("listening to signals")?;
-    }
+    let mut signals =
+        Signals::new([SIGINT, SIGTERM, SIGUSR1, SIGUSR2]).context("listening to signals")?;
+    let flag = Arc::clone(&stop);
+    let listen = move || {
+        let mut first: Option<Instant> = None;
+        for signal in signals.forever() {
+            flag.store(true, Ordering::Relaxed);
+            match first {
+                _ if ![SIGINT, SIGTERM].contains(&signal) => {}
+                None => first = Some(Instant::now()),
+                Some(first) if first.elapsed() < APART => {}
+                Some(_) => exit(128 + signal),
+            }
+        }
+    };
+    thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(listen)
+        .context("listening to signals")?;
     Ok(stop)
 }

@@ -7,10 +7,9 @@ use train::{Config, Control, RunInfo, RunOptions, TrainError};
 
 use crate::args::Train;
 use crate::display::Display;
-use crate::{signals, threads};
+use crate::signals;
 
 pub(crate) fn run(args: Train) -> Result<(), Error> {
-    threads::never_spin(args.threads);
     let mut overrides = args.set;
     overrides.extend(args.seed.map(|seed| format!("seed={seed}")));
     let file = config_file(args.config.as_deref(), args.run.as_deref())?;
@@ -60,11 +59,11 @@ fn default_run(config: &Path, seed: u64) -> PathBuf {
 }
 
 fn dry_run(config: &Config, directory: &Path, options: RunOptions) -> Result<(), Error> {
-    let plan = train::plan(config, options)?;
+    let plan = train::plan(config, directory, options)?;
     let mebibytes = |bytes: usize| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20));
     println!("{}", plan.summary);
     println!(
-        "{} parameters, {} with gradients, moments and kept copies; peak memory after one step {}",
+        "{} parameters, {} with gradients, moments and kept copies; peak memory {}",
         plan.parameters,
         mebibytes(plan.state_bytes),
         plan.peak_bytes.map_or("unknown".to_owned(), mebibytes),

@@ -149,9 +149,9 @@ impl Rows {
     /// [`TrainError::Torch`] if there are fewer rows than a horizon.
     pub fn target_blocks(&self) -> Result<Tensor, TrainError> {
         let Columns { horizon, targets, .. } = self.columns;
-        let (count, width) = self.values.size2()?;
+        let (_, count) = self.values.size2()?;
         let size = [count - horizon + 1, horizon, targets];
-        Ok(self.values.f_as_strided(size, [width, width, 1], 0)?)
+        Ok(self.values.f_as_strided(size, [1, 1, count], 0)?)
     }
 
     /// Whether the model is told what is missing.
@@ -355,6 +355,18 @@ mod tests {
         assert_eq!(extras.size(), [2, 3, 2]);
         assert_eq!(numbers(&extras.get(0)), [12., 13., 22., 23., 32., 33.]);
         assert!(rows.gather(&Tensor::from_slice(&[4_i64])).is_err(), "row 8 is not there");
+    }
+
+    /// Oracle: the same numbers; every block of two rows, its targets alone.
+    #[test]
+    fn target_blocks_are_the_rows_they_claim() {
+        let values: Vec<f32> =
+            (0..8).flat_map(|row| (0..4).map(move |column| (10 * row + column) as f32)).collect();
+        let rows = Rows::new(&values, None, columns(), Device::Cpu).unwrap();
+        let blocks = rows.target_blocks().unwrap();
+        assert_eq!(blocks.size(), [7, 2, 2]);
+        assert_eq!(numbers(&blocks.get(0)), [0., 1., 10., 11.]);
+        assert_eq!(numbers(&blocks.get(6)), [60., 61., 70., 71.]);
     }
 
     /// Oracle: two series of four rows; a window of the second carries the second's statics.

@@ -51,7 +51,8 @@ struct Kind {
     version: u32,
 }
 
-/// Writes where `state` stands, as a whole or not at all; waits for the device.
+/// Writes where `state` stands, as a whole or not at all; waits for the device. A state that is not finite
+/// is not written: the one before is worth more.
 ///
 /// # Errors
 /// [`TrainError::Write`], the checkpoint before intact.
@@ -82,6 +83,12 @@ pub(crate) fn save(path: &Path, state: &mut State, data: &str) -> Result<(), Tra
         ("generator", Some(&generator)),
     ] {
         tensors.extend(tensor.map(|tensor| (name.to_owned(), tensor.detach())));
+    }
+    for (name, tensor) in &tensors {
+        if tensor.f_isfinite()?.f_all()?.f_int64_value(&[])? == 0 {
+            tracing::warn!(name, "not saved: not finite");
+            return Ok(());
+        }
     }
     tensors::write(path, &tensors, Some(text))
 }
@@ -174,9 +181,15 @@ impl Checkpoint {
         let generator = self.tensors.remove("generator");
         let generator =
             generator.ok_or_else(|| refused(&self.path, "has no `generator`".to_owned()))?;
+        let fits =
+            |ours: Tensor| ours.size() == generator.size() && ours.kind() == generator.kind();
+        if same_generator && !fits(torch_ext::generator_state(on)?) {
+            return Err(refused(&self.path, "its `generator` is no state of one".to_owned()));
+        }
+        let path = self.path;
         (state.position, state.tally, state.history) =
             (self.note.position, self.note.tally, self.note.history);
-        Ok(Resumed { generator: same_generator.then_some(generator) })
+        Ok(Resumed { generator: same_generator.then_some(generator), path })
     }
 
     fn take(&mut self, name: &str, size: &[i64], device: Device) -> Result<Tensor, TrainError> {
@@ -196,18 +209,26 @@ impl Checkpoint {
 pub(crate) struct Resumed {
     /// Absent on another kind of device, which has another generator.
     generator: Option<Tensor>,
+    path: std::path::PathBuf,
 }
 
 impl Resumed {
-    /// Lets the random generator go on where it was, once the order of the epoch has been drawn again.
-    pub(crate) fn wake(self, base: u64, state: &State) -> Result<(), TrainError> {
-        if state.position.done == 0 {
+    /// Lets the random generator go on where it was, once the order of the epoch of `steps` steps has been
+    /// drawn again.
+    pub(crate) fn wake(self, base: u64, state: &State, steps: usize) -> Result<(), TrainError> {
+        let done = state.position.done;
+        if done > steps {
+            return Err(refused(&self.path, format!("is at step {done} of an epoch of {steps}")));
+        }
+        if done == 0 {
             return Ok(()); // between two epochs: the next has a stream of its own
         }
         match self.generator {
             Some(generator) => torch_ext::set_generator_state(state.device(), &generator)?,
             None => {
-                tracing::warn!("continued on another kind of device: its random draws are others");
+                tracing::warn!(
+                    "continued on another kind of device: its order and its draws are others"
+                );
                 seed(base, Stream::Step(state.position.step));
             }
         }

@@ -141,7 +141,8 @@ pub struct TrainConfig {
     /// Largest norm of the gradient; 0 for no clipping.
     #[schemars(range(min = 0))]
     pub clip_norm: f64,
-    /// Epochs without a better validation score after which to stop; 0 to never stop early.
+    /// Epochs without a better validation score after which to stop; 0 to never stop early. Not read with
+    /// `keep = "last"`.
     pub patience: usize,
     /// Forecast samples per validation window.
     #[schemars(range(min = 2))]

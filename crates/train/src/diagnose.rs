@@ -14,12 +14,16 @@ pub(crate) struct Culprit {
     pub(crate) channel: Option<usize>,
 }
 
-/// Looks at one more noised pass through `batch`, with the weights as they are: skipped steps did not
-/// change them.
+/// Looks at one more noised pass through `batch`, with the weights as they are, since skipped steps did not
+/// change them, and at the gradients that the last of these steps left.
 ///
 /// # Errors
 /// If the batch does not fit the model.
-pub(crate) fn diagnose(forecaster: &Forecaster, batch: &Batch) -> Result<Culprit, TrainError> {
+pub(crate) fn diagnose(
+    forecaster: &Forecaster,
+    batch: &Batch,
+    gradients: &Tensor,
+) -> Result<Culprit, TrainError> {
     let found = |term, channel| Ok(Culprit { term, channel });
     for (term, values) in [("context", &batch.context), ("target", &batch.target)] {
         if let Some(channel) = not_finite(values)? {
@@ -34,7 +38,8 @@ pub(crate) fn diagnose(forecaster: &Forecaster, batch: &Batch) -> Result<Culprit
     }
     match not_finite(&log_prob)? {
         Some(channel) => found("reconstruction", Some(channel)),
-        None => found("gradient", None),
+        None if not_finite(gradients)?.is_some() => found("gradient", None),
+        None => found("loss, though not in a second pass with other draws,", None),
     }
 }
 
@@ -75,17 +80,20 @@ mod tests {
     /// One thing is spoiled at a time, and it is the one that is named.
     #[test]
     fn the_first_thing_that_is_not_finite_is_named() {
+        let torn = Tensor::from_slice(&[0.0_f32, f32::NAN]);
         let (healthy, batch) = forecaster();
-        let culprit = diagnose(&healthy, &batch).unwrap();
+        let culprit = diagnose(&healthy, &batch, &torn).unwrap();
         assert_eq!(culprit, Culprit { term: "gradient", channel: None });
+        let culprit = diagnose(&healthy, &batch, &Tensor::from_slice(&[0.0_f32])).unwrap();
+        assert!(culprit.term.contains("second pass"), "{culprit:?}");
         let (spoiled, batch) = forecaster();
         spoil(&spoiled, "decoder");
-        let culprit = diagnose(&spoiled, &batch).unwrap();
+        let culprit = diagnose(&spoiled, &batch, &torn).unwrap();
         assert_eq!(culprit, Culprit { term: "reconstruction", channel: Some(0) });
         spoil(&spoiled, "posterior");
-        assert_eq!(diagnose(&spoiled, &batch).unwrap().term, "KL");
+        assert_eq!(diagnose(&spoiled, &batch, &torn).unwrap().term, "KL");
         let _ = batch.target.narrow(2, 1, 1).fill_(f64::INFINITY);
-        let culprit = diagnose(&spoiled, &batch).unwrap();
+        let culprit = diagnose(&spoiled, &batch, &torn).unwrap();
         assert_eq!(culprit, Culprit { term: "target", channel: Some(1) });
     }
 }

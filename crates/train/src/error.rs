@@ -126,10 +126,10 @@ pub enum TrainError {
         source: std::io::Error,
     },
     /// What tch lacks failed.
-    #[error(transparent)]
+    #[error("{}{}", .0, memory_hint(&.0.to_string()))]
     Extension(#[from] torch_ext::TorchExtError),
     /// libtorch failed.
-    #[error("libtorch: {}{}", first_line(.0), memory_hint(.0))]
+    #[error("libtorch: {}{}", first_line(.0), memory_hint(&.0.to_string()))]
     Torch(#[from] tch::TchError),
 }
 
@@ -139,13 +139,18 @@ fn first_line(error: &tch::TchError) -> String {
     text.lines().find(|line| !line.trim().is_empty()).unwrap_or("unknown error").to_owned()
 }
 
-fn memory_hint(error: &tch::TchError) -> &'static str {
-    let text = error.to_string().to_lowercase();
-    if text.contains("out of memory") || text.contains("can't allocate memory") {
-        "\n  hint: lower `train.batch_size`, `evaluate.samples` or the size of the model"
-    } else {
-        ""
-    }
+/// What to do when memory runs out.
+pub const MEMORY_HINT: &str =
+    "\n  hint: lower `train.batch_size`, `evaluate.samples` or the size of the model";
+
+/// Whether a message of libtorch, on the CPU or on CUDA, is that memory ran out.
+pub fn is_out_of_memory(message: &str) -> bool {
+    let text = message.to_lowercase();
+    text.contains("out of memory") || text.contains("can't allocate memory")
+}
+
+fn memory_hint(message: &str) -> &'static str {
+    if is_out_of_memory(message) { MEMORY_HINT } else { "" }
 }
 
 impl TrainError {
@@ -172,6 +177,8 @@ impl TrainError {
             TrainError::Write { .. } => 74,
             TrainError::Interrupted { .. } => 75,
             TrainError::Locked { .. } => 2,
+            TrainError::Torch(error) if is_out_of_memory(&error.to_string()) => 69,
+            TrainError::Extension(error) if is_out_of_memory(&error.to_string()) => 69,
             TrainError::Model(_)
             | TrainError::Objective(_)
             | TrainError::Torch(_)

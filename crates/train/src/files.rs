@@ -44,6 +44,11 @@ impl RunDirectory {
         Ok(run)
     }
 
+    /// The directory at `path`, whether or not it is there.
+    pub(crate) fn at(path: &Path) -> RunDirectory {
+        RunDirectory { path: path.to_owned() }
+    }
+
     /// A directory to train into; it is made where it is missing.
     ///
     /// # Errors
@@ -161,7 +166,8 @@ pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, TrainErro
     serde_json::from_str(&text).map_err(|error| TrainError::Run {
         path: path.to_owned(),
         reason: error.to_string(),
-        hint: "the file was altered or is of another version; train again".to_owned(),
+        hint: "the file was altered or is of another version; train anew in another directory"
+            .to_owned(),
     })
 }
 

@@ -88,8 +88,8 @@ pub enum Progress<'a> {
     Epoch(&'a Epoch, &'a Forecaster),
 }
 
-/// So many steps in a row that are not finite end a training.
-const MOST_SKIPPED: usize = 10;
+/// After so many steps the loop reads what they left, and so waits for the device.
+const LOOKS_EVERY: usize = 32;
 
 /// Trains `forecaster`, from `checkpoint` on if there is one, and leaves the weights of the best epoch,
 /// or the last where the config says so, in it and in the run directory.
@@ -113,7 +113,7 @@ pub fn fit(
     let mut resumed = checkpoint.map(|checkpoint| checkpoint.restore(&mut state)).transpose()?;
     let mut keeper = Keeper::new(job, control, &state);
     let mut metrics = Metrics::create(run, &state.history)?;
-    let done = state.position.step;
+    let done = state.history.last().map_or(0, |line| line.step);
     let mut board = control.events().then(|| Board::open(job, done)).transpose()?;
     let mut diverged = None;
 
@@ -123,7 +123,7 @@ pub fn fit(
         seed(config.seed, Stream::Epoch(epoch));
         let batches = batches(train, table.batch_size as i64, table.steps_per_epoch)?;
         if let Some(resumed) = resumed.take() {
-            resumed.wake(config.seed, &state)?;
+            resumed.wake(config.seed, &state, batches.len())?;
         }
         for indices in batches.iter().skip(state.position.done) {
             let _span = tracing::trace_span!("step", step = state.position.step).entered();
@@ -136,24 +136,35 @@ pub fn fit(
             state.step(&terms, rate, windows)?;
             let (done, of, windows) = (state.position.done, batches.len(), windows as usize);
             observe(Progress::Step { epoch, done, of, windows });
-            if state.tally.streak() >= MOST_SKIPPED {
+            keeper.after_step(&mut state)?;
+            // At fixed steps, so that when something was saved does not decide.
+            if state.position.step.is_multiple_of(LOOKS_EVERY) && state.is_stuck()? {
                 break;
             }
-            keeper.after_step(&mut state)?;
         }
-        state.tally.settle()?;
+        if state.is_stuck()? {
+            diverged = Some(diagnosis(job, forecaster, &state, &batches)?);
+            break;
+        }
         let own = state.lend_average()?;
-        let held = validate(job, forecaster, state.position.step)?;
-        diverged = divergence(job, forecaster, &state, &batches, held.is_none())?;
-        if let (Some(held), None) = (held, &diverged) {
-            let line = end_epoch(job, forecaster, &mut state, &held, batches.len());
-            metrics.append(&line)?;
-            if let Some(board) = &mut board {
-                board.epoch(job, forecaster, &line, &held)?;
+        match validate(job, forecaster, state.position.step)? {
+            Some(held) => {
+                let line = end_epoch(job, forecaster, &mut state, &held, batches.len());
+                metrics.append(&line)?;
+                if let Some(board) = &mut board {
+                    board.epoch(job, forecaster, &line, &held)?;
+                }
+                observe(Progress::Epoch(&line, forecaster));
             }
-            observe(Progress::Epoch(&line, forecaster));
+            None => {
+                let (step, what) = (state.position.step, "validation forecast".to_owned());
+                diverged = Some(Divergence { epoch, step, what });
+            }
         }
         state.take_back(own)?;
+        if diverged.is_none() && state.goes_on(table) {
+            keeper.after_step(&mut state)?;
+        }
     }
     finish(job, forecaster, &mut state, &mut keeper, diverged)
 }
@@ -190,28 +201,23 @@ fn end_epoch(
     line
 }
 
-/// Where training left the finite numbers: too many steps in a row, a whole epoch, or the forecast.
-fn divergence(
+/// What was not finite, and from which step on; `state` has the weights that those steps did not change.
+fn diagnosis(
     job: &Job,
     forecaster: &Forecaster,
     state: &State,
     batches: &[Tensor],
-    no_forecast: bool,
-) -> Result<Option<Divergence>, TrainError> {
-    let (streak, step) = (state.tally.streak(), state.position.step);
-    let epoch = state.position.epochs + 1;
-    if streak < MOST_SKIPPED && !state.tally.means().loss.is_nan() {
-        let what = "validation forecast".to_owned();
-        return Ok(no_forecast.then_some(Divergence { epoch, step, what }));
-    }
+) -> Result<Divergence, TrainError> {
     let last = &batches[state.position.done - 1];
-    let culprit = diagnose(forecaster, &job.rows.gather(&job.train.rows(last)?)?)?;
+    let batch = job.rows.gather(&job.train.rows(last)?)?;
+    let culprit = diagnose(forecaster, &batch, state.flat.gradients())?;
     let channel = culprit.channel.and_then(|channel| job.channels.get(channel));
     let what = match channel {
         Some(channel) => format!("{} of channel `{channel}`", culprit.term),
         None => culprit.term.to_owned(),
     };
-    Ok(Some(Divergence { epoch, step: step + 1 - streak, what }))
+    let step = state.tally.worst().first;
+    Ok(Divergence { epoch: state.position.epochs + 1, step, what })
 }
 
 /// Leaves the weights to keep in the forecaster and in the run directory.
@@ -223,6 +229,7 @@ fn finish(
     diverged: Option<Divergence>,
 ) -> Result<Fitted, TrainError> {
     if diverged.is_none() {
+        state.tally.settle()?;
         keeper.save(state)?;
     }
     let keeps_last = job.config.train.keep == Keep::Last && diverged.is_none();

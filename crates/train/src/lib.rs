@@ -48,7 +48,7 @@ pub use config::{
 };
 pub use control::Control;
 pub use device::{DeviceChoice, device_name};
-pub use error::TrainError;
+pub use error::{MEMORY_HINT, TrainError, is_out_of_memory};
 pub use evaluate::{
     Calibration, Coverage, Difference, Differences, EvaluateOptions, Evaluation, Fan, NoiseCurve,
     Pairing, Scored, Scores, SeriesScores, Supplement, evaluate, evaluate_run, evaluate_runs,

@@ -17,11 +17,15 @@ pub struct Epoch {
     pub epoch: usize,
     /// Optimizer steps so far.
     pub step: usize,
-    /// Mean over the epoch of what is minimised, nats per window.
+    /// Mean over the epoch of what is minimised, nats per window; this and the next two are NaN
+    /// (`null` in the file) where every step was skipped.
+    #[serde(with = "or_null")]
     pub loss: f64,
     /// Mean over the epoch of `log p(ỹ | z)`, nats per window.
+    #[serde(with = "or_null")]
     pub reconstruction: f64,
     /// Mean over the epoch of the KL term, nats per window, unweighted.
+    #[serde(with = "or_null")]
     pub kl: f64,
     /// Weight of the KL term at the end of the epoch.
     pub kl_weight: f64,
@@ -32,6 +36,7 @@ pub struct Epoch {
     /// Latent units of each group that carry something, on clean validation windows.
     pub active_units: Vec<usize>,
     /// The same loss on clean validation windows.
+    #[serde(with = "or_null")]
     pub validation_loss: f64,
     /// Fair CRPS on training windows, standardized units.
     pub train_crps: f64,
@@ -45,10 +50,23 @@ pub struct Epoch {
     pub best: bool,
 }
 
+/// Numbers that may not be finite, which JSON cannot hold: `null` is NaN.
+pub(crate) mod or_null {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        value.is_finite().then_some(*value).serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+        Ok(Option::deserialize(from)?.unwrap_or(f64::NAN))
+    }
+}
+
 /// The steps of an epoch, summed up.
 ///
 /// Each step leaves one small tensor on the device, and [`Tally::settle`] reads them all at once: the
-/// one place where the loop waits for the device. A step whose loss or gradient is not finite counts
+/// one place where the loop waits for the device. When that happens changes nothing. A step whose loss or gradient is not finite counts
 /// as skipped and for nothing else.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
@@ -65,8 +83,20 @@ struct Sums {
     kl: f64,
     windows: i64,
     skipped: usize,
+    /// Steps of all epochs that were read.
+    steps: usize,
     /// Skipped steps in a row up to now, over the borders of epochs.
     streak: usize,
+    worst: Streak,
+}
+
+/// Skipped steps in a row.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Streak {
+    /// How many.
+    pub(crate) length: usize,
+    /// The first of them, from 1.
+    pub(crate) first: usize,
 }
 
 /// The sums of an epoch as means per window.
@@ -77,9 +107,6 @@ pub(crate) struct Means {
     pub(crate) kl: f64,
     pub(crate) skipped: usize,
 }
-
-/// At most so many steps wait to be read.
-const SETTLED_EVERY: usize = 32;
 
 impl Tally {
     /// Adds a step of `windows` windows whose gradient has the norm `norm`, a scalar on the device.
@@ -92,7 +119,7 @@ impl Tally {
         let step =
             no_grad(|| Tensor::f_stack(&[&terms.loss, &terms.reconstruction, &terms.kl, norm], 0))?;
         self.pending.push((step, windows));
-        if self.pending.len() >= SETTLED_EVERY { self.settle() } else { Ok(()) }
+        Ok(())
     }
 
     /// Reads the steps that wait; waits for the device.
@@ -106,10 +133,15 @@ impl Tally {
         let sums = &mut self.sums;
         for (step, (_, windows)) in values.chunks_exact(4).zip(self.pending.drain(..)) {
             let [loss, reconstruction, kl, norm] = [step[0], step[1], step[2], step[3]];
+            sums.steps += 1;
             // The loss is made of the other two: where they are not finite, it is not.
             if !(loss + norm).is_finite() {
                 sums.skipped += 1;
                 sums.streak += 1;
+                if sums.streak > sums.worst.length {
+                    let first = sums.steps + 1 - sums.streak;
+                    sums.worst = Streak { length: sums.streak, first };
+                }
                 continue;
             }
             sums.streak = 0;
@@ -121,9 +153,9 @@ impl Tally {
         Ok(())
     }
 
-    /// Skipped steps in a row, of those that were read.
-    pub(crate) fn streak(&self) -> usize {
-        self.sums.streak
+    /// The longest row of skipped steps so far, of those that were read; it never gets shorter.
+    pub(crate) fn worst(&self) -> Streak {
+        self.sums.worst
     }
 
     /// Means over the windows; NaN where every step was skipped.
@@ -133,9 +165,10 @@ impl Tally {
         Means { loss: mean(loss), reconstruction: mean(reconstruction), kl: mean(kl), skipped }
     }
 
-    /// Forgets the epoch, but not how many steps in a row were skipped.
+    /// Forgets the epoch, but not which steps were skipped.
     pub(crate) fn next_epoch(&mut self) {
-        self.sums = Sums { streak: self.sums.streak, ..Sums::default() };
+        let Sums { steps, streak, worst, .. } = self.sums;
+        self.sums = Sums { steps, streak, worst, ..Sums::default() };
     }
 }
 
@@ -207,16 +240,23 @@ mod tests {
         tally.add(&terms(f64::NAN), &fine, 3).unwrap();
         tally.add(&terms(1.0), &torn, 3).unwrap();
         tally.settle().unwrap();
-        assert_eq!(tally.streak(), 2);
+        assert_eq!(tally.worst(), Streak { length: 2, first: 2 });
         tally.add(&terms(5.0), &fine, 1).unwrap();
         tally.settle().unwrap();
-        assert_eq!(tally.streak(), 0);
+        assert_eq!(tally.sums.streak, 0);
+        assert_eq!(tally.worst().length, 2, "what was is not forgotten");
         let means = tally.means();
         assert_eq!(means, Means { loss: 2.0, reconstruction: -2.0, kl: 4.0, skipped: 2 });
-        tally.add(&terms(f64::INFINITY), &fine, 3).unwrap();
+        for _ in 0..2 {
+            tally.add(&terms(f64::INFINITY), &fine, 3).unwrap();
+        }
         tally.settle().unwrap();
         tally.next_epoch();
-        assert_eq!(tally.streak(), 1, "a streak goes on over the end of an epoch");
+        assert!(tally.means().loss.is_nan());
+        tally.add(&terms(1.0), &torn, 3).unwrap();
+        tally.settle().unwrap();
+        assert_eq!(tally.worst(), Streak { length: 3, first: 5 }, "over the end of an epoch");
+        tally.next_epoch();
         tally.add(&terms(4.0), &fine, 2).unwrap();
         tally.settle().unwrap();
         assert_eq!((tally.means().loss, tally.means().skipped), (4.0, 0));

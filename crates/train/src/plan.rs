@@ -1,17 +1,21 @@
 //! What a training would be, found out by one step of it that is thrown away.
 
+use std::path::Path;
 use std::time::Instant;
 
 use serde::Serialize;
-use tch::Tensor;
+use tch::{Tensor, no_grad};
 
-use crate::config::Config;
+use crate::checkpoint::Checkpoint;
+use crate::config::{Config, ConfigError};
 use crate::device::device_name;
 use crate::error::TrainError;
+use crate::files::RunDirectory;
 use crate::fit::{Stream, seed};
 use crate::flat::Flat;
 use crate::forecaster::Forecaster;
-use crate::run::{DataInfo, RunOptions, describe, set_threads};
+use crate::optimizer::AdamW;
+use crate::run::{DataInfo, RunOptions, describe, is_of_another, set_threads};
 use crate::source::{Part, Source};
 
 /// A training that was checked and not started; nothing was written.
@@ -38,14 +42,21 @@ pub struct Plan {
     pub step_seconds: f64,
 }
 
-/// Reads the data, builds the model and takes one step, as `ballast train` would.
+/// Reads the data, builds the model, takes one step and forecasts one validation batch, as a training in the
+/// directory `run` would, or would go on to.
 ///
 /// # Errors
 /// Whatever would keep the training from starting.
-pub fn plan(config: &Config, options: RunOptions) -> Result<Plan, TrainError> {
+pub fn plan(config: &Config, run: &Path, options: RunOptions) -> Result<Plan, TrainError> {
+    let directory = RunDirectory::at(run);
+    let begun = directory.info().exists() || directory.checkpoint().exists();
+    if begun && is_of_another(config, &directory)? {
+        return Err(ConfigError::OtherRun { path: run.to_owned() }.into());
+    }
     let device = options.device.resolve()?;
     let threads = set_threads(options.threads);
     let source = Source::load(config, device)?;
+    Checkpoint::read(&directory.checkpoint(), source.fingerprint())?;
     seed(config.seed, Stream::Weights);
     let forecaster = Forecaster::new(config, source.shape(), device)?;
     let flat = Flat::new(forecaster.store())?;
@@ -57,8 +68,14 @@ pub fn plan(config: &Config, options: RunOptions) -> Result<Plan, TrainError> {
     let batch = source.rows().gather(&train.rows(&first)?)?;
     let terms = forecaster.training_terms(&batch, 0)?;
     terms.loss.f_backward()?;
-    let _ = flat.gradients().f_norm()?.f_double_value(&[])?;
+    let mut optimizer = AdamW::new(&flat, table)?;
+    let _ = optimizer.step(&flat, &terms.loss.detach(), 0.0)?.f_double_value(&[])?;
     let step_seconds = started.elapsed().as_secs_f64();
+    let validation = source.starts(Part::Validation);
+    let samples = table.validation_samples as i64;
+    let held = validation.evenly(source.rows().scored_at_once(samples))?;
+    let held = source.rows().gather(&validation.rows(&held)?)?;
+    drop(no_grad(|| forecaster.sample(&held, samples))?);
     let steps_per_epoch = match table.steps_per_epoch {
         0 => (train.count() as usize).div_ceil(table.batch_size),
         steps => steps,

@@ -124,11 +124,11 @@ pub fn prepare(config: &Config, path: &Path, options: RunOptions) -> Result<Trai
     let lock = RunLock::acquire(directory.lock())?;
     let resolved = config.to_toml()?;
     let begun = directory.info().exists() || directory.checkpoint().exists();
-    if begun && directory.config().exists() && read_text(&directory.config())? != resolved {
+    if begun && is_of_another(config, &directory)? {
         return Err(ConfigError::OtherRun { path: path.to_owned() }.into());
     }
-    // A record that cannot be read is of another version or torn: the run is made again.
-    let info: Option<RunInfo> = read_json(&directory.info()).ok();
+    let info: Option<RunInfo> =
+        directory.info().exists().then(|| read_json(&directory.info())).transpose()?;
     let whole = |info: &RunInfo| {
         info.status == DONE
             && info.data.fingerprint == source.fingerprint()
@@ -141,6 +141,19 @@ pub fn prepare(config: &Config, path: &Path, options: RunOptions) -> Result<Trai
         write_text(&directory.config(), &resolved)?;
     }
     Ok(Training { source, directory, threads, done, checkpoint, lock })
+}
+
+/// Whether the directory has a config, and it says something else: keys that one of them leaves out have
+/// their defaults.
+pub(crate) fn is_of_another(config: &Config, directory: &RunDirectory) -> Result<bool, TrainError> {
+    if !directory.config().exists() {
+        return Ok(false);
+    }
+    let text = read_text(&directory.config())?;
+    let written = Config::parse(&text, &directory.config().display().to_string(), &[]);
+    // Through the same text, where a path that is not UTF-8 would be an error.
+    let ours = Config::parse(&config.to_toml()?, "the config", &[])?;
+    Ok(written.ok().as_ref() != Some(&ours))
 }
 
 impl Training {
@@ -247,7 +260,13 @@ pub(crate) fn describe(source: &Source, threads: usize) -> String {
 
 /// Forgets what an earlier, unfinished run left beside its checkpoint.
 fn remove(directory: &RunDirectory) -> Result<(), TrainError> {
-    for path in [directory.info(), directory.evaluation(), directory.weights()] {
+    let scores = std::fs::read_dir(directory.path()).into_iter().flatten().flatten();
+    let scores = scores.map(|entry| entry.path()).filter(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        name.starts_with("scores") && name.ends_with(".csv")
+    });
+    let files = [directory.info(), directory.evaluation(), directory.weights()];
+    for path in files.into_iter().chain(scores) {
         match std::fs::remove_file(&path) {
             Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
                 return Err(TrainError::Write { path, source });

@@ -38,12 +38,16 @@ pub(crate) struct Position {
     pub(crate) step: usize,
     /// The epoch with the best validation score; 0 before the first.
     pub(crate) best_epoch: usize,
+    #[serde(with = "crate::metrics::or_null")]
     pub(crate) best_score: f64,
     /// Skipped steps of the epochs behind.
     pub(crate) skipped: usize,
     /// Wall time so far; the only thing here that a repeated run does not repeat.
     pub(crate) seconds: f64,
 }
+
+/// So many steps in a row that are not finite end a training.
+const MOST_SKIPPED: usize = 10;
 
 impl State {
     /// At step 0, with the weights that `forecaster` has.
@@ -66,7 +70,7 @@ impl State {
     }
 
     /// One optimizer step down the gradient of `terms`, of a batch of `windows` windows. A gradient or
-    /// loss that is not finite changes nothing. Never waits for the device but to settle the tally.
+    /// loss that is not finite changes no weight. Never waits for the device.
     pub(crate) fn step(
         &mut self,
         terms: &Terms,
@@ -81,6 +85,12 @@ impl State {
             Some(average) => average.update(&self.flat, self.position.step),
             None => Ok(()),
         }
+    }
+
+    /// Whether too many steps in a row were not finite to hope for the next; waits for the device.
+    pub(crate) fn is_stuck(&mut self) -> Result<bool, TrainError> {
+        self.tally.settle()?;
+        Ok(self.tally.worst().length >= MOST_SKIPPED)
     }
 
     /// The weights to validate and to keep: the average where there is one.
@@ -115,7 +125,8 @@ impl State {
         self.position.done = 0;
         self.position.skipped += line.skipped;
         self.tally.next_epoch();
-        line.best = best_epoch == 0 || score < best_score;
+        // Anything is better than a score that is no number.
+        line.best = best_epoch == 0 || score < best_score || best_score.is_nan();
         if line.best {
             (self.position.best_epoch, self.position.best_score) = (self.position.epochs, score);
             self.best = Some(self.weights().copy());

@@ -64,7 +64,11 @@ impl Board {
             summary.histogram(&format!("latent/{group}/posterior_std"), &Histogram::of(stds));
         }
         if line.best && !forecaster.autoencodes() {
-            no_grad(|| pictures(job, forecaster, &mut summary))?;
+            match no_grad(|| pictures(job, forecaster, &mut summary)) {
+                // These draws are others than those that validation found finite.
+                Err(TrainError::Objective(error)) => tracing::warn!(%error, "no pictures"),
+                drawn => drawn?,
+            }
         }
         self.0.write(&summary).and_then(|()| self.0.flush()).map_err(failed)
     }

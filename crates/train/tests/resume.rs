@@ -171,6 +171,8 @@ fn an_altered_checkpoint_is_refused_with_its_reason() {
     refused(&text(r#"\"version\":1"#, r#"\"version\":9"#), "of version 9");
     refused(&text("ballast checkpoint", "bullish checkpoint"), "bullish checkpoint");
     refused(&text("encoder", "encoded"), "encoded");
+    refused(&text(r#"\"done\":1"#, r#"\"done\":9"#), "at step 9 of an epoch of 7");
+    refused(&text(r#""dtype":"U8""#, r#""dtype":"I8""#), "is of kind I8");
     fs::write(&path, &whole).unwrap();
     let more = folder.path().join("data.csv");
     let rows = fs::read_to_string(&more).unwrap();

@@ -12,6 +12,8 @@ use super::plan::{Arm, Plan};
 
 /// Written into a run directory as the very last file: where it is, the run has finished.
 const FILE: &str = "fingerprint.json";
+/// Written into it before anything else: a run that was interrupted goes on if it is of the same.
+const BEGUN: &str = "begun.json";
 
 /// Everything a run depends on, by content.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -78,11 +80,9 @@ impl Fingerprints {
 }
 
 impl Fingerprint {
-    /// Compares with what lies in a run directory.
+    /// Compares with the finished run in a directory.
     pub(super) fn compare(&self, run: &Path) -> Match {
-        let found = fs::read_to_string(run.join(FILE)).ok();
-        let found: Option<Fingerprint> = found.and_then(|text| serde_json::from_str(&text).ok());
-        let Some(found) = found else { return Match::Different };
+        let Some(found) = Fingerprint::read(&run.join(FILE)) else { return Match::Different };
         let other_code = found.executable != self.executable;
         match (Fingerprint { executable: self.executable.clone(), ..found } == *self, other_code) {
             (false, _) => Match::Different,
@@ -91,10 +91,28 @@ impl Fingerprint {
         }
     }
 
+    /// Whether the directory holds a run of the same that was begun and not finished.
+    pub(super) fn continues(&self, run: &Path) -> bool {
+        !run.join(FILE).exists() && Fingerprint::read(&run.join(BEGUN)).as_ref() == Some(self)
+    }
+
+    fn read(path: &Path) -> Option<Fingerprint> {
+        serde_json::from_str(&fs::read_to_string(path).ok()?).ok()
+    }
+
+    /// Marks a run directory as begun.
+    pub(super) fn begin(&self, run: &Path) -> Result<()> {
+        self.write_as(run, BEGUN)
+    }
+
     /// Marks a run directory as finished.
     pub(super) fn write(&self, run: &Path) -> Result<()> {
+        self.write_as(run, FILE)
+    }
+
+    fn write_as(&self, run: &Path, file: &str) -> Result<()> {
         let text = serde_json::to_string_pretty(self).context("a fingerprint as JSON")?;
-        let (part, path) = (run.join(format!("{FILE}.part")), run.join(FILE));
+        let (part, path) = (run.join(format!("{file}.part")), run.join(file));
         fs::write(&part, text)
             .and_then(|()| fs::rename(&part, &path))
             .with_context(|| format!("writing {}", path.display()))

@@ -199,10 +199,11 @@ impl<'a> Runner<'a> {
 
     fn attempt(&self, job: &Job) -> Result<Finished> {
         let folder = &job.folder;
-        if folder.exists() {
+        if folder.exists() && !job.fingerprint.continues(folder) {
             fs::remove_dir_all(folder).with_context(|| format!("removing {}", folder.display()))?;
         }
         fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+        job.fingerprint.begin(folder)?;
         let path = folder.join("log.txt");
         let mut log = File::create(&path).with_context(|| format!("making {}", path.display()))?;
         for args in [&job.train, &job.evaluate] {

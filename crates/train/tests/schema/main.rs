@@ -404,6 +404,7 @@ fn keys_are_described_and_show_their_defaults() {
         "power",
         "range_db",
         "reinject",
+        "baselines",
         "target_reinject",
     ];
     for table in tables {
