@@ -45,6 +45,18 @@ unsafe extern "C" {
         input: Raw, start: Raw, weights: *const Raw, layers: i64, dropout: f64,
         train: c_int, fused: c_int, output: *mut *mut c_void, last: *mut *mut c_void,
     ) -> Failure;
+    fn torch_ext_affine(
+        tensors: *const Raw, terms: i64, silu: c_int, fuse: c_int, result: *mut *mut c_void,
+    ) -> Failure;
+    safe fn torch_ext_fuses() -> c_int;
+    fn torch_ext_latent(
+        own: Raw, prior: Raw, noise: Raw, relative: c_int,
+        sample: *mut *mut c_void, divergence: *mut *mut c_void,
+    ) -> Failure;
+    fn torch_ext_density(
+        head: Raw, skip: Raw, target: Raw, observed: Raw, signal: Raw, noise_std: Raw,
+        result: *mut *mut c_void,
+    ) -> Failure;
 }
 
 /// Takes what a C function returned.
@@ -228,6 +240,77 @@ pub(crate) fn gru(
         )
     })?;
     Ok((owned(output), owned(last)))
+}
+
+/// `tensors`: inputs, as many weights, the bias. Checked by the caller, for `fuse`: kinds, device CPU,
+/// shapes of inputs and weights.
+pub(crate) fn affine(tensors: &[&Tensor], silu: bool, fuse: bool) -> Result<Tensor> {
+    let terms = tensors.len() as i64 / 2;
+    let tensors: Vec<Raw> = tensors.iter().copied().map(raw).collect();
+    let mut result = null_mut();
+    // SAFETY: the tensors outlive the call, there are two for each term and one more, and C++ sets
+    // `result` unless it fails.
+    check(unsafe {
+        torch_ext_affine(
+            tensors.as_ptr(),
+            terms,
+            c_int::from(silu),
+            c_int::from(fuse),
+            &raw mut result,
+        )
+    })?;
+    Ok(owned(result))
+}
+
+pub(crate) fn fuses() -> bool {
+    torch_ext_fuses() != 0
+}
+
+/// Checked by the caller: kinds, device CPU, shapes.
+pub(crate) fn latent(
+    own: &Tensor,
+    prior: Option<&Tensor>,
+    noise: &Tensor,
+    relative: bool,
+) -> Result<(Tensor, Tensor)> {
+    let (mut sample, mut divergence) = (null_mut(), null_mut());
+    // SAFETY: all are tensors that outlive the call, or null where C++ expects null; their shapes
+    // are checked; C++ sets `sample` and `divergence` unless it fails.
+    check(unsafe {
+        torch_ext_latent(
+            raw(own),
+            raw_or_null(prior),
+            raw(noise),
+            c_int::from(relative),
+            &raw mut sample,
+            &raw mut divergence,
+        )
+    })?;
+    Ok((owned(sample), owned(divergence)))
+}
+
+/// `optional`: skip, observed, signal, standard deviation. Checked by the caller: kinds, device CPU,
+/// shapes.
+pub(crate) fn density(
+    head: &Tensor,
+    target: &Tensor,
+    optional: [Option<&Tensor>; 4],
+) -> Result<Tensor> {
+    let [skip, observed, signal, noise_std] = optional.map(raw_or_null);
+    let mut result = null_mut();
+    // SAFETY: as for `latent`.
+    check(unsafe {
+        torch_ext_density(
+            raw(head),
+            skip,
+            raw(target),
+            observed,
+            signal,
+            noise_std,
+            &raw mut result,
+        )
+    })?;
+    Ok(owned(result))
 }
 
 /// σ and tanh as the GRU's kernel computes them with vectors of a width: 0 the compiler's default,
