@@ -288,4 +288,24 @@ INLINE void density_backward_of(
 
 FOR_EACH_KIND(KERNELS)
 
+EVERY_WIDTH double sum_of_squares(const float* x, int64_t count) {
+  constexpr int64_t lanes = 32;
+  double parts[lanes] = {};
+  const int64_t whole = count / lanes * lanes;
+  for (int64_t i = 0; i < whole; i += lanes) {
+    for (int64_t lane = 0; lane < lanes; ++lane) {
+      const double value = x[i + lane];
+      parts[lane] += value * value;
+    }
+  }
+  for (int64_t i = whole; i < count; ++i) {
+    parts[i - whole] += static_cast<double>(x[i]) * x[i];
+  }
+  double sum = 0;
+  for (int64_t lane = 0; lane < lanes; ++lane) {
+    sum += parts[lane];
+  }
+  return sum;
+}
+
 } // namespace fused

@@ -81,4 +81,7 @@ struct DensityBackward {
 void density_backward(const DensityBackward<float>& of, int64_t width, int64_t group, int64_t begin, int64_t end);
 void density_backward(const DensityBackward<double>& of, int64_t width, int64_t group, int64_t begin, int64_t end);
 
+// In f64, which the square of an f32 cannot overflow.
+double sum_of_squares(const float* x, int64_t count);
+
 } // namespace fused

@@ -34,6 +34,10 @@ unsafe extern "C" {
         grad_scale: Raw, found_inf: Raw, decayed: i64, weight_decay: f64,
         learning_rate: f64, beta_1: f64, beta_2: f64, epsilon: f64,
     ) -> Failure;
+    fn torch_ext_clip(
+        gradients: Raw, loss: Raw, clip: f64,
+        norm: *mut *mut c_void, scale: *mut *mut c_void, torn: *mut *mut c_void,
+    ) -> Failure;
     fn torch_ext_autocast_enter(
         device: c_int, kind: c_int, enabled: c_int, before: *mut Surroundings,
     ) -> Failure;
@@ -152,6 +156,24 @@ pub(crate) fn adamw(
             epsilon,
         )
     })
+}
+
+/// Checked by the caller: both f32 on the CPU, `gradients` contiguous, `loss` a scalar.
+pub(crate) fn clip(gradients: &Tensor, loss: &Tensor, most: f64) -> Result<[Tensor; 3]> {
+    let mut results = [null_mut(); 3];
+    let [norm, scale, torn] = &mut results;
+    // SAFETY: both tensors outlive the call, and C++ sets the three results unless it fails.
+    check(unsafe {
+        torch_ext_clip(
+            raw(gradients),
+            raw(loss),
+            most,
+            &raw mut *norm,
+            &raw mut *scale,
+            &raw mut *torn,
+        )
+    })?;
+    Ok(results.map(owned))
 }
 
 pub(crate) fn autocast_enter(device: Device, kind: Kind, enabled: bool) -> Result<Surroundings> {

@@ -23,7 +23,7 @@ mod gaussian;
 mod generator;
 mod gru;
 
-pub use adamw::{AdamWSettings, FusedAdamW, Guard};
+pub use adamw::{AdamWSettings, Clipping, FusedAdamW, Guard, clip};
 pub use affine::affine;
 pub use autocast::autocast;
 pub use cuda::{load_cuda, peak_memory, reset_peak_memory};
