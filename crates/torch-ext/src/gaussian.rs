@@ -22,8 +22,7 @@ pub fn fuses(like: &Tensor) -> bool {
 ///
 /// `own` and `prior` hold means, then logarithms of standard deviations before their bound; where
 /// `relative`, `own` is added to `prior`. Without a prior it is `N(0, I)`.
-/// One node of the autograd graph, without a second derivative; no gradient for `noise`. In f32 the
-/// divergence of a dimension is within 1e-6 of the true one or of its own size.
+/// One node of the autograd graph, without a second derivative; no gradient for `noise`.
 ///
 /// # Shapes
 /// `own`, `prior`: `[B, G, 2Z]`; `noise`: `[B, G, Z]`. Returns `[B, G, Z]` and `[B]`.

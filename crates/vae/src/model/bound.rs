@@ -29,7 +29,7 @@ pub struct BoundTerms {
 
 impl Model {
     /// The terms of the bound at one draw of the latent variables: those of [`Model::forward`], with
-    /// the same random numbers, a few operations instead of about a hundred.
+    /// the same random numbers, in few operations.
     ///
     /// `None` where the general path has to serve: for other laws than Gaussian ones of predicted
     /// scale, and where [`torch_ext::fuses`] says no.
