@@ -4,10 +4,13 @@ use std::env;
 use std::io;
 use std::path::Path;
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 9] = [
     "cpp/adamw.cpp",
+    "cpp/affine.cpp",
     "cpp/autocast.cpp",
     "cpp/cuda.cpp",
+    "cpp/fused_kernel.cpp",
+    "cpp/gaussian.cpp",
     "cpp/generator.cpp",
     "cpp/gru.cpp",
     "cpp/gru_kernel.cpp",

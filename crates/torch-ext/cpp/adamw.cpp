@@ -1,10 +1,14 @@
 // One step of AdamW on flat vectors; the Rust side has checked kinds, devices and shapes.
 #include "bridge.h"
+#include "fused_kernel.h"
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/_fused_adamw.h>
+#include <ATen/ops/empty.h>
 #include <c10/core/GradMode.h>
 
+#include <algorithm>
+#include <cmath>
 #include <optional>
 
 namespace {
@@ -31,9 +35,14 @@ extern "C" char* torch_ext_adamw(
     const double epsilon) {
   return bridge::guarded([&] {
     const c10::AutoGradMode no_grad(false);
+    const at::AutoDispatchBelowADInplaceOrView below;
+    const bool known = parameters->is_cpu(); // where reading a scalar waits for nothing
+    if (known && found_inf != nullptr && *found_inf->const_data_ptr<bool>()) {
+      return;
+    }
     const auto scale = optional(grad_scale);
     // Of kind Bool: the kernel skips a step only if it is exactly 1.
-    const auto skipped = found_inf == nullptr
+    const auto skipped = known || found_inf == nullptr
         ? std::nullopt
         : std::make_optional(found_inf->to(at::kFloat));
     step->add_(1); // it corrects the bias by the number of this step, and does not count itself
@@ -54,5 +63,29 @@ extern "C" char* torch_ext_adamw(
     if (skipped) {
       step->sub_(*skipped);
     }
+  });
+}
+
+// Norm of f32 gradients on the CPU, what to divide them by, and whether the step is to be left out.
+extern "C" char* torch_ext_clip(
+    const at::Tensor* gradients,
+    const at::Tensor* loss,
+    const double clip,
+    at::Tensor** norm,
+    at::Tensor** scale,
+    at::Tensor** torn) {
+  return bridge::guarded([&] {
+    const at::AutoDispatchBelowADInplaceOrView below;
+    const double length = std::sqrt(
+        fused::sum_of_squares(gradients->const_data_ptr<float>(), gradients->numel()));
+    const auto scalar = [&](at::ScalarType kind) { return at::empty({}, at::dtype(kind)); };
+    auto norms = scalar(at::kFloat), scales = scalar(at::kFloat), torns = scalar(at::kBool);
+    const float rounded = static_cast<float>(length);
+    *norms.data_ptr<float>() = rounded;
+    *scales.data_ptr<float>() = clip == 0 ? 1.0f : std::max(1.0f, static_cast<float>(length / clip));
+    *torns.data_ptr<bool>() = !std::isfinite(rounded + *loss->const_data_ptr<float>());
+    *norm = new at::Tensor(std::move(norms));
+    *scale = new at::Tensor(std::move(scales));
+    *torn = new at::Tensor(std::move(torns));
   });
 }

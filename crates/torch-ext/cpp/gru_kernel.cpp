@@ -1,73 +1,12 @@
 // The elementwise part of a GRU, compiled for several vector widths and chosen at run time.
-//
-// Everything a width-specific function calls is inlined into it: a function of the standard
-// library, compiled here for AVX-512, might otherwise be the one that the linker keeps for all.
 #include "gru_kernel.h"
-
-#if defined(__x86_64__) && defined(__GNUC__)
-#define WIDTHS 1
-#endif
-
-#define INLINE static inline __attribute__((always_inline))
-
-// No element depends on another: compilers would check so many arrays for overlap, or give up.
-#if defined(__clang__)
-#define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
-#else
-#define INDEPENDENT _Pragma("GCC ivdep")
-#endif
+#include "vector.h"
 
 namespace gru {
 namespace {
 
-// e^y = 2^k (1 + p) with p = e^r - 1, |r| <= ln 2 / 2, by the series of e^r to r^7:
-// what it leaves out is below 6e-9. NaN comes out as NaN: no comparison holds for it.
-struct Exponential {
-  float power; // 2^k
-  float p;
-};
-
-INLINE Exponential exponential(float y, float least, float most) {
-  y = y < least ? least : y;
-  y = y > most ? most : y;
-  const float shift = 12582912.0f; // 1.5 * 2^23: adding it rounds, and leaves k in the low bits
-  const float shifted = y * 1.44269504088896341f + shift;
-  const float k = shifted - shift;
-  float r = y - k * 0.693145751953125f; // ln 2 in two parts; the first times k is exact
-  r = r - k * 1.42860682030941723e-6f;
-  float tail = 1.0f / 5040;
-  tail = tail * r + 1.0f / 720;
-  tail = tail * r + 1.0f / 120;
-  tail = tail * r + 1.0f / 24;
-  tail = tail * r + 1.0f / 6;
-  tail = tail * r + 0.5f;
-  uint32_t bits;
-  __builtin_memcpy(&bits, &shifted, sizeof bits);
-  bits = (bits << 23) + 0x3f800000u;
-  float power;
-  __builtin_memcpy(&power, &bits, sizeof power);
-  return {power, r + r * r * tail};
-}
-
-INLINE float sigmoid(float x) {
-  const auto e = exponential(-x, -87.0f, 87.0f);
-  return 1.0f / (1.0f + (e.power + e.power * e.p));
-}
-
-// (e^2x - 1) / (e^2x + 1), with e^2x - 1 to full relative accuracy near zero.
-INLINE float hyperbolic(float x) {
-  const auto e = exponential(2.0f * x, -20.0f, 20.0f);
-  const float less_one = e.power * e.p + (e.power - 1.0f);
-  return less_one / (less_one + 2.0f);
-}
-
-INLINE double sigmoid(double x) {
-  return 1.0 / (1.0 + __builtin_exp(-x));
-}
-
-INLINE double hyperbolic(double x) {
-  return __builtin_tanh(x);
-}
+using vector::hyperbolic;
+using vector::sigmoid;
 
 template <typename T>
 INLINE void forward_rows(const Forward<T>& step, int64_t begin, int64_t end, int64_t width) {

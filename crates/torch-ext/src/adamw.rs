@@ -135,6 +135,41 @@ impl FusedAdamW {
     }
 }
 
+/// What [`clip`] found; all are scalars on the device.
+#[derive(Debug)]
+pub struct Clipping {
+    /// The norm of the gradients.
+    pub norm: Tensor,
+    /// What they are to be divided by, `max(1, ‖g‖ / most)`.
+    pub scale: Tensor,
+    /// Whether loss or gradients are not finite, `Bool`.
+    pub torn: Tensor,
+}
+
+/// What an optimizer step has to know of gradients that are to be no longer than `most`, or of any
+/// length where it is 0; never waits for the device, and one operation for f32 on the CPU.
+///
+/// # Shapes
+/// `gradients`: `[P]`, contiguous; `loss`: `[]`, of their device.
+///
+/// # Errors
+/// If the tensors are not like that.
+pub fn clip(gradients: &Tensor, loss: &Tensor, most: f64) -> Result<Clipping> {
+    let (kind, device) = (gradients.kind(), gradients.device());
+    writable("gradients", gradients, &[gradients.numel() as i64], kind, device)?;
+    error::shape("loss", loss, &[])?;
+    error::device("loss", loss, device)?;
+    in_range("most", most, "at least 0, and finite", |most| most >= 0.0)?;
+    if (kind, loss.kind(), device) == (Kind::Float, Kind::Float, Device::Cpu) {
+        let [norm, scale, torn] = ffi::clip(gradients, loss, most)?;
+        return Ok(Clipping { norm, scale, torn });
+    }
+    let norm = gradients.f_norm()?;
+    let torn = norm.f_add(loss)?.f_isfinite()?.f_logical_not()?;
+    let scale = if most == 0.0 { norm.f_ones_like()? } else { (&norm / most).f_clamp_min(1.0)? };
+    Ok(Clipping { scale: scale.f_to_kind(Kind::Float)?, norm, torn })
+}
+
 impl AdamWSettings {
     fn check(&self, parameters: i64) -> Result<()> {
         let below_one = |beta: f64| (0.0..1.0).contains(&beta);

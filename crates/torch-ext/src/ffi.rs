@@ -34,6 +34,10 @@ unsafe extern "C" {
         grad_scale: Raw, found_inf: Raw, decayed: i64, weight_decay: f64,
         learning_rate: f64, beta_1: f64, beta_2: f64, epsilon: f64,
     ) -> Failure;
+    fn torch_ext_clip(
+        gradients: Raw, loss: Raw, clip: f64,
+        norm: *mut *mut c_void, scale: *mut *mut c_void, torn: *mut *mut c_void,
+    ) -> Failure;
     fn torch_ext_autocast_enter(
         device: c_int, kind: c_int, enabled: c_int, before: *mut Surroundings,
     ) -> Failure;
@@ -44,6 +48,18 @@ unsafe extern "C" {
     fn torch_ext_gru(
         input: Raw, start: Raw, weights: *const Raw, layers: i64, dropout: f64,
         train: c_int, fused: c_int, output: *mut *mut c_void, last: *mut *mut c_void,
+    ) -> Failure;
+    fn torch_ext_affine(
+        tensors: *const Raw, terms: i64, silu: c_int, fuse: c_int, result: *mut *mut c_void,
+    ) -> Failure;
+    safe fn torch_ext_fuses() -> c_int;
+    fn torch_ext_latent(
+        own: Raw, prior: Raw, noise: Raw, relative: c_int,
+        sample: *mut *mut c_void, divergence: *mut *mut c_void,
+    ) -> Failure;
+    fn torch_ext_density(
+        head: Raw, skip: Raw, target: Raw, observed: Raw, signal: Raw, noise_std: Raw,
+        result: *mut *mut c_void,
     ) -> Failure;
 }
 
@@ -142,6 +158,24 @@ pub(crate) fn adamw(
     })
 }
 
+/// Checked by the caller: both f32 on the CPU, `gradients` contiguous, `loss` a scalar.
+pub(crate) fn clip(gradients: &Tensor, loss: &Tensor, most: f64) -> Result<[Tensor; 3]> {
+    let mut results = [null_mut(); 3];
+    let [norm, scale, torn] = &mut results;
+    // SAFETY: both tensors outlive the call, and C++ sets the three results unless it fails.
+    check(unsafe {
+        torch_ext_clip(
+            raw(gradients),
+            raw(loss),
+            most,
+            &raw mut *norm,
+            &raw mut *scale,
+            &raw mut *torn,
+        )
+    })?;
+    Ok(results.map(owned))
+}
+
 pub(crate) fn autocast_enter(device: Device, kind: Kind, enabled: bool) -> Result<Surroundings> {
     let (device, _) = numbers(device, "autocast")?;
     let kind = match kind {
@@ -228,6 +262,77 @@ pub(crate) fn gru(
         )
     })?;
     Ok((owned(output), owned(last)))
+}
+
+/// `tensors`: inputs, as many weights, the bias. Checked by the caller, for `fuse`: kinds, device CPU,
+/// shapes of inputs and weights.
+pub(crate) fn affine(tensors: &[&Tensor], silu: bool, fuse: bool) -> Result<Tensor> {
+    let terms = tensors.len() as i64 / 2;
+    let tensors: Vec<Raw> = tensors.iter().copied().map(raw).collect();
+    let mut result = null_mut();
+    // SAFETY: the tensors outlive the call, there are two for each term and one more, and C++ sets
+    // `result` unless it fails.
+    check(unsafe {
+        torch_ext_affine(
+            tensors.as_ptr(),
+            terms,
+            c_int::from(silu),
+            c_int::from(fuse),
+            &raw mut result,
+        )
+    })?;
+    Ok(owned(result))
+}
+
+pub(crate) fn fuses() -> bool {
+    torch_ext_fuses() != 0
+}
+
+/// Checked by the caller: kinds, device CPU, shapes.
+pub(crate) fn latent(
+    own: &Tensor,
+    prior: Option<&Tensor>,
+    noise: &Tensor,
+    relative: bool,
+) -> Result<(Tensor, Tensor)> {
+    let (mut sample, mut divergence) = (null_mut(), null_mut());
+    // SAFETY: all are tensors that outlive the call, or null where C++ expects null; their shapes
+    // are checked; C++ sets `sample` and `divergence` unless it fails.
+    check(unsafe {
+        torch_ext_latent(
+            raw(own),
+            raw_or_null(prior),
+            raw(noise),
+            c_int::from(relative),
+            &raw mut sample,
+            &raw mut divergence,
+        )
+    })?;
+    Ok((owned(sample), owned(divergence)))
+}
+
+/// `optional`: skip, observed, signal, standard deviation. Checked by the caller: kinds, device CPU,
+/// shapes.
+pub(crate) fn density(
+    head: &Tensor,
+    target: &Tensor,
+    optional: [Option<&Tensor>; 4],
+) -> Result<Tensor> {
+    let [skip, observed, signal, noise_std] = optional.map(raw_or_null);
+    let mut result = null_mut();
+    // SAFETY: as for `latent`.
+    check(unsafe {
+        torch_ext_density(
+            raw(head),
+            skip,
+            raw(target),
+            observed,
+            signal,
+            noise_std,
+            &raw mut result,
+        )
+    })?;
+    Ok(owned(result))
 }
 
 /// σ and tanh as the GRU's kernel computes them with vectors of a width: 0 the compiler's default,

@@ -4,7 +4,7 @@ use noise::{Diffuser, StepSampler, TargetLikelihood};
 use objective::elbo::{Elbo, FreeBits, KlWeight, sum_over_target};
 use tch::nn::VarStore;
 use tch::{Device, Kind, Tensor};
-use vae::{Inputs, Instance, Latent, Model, ModelKind, Pass, Shape};
+use vae::{BoundTerms, Inputs, Instance, Latent, Model, ModelKind, Observation, Pass, Shape};
 
 use crate::batch::Batch;
 use crate::config::Config;
@@ -113,7 +113,11 @@ impl Forecaster {
     /// # Errors
     /// If the batch does not fit the model.
     pub fn training_terms(&self, batch: &Batch, step: usize) -> Result<Terms, TrainError> {
-        let (latents, log_prob) = self.training_pass(batch)?;
+        let prepared = self.prepare(batch, true)?;
+        if let Some(terms) = self.fused(batch, &prepared, step)? {
+            return Ok(terms);
+        }
+        let (latents, log_prob) = self.pass(batch, &prepared, true)?;
         self.terms(batch, &latents, &log_prob, step)
     }
 
@@ -239,15 +243,54 @@ impl Forecaster {
         prepared: &Prepared,
         train: bool,
     ) -> Result<(Vec<Latent>, Tensor), TrainError> {
-        let Prepared { instance, inputs, target, noise } = prepared;
+        let Prepared { inputs, target, .. } = prepared;
         let Pass { latents, likelihood } = self.model.forward(inputs, Some(target), train)?;
+        let (values, noise) = self.scored(batch, prepared)?;
         let log_prob = match noise {
-            _ if self.autoencodes() => likelihood.log_prob(&instance.apply(&batch.context)?)?,
-            _ if self.direct => likelihood.log_prob(target)?,
-            Some((signal, std)) => likelihood.log_prob_noised(target, signal, std)?,
-            None => likelihood.log_prob(&(target / self.target_clean))?,
+            Some((signal, std)) => likelihood.log_prob_noised(&values, signal, std)?,
+            None => likelihood.log_prob(&values)?,
         };
         Ok((latents, log_prob))
+    }
+
+    /// What the likelihood is evaluated at, and its noise if it is to see through it.
+    #[allow(clippy::type_complexity, reason = "signal and standard deviation, as in `Prepared`")]
+    fn scored<'a>(
+        &self,
+        batch: &Batch,
+        prepared: &'a Prepared,
+    ) -> Result<(Tensor, Option<(&'a Tensor, &'a Tensor)>), TrainError> {
+        let Prepared { instance, target, noise, .. } = prepared;
+        Ok(match noise {
+            _ if self.autoencodes() => (instance.apply(&batch.context)?, None),
+            _ if self.direct => (target.shallow_clone(), None),
+            Some((signal, std)) => (target.shallow_clone(), Some((signal, std))),
+            None => (target / self.target_clean, None),
+        })
+    }
+
+    /// The terms of a training pass in few operations, where model and objective allow it.
+    fn fused(
+        &self,
+        batch: &Batch,
+        prepared: &Prepared,
+        step: usize,
+    ) -> Result<Option<Terms>, TrainError> {
+        if self.free_bits != FreeBits::None {
+            return Ok(None);
+        }
+        let (values, noise) = self.scored(batch, prepared)?;
+        let (_, observed) = self.truth(batch);
+        let observation = Observation { values: &values, noise, observed };
+        let Prepared { inputs, target, .. } = prepared;
+        let Some(bound) = self.model.bound(inputs, Some(target), observation, true)? else {
+            return Ok(None);
+        };
+        let BoundTerms { log_likelihood, kl } = bound;
+        let kl_weight = self.kl_weight(step);
+        let groups = vec![kl.f_unsqueeze(1)?];
+        let elbo = Elbo::new(log_likelihood, groups, kl_weight, self.free_bits)?;
+        composed(&elbo).map(Some)
     }
 
     fn terms(
@@ -263,13 +306,17 @@ impl Forecaster {
         let groups = latents.iter().map(|latent| latent.kl_per_dim()).collect::<Result<_, _>>()?;
         let kl_weight = self.kl_weight(step);
         let elbo = Elbo::new(reconstruction, groups, kl_weight, self.free_bits)?;
-        Ok(Terms {
-            loss: elbo.loss(),
-            reconstruction: elbo.reconstruction.detach().f_mean(Kind::Float)?,
-            kl: elbo.kl.detach().f_mean(Kind::Float)?,
-            kl_weight,
-        })
+        composed(&elbo)
     }
+}
+
+fn composed(elbo: &Elbo) -> Result<Terms, TrainError> {
+    Ok(Terms {
+        loss: elbo.loss(),
+        reconstruction: elbo.reconstruction.detach().f_mean(Kind::Float)?,
+        kl: elbo.kl.detach().f_mean(Kind::Float)?,
+        kl_weight: elbo.kl_weight,
+    })
 }
 
 /// Zero, the mean of the window, where nothing was observed.

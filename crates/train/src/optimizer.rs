@@ -1,7 +1,7 @@
 //! AdamW over the flat vectors, with clipping, that leaves out steps that are not finite.
 
 use tch::{Tensor, no_grad};
-use torch_ext::{AdamWSettings, FusedAdamW, Guard};
+use torch_ext::{AdamWSettings, Clipping, FusedAdamW, Guard, clip};
 
 use crate::config::TrainConfig;
 use crate::error::TrainError;
@@ -54,13 +54,9 @@ impl AdamW {
         learning_rate: f64,
     ) -> Result<Tensor, TrainError> {
         no_grad(|| {
-            let norm = flat.gradients().f_norm()?;
-            let torn = (&norm + loss).f_isfinite()?.f_logical_not()?;
-            let scale = match self.clip_norm {
-                0.0 => None,
-                clip => Some((&norm / clip).f_clamp_min(1.0)?),
-            };
-            let guard = Guard { grad_scale: scale.as_ref(), found_inf: Some(&torn) };
+            let Clipping { norm, scale, torn } = clip(flat.gradients(), loss, self.clip_norm)?;
+            let grad_scale = (self.clip_norm > 0.0).then_some(&scale);
+            let guard = Guard { grad_scale, found_inf: Some(&torn) };
             self.fused.step(flat.parameters(), flat.gradients(), learning_rate, guard)?;
             Ok(norm)
         })

@@ -99,18 +99,7 @@ impl Decoder {
         skip: Option<&Tensor>,
         train: bool,
     ) -> Result<Likelihood> {
-        let mut hidden: Option<Tensor> = None;
-        for layer in &self.layers {
-            let out = match &hidden {
-                None => layer.forward(inputs)?,
-                Some(hidden) => layer.forward(&[hidden])?,
-            };
-            hidden = Some(self.activation.apply(out, train)?);
-        }
-        let out = match &hidden {
-            None => self.head.forward(inputs)?,
-            Some(hidden) => self.head.forward(&[hidden])?,
-        };
+        let out = self.outputs(inputs, train)?;
         let (loc, log_scale) = match &self.scale {
             LogScale::Predicted => {
                 let halves = out.f_chunk(2, -1)?;
@@ -136,6 +125,22 @@ impl Decoder {
             (Family::Laplace, _) => Likelihood::laplace(loc, log_scale)?,
             _ => Likelihood::gaussian(loc, log_scale)?,
         })
+    }
+
+    /// What comes out of the head, `[.., B, G, T · c]`, or twice as much: locations, then log scales
+    /// before their bound.
+    pub(crate) fn outputs(&self, inputs: &[&Tensor], train: bool) -> Result<Tensor> {
+        let mut hidden: Option<Tensor> = None;
+        for layer in &self.layers {
+            hidden = Some(match &hidden {
+                None => self.activation.after(layer, inputs, train)?,
+                Some(hidden) => self.activation.after(layer, &[hidden], train)?,
+            });
+        }
+        match &hidden {
+            None => self.head.forward(inputs),
+            Some(hidden) => self.head.forward(&[hidden]),
+        }
     }
 
     /// Any parameter, which has the number type and the device of all.

@@ -76,6 +76,9 @@ pub enum VaeError {
     /// libtorch refused an operation.
     #[error("libtorch: {0}")]
     Torch(#[from] TchError),
+    /// A fused operation refused its arguments.
+    #[error(transparent)]
+    Extension(#[from] torch_ext::TorchExtError),
 }
 
 /// What the functions of this crate return.

@@ -56,6 +56,21 @@ impl Parameters {
         Ok(DiagonalGaussian::new(mean, log_std)?)
     }
 
+    /// One draw per row, `[B, G, Z]`, and the divergence of each window from the prior, `[B]`, in one
+    /// operation; `relative` as in [`Parameters::relative_to`].
+    pub(crate) fn draw(
+        &self,
+        prior: Option<&Parameters>,
+        relative: bool,
+    ) -> Result<(Tensor, Tensor)> {
+        let mut size = self.0.size();
+        if let Some(last) = size.last_mut() {
+            *last /= 2;
+        }
+        let noise = Tensor::f_randn(&size, (self.0.kind(), self.0.device()))?;
+        Ok(torch_ext::gaussian_draw(&self.0, prior.map(|prior| &prior.0), &noise, relative)?)
+    }
+
     /// Parameters relative to others: `μ + Δμ`, `ln σ + Δ ln σ`; equal to them where both Δ are 0.
     ///
     /// Vahdat & Kautz (2020), section 3.2, arXiv:2007.03898.

@@ -51,35 +51,29 @@ impl Linear {
 
     /// Applies the map to inputs in the order they were declared, each `[.., size]`.
     pub(crate) fn forward(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+        self.apply(inputs, false)
+    }
+
+    /// The same, with SiLU after it where `silu` says so.
+    fn apply(&self, inputs: &[&Tensor], silu: bool) -> Result<Tensor> {
         debug_assert_eq!(inputs.len(), self.weights.len(), "one input per declared part");
         let lead = leading(inputs[0]);
-        let (mut full, mut small): (Option<Tensor>, Option<Tensor>) = (None, None);
-        for (input, weight) in inputs.iter().zip(&self.weights) {
-            if leading(input) != lead {
-                let bias = small.is_none().then_some(&self.bias);
-                let term = input.f_linear(weight, bias)?;
-                small = Some(match small {
-                    Some(sum) => sum.f_add(&term)?,
-                    None => term,
-                });
+        let (mut full, mut weights) = (Vec::new(), Vec::new());
+        let mut small: Option<Tensor> = None;
+        for (&input, weight) in inputs.iter().zip(&self.weights) {
+            if leading(input) == lead {
+                full.push(input);
+                weights.push(weight);
                 continue;
             }
-            let rows = input.f_reshape([-1, input.size()[lead.len()]])?;
-            full = Some(match full {
-                // The product goes right into the sum.
-                Some(mut sum) => sum.f_addmm_(&rows, &weight.f_tr()?)?,
-                // A bias is added to the fewest numbers there are.
-                None if leading_differ(inputs, &lead) => rows.f_mm(&weight.f_tr()?)?,
-                None => self.bias.f_addmm(&rows, &weight.f_tr()?)?,
+            // A bias is added to the fewest numbers there are.
+            small = Some(match small {
+                None => torch_ext::affine(&[input], &[weight], &self.bias, false)?,
+                Some(sum) => sum.f_add(&input.f_linear(weight, None::<&Tensor>)?)?,
             });
         }
-        let mut size = lead;
-        size.push(self.bias.size()[0]);
-        let full = full.expect("the first input leads").f_view(size.as_slice())?;
-        Ok(match small {
-            Some(small) => full.f_add(&small)?,
-            None => full,
-        })
+        let bias = small.as_ref().unwrap_or(&self.bias);
+        Ok(torch_ext::affine(&full, &weights, bias, silu)?)
     }
 
     /// The weight of the first input, `[out, size]`.
@@ -98,11 +92,6 @@ fn leading(input: &Tensor) -> Vec<i64> {
     let mut size = input.size();
     size.pop();
     size
-}
-
-/// Whether any input has other leading axes.
-fn leading_differ(inputs: &[&Tensor], lead: &[i64]) -> bool {
-    inputs.iter().any(|input| leading(input) != lead)
 }
 
 /// One input of a [`Linear`]: its name and the size of its last axis.
@@ -147,6 +136,11 @@ pub(crate) struct Activation {
 }
 
 impl Activation {
+    /// The activation after an affine map, as one operation.
+    pub(crate) fn after(self, map: &Linear, inputs: &[&Tensor], train: bool) -> Result<Tensor> {
+        self.drop(map.apply(inputs, self.nonlinear)?, train)
+    }
+
     pub(crate) fn apply(self, input: Tensor, train: bool) -> Result<Tensor> {
         let output = if self.nonlinear { input.f_silu()? } else { input };
         self.drop(output, train)

@@ -61,4 +61,4 @@ pub use health::{ACTIVE_VARIANCE, Bounds, Finding, GroupHealth, Health, HealthMe
 pub use inputs::{Inputs, Shape};
 pub use instance::Instance;
 pub use latent::Latent;
-pub use model::{Model, Pass};
+pub use model::{BoundTerms, Model, Observation, Pass};

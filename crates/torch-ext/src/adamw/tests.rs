@@ -203,3 +203,34 @@ fn settings_out_of_range_are_refused_by_name() {
     let error = FusedAdamW::new(&integers, SETTINGS).unwrap_err().to_string();
     assert_eq!(error, "parameters is Int64, expected Float or Double");
 }
+
+/// Oracle: the operations of ATen that it stands for, which f64 takes.
+#[test]
+fn clipping_is_the_same_in_one_operation_and_in_many() {
+    for length in [1, 31, 32, 70, 1000] {
+        for (most, spoiled) in
+            [(0.0, 0.0), (0.5, 0.0), (1e6, 0.0), (1.0, f64::NAN), (1.0, f64::INFINITY)]
+        {
+            let gradients =
+                Tensor::randn([length], (Kind::Double, Device::Cpu)).to_kind(Kind::Float);
+            let _ = gradients.get(length - 1).f_add_scalar_(spoiled).unwrap();
+            let loss = Tensor::from(2.0_f32);
+            let found = crate::clip(&gradients, &loss, most).unwrap();
+            let double = |tensor: &Tensor| tensor.to_kind(Kind::Double);
+            let expected = crate::clip(&double(&gradients), &double(&loss), most).unwrap();
+            assert_eq!(bool::try_from(&found.torn).unwrap(), spoiled != 0.0);
+            assert_eq!(bool::try_from(&expected.torn).unwrap(), spoiled != 0.0);
+            if spoiled == 0.0 {
+                for (a, b) in [(&found.norm, &expected.norm), (&found.scale, &expected.scale)] {
+                    let (a, b) = (a.double_value(&[]), b.double_value(&[]));
+                    assert!((a - b).abs() < 1e-6 * b, "{a} {b}");
+                }
+            }
+        }
+    }
+    let gradients = Tensor::ones([3], (Kind::Float, Device::Cpu));
+    let torn = crate::clip(&gradients, &Tensor::from(f32::NAN), 1.0).unwrap().torn;
+    assert!(bool::try_from(torn).unwrap());
+    assert!(crate::clip(&gradients, &gradients, 1.0).is_err());
+    assert!(crate::clip(&gradients, &Tensor::from(1.0_f32), -1.0).is_err());
+}

@@ -1,7 +1,7 @@
 //! Gated recurrent units over the steps of a window.
 
+use tch::Tensor;
 use tch::nn::{Init, Path};
-use tch::{TchError, Tensor};
 
 use super::{Rows, Sizes, activation};
 use crate::ModelConfig;
@@ -68,8 +68,7 @@ impl Gru {
                 .f_contiguous()?,
         };
         let dropout = if self.layers > 1 { self.activation.dropout } else { 0.0 };
-        let (_, last) = torch_ext::gru(&input, &start, &self.weights, dropout, train)
-            .map_err(|error| TchError::Torch(error.to_string()))?;
+        let (_, last) = torch_ext::gru(&input, &start, &self.weights, dropout, train)?;
         let features = last.f_select(0, self.layers - 1)?.f_view([batch, groups, self.hidden])?;
         self.activation.drop(features, train)
     }

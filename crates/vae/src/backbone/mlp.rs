@@ -36,9 +36,9 @@ impl Mlp {
         let extras = rows.extras.as_ref().map(|extras| extras.f_flatten(2, 3)).transpose()?;
         let inputs: Vec<_> =
             std::iter::once(&flat).chain(&extras).chain(statics.iter().copied()).collect();
-        let mut hidden = self.activation.apply(self.layers[0].forward(&inputs)?, train)?;
+        let mut hidden = self.activation.after(&self.layers[0], &inputs, train)?;
         for layer in &self.layers[1..] {
-            hidden = self.activation.apply(layer.forward(&[&hidden])?, train)?;
+            hidden = self.activation.after(layer, &[&hidden], train)?;
         }
         Ok(hidden)
     }

@@ -19,6 +19,11 @@ impl Direct {
         Ok(Direct(head))
     }
 
+    /// A draw per row, `[B, G, Z]`, and the divergence, `[B]`, in one operation.
+    pub(super) fn bound(&self, features: &Tensor) -> Result<(Tensor, Tensor)> {
+        self.0.forward(&[features])?.draw(None, false)
+    }
+
     /// The latent and its draw per row, `[.., B, G, Z]`.
     pub(super) fn posterior(&self, features: &Tensor, draw: Draw) -> Result<(Latent, Tensor)> {
         let posterior = self.0.forward(&[features])?.distribution()?;

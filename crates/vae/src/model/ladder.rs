@@ -88,27 +88,52 @@ impl Ladder {
         draw: Draw,
         train: bool,
     ) -> Result<(Vec<Latent>, Vec<Tensor>)> {
-        let evidence = self.activation.apply(self.evidence.forward(&[target, features])?, train)?;
+        let evidence = self.activation.after(&self.evidence, &[target, features], train)?;
         let mut latents = Vec::with_capacity(self.groups.len());
         let rows = self.descend(features, train, |i, group, prior, state| {
-            let mut inputs = vec![&evidence];
-            inputs.extend((i > 0).then_some(state));
-            let own = group.posterior.forward(&inputs)?;
+            let own = group.posterior.forward(&seen(i, &evidence, state))?;
             let posterior = if self.relative { own.relative_to(&prior)? } else { own };
             let (posterior, prior) = (posterior.distribution()?, prior.distribution()?);
             let sample = draw.from(&posterior, i)?;
-            latents.push(Latent { posterior, prior: Some(prior), sample: sample.shallow_clone() });
-            Ok(sample)
+            let rows = per_row(&sample, features.size()[1])?;
+            latents.push(Latent { posterior, prior: Some(prior), sample });
+            Ok(rows)
         })?;
         Ok((latents, rows))
     }
 
-    /// Draws every group from its prior, which needs no target: per row, from the top down.
-    pub(super) fn prior(&self, features: &Tensor, draw: Draw) -> Result<Vec<Tensor>> {
-        self.descend(features, false, |i, _, prior, _| draw.from(&prior.distribution()?, i))
+    /// One draw of every group from its posterior, `[B, G, Z]` from the top down, and the divergence
+    /// of all groups, `[B]`; one operation for a group.
+    pub(super) fn bound(
+        &self,
+        features: &Tensor,
+        target: &Tensor,
+        train: bool,
+    ) -> Result<(Vec<Tensor>, Tensor)> {
+        let evidence = self.activation.after(&self.evidence, &[target, features], train)?;
+        let mut divergences = Vec::with_capacity(self.groups.len());
+        let rows = self.descend(features, train, |i, group, prior, state| {
+            let own = group.posterior.forward(&seen(i, &evidence, state))?;
+            let (sample, divergence) = own.draw(Some(&prior), self.relative)?;
+            divergences.push(divergence);
+            Ok(sample)
+        })?;
+        let divergence = match divergences.as_slice() {
+            [one] => one.shallow_clone(),
+            many => Tensor::f_stack(many, 0)?.f_sum_dim_intlist([0i64].as_slice(), false, None)?,
+        };
+        Ok((rows, divergence))
     }
 
-    /// The walk from the top group to the last; `choose` turns a prior into a draw.
+    /// Draws every group from its prior, which needs no target: per row, from the top down.
+    pub(super) fn prior(&self, features: &Tensor, draw: Draw) -> Result<Vec<Tensor>> {
+        let groups = features.size()[1];
+        self.descend(features, false, |i, _, prior, _| {
+            per_row(&draw.from(&prior.distribution()?, i)?, groups)
+        })
+    }
+
+    /// The walk from the top group to the last; `choose` turns a prior into a draw per row.
     fn descend(
         &self,
         features: &Tensor,
@@ -119,14 +144,18 @@ impl Ladder {
         let mut draws = Vec::with_capacity(self.groups.len());
         for (i, group) in self.groups.iter().enumerate() {
             let prior = group.prior.forward(&[&state])?;
-            let sample = choose(i, group, prior, &state)?;
-            let rows = per_row(&sample, features.size()[1])?;
+            let rows = choose(i, group, prior, &state)?;
             if let Some(update) = &group.update {
-                let change = update.forward(&[&rows, &state])?;
-                state = state.f_add(&self.activation.apply(change, train)?)?;
+                let change = self.activation.after(update, &[&rows, &state], train)?;
+                state = state.f_add(&change)?;
             }
             draws.push(rows);
         }
         Ok(draws)
     }
+}
+
+/// What the posterior of group `i` sees: the first state is in the evidence already.
+fn seen<'a>(i: usize, evidence: &'a Tensor, state: &'a Tensor) -> Vec<&'a Tensor> {
+    if i == 0 { vec![evidence] } else { vec![evidence, state] }
 }

@@ -1,5 +1,6 @@
 //! The model: one interface over the four kinds.
 
+mod bound;
 mod direct;
 mod ladder;
 
@@ -15,6 +16,7 @@ use crate::latent::{Draw, per_row};
 use crate::layer::{Linear, part};
 use crate::{Channels, Inputs, Instance, Latent, ModelConfig, ModelKind, Shape, VaeError};
 
+pub use bound::{BoundTerms, Observation};
 use direct::Direct;
 use ladder::Ladder;
 
@@ -391,31 +393,47 @@ impl Model {
         rows: &[Tensor],
         train: bool,
     ) -> Result<Likelihood> {
-        let latent = match rows {
-            [one] => one.shallow_clone(),
-            many => Tensor::f_cat(many, -1)?,
+        let skip = match self.skipped(inputs)? {
+            Some(skip) => Some(skip.f_transpose(1, 2)?),
+            None => None,
         };
-        let mut parts = vec![&latent];
+        let latent = joined(rows)?;
+        self.decoder.forward(&self.parts(&latent, statics, features), skip.as_ref(), train)
+    }
+
+    /// What the decoder sees, given the draws of all groups.
+    fn parts<'a>(
+        &self,
+        latent: &'a Tensor,
+        statics: &'a Statics,
+        features: &'a Tensor,
+    ) -> Vec<&'a Tensor> {
+        let mut parts = vec![latent];
         match &self.core {
             Core::Direct(_) => parts.extend(statics.exogenous()),
             Core::Ladder(_) => parts.push(features),
         }
-        let skip = match &self.skip {
-            Some(skip) => {
-                let targets = inputs.context.f_narrow(2, 0, self.shape.channels)?;
-                Some(skip.forward(&[&targets.f_transpose(1, 2)?])?.f_transpose(1, 2)?)
-            }
-            None => None,
-        };
-        self.decoder.forward(&parts, skip.as_ref(), train)
+        parts
+    }
+
+    /// The linear skip, `[B, C, T]`.
+    fn skipped(&self, inputs: &Inputs) -> Result<Option<Tensor>> {
+        let Some(skip) = &self.skip else { return Ok(None) };
+        let targets = inputs.context.f_narrow(2, 0, self.shape.channels)?;
+        Ok(Some(skip.forward(&[&targets.f_transpose(1, 2)?])?))
     }
 
     /// A target as rows, `[B, G, H · c]`.
     fn target_rows(&self, target: &Tensor, batch: i64) -> Result<Tensor> {
         self.expected().target(target, batch)?;
+        self.as_rows(target)
+    }
+
+    /// `[B, T, C]` to `[B, G, T · c]`.
+    fn as_rows(&self, values: &Tensor) -> Result<Tensor> {
         Ok(match self.config.channels {
-            Channels::Joint => target.f_reshape([batch, 1, -1])?,
-            Channels::Independent => target.f_transpose(1, 2)?.f_contiguous()?,
+            Channels::Joint => values.f_reshape([values.size()[0], 1, -1])?,
+            Channels::Independent => values.f_transpose(1, 2)?.f_contiguous()?,
         })
     }
 
@@ -430,6 +448,14 @@ impl Model {
         let (kind, device) = (parameter.kind(), parameter.device());
         Expected { shape: self.shape, model: self.config.kind, kind, device }
     }
+}
+
+/// Draws of all groups side by side.
+fn joined(rows: &[Tensor]) -> Result<Tensor> {
+    Ok(match rows {
+        [one] => one.shallow_clone(),
+        many => Tensor::f_cat(many, -1)?,
+    })
 }
 
 fn many(samples: i64) -> Result<Draw<'static>> {

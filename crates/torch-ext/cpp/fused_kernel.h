@@ -1,0 +1,87 @@
+// What lies between the matrix products of a training step, one pass over memory each.
+//
+// Row i of an array of width w begins at i * w. Each function exists for float and double.
+#pragma once
+
+#include <cstdint>
+
+namespace fused {
+
+// Biases that repeat after `period` rows.
+struct Rows {
+  int64_t width;
+  int64_t period;
+};
+
+// u += bias for rows begin..end; y = u sigmoid(u) as well unless y is null.
+void add_bias(float* u, float* y, const float* bias, Rows rows, int64_t begin, int64_t end);
+void add_bias(double* u, double* y, const double* bias, Rows rows, int64_t begin, int64_t end);
+
+// Columns begin..end of `count` rows: grad_u = grad_y silu'(u) unless u is null, which stands for
+// no activation; sums += the gradient of the bias.
+template <typename T>
+struct BiasBackward {
+  const T* grad_y;
+  const T* u;
+  T* grad_u;
+  T* sums; // [period, width]
+};
+void bias_backward(const BiasBackward<float>& of, Rows rows, int64_t count, int64_t begin, int64_t end);
+void bias_backward(const BiasBackward<double>& of, Rows rows, int64_t count, int64_t begin, int64_t end);
+
+// One group of latent variables: `group` rows make a window, `width` is Z.
+template <typename T>
+struct Latent {
+  const T* own; // [N, 2Z]: mean, log standard deviation before its bound
+  const T* prior; // the same, or null for N(0, I)
+  bool relative; // whether `own` is to be added to `prior`
+  const T* noise; // [N, Z]
+  T* sample; // [N, Z]
+  T* divergence; // [B]
+  T* slopes; // [N, 4Z]: of the divergence in mean, raw and the prior's raw; of the sample in raw
+};
+void latent(const Latent<float>& of, int64_t width, int64_t group, int64_t begin, int64_t end);
+void latent(const Latent<double>& of, int64_t width, int64_t group, int64_t begin, int64_t end);
+
+template <typename T>
+struct LatentBackward {
+  const T* slopes;
+  const T* grad_sample; // or null
+  const T* grad_divergence; // or null
+  bool relative;
+  T* grad_own;
+  T* grad_prior; // or null
+};
+void latent_backward(const LatentBackward<float>& of, int64_t width, int64_t group, int64_t begin, int64_t end);
+void latent_backward(const LatentBackward<double>& of, int64_t width, int64_t group, int64_t begin, int64_t end);
+
+// The log density of noised targets: `group` rows make a window, `width` is M.
+template <typename T>
+struct Density {
+  const T* head; // [N, 2M]: location, log scale before its bound
+  const T* skip; // [N, M], added to the location, or null
+  const T* target; // [N, M]
+  const T* observed; // [N, M], 0 where missing, or null
+  const T* signal; // [B], or null for 1
+  const T* noise_std; // [B], or null for 0
+  T* log_density; // [B]
+  T* slopes; // [N, 2M]: in head
+};
+void density(const Density<float>& of, int64_t width, int64_t group, int64_t begin, int64_t end);
+void density(const Density<double>& of, int64_t width, int64_t group, int64_t begin, int64_t end);
+
+// grad_head = slopes * grad of the row's window; grad_skip, unless null, is its first half.
+template <typename T>
+struct DensityBackward {
+  const T* slopes;
+  const T* grad; // [B]
+  T* grad_head;
+  T* grad_skip;
+};
+void density_backward(const DensityBackward<float>& of, int64_t width, int64_t group, int64_t begin, int64_t end);
+void density_backward(const DensityBackward<double>& of, int64_t width, int64_t group, int64_t begin, int64_t end);
+
+// In f64, which the square of an f32 cannot overflow.
+double sum_of_squares(const float* x, int64_t count);
+
+} // namespace fused

@@ -1,0 +1,211 @@
+// Draw and divergence of latent variables, and the log density of a target: one autograd node each,
+// whose slopes the pass forward leaves for the pass back.
+#include "bridge.h"
+#include "fused.h"
+#include "fused_kernel.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <optional>
+
+namespace {
+
+using at::Tensor;
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+using Maybe = std::optional<Tensor>;
+
+// Elements that are worth a thread of their own.
+constexpr int64_t GRAIN = 4096;
+
+template <typename T>
+const T* read(const Tensor& tensor) {
+  return tensor.defined() ? tensor.const_data_ptr<T>() : nullptr;
+}
+
+template <typename T>
+const T* read(const Maybe& tensor) {
+  return tensor.has_value() ? read<T>(*tensor) : nullptr;
+}
+
+template <typename T>
+T* write(const Tensor& tensor) {
+  return tensor.defined() ? tensor.data_ptr<T>() : nullptr;
+}
+
+Tensor straight(const Tensor& tensor) {
+  return tensor.defined() ? tensor.contiguous() : tensor;
+}
+
+// Windows [B, G, width] among the threads.
+template <typename Body>
+void over_windows(const Tensor& like, int64_t width, Body&& body) {
+  const int64_t group = like.size(1);
+  at::parallel_for(0, like.size(0), GRAIN / (group * width + 1) + 1, [&](int64_t begin, int64_t end) {
+    body(width, group, begin, end);
+  });
+}
+
+template <typename T>
+void run_latent(
+    const Tensor& own,
+    const Maybe& prior,
+    const Tensor& noise,
+    bool relative,
+    const Tensor& sample,
+    const Tensor& divergence,
+    const Tensor& slopes) {
+  const fused::Latent<T> of{
+      read<T>(own), read<T>(prior), relative, read<T>(noise),
+      write<T>(sample), write<T>(divergence), write<T>(slopes)};
+  over_windows(own, noise.size(-1), [&](auto... range) { fused::latent(of, range...); });
+}
+
+template <typename T>
+void run_latent_backward(
+    const Tensor& slopes,
+    const Tensor& grad_sample,
+    const Tensor& grad_divergence,
+    bool relative,
+    const Tensor& own,
+    const Tensor& prior) {
+  const fused::LatentBackward<T> of{
+      read<T>(slopes), read<T>(grad_sample), read<T>(grad_divergence), relative,
+      write<T>(own), write<T>(prior)};
+  over_windows(own, own.size(-1) / 2, [&](auto... range) { fused::latent_backward(of, range...); });
+}
+
+struct Latent : torch::autograd::Function<Latent> {
+  // own, prior [B, G, 2Z], noise [B, G, Z] -> sample [B, G, Z], divergence [B].
+  static variable_list forward(
+      AutogradContext* ctx, const Tensor& own, const Maybe& prior, const Tensor& noise, bool relative) {
+    const int64_t windows = own.size(0), group = own.size(1), width = noise.size(-1);
+    const auto sample = at::empty({windows, group, width}, own.options());
+    const auto divergence = at::empty({windows}, own.options());
+    const auto slopes = at::empty({windows, group, 4 * width}, own.options());
+    const auto run = own.scalar_type() == at::kFloat ? run_latent<float> : run_latent<double>;
+    run(own, prior, noise, relative, sample, divergence, slopes);
+    ctx->save_for_backward({slopes});
+    ctx->saved_data["relative"] = relative;
+    ctx->saved_data["prior"] = prior.has_value();
+    ctx->set_materialize_grads(false);
+    return {sample, divergence};
+  }
+
+  static variable_list backward(AutogradContext* ctx, const variable_list& grads) {
+    fused::no_second_derivative();
+    at::AutoDispatchBelowADInplaceOrView below;
+    const auto slopes = ctx->get_saved_variables()[0];
+    const bool relative = ctx->saved_data["relative"].toBool();
+    const bool with_prior = ctx->saved_data["prior"].toBool();
+    const int64_t width = slopes.size(-1) / 4;
+    const auto own = at::empty({slopes.size(0), slopes.size(1), 2 * width}, slopes.options());
+    const auto prior = with_prior ? at::empty_like(own) : Tensor();
+    const auto run =
+        own.scalar_type() == at::kFloat ? run_latent_backward<float> : run_latent_backward<double>;
+    run(slopes, straight(grads[0]), straight(grads[1]), relative, own, prior);
+    return {own, prior, Tensor(), Tensor()};
+  }
+};
+
+template <typename T>
+void run_density(
+    const Tensor& head,
+    const Maybe& skip,
+    const Tensor& target,
+    const Maybe& observed,
+    const Maybe& signal,
+    const Maybe& noise_std,
+    const Tensor& log_density,
+    const Tensor& slopes) {
+  const fused::Density<T> of{
+      read<T>(head), read<T>(skip), read<T>(target), read<T>(observed), read<T>(signal),
+      read<T>(noise_std), write<T>(log_density), write<T>(slopes)};
+  over_windows(head, target.size(-1), [&](auto... range) { fused::density(of, range...); });
+}
+
+template <typename T>
+void run_density_backward(
+    const Tensor& slopes, const Tensor& grad, const Tensor& head, const Tensor& skip) {
+  const fused::DensityBackward<T> of{read<T>(slopes), read<T>(grad), write<T>(head), write<T>(skip)};
+  over_windows(
+      head, head.size(-1) / 2, [&](auto... range) { fused::density_backward(of, range...); });
+}
+
+struct Density : torch::autograd::Function<Density> {
+  // head [B, G, 2M], skip, target, observed [B, G, M], signal, noise_std [B] -> [B].
+  static Tensor forward(
+      AutogradContext* ctx,
+      const Tensor& head,
+      const Maybe& skip,
+      const Tensor& target,
+      const Maybe& observed,
+      const Maybe& signal,
+      const Maybe& noise_std) {
+    const auto log_density = at::empty({head.size(0)}, head.options());
+    const auto slopes = at::empty_like(head);
+    const auto run = head.scalar_type() == at::kFloat ? run_density<float> : run_density<double>;
+    run(head, skip, target, observed, signal, noise_std, log_density, slopes);
+    ctx->save_for_backward({slopes});
+    ctx->saved_data["skip"] = skip.has_value() && skip->requires_grad();
+    return log_density;
+  }
+
+  static variable_list backward(AutogradContext* ctx, const variable_list& grads) {
+    fused::no_second_derivative();
+    at::AutoDispatchBelowADInplaceOrView below;
+    const auto slopes = ctx->get_saved_variables()[0];
+    const auto head = at::empty_like(slopes);
+    const auto skip = ctx->saved_data["skip"].toBool()
+        ? at::empty({head.size(0), head.size(1), head.size(2) / 2}, head.options())
+        : Tensor();
+    const auto run =
+        head.scalar_type() == at::kFloat ? run_density_backward<float> : run_density_backward<double>;
+    run(slopes, grads[0].contiguous(), head, skip);
+    return {head, skip, Tensor(), Tensor(), Tensor(), Tensor()};
+  }
+};
+
+Maybe maybe(const Tensor* tensor) {
+  return tensor == nullptr ? Maybe() : Maybe(tensor->contiguous());
+}
+
+} // namespace
+
+extern "C" int torch_ext_fuses() {
+  return fused::allowed() ? 1 : 0;
+}
+
+extern "C" char* torch_ext_latent(
+    const Tensor* own,
+    const Tensor* prior, // or null
+    const Tensor* noise,
+    const int relative,
+    Tensor** sample,
+    Tensor** divergence) {
+  return bridge::guarded([&] {
+    auto pair =
+        Latent::apply(own->contiguous(), maybe(prior), noise->contiguous(), relative != 0);
+    *sample = new Tensor(std::move(pair[0]));
+    *divergence = new Tensor(std::move(pair[1]));
+  });
+}
+
+extern "C" char* torch_ext_density(
+    const Tensor* head,
+    const Tensor* skip, // or null, as those below
+    const Tensor* target,
+    const Tensor* observed,
+    const Tensor* signal,
+    const Tensor* noise_std,
+    Tensor** result) {
+  return bridge::guarded([&] {
+    *result = new Tensor(Density::apply(
+        head->contiguous(), maybe(skip), target->contiguous(), maybe(observed), maybe(signal),
+        maybe(noise_std)));
+  });
+}
