@@ -120,7 +120,7 @@ Tensor composed(const std::vector<Tensor>& all, bool silu) {
     const auto rows = matrix(all[i]);
     const auto weight = all[terms + i].t();
     if (sum.defined()) {
-      sum = sum.addmm_(rows, weight);
+      sum = at::addmm(sum, rows, weight); // not in place, which autocast does not see
     } else {
       sum = bias.dim() == 1 ? at::addmm(bias, rows, weight) : rows.mm(weight);
     }

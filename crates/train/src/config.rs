@@ -163,6 +163,22 @@ pub enum Precision {
     Bf16,
 }
 
+impl Precision {
+    /// What the networks compute in on `device`, if that is not f32.
+    pub(crate) fn half(self, device: tch::Device) -> Option<tch::Kind> {
+        match self {
+            Precision::Auto => device.is_cuda().then_some(tch::Kind::BFloat16),
+            Precision::F32 => None,
+            Precision::Bf16 => Some(tch::Kind::BFloat16),
+        }
+    }
+
+    /// Its name on `device`, as it stands in `run.json`.
+    pub(crate) fn name(self, device: tch::Device) -> &'static str {
+        if self.half(device).is_some() { "bf16" } else { "f32" }
+    }
+}
+
 /// Which weights of a training are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

@@ -25,6 +25,8 @@ pub struct Forecaster {
     direct: bool,
     kl_weight: KlWeight,
     free_bits: FreeBits,
+    /// What the networks compute in, if that is not f32.
+    half: Option<Kind>,
 }
 
 /// What one pass through a batch gave: means over its windows, in nats, still on the device.
@@ -75,6 +77,7 @@ impl Forecaster {
             direct: noise.likelihood() == TargetLikelihood::Direct,
             kl_weight: config.objective.kl_weight,
             free_bits: config.objective.free_bits,
+            half: config.train.precision.half(device),
         })
     }
 
@@ -159,8 +162,10 @@ impl Forecaster {
     ) -> Result<(Pass, Tensor), TrainError> {
         let Prepared { instance, inputs, target, .. } = self.prepare(batch, false)?;
         let pass = match draws {
-            None => self.model.forward(&inputs, Some(&target), false)?,
-            Some(draws) => self.model.forward_samples(&inputs, Some(&target), draws, false)?,
+            None => self.computed(|| self.model.forward(&inputs, Some(&target), false))?,
+            Some(draws) => {
+                self.computed(|| self.model.forward_samples(&inputs, Some(&target), draws, false))?
+            }
         };
         let truth = match () {
             () if self.autoencodes() => instance.apply(&batch.context)?,
@@ -178,7 +183,7 @@ impl Forecaster {
     /// If the batch does not fit the model.
     pub fn sample(&self, batch: &Batch, samples: i64) -> Result<Tensor, TrainError> {
         let prepared = self.prepare(batch, false)?;
-        let drawn = self.model.sample(&prepared.inputs, samples)?;
+        let drawn = self.computed(|| self.model.sample(&prepared.inputs, samples))?;
         let scaled = self.direct && !self.autoencodes() && self.target_clean != 1.0;
         let drawn = if scaled { drawn / self.target_clean } else { drawn };
         Ok(prepared.instance.invert(&drawn)?)
@@ -195,7 +200,7 @@ impl Forecaster {
     /// If the batch does not fit the model.
     pub fn log_density(&self, batch: &Batch, draws: i64) -> Result<Tensor, TrainError> {
         let Prepared { instance, inputs, target, .. } = self.prepare(batch, false)?;
-        let likelihood = self.model.predict_likelihood(&inputs, draws)?;
+        let likelihood = self.computed(|| self.model.predict_likelihood(&inputs, draws))?;
         // What the decoder describes is the target times `a^y_0`, or the target itself.
         let (truth, stretch) = match self.direct {
             true => (target, self.target_clean),
@@ -237,6 +242,14 @@ impl Forecaster {
         Ok(Prepared { instance, inputs, target, noise })
     }
 
+    /// What the networks make of their inputs, in the precision of the config.
+    fn computed<T>(&self, networks: impl FnOnce() -> vae::Result<T>) -> Result<T, TrainError> {
+        Ok(match self.half {
+            None => networks()?,
+            Some(kind) => torch_ext::autocast(self.store.device(), kind, true, networks)??,
+        })
+    }
+
     fn pass(
         &self,
         batch: &Batch,
@@ -244,7 +257,8 @@ impl Forecaster {
         train: bool,
     ) -> Result<(Vec<Latent>, Tensor), TrainError> {
         let Prepared { inputs, target, .. } = prepared;
-        let Pass { latents, likelihood } = self.model.forward(inputs, Some(target), train)?;
+        let Pass { latents, likelihood } =
+            self.computed(|| self.model.forward(inputs, Some(target), train))?;
         let (values, noise) = self.scored(batch, prepared)?;
         let log_prob = match noise {
             Some((signal, std)) => likelihood.log_prob_noised(&values, signal, std)?,
@@ -276,7 +290,7 @@ impl Forecaster {
         prepared: &Prepared,
         step: usize,
     ) -> Result<Option<Terms>, TrainError> {
-        if self.free_bits != FreeBits::None {
+        if self.free_bits != FreeBits::None || self.half.is_some() {
             return Ok(None);
         }
         let (values, noise) = self.scored(batch, prepared)?;

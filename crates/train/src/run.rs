@@ -45,6 +45,8 @@ pub struct RunInfo {
     pub device: String,
     /// CPU threads.
     pub threads: usize,
+    /// What the networks computed in: `f32` or `bf16`.
+    pub precision: String,
     /// Version of this crate.
     pub ballast: String,
     /// Version of libtorch.
@@ -214,6 +216,7 @@ impl Training {
             seed: config.seed,
             device: device_name(device),
             threads,
+            precision: config.train.precision.name(device).to_owned(),
             ballast: env!("CARGO_PKG_VERSION").to_owned(),
             libtorch: LIBTORCH.to_owned(),
             fitted,
@@ -242,7 +245,7 @@ pub(crate) fn describe(source: &Source, threads: usize) -> String {
     let DataInfo { name, rows, series, channels, windows, .. } = source.info();
     format!(
         "{name}: {rows} rows, {series} series, {} channels; windows {} → {}: {} train, {} validation, {} test\n\
-         {:?} with {:?} backbone, noise {:?}; device {}, {} threads, seed {}",
+         {:?} with {:?} backbone, noise {:?}; device {}, {}, {} threads, seed {}",
         channels.len(),
         config.data.context,
         config.data.horizon,
@@ -253,6 +256,7 @@ pub(crate) fn describe(source: &Source, threads: usize) -> String {
         config.model.backbone,
         config.noise.table().schedule,
         device_name(source.rows().device()),
+        config.train.precision.name(source.rows().device()),
         threads,
         config.seed,
     )

@@ -5,7 +5,7 @@ use tch::Tensor;
 use tch::nn::{Init, Path};
 
 use crate::error::Result;
-use crate::layer::{Activation, HEAD_GAIN, Linear, Part, part, soft_bound};
+use crate::layer::{Activation, HEAD_GAIN, Linear, Part, part, soft_bound, whole};
 use crate::{Channels, ModelConfig, Scale};
 
 /// Degrees of freedom above two of a Student-t likelihood at the start: ν = 5.
@@ -137,10 +137,10 @@ impl Decoder {
                 Some(hidden) => self.activation.after(layer, &[hidden], train)?,
             });
         }
-        match &hidden {
-            None => self.head.forward(inputs),
-            Some(hidden) => self.head.forward(&[hidden]),
-        }
+        whole(match &hidden {
+            None => self.head.forward(inputs)?,
+            Some(hidden) => self.head.forward(&[hidden])?,
+        })
     }
 
     /// Any parameter, which has the number type and the device of all.

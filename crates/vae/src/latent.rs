@@ -6,7 +6,7 @@ use tch::nn::Path;
 
 use crate::VaeError;
 use crate::error::Result;
-use crate::layer::{HEAD_GAIN, Linear, Part, soft_bound};
+use crate::layer::{HEAD_GAIN, Linear, Part, soft_bound, whole};
 
 /// One group of latent variables: what the model believes about it, and the value it went on with.
 ///
@@ -89,7 +89,7 @@ impl GaussianHead {
     }
 
     pub(crate) fn forward(&self, inputs: &[&Tensor]) -> Result<Parameters> {
-        Ok(Parameters(self.0.forward(inputs)?))
+        Ok(Parameters(whole(self.0.forward(inputs)?)?))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The two layers everything is built from, and the soft bound on logarithms of scales.
 
-use tch::Tensor;
 use tch::nn::{Init, Path};
+use tch::{Kind, Tensor};
 
 use crate::error::Result;
 
@@ -84,6 +84,14 @@ impl Linear {
     /// The bias, `[out]`.
     pub(crate) fn bias(&self) -> &Tensor {
         &self.bias
+    }
+}
+
+/// In f32 what a product left in 16 bits under autocast: parameters of a law need the digits.
+pub(crate) fn whole(output: Tensor) -> Result<Tensor> {
+    match output.kind() {
+        Kind::BFloat16 | Kind::Half => Ok(output.f_to_kind(Kind::Float)?),
+        _ => Ok(output),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::encoder::{Encoder, Statics};
 use crate::error::Result;
 use crate::inputs::Expected;
 use crate::latent::{Draw, per_row};
-use crate::layer::{Linear, part};
+use crate::layer::{Linear, part, whole};
 use crate::{Channels, Inputs, Instance, Latent, ModelConfig, ModelKind, Shape, VaeError};
 
 pub use bound::{BoundTerms, Observation};
@@ -420,7 +420,7 @@ impl Model {
     fn skipped(&self, inputs: &Inputs) -> Result<Option<Tensor>> {
         let Some(skip) = &self.skip else { return Ok(None) };
         let targets = inputs.context.f_narrow(2, 0, self.shape.channels)?;
-        Ok(Some(skip.forward(&[&targets.f_transpose(1, 2)?])?))
+        Ok(Some(whole(skip.forward(&[&targets.f_transpose(1, 2)?])?)?))
     }
 
     /// A target as rows, `[B, G, H · c]`.
