@@ -12,8 +12,8 @@ pub(crate) fn code(done: Result<(), Error>) -> ExitCode {
     let context: Vec<String> = error.chain().map(ToString::to_string).collect();
     let mut message = context.first().cloned().unwrap_or_default();
     for cause in context.iter().skip(1) {
-        // libtorch follows its first line with a C++ stack trace.
-        let cause = cause.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+        // libtorch follows what it says with a C++ stack trace.
+        let cause = cause.split("\nException raised from").next().unwrap_or_default().trim_end();
         if !message.contains(cause) {
             message.push_str(": ");
             message.push_str(cause);

@@ -71,14 +71,15 @@ fn a_write_cut_short_leaves_whole_events() {
     }
     let folder = tempfile::tempdir().unwrap();
     // 16 blocks of 512 bytes; without the signal that goes with it, the write fails instead.
-    let status = Command::new("sh")
+    // Through a pipe: the limit is also on a file that this test may be printing to.
+    let output = Command::new("sh")
         .args(["-c", "ulimit -f 16; trap '' XFSZ; exec \"$@\"", "sh"])
         .arg(env::current_exe().unwrap())
         .args(["--exact", "a_write_cut_short_leaves_whole_events"])
         .env(CHILD, folder.path())
-        .status()
+        .output()
         .unwrap();
-    assert!(status.success());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     let files: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|f| f.unwrap().path()).collect();
     assert_eq!(files.len(), 1);
     let steps: Vec<i64> = read(&files[0]).iter().map(|event| event.step).collect();

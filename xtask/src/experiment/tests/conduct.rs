@@ -15,7 +15,7 @@ fn every_arm_is_trained_and_evaluated_on_every_seed() {
     fake.conduct(ALL).unwrap();
     let calls = fake.read("calls");
     assert_eq!(calls.lines().count(), 2 * RUNS);
-    let first = "train configs/base.toml --set noise.schedule=\"none\" --seed 1 --run runs/trial/none/seed-1";
+    let first = "train configs/base.toml --set noise.schedule=\"none\" --seed 1 --run runs/trial/none/seed-1 --no-events";
     assert_eq!(calls.lines().next(), Some(first));
     assert_eq!(calls.lines().nth(1), Some("evaluate runs/trial/none/seed-1"));
     let log = fake.read("runs/trial/x0/seed-3/log.txt");
@@ -165,16 +165,28 @@ fn a_killed_child_is_a_failed_run() {
 
 /// We were killed between training and evaluation: the directory is there, its mark is not.
 #[test]
-fn a_run_cut_short_is_made_again_from_nothing() {
+fn a_run_cut_short_goes_on_if_it_is_of_the_same() {
     let fake = Fake::new();
     fake.conduct(ALL).unwrap();
     fake.calls();
     fs::remove_file(fake.root().join("runs/trial/none/seed-1/fingerprint.json")).unwrap();
     fs::write(fake.root().join("runs/trial/none/seed-1/half"), "").unwrap();
     fs::write(fake.root().join("runs/trial/none/seed-2/fingerprint.json"), "{\"version\"").unwrap();
+    fs::write(fake.root().join("runs/trial/none/seed-2/half"), "").unwrap();
+    // What was begun under another config is made again from nothing.
+    fs::remove_file(fake.root().join("runs/trial/none/seed-3/fingerprint.json")).unwrap();
+    fs::copy(
+        fake.root().join("runs/trial/none/seed-1/begun.json"),
+        fake.root().join("runs/trial/none/seed-3/begun.json"),
+    )
+    .unwrap();
+    fs::write(fake.root().join("runs/trial/none/seed-3/half"), "").unwrap();
     fake.conduct(ALL).unwrap();
-    assert_eq!(fake.calls(), 4);
-    assert!(!fake.root().join("runs/trial/none/seed-1/half").exists());
+    assert_eq!(fake.calls(), 6);
+    for (seed, kept) in [(1, true), (2, false), (3, false)] {
+        let half = format!("runs/trial/none/seed-{seed}/half");
+        assert_eq!(fake.root().join(half).exists(), kept, "{seed}");
+    }
 }
 
 #[test]

@@ -121,7 +121,7 @@ fn the_report_says_how_to_repeat_it() {
     for part in [
         "cargo xtask experiment trial",
         "ballast train configs/base.toml --set &#39;noise.schedule=&quot;none&quot;&#39; --seed 1 \
-         --run runs/trial/none/seed-1 --device cpu",
+         --run runs/trial/none/seed-1 --no-events --device cpu",
         "ballast evaluate runs/trial/none/seed-1 --device cpu",
         "seattle-weather, 1461 rows",
         "988 training, 140 validation, 280 test",
