@@ -100,6 +100,10 @@ fn an_altered_run_is_refused() {
     assert!(said.contains("model.safetensors"), "{said}");
     desk.write("run/run.json", "{ \"version\": 1 }");
     assert!(desk.fail(65, &["evaluate", "run"]).contains("run.json"));
+    desk.write("run/run.json", "{ \"version\": 7 }");
+    for words in [&["evaluate", "run"][..], &["train", "--run", "run"]] {
+        assert!(desk.fail(65, words).contains("is of version 7"));
+    }
 }
 
 /// Exit 3 with the best weights before kept, where there are some, and usable.

@@ -62,6 +62,13 @@ fn check(input: &Tensor, start: &Tensor, weights: &[Tensor]) -> Result<()> {
         let expected = 4 * layers.max(1) as usize;
         return Err(TorchExtError::Count { tensors: "weights", expected, found: weights.len() });
     }
+    if hidden == 0 {
+        return Err(TorchExtError::Shape {
+            tensor: "start",
+            expected: vec![layers, batch, 1],
+            found: start.size(),
+        });
+    }
     error::shape("start", start, &[layers, batch, hidden])?;
     error::device("start", start, input.device())?;
     for layer in weights.chunks(4) {

@@ -92,6 +92,8 @@ pub struct WindowCounts {
     pub test: i64,
 }
 
+/// Of `run.json`.
+const VERSION: u32 = 1;
 const DONE: &str = "done";
 const DIVERGED: &str = "diverged";
 
@@ -130,7 +132,7 @@ pub fn prepare(config: &Config, path: &Path, options: RunOptions) -> Result<Trai
         return Err(ConfigError::OtherRun { path: path.to_owned() }.into());
     }
     let info: Option<RunInfo> =
-        directory.info().exists().then(|| read_json(&directory.info())).transpose()?;
+        directory.info().exists().then(|| read_info(&directory)).transpose()?;
     let whole = |info: &RunInfo| {
         info.status == DONE
             && info.data.fingerprint == source.fingerprint()
@@ -143,6 +145,20 @@ pub fn prepare(config: &Config, path: &Path, options: RunOptions) -> Result<Trai
         write_text(&directory.config(), &resolved)?;
     }
     Ok(Training { source, directory, threads, done, checkpoint, lock })
+}
+
+/// The record of a finished run, of the version that we write.
+fn read_info(directory: &RunDirectory) -> Result<RunInfo, TrainError> {
+    let path = directory.info();
+    let kept: serde_json::Value = read_json(&path)?;
+    if kept["version"] != VERSION {
+        return Err(TrainError::Run {
+            path,
+            reason: format!("is of version {}, and this is version {VERSION}", kept["version"]),
+            hint: "use the `ballast` that wrote it, or train anew in another directory".to_owned(),
+        });
+    }
+    read_json(&path)
 }
 
 /// Whether the directory has a config, and it says something else: keys that one of them leaves out have
@@ -211,7 +227,7 @@ impl Training {
         };
         let fitted = fit(&job, &mut forecaster, checkpoint, control, observe)?;
         let info = RunInfo {
-            version: 1,
+            version: VERSION,
             status: if fitted.diverged.is_some() { DIVERGED } else { DONE }.to_owned(),
             seed: config.seed,
             device: device_name(device),
@@ -311,7 +327,7 @@ impl Loaded {
         let file = directory.config();
         let text = read_text(&file)?;
         let config = Config::parse(&text, &file.display().to_string(), &[])?;
-        let info = read_json(&directory.info())?;
+        let info = read_info(&directory)?;
         Ok(Loaded { directory, config, info })
     }
 
