@@ -1,10 +1,14 @@
 //! The whole run as one type, read from one TOML file.
 
+mod training;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use training::{Keep, LearningRateSchedule, Precision, TrainConfig};
 
 /// A config that cannot be run.
 #[derive(Debug, thiserror::Error)]
@@ -105,147 +109,6 @@ impl Default for ObjectiveConfig {
             kl_weight: objective::elbo::KlWeight::default(),
             free_bits: objective::elbo::FreeBits::None,
         }
-    }
-}
-
-/// The `[train]` table.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct TrainConfig {
-    /// Passes over the training windows.
-    #[schemars(range(min = 1))]
-    pub epochs: usize,
-    /// Windows per optimizer step.
-    #[schemars(range(min = 1))]
-    pub batch_size: usize,
-    /// Optimizer steps per epoch; 0 for one whole pass.
-    pub steps_per_epoch: usize,
-    /// Step size of AdamW.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    pub learning_rate: f64,
-    /// How the step size changes over the training.
-    pub learning_rate_schedule: LearningRateSchedule,
-    /// Optimizer steps over which the step size rises from zero.
-    pub warmup_steps: usize,
-    /// Decoupled weight decay of AdamW, on matrices.
-    #[schemars(range(min = 0))]
-    pub weight_decay: f64,
-    /// Whether vectors (biases, norms) decay too.
-    pub decay_vectors: bool,
-    /// Decay of the exponential moving average of the weights, which is then what is validated and
-    /// kept; 0 for none.
-    #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
-    pub ema_decay: f64,
-    /// Numbers to compute the networks in.
-    pub precision: Precision,
-    /// Largest norm of the gradient; 0 for no clipping.
-    #[schemars(range(min = 0))]
-    pub clip_norm: f64,
-    /// Epochs without a better validation score after which to stop; 0 to never stop early. Not read with
-    /// `keep = "last"`.
-    pub patience: usize,
-    /// Forecast samples per validation window.
-    #[schemars(range(min = 2))]
-    pub validation_samples: usize,
-    /// Which weights are kept.
-    pub keep: Keep,
-}
-
-/// Numbers to compute the networks in; parameters, likelihood, divergence and gradients stay f32.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Precision {
-    /// bf16 on CUDA, f32 elsewhere.
-    Auto,
-    /// 32 bits.
-    F32,
-    /// Matrix products in bfloat16 (autocast).
-    Bf16,
-}
-
-impl Precision {
-    /// What the networks compute in on `device`, if that is not f32.
-    pub(crate) fn half(self, device: tch::Device) -> Option<tch::Kind> {
-        match self {
-            Precision::Auto => device.is_cuda().then_some(tch::Kind::BFloat16),
-            Precision::F32 => None,
-            Precision::Bf16 => Some(tch::Kind::BFloat16),
-        }
-    }
-
-    /// Its name on `device`, as it stands in `run.json`.
-    pub(crate) fn name(self, device: tch::Device) -> &'static str {
-        if self.half(device).is_some() { "bf16" } else { "f32" }
-    }
-}
-
-/// Which weights of a training are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Keep {
-    /// Those of the epoch with the best validation score.
-    Best,
-    /// Those of the last epoch: what training does without selection.
-    Last,
-}
-
-impl Default for TrainConfig {
-    fn default() -> Self {
-        TrainConfig {
-            epochs: 50,
-            batch_size: 64,
-            steps_per_epoch: 0,
-            learning_rate: 1e-3,
-            learning_rate_schedule: LearningRateSchedule::Constant,
-            warmup_steps: 0,
-            weight_decay: 0.0,
-            decay_vectors: false,
-            ema_decay: 0.0,
-            precision: Precision::Auto,
-            clip_norm: 1.0,
-            patience: 10,
-            validation_samples: 50,
-            keep: Keep::Best,
-        }
-    }
-}
-
-/// How the step size changes over the training.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum LearningRateSchedule {
-    /// Not at all.
-    Constant,
-    /// Half a cosine down to zero at the last step of the last epoch.
-    Cosine,
-    /// By `factor` after every `every` epochs.
-    Step {
-        /// Epochs between two changes.
-        #[schemars(range(min = 1))]
-        every: usize,
-        /// What the step size is multiplied by.
-        #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
-        factor: f64,
-    },
-}
-
-impl TrainConfig {
-    /// The step size of an optimizer step, from 0, where an epoch has `per_epoch` of them.
-    pub fn learning_rate_at(&self, step: usize, per_epoch: usize) -> f64 {
-        let per_epoch = per_epoch.max(1);
-        let share = (step as f64 / (self.epochs * per_epoch) as f64).min(1.0);
-        let decay = match self.learning_rate_schedule {
-            LearningRateSchedule::Constant => 1.0,
-            LearningRateSchedule::Cosine => 0.5 * (1.0 + (std::f64::consts::PI * share).cos()),
-            LearningRateSchedule::Step { every, factor } => {
-                factor.powi((step / per_epoch / every.max(1)) as i32)
-            }
-        };
-        let warmup = match self.warmup_steps {
-            0 => 1.0,
-            steps => ((step + 1) as f64 / steps as f64).min(1.0),
-        };
-        self.learning_rate * decay * warmup
     }
 }
 
@@ -493,27 +356,6 @@ fn nearest(message: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Oracle: the cosine's values at its start, middle and end; the steps' by hand; the warm-up's at its
-    /// half.
-    #[test]
-    fn learning_rates_rise_and_fall() {
-        let table = TrainConfig { epochs: 10, learning_rate: 2.0, ..TrainConfig::default() };
-        let cosine =
-            TrainConfig { learning_rate_schedule: LearningRateSchedule::Cosine, ..table.clone() };
-        for (step, expected) in [(0, 2.0), (50, 1.0), (100, 0.0), (200, 0.0)] {
-            assert!((cosine.learning_rate_at(step, 10) - expected).abs() < 1e-12, "{step}");
-        }
-        let schedule = LearningRateSchedule::Step { every: 2, factor: 0.5 };
-        let steps = TrainConfig { learning_rate_schedule: schedule, ..table };
-        for (step, expected) in [(0, 2.0), (19, 2.0), (20, 1.0), (39, 1.0), (40, 0.5)] {
-            assert_eq!(steps.learning_rate_at(step, 10), expected, "{step}");
-        }
-        let table = TrainConfig { warmup_steps: 10, learning_rate: 2.0, ..TrainConfig::default() };
-        for (step, expected) in [(4, 1.0), (9, 2.0), (99, 2.0)] {
-            assert!((table.learning_rate_at(step, 10) - expected).abs() < 1e-12, "{step}");
-        }
-    }
 
     #[test]
     fn the_resolved_config_reads_back_as_itself() {

@@ -115,7 +115,7 @@ pub struct Training {
 ///
 /// A directory that holds a finished run of the same config is left as it is, see
 /// [`Training::already_done`]; one that holds an interrupted run goes on from its checkpoint, see
-/// [`Training::resumes_at`].
+/// [`Training::checkpoint`].
 ///
 /// # Errors
 /// [`ConfigError::OtherRun`] if the directory holds a run of another config, [`TrainError::Locked`] if
