@@ -137,6 +137,22 @@ fn signals_save_and_the_same_command_continues() {
     assert!(said.contains("already-done"), "{said}");
 }
 
+/// A validation of many samples takes seconds, and the first interrupt waits for it; the second does not.
+#[test]
+fn a_second_interrupt_quits_and_leaves_the_checkpoint() {
+    let desk = desk("conditional", 12);
+    let slow = ["train.steps_per_epoch=1", "train.validation_samples=400000"];
+    let mut child = start(&desk, &["--save-every", "0s", "--set", slow[0], "--set", slow[1]]);
+    under_way(&desk);
+    signal(&child, Signal::INT);
+    sleep(Duration::from_millis(800));
+    assert!(child.try_wait().unwrap().is_none(), "the validation was over too soon to interrupt");
+    signal(&child, Signal::INT);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_whole(&desk);
+    assert!(desk.path("run/checkpoint.safetensors").exists());
+}
+
 /// Nobody reads what it says, and it trains on.
 #[test]
 fn a_closed_pipe_ends_no_training() {
