@@ -35,6 +35,7 @@ mod schema;
 mod score;
 mod search;
 mod source;
+mod start;
 mod state;
 mod tensorboard;
 mod tensors;
