@@ -16,7 +16,7 @@ use crate::device::{DeviceChoice, device_name};
 use crate::error::TrainError;
 use crate::evaluate::naive_baseline;
 use crate::files::{RunDirectory, read_json, read_text, write_json, write_text};
-use crate::fit::{Divergence, Fitted, Job, Progress, Stream, fit, seed};
+use crate::fit::{Divergence, Fitted, Job, Progress, fit};
 use crate::forecaster::Forecaster;
 use crate::lock::RunLock;
 use crate::search::{NoiseSearch, search};
@@ -229,13 +229,8 @@ impl Training {
         let resolved =
             search.as_ref().map(|search| search.resolve(asked, &directory)).transpose()?;
         let config = resolved.as_ref().unwrap_or(asked);
-        seed(config.seed, Stream::Weights);
         let device = source.rows().device();
-        let mut forecaster = Forecaster::new(config, source.shape(), device)?;
-        // A checkpoint brings its own weights.
-        if config.train.ridge_start && checkpoint.is_none() {
-            start::from_ridge(&source, &forecaster)?;
-        }
+        let mut forecaster = start::forecaster(&source, config, checkpoint.as_ref())?;
         let naive = naive(&source, &forecaster)?;
         let job = Job {
             config,

@@ -88,6 +88,7 @@ learning_rate_schedule = "cosine"
 ema_decay = 0.9
 warmup_steps = 5
 validation_samples = 5
+ridge_start = true
 "#;
 const WINDOWS: &str = "context = 8\nhorizon = 4";
 

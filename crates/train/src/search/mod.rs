@@ -27,9 +27,9 @@ use crate::control::Control;
 use crate::error::TrainError;
 use crate::evaluate::{Difference, Pairing};
 use crate::files::{RunDirectory, read_json, write_json};
-use crate::fit::{Fitted, Job, Progress, Stream, fit, seed};
-use crate::forecaster::Forecaster;
+use crate::fit::{Fitted, Job, Progress, fit};
 use crate::source::{Part, Source};
+use crate::start;
 use crate::validate::{scored_windows, window_scores};
 
 pub use budget::Rung;
@@ -298,8 +298,7 @@ impl Place<'_> {
         let (config, pace) = rung.shortened(whole, candidate, per_epoch);
         let run = RunDirectory::create(&directory.search().join(format!("{number}-{name}")))?;
         let checkpoint = Checkpoint::read(&run.checkpoint(), source.fingerprint())?;
-        seed(config.seed, Stream::Weights);
-        let forecaster = Forecaster::new(&config, source.shape(), source.rows().device())?;
+        let forecaster = start::forecaster(source, &config, checkpoint.as_ref())?;
         let mut forecaster = forecaster.with_pace(pace);
         let job = Job {
             config: &config,
