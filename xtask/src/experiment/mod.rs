@@ -4,10 +4,13 @@
 //! processes, `ballast train` and `ballast evaluate`, and a directory `runs/NAME/ARM/seed-N`.
 //! This module knows runs only by the files they leave there.
 
+mod arms;
 mod binary;
+mod cost;
 mod elbo;
 mod figures;
 mod fingerprint;
+mod job;
 mod machine;
 mod number;
 mod plan;
@@ -30,7 +33,7 @@ use anyhow::{Context, Result, bail};
 pub(crate) use binary::build_one;
 use elbo::ElboPlan;
 use plan::Plan;
-use runner::{Options, Runner};
+use runner::Options;
 use summary::Summary;
 
 use crate::setup;
@@ -72,7 +75,7 @@ impl Experiment {
 
 /// Runs what is not finished, then writes tables and report; fails afterwards if any run did.
 fn conduct(root: &Path, plan: &Plan, executable: &Path, options: Options) -> Result<()> {
-    let runs = Runner::new(root, plan, executable, options)?.run()?;
+    let runs = arms::run(plan, arms::runner(root, plan, executable, options)?);
     let summary = Summary::new(plan, &runs);
     let machine = machine::describe(root);
     let folder = root.join("runs").join(&plan.name);
@@ -97,7 +100,7 @@ fn conduct(root: &Path, plan: &Plan, executable: &Path, options: Options) -> Res
 }
 
 /// Every failed run with the end of its log; an error if there is one.
-fn failures(runs: &[runner::Run]) -> Result<()> {
+fn failures(runs: &[arms::Run]) -> Result<()> {
     let failed: Vec<_> =
         runs.iter().filter_map(|run| Some((run, run.outcome.as_ref().err()?))).collect();
     if failed.is_empty() {

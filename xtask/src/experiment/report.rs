@@ -4,12 +4,13 @@ use std::fmt::Write as _;
 
 use chart::escape;
 
+use super::arms::Run;
 use super::figures::{self, Figure};
 use super::machine::Machine;
 use super::number::{duration, plain};
 use super::plan::Plan;
 use super::read::Finished;
-use super::runner::{Origin, Run};
+use super::runner::Origin;
 use super::summary::Summary;
 use super::table::{Cell, caption, columns};
 use super::verdict::Outcome;
