@@ -10,6 +10,7 @@ mod cost;
 mod elbo;
 mod figures;
 mod fingerprint;
+mod grid;
 mod job;
 mod machine;
 mod number;

@@ -70,7 +70,7 @@ pub(super) struct Runner<'a> {
     threads: String,
     jobs: Vec<Job>,
     // Held until the runs are done: two of us would remove each other's directories.
-    _lock: File,
+    _lock: Lock,
 }
 
 /// What is still to do, and what has ended.
@@ -241,13 +241,23 @@ impl<'a> Runner<'a> {
     }
 }
 
+/// A locked file.
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing is not enough: a child that is just being started still has the file open.
+        let _ = self.0.unlock();
+    }
+}
+
 /// Takes the experiment's folder for this process alone; the system frees it however we end.
-fn lock(folder: &Path) -> Result<File> {
+fn lock(folder: &Path) -> Result<Lock> {
     fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
     let path = folder.join(".lock");
     let file = File::create(&path).with_context(|| format!("making {}", path.display()))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => {
             bail!("this experiment is running already, from another terminal")
         }
