@@ -72,6 +72,26 @@ pub(super) struct Evaluation {
     #[serde(default)]
     pub(super) fans: Vec<Fan>,
     pub(super) noise: Option<Noise>,
+    /// On stock returns only.
+    pub(super) drop_last: Option<DropLast>,
+}
+
+/// Squared errors of stated means, standardized, mean over series.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct DropLast {
+    pub(super) forecasters: Vec<PointError>,
+}
+
+/// Of one forecaster, or of `zero`.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct PointError {
+    pub(super) name: String,
+    /// On the windows that D-Va's loader keeps.
+    pub(super) kept: f64,
+    /// On all windows.
+    pub(super) all: f64,
+    /// Less that of zero, over all windows.
+    pub(super) to_zero: Option<Paired>,
 }
 
 /// A model or baseline and its scores.
@@ -102,7 +122,6 @@ pub(super) enum Kind {
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Differences {
     pub(super) crps: Option<Paired>,
-    pub(super) mse: Option<Paired>,
     pub(super) log_score: Option<Paired>,
 }
 

@@ -226,7 +226,7 @@ impl<'a> Runner<'a> {
                 .stdout(log.try_clone().context("opening log.txt twice")?)
                 .stderr(log.try_clone().context("opening log.txt twice")?)
                 .spawn()
-                .and_then(|mut child| child.wait4())
+                .and_then(|child| child.wait4())
                 .with_context(|| format!("starting {}", self.executable.display()))?;
             cost.add(&args[0], ended.rusage.utime + ended.rusage.stime);
             if !ended.status.success() {
