@@ -126,7 +126,7 @@ impl<'a> Summary<'a> {
     pub(super) fn markdown(&self) -> String {
         let mut out = format!("{}\n", self.headline());
         for warning in self.warnings() {
-            let _ = write!(out, "\n**Note:** {warning}\n");
+            let _ = write!(out, "\nNote: {warning}\n");
         }
         for Section { title, note, grid } in sections(self.plan, &self.outcomes) {
             let _ = write!(out, "\n## {title}\n\n{}\n{note}\n", grid.markdown("cell"));

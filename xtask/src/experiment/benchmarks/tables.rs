@@ -14,8 +14,8 @@ pub(super) struct Section {
     pub(super) grid: Grid,
 }
 
-/// A column: heading, note, and what it says of a cell that was scored.
-type Column<'a> = (String, &'a str, Box<dyn Fn(&Outcome, &Scored) -> Option<String> + 'a>);
+/// A column: heading, note, and what it says of a cell.
+type Column<'a> = (String, &'a str, Box<dyn Fn(&Outcome) -> Option<String> + 'a>);
 
 /// All tables that have a row.
 pub(super) fn sections(plan: &Plan, outcomes: &[Outcome]) -> Vec<Section> {
@@ -78,15 +78,7 @@ pub(super) fn sections(plan: &Plan, outcomes: &[Outcome]) -> Vec<Section> {
 fn grid(plan: &Plan, rows: &[&Outcome], columns: &[Column]) -> Grid {
     let line = |outcome: &&Outcome| {
         let cell = &plan.cells[outcome.cell];
-        let say =
-            |(_, _, say): &Column| Cell::plain(outcome.scored().and_then(|s| say(outcome, s)));
-        let mut cells: Vec<Cell> = columns.iter().map(say).collect();
-        // The verdict is there for cells without a score too.
-        for (shown, (heading, _, _)) in cells.iter_mut().zip(columns) {
-            if heading == VERDICT {
-                outcome.word().clone_into(&mut shown.text);
-            }
-        }
+        let cells = columns.iter().map(|(_, _, say)| Cell::plain(say(outcome))).collect();
         let label = match cell.group {
             Group::Own => cell.label.clone(),
             Group::Default => format!("{}, default", cell.label),
@@ -98,12 +90,20 @@ fn grid(plan: &Plan, rows: &[&Outcome], columns: &[Column]) -> Grid {
     Grid { columns: columns.iter().map(heading).collect(), lines: rows.iter().map(line).collect() }
 }
 
-const VERDICT: &str = "verdict";
-
+/// A column that says something of cells that were scored.
 fn column<'a>(
     heading: &str,
     note: &'a str,
     say: impl Fn(&Outcome, &Scored) -> Option<String> + 'a,
+) -> Column<'a> {
+    always(heading, note, move |outcome| say(outcome, outcome.scored()?))
+}
+
+/// A column that says something of all cells.
+fn always<'a>(
+    heading: &str,
+    note: &'a str,
+    say: impl Fn(&Outcome) -> Option<String> + 'a,
 ) -> Column<'a> {
     (heading.to_owned(), note, Box::new(say))
 }
@@ -115,18 +115,16 @@ fn crps<'a>() -> Column<'a> {
 }
 
 fn verdict<'a>() -> Column<'a> {
-    column(VERDICT, "whether the target is met", |outcome, _| Some(outcome.word().to_owned()))
+    always("verdict", "whether the target is met", |outcome| Some(outcome.word().to_owned()))
 }
 
 fn scores(plan: &Plan) -> Vec<Column<'_>> {
     let mut columns = vec![
         crps(),
         column("ensemble", "CRPS of all seeds as one", |_, s| s.ensemble.map(score)),
-        column("target", "CRPS that the cell is to reach", |o, _| {
-            match plan.cells[o.cell].target {
-                Target::Crps(most) => Some(format!("≤ {}", number(most))),
-                _ => Some("all baselines".to_owned()),
-            }
+        always("target", "CRPS that the cell is to reach", |o| match plan.cells[o.cell].target {
+            Target::Crps(most) => Some(format!("≤ {}", number(most))),
+            _ => Some("all baselines".to_owned()),
         }),
         verdict(),
         column("ridge", "CRPS of ridge regression with residuals", |_, s| {
@@ -151,7 +149,7 @@ fn scores(plan: &Plan) -> Vec<Column<'_>> {
 }
 
 fn cited_column<'a>(plan: &'a Plan, name: &'a str, source: &'a str) -> Column<'a> {
-    column(name, source, move |outcome, _| {
+    always(name, source, move |outcome| {
         plan.cells[outcome.cell].cited.get(name).map(|value| number(*value))
     })
 }

@@ -399,6 +399,12 @@ fn missing_data_are_listed_with_a_remedy() {
             "{file}"
         );
     }
+    // What is cited and wanted of a cell does not depend on its run.
+    let table = bench.0.read("runs/benchmarks/table.md");
+    assert!(
+        table.contains("| ETTh1 24 → 24 | – | – | ≤ 0.218 | not run | – | – | – | 0.226 |"),
+        "{table}"
+    );
     // What was fetched is found.
     bench.0.write("cache/data/ETTh1.csv", "date,a\n");
     let places = Places::new(None, Some(&bench.0.root().join("cache"))).unwrap();
