@@ -32,6 +32,20 @@ impl Contestant<'_> {
         }
     }
 
+    /// The mean forecast `[B, H, C]`, standardized: stated and not a mean of samples, whose noise counts as
+    /// squared error.
+    pub(super) fn mean(&self, asked: &Asked, draws: i64) -> Result<Tensor, TrainError> {
+        match self {
+            Contestant::Model(model) => model.mean(asked.batch, draws),
+            Contestant::Baseline(baseline) => baseline.mean(asked),
+            Contestant::Ensemble(models) => {
+                let each = models.iter().map(|model| model.mean(asked.batch, draws));
+                let all = Tensor::f_stack(&each.collect::<Result<Vec<_>, _>>()?, 0)?;
+                Ok(all.f_mean_dim([0_i64].as_slice(), false, None)?)
+            }
+        }
+    }
+
     /// The log density of each element of the target, `[B, H, C]`, standardized, in nats.
     pub(super) fn log_density(&self, asked: &Asked, draws: i64) -> Result<Tensor, TrainError> {
         match self {

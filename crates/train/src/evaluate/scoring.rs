@@ -118,6 +118,9 @@ pub(super) struct WindowScore {
     pub(super) energy: f64,
     pub(super) step_sum: f64,
     pub(super) channel_sum: f64,
+    /// Squared error of the stated mean, and of zero, standardized; on returns only.
+    pub(super) point: f64,
+    pub(super) zero: f64,
 }
 
 /// Everything that scoring one forecaster gives.
@@ -170,6 +173,17 @@ pub(super) fn score(
             Depth::Elements => batch.target.f_full_like(f64::NAN)?,
             Depth::All => contestant.log_density(&asked, samples)?,
         };
+        let square =
+            |errors: Tensor| over_observed(&errors.f_square()?, batch.target_observed.as_ref());
+        let (point, zero) = match depth {
+            Depth::All if source.returns() => {
+                let mean = contestant.mean(&asked, samples)?;
+                let errors = [&batch.target - mean, batch.target.shallow_clone()].map(square);
+                let [point, zero] = errors;
+                (numbers(&point?)?, numbers(&zero?)?)
+            }
+            _ => (vec![f64::NAN; indices.numel()], vec![f64::NAN; indices.numel()]),
+        };
         let sorted = SortedSamples::new(&drawn)?;
         let crps = sorted.crps(&batch.target, PairEstimator::Fair)?;
         let weight = match &batch.target_observed {
@@ -221,6 +235,8 @@ pub(super) fn score(
                 energy: joint.energy[i],
                 step_sum: joint.step_sum[i],
                 channel_sum: joint.channel_sum[i],
+                point: point[i],
+                zero: zero[i],
             });
         }
     }
@@ -393,6 +409,8 @@ impl Measured {
                 energy: of(&|w| w.energy),
                 step_sum: of(&|w| w.step_sum),
                 channel_sum: of(&|w| w.channel_sum),
+                point: of(&|w| w.point),
+                zero: of(&|w| w.zero),
                 relative,
             }
         });
