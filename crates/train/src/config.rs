@@ -100,6 +100,13 @@ pub struct ObjectiveConfig {
     pub kl_weight: objective::elbo::KlWeight,
     /// Nats of KL that are not charged.
     pub free_bits: objective::elbo::FreeBits,
+    /// Weight of the CRPS of forecasts, summed over the target, beside the bound; 0 for the bound alone.
+    /// The bound draws the latent variables from a posterior that sees the target, a forecast from the prior.
+    #[schemars(range(min = 0))]
+    pub crps_weight: f64,
+    /// Forecasts per training window that the CRPS is estimated from, an even number.
+    #[schemars(range(min = 2), extend("multipleOf" = 2))]
+    pub crps_samples: usize,
 }
 
 impl Default for ObjectiveConfig {
@@ -108,6 +115,8 @@ impl Default for ObjectiveConfig {
             likelihood: objective::Family::Gaussian,
             kl_weight: objective::elbo::KlWeight::default(),
             free_bits: objective::elbo::FreeBits::None,
+            crps_weight: 0.0,
+            crps_samples: 4,
         }
     }
 }
@@ -242,6 +251,14 @@ impl Config {
             | objective::elbo::FreeBits::PerGroup(nats) => nats,
             _ => 0.0,
         };
+        let ObjectiveConfig { crps_weight: crps, crps_samples, .. } = self.objective;
+        if crps_samples < 2 || crps_samples % 2 == 1 {
+            return Err(ConfigError::Range {
+                key: "objective.crps_samples",
+                value: crps_samples.to_string(),
+                range: "an even number, at least 2",
+            });
+        }
         let positive = |value: f64| value > 0.0 && value.is_finite();
         let not_negative = |value: f64| value >= 0.0 && value.is_finite();
         for (key, value, ok, range) in [
@@ -256,6 +273,7 @@ impl Config {
             ),
             ("train.clip_norm", clip_norm, not_negative(clip_norm), "at least 0 (0 is off)"),
             ("objective.free_bits", nats, not_negative(nats), "at least 0 nats"),
+            ("objective.crps_weight", crps, not_negative(crps), "at least 0"),
         ] {
             if !ok {
                 return Err(ConfigError::Range { key, value: value.to_string(), range });

@@ -2,6 +2,7 @@
 
 use noise::{Diffuser, StepSampler, TargetLikelihood};
 use objective::elbo::{Elbo, FreeBits, KlWeight, sum_over_target};
+use objective::score::crps_loss;
 use tch::nn::VarStore;
 use tch::{Device, Kind, Tensor};
 use vae::{BoundTerms, Inputs, Instance, Latent, Model, ModelKind, Observation, Pass, Shape};
@@ -25,6 +26,8 @@ pub struct Forecaster {
     direct: bool,
     kl_weight: KlWeight,
     free_bits: FreeBits,
+    /// Weight of the CRPS of forecasts, and how many of them per window.
+    crps: Option<(f64, i64)>,
     /// What the networks compute in, if that is not f32.
     half: Option<Kind>,
 }
@@ -32,7 +35,7 @@ pub struct Forecaster {
 /// What one pass through a batch gave: means over its windows, in nats, still on the device.
 #[derive(Debug)]
 pub struct Terms {
-    /// What is minimised: `−log p(ỹ | z) + kl_weight · KL`.
+    /// What is minimised: `−log p(ỹ | z) + kl_weight · KL + crps_weight · CRPS`.
     pub loss: Tensor,
     /// `log p(ỹ | z)`.
     pub reconstruction: Tensor,
@@ -77,6 +80,10 @@ impl Forecaster {
             direct: noise.likelihood() == TargetLikelihood::Direct,
             kl_weight: config.objective.kl_weight,
             free_bits: config.objective.free_bits,
+            crps: match config.objective.crps_weight {
+                0.0 => None,
+                weight => Some((weight, config.objective.crps_samples as i64)),
+            },
             half: config.train.precision.half(device),
         })
     }
@@ -117,11 +124,35 @@ impl Forecaster {
     /// If the batch does not fit the model.
     pub fn training_terms(&self, batch: &Batch, step: usize) -> Result<Terms, TrainError> {
         let prepared = self.prepare(batch, true)?;
-        if let Some(terms) = self.fused(batch, &prepared, step)? {
-            return Ok(terms);
+        let mut terms = match self.fused(batch, &prepared, step)? {
+            Some(terms) => terms,
+            None => {
+                let (latents, log_prob) = self.pass(batch, &prepared, true)?;
+                self.terms(batch, &latents, &log_prob, step)?
+            }
+        };
+        if let Some((weight, samples)) = self.crps {
+            terms.loss = terms.loss + self.forecast_crps(batch, &prepared, samples)? * weight;
         }
-        let (latents, log_prob) = self.pass(batch, &prepared, true)?;
-        self.terms(batch, &latents, &log_prob, step)
+        Ok(terms)
+    }
+
+    /// The CRPS of forecasts from the noised context, summed over the clean target, in the units of the
+    /// instance; mean over windows.
+    fn forecast_crps(
+        &self,
+        batch: &Batch,
+        prepared: &Prepared,
+        samples: i64,
+    ) -> Result<Tensor, TrainError> {
+        let forecast =
+            self.computed(|| self.model.predict_likelihood(&prepared.inputs, samples, true))?;
+        let (truth, observed) = self.truth(batch);
+        let truth = hide(prepared.instance.apply(truth)?, observed)?;
+        let scaled = self.direct && !self.autoencodes() && self.target_clean != 1.0;
+        let truth = if scaled { truth * self.target_clean } else { truth };
+        let crps = hide(crps_loss(&forecast.sample()?, &truth)?, observed)?;
+        Ok(crps.f_sum(Kind::Float)? / batch.context.size()[0] as f64)
     }
 
     /// One noised pass in training mode: the latent groups and the elementwise log density of the
@@ -218,7 +249,7 @@ impl Forecaster {
     /// If the batch does not fit the model.
     pub fn log_density(&self, batch: &Batch, draws: i64) -> Result<Tensor, TrainError> {
         let Prepared { instance, inputs, target, .. } = self.prepare(batch, false)?;
-        let likelihood = self.computed(|| self.model.predict_likelihood(&inputs, draws))?;
+        let likelihood = self.computed(|| self.model.predict_likelihood(&inputs, draws, false))?;
         // What the decoder describes is the target times `a^y_0`, or the target itself.
         let (truth, stretch) = match self.direct {
             true => (target, self.target_clean),
@@ -227,6 +258,14 @@ impl Forecaster {
         let mixture = likelihood.log_prob(&truth)?.f_logsumexp([0_i64].as_slice(), false)?;
         let mixture = mixture.f_to_kind(Kind::Double)?;
         Ok(mixture - instance.scale.f_log()? + stretch.ln() - (draws as f64).ln())
+    }
+
+    /// What the linear skip maps and what it is to give: the clean context `[B, L, C]` and the target
+    /// `[B, H, C]` as the decoder describes it.
+    pub(crate) fn skipped_over(&self, batch: &Batch) -> Result<(Tensor, Tensor), TrainError> {
+        let Prepared { inputs, target, .. } = self.prepare(batch, false)?;
+        let target = if self.direct { target } else { target / self.target_clean };
+        Ok((inputs.context.f_narrow(2, 0, target.size()[2])?, target))
     }
 
     /// Windows relative to themselves, then noised; the noise is therefore relative to the

@@ -34,6 +34,7 @@ mod run;
 mod schema;
 mod score;
 mod source;
+mod start;
 mod state;
 mod tensorboard;
 mod tensors;

@@ -20,6 +20,7 @@ use crate::fit::{Divergence, Fitted, Job, Progress, Stream, fit, seed};
 use crate::forecaster::Forecaster;
 use crate::lock::RunLock;
 use crate::source::{Part, Source};
+use crate::start;
 use crate::tensors::load_store;
 use crate::validate::validation_crps;
 
@@ -214,6 +215,10 @@ impl Training {
         seed(config.seed, Stream::Weights);
         let device = source.rows().device();
         let mut forecaster = Forecaster::new(config, source.shape(), device)?;
+        // A checkpoint brings its own weights.
+        if config.train.ridge_start && checkpoint.is_none() {
+            start::from_ridge(&source, &forecaster)?;
+        }
         let naive = naive(&source, &forecaster)?;
         let job = Job {
             config,

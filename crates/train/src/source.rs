@@ -66,7 +66,12 @@ impl Source {
         let starts =
             [starts(&windows.train)?, starts(&windows.validation)?, starts(&windows.test)?];
         let rows = rows(&prepared.panel, &config.data, device)?;
-        Ok(Source { config: config.clone(), prepared, rows, starts })
+        let mut source = Source { config: config.clone(), prepared, rows, starts };
+        if config.train.validation_stride > 0 {
+            source.starts[Part::Validation as usize] =
+                source.restarted(Part::Validation, config.train.validation_stride)?;
+        }
+        Ok(source)
     }
 
     /// The config it was loaded by.
@@ -133,10 +138,24 @@ impl Source {
     /// # Errors
     /// [`TrainError::Torch`] if the device has no room.
     pub fn test_starts(&self, stride: usize) -> Result<Starts, TrainError> {
+        self.restarted(Part::Test, stride.max(1))
+    }
+
+    /// The windows of a held-out part every `stride` rows, from the first one of each series to the end.
+    fn restarted(&self, part: Part, stride: usize) -> Result<Starts, TrainError> {
         let DataConfig { context, horizon, .. } = &self.config.data;
-        let stride = stride.max(1);
-        let segments = self.prepared.windows.test.segments().iter().map(|segment| {
-            let end = self.prepared.split.parts()[segment.series].test.end;
+        let windows = match part {
+            Part::Train => &self.prepared.windows.train,
+            Part::Validation => &self.prepared.windows.validation,
+            Part::Test => &self.prepared.windows.test,
+        };
+        let segments = windows.segments().iter().map(|segment| {
+            let parts = &self.prepared.split.parts()[segment.series];
+            let end = match part {
+                Part::Train => parts.train.end,
+                Part::Validation => parts.validation.end,
+                Part::Test => parts.test.end,
+            };
             let free = end.saturating_sub(segment.first + context + horizon);
             (segment.first as i64, (free / stride) as i64 + 1, stride as i64)
         });

@@ -23,6 +23,7 @@ use crate::VaeError;
 /// | `heads` | 4 | divides `hidden`: attention heads of the `patch` backbone |
 /// | `kernel` | 3 | ≥ 2: taps of the `conv` backbone |
 /// | `instance_norm` | true | per-window mean and standard deviation, floored |
+/// | `instance_center` | `"mean"` | `mean`, `last`: what the instance's level is |
 /// | `instance_floor` | 0.1 | > 0: the floor, in training standard deviations |
 /// | `linear_skip` | true | one linear map from context to horizon; `autoencode` has none |
 /// | `noise_conditioning` | false | whether the networks see the noise level |
@@ -68,6 +69,8 @@ pub struct ModelConfig {
     pub kernel: i64,
     /// Whether each window is normalised by its own mean and standard deviation.
     pub instance_norm: bool,
+    /// What a window is relative to.
+    pub instance_center: Center,
     /// Smallest standard deviation to divide by, in standardized units.
     ///
     /// An unfloored one explodes on flat windows.
@@ -121,6 +124,16 @@ pub enum Channels {
     Independent,
 }
 
+/// The level of a window that instance normalisation subtracts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Center {
+    /// The mean of the context.
+    Mean,
+    /// The last observed value of the context: for series that wander, such as prices and rates.
+    Last,
+}
+
 /// Where the scale of the likelihood comes from, in the units of the prepared target.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -152,6 +165,7 @@ impl Default for ModelConfig {
             heads: 4,
             kernel: 3,
             instance_norm: true,
+            instance_center: Center::Mean,
             instance_floor: 0.1,
             linear_skip: true,
             noise_conditioning: false,

@@ -63,14 +63,27 @@ fn ridge(train: &Pairs, validation: &Pairs) -> Result<Option<Tensor>, TrainError
     let (held_in, held_out) = regression(validation)?;
     let gram = inputs.f_tr()?.f_matmul(&inputs)?;
     let moment = inputs.f_tr()?.f_matmul(&outputs)?;
+    let coefficients = penalized(&gram, &moment, |coefficients| {
+        let error = (held_in.f_matmul(coefficients)? - &held_out).f_square()?;
+        Ok(error.f_mean(Kind::Double)?.f_double_value(&[])?)
+    })?;
+    Ok(Some(coefficients))
+}
+
+/// The coefficients `(XᵀX + λ D)⁻¹ XᵀY`, in f32, whose λ has the least validation `error`; `D` is the identity
+/// but for the intercept, which is last.
+pub(crate) fn penalized(
+    gram: &Tensor,
+    moment: &Tensor,
+    error: impl Fn(&Tensor) -> Result<f64, TrainError>,
+) -> Result<Tensor, TrainError> {
     let penalty = Tensor::f_ones([gram.size()[0]], (Kind::Double, gram.device()))?;
     let _ = penalty.f_narrow(0, penalty.size()[0] - 1, 1)?.f_fill_(0.0)?;
     let penalty = penalty.f_diag(0)?;
     let mut best: Option<(f64, Tensor)> = None;
     for strength in RIDGE_STRENGTHS {
-        let coefficients = Tensor::f_linalg_solve(&(&gram + &penalty * strength), &moment, true)?;
-        let error = (held_in.f_matmul(&coefficients)? - &held_out).f_square()?;
-        let error = error.f_mean(Kind::Double)?.f_double_value(&[])?;
+        let coefficients = Tensor::f_linalg_solve(&(gram + &penalty * strength), moment, true)?;
+        let error = error(&coefficients)?;
         tracing::debug!(strength, error, "ridge");
         // No validation rows give NaN, which the first strength wins and no later one beats.
         if best.as_ref().is_none_or(|(least, _)| error < *least) {
@@ -78,5 +91,5 @@ fn ridge(train: &Pairs, validation: &Pairs) -> Result<Option<Tensor>, TrainError
         }
     }
     let (_, coefficients) = best.expect("at least one ridge strength is tried");
-    Ok(Some(coefficients.f_to_kind(Kind::Float)?))
+    Ok(coefficients.f_to_kind(Kind::Float)?)
 }

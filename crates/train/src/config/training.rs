@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainConfig {
+    /// Whether the linear skip starts as the ridge regression of the training windows, instead of the center.
+    pub ridge_start: bool,
     /// Passes over the training windows.
     #[schemars(range(min = 1))]
     pub epochs: usize,
@@ -42,6 +44,9 @@ pub struct TrainConfig {
     /// Forecast samples per validation window.
     #[schemars(range(min = 2))]
     pub validation_samples: usize,
+    /// Rows between neighboring validation windows; 0 for as many as between test windows. Where a protocol
+    /// tests few windows, more of them choose better.
+    pub validation_stride: usize,
     /// Which weights are kept.
     pub keep: Keep,
 }
@@ -87,6 +92,7 @@ pub enum Keep {
 impl Default for TrainConfig {
     fn default() -> Self {
         TrainConfig {
+            ridge_start: false,
             epochs: 50,
             batch_size: 64,
             steps_per_epoch: 0,
@@ -100,6 +106,7 @@ impl Default for TrainConfig {
             clip_norm: 1.0,
             patience: 10,
             validation_samples: 50,
+            validation_stride: 0,
             keep: Keep::Best,
         }
     }

@@ -126,9 +126,9 @@ impl Ladder {
     }
 
     /// Draws every group from its prior, which needs no target: per row, from the top down.
-    pub(super) fn prior(&self, features: &Tensor, draw: Draw) -> Result<Vec<Tensor>> {
+    pub(super) fn prior(&self, features: &Tensor, draw: Draw, train: bool) -> Result<Vec<Tensor>> {
         let groups = features.size()[1];
-        self.descend(features, false, |i, _, prior, _| {
+        self.descend(features, train, |i, _, prior, _| {
             per_row(&draw.from(&prior.distribution()?, i)?, groups)
         })
     }

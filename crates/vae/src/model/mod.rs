@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::inputs::Expected;
 use crate::latent::{Draw, per_row};
 use crate::layer::{Linear, part, whole};
-use crate::{Channels, Inputs, Instance, Latent, ModelConfig, ModelKind, Shape, VaeError};
+use crate::{Center, Channels, Inputs, Instance, Latent, ModelConfig, ModelKind, Shape, VaeError};
 
 pub use bound::{BoundTerms, Observation};
 use direct::Direct;
@@ -24,7 +24,7 @@ use ladder::Ladder;
 ///
 /// Parameters live in the [`tch::nn::VarStore`] behind the path it was built on, under stable names
 /// (`encoder.layer0.targets_weight`, `decoder.head.bias`, …).
-/// At the start posterior and prior are close to `N(0, I)`, the location to the mean of the context
+/// At the start posterior and prior are close to `N(0, I)`, the location to the center of the instance, or else the mean of the context
 /// (with `linear_skip`) or to zero (without), and the scale to one, or to the fixed one.
 #[derive(Debug)]
 pub struct Model {
@@ -108,8 +108,10 @@ impl Model {
         let skip = if config.linear_skip && !autoencode {
             let skip =
                 Linear::new(&(path / "skip"), &[part("context", shape.context)], steps, 1.0)?;
-            let mean = 1.0 / shape.context as f64;
-            let _ = no_grad(|| skip.weight().shallow_clone().f_fill_(mean))?;
+            // Relative to the last value, zero is the last value.
+            let last = config.instance_norm && config.instance_center == Center::Last;
+            let weight = if last { 0.0 } else { 1.0 / shape.context as f64 };
+            let _ = no_grad(|| skip.weight().shallow_clone().f_fill_(weight))?;
             Some(skip)
         } else {
             None
@@ -162,10 +164,34 @@ impl Model {
             }
         }
         if self.config.instance_norm {
-            Instance::fit(targets, observed, self.config.instance_floor)
+            let ModelConfig { instance_center, instance_floor, .. } = self.config;
+            Instance::fit(targets, observed, instance_center, instance_floor)
         } else {
             Instance::identity(targets)
         }
+    }
+
+    /// Sets the linear map from context to horizon that is added to the location; without one, nothing
+    /// happens.
+    ///
+    /// # Shapes
+    /// `weight`: `[H, L]`; `bias`: `[H]`.
+    ///
+    /// # Errors
+    /// [`VaeError::Shape`] if they are not shaped so.
+    pub fn set_skip(&self, weight: &Tensor, bias: &Tensor) -> Result<()> {
+        let Some(skip) = &self.skip else { return Ok(()) };
+        for (tensor, own, new) in [("weight", skip.weight(), weight), ("bias", skip.bias(), bias)] {
+            if own.size() != new.size() {
+                let expected = format!("{:?}", own.size());
+                return Err(VaeError::Shape { tensor, expected, found: new.size() });
+            }
+        }
+        no_grad(|| {
+            skip.weight().shallow_clone().copy_(weight);
+            skip.bias().shallow_clone().copy_(bias);
+        });
+        Ok(())
     }
 
     /// One pass with one draw of the latent variables.
@@ -230,7 +256,7 @@ impl Model {
     /// # Errors
     /// As [`Model::predict_likelihood`].
     pub fn sample(&self, inputs: &Inputs, samples: i64) -> Result<Tensor> {
-        Ok(self.predict_likelihood(inputs, samples)?.sample()?)
+        Ok(self.predict_likelihood(inputs, samples, false)?.sample()?)
     }
 
     /// The likelihood at `S` draws of `z` as at forecast time: the components of the predictive mixture.
@@ -245,16 +271,21 @@ impl Model {
     /// # Errors
     /// [`VaeError::Shape`], [`VaeError::Type`] or [`VaeError::Missing`] for unfit tensors,
     /// [`VaeError::Size`] for fewer than one sample.
-    pub fn predict_likelihood(&self, inputs: &Inputs, samples: i64) -> Result<Likelihood> {
+    pub fn predict_likelihood(
+        &self,
+        inputs: &Inputs,
+        samples: i64,
+        train: bool,
+    ) -> Result<Likelihood> {
         let draw = many(samples)?;
         self.expected().inputs(inputs)?;
         let statics = self.encoder.statics(inputs)?;
-        let features = self.encoder.features(inputs, &statics, false)?;
+        let features = self.encoder.features(inputs, &statics, train)?;
         let rows = match &self.core {
             Core::Direct(direct) => vec![direct.posterior(&features, draw)?.1],
-            Core::Ladder(ladder) => ladder.prior(&features, draw)?,
+            Core::Ladder(ladder) => ladder.prior(&features, draw, train)?,
         };
-        self.decode_rows(inputs, &statics, &features, &rows, false)
+        self.decode_rows(inputs, &statics, &features, &rows, train)
     }
 
     /// The posterior mean of `z` as features: of all groups, side by side.
@@ -272,7 +303,7 @@ impl Model {
         let features = self.encoder.features(inputs, &statics, false)?;
         let rows = match (&self.core, target) {
             (Core::Direct(direct), _) => vec![direct.posterior(&features, Draw::Mean)?.1],
-            (Core::Ladder(ladder), None) => ladder.prior(&features, Draw::Mean)?,
+            (Core::Ladder(ladder), None) => ladder.prior(&features, Draw::Mean, false)?,
             (Core::Ladder(ladder), Some(target)) => {
                 let target = self.target_rows(target, batch)?;
                 ladder.posterior(&features, &target, Draw::Mean, false)?.1

@@ -24,7 +24,7 @@ fn the_skip_is_the_linear_map_it_claims_to_be() {
         let (weight, bias) = (randn(&[5, 10]), randn(&[5]));
         built.model.set_linear_skip(&weight, &bias).unwrap();
         let x = inputs(FULL, 4);
-        let found = built.model.predict_likelihood(&x, 2).unwrap();
+        let found = built.model.predict_likelihood(&x, 2, false).unwrap();
         let targets = x.context.narrow(2, 0, 3);
         let expected = weight.matmul(&targets) + bias.unsqueeze(1);
         let gap = gap(&found.mean(), &expected.unsqueeze(0));
@@ -32,7 +32,7 @@ fn the_skip_is_the_linear_map_it_claims_to_be() {
         let fresh = build(&config, Family::Gaussian, FULL);
         set_zero(&fresh, "decoder.head");
         let mean = targets.mean_dim(Some([1i64].as_slice()), true, Kind::Float);
-        let found = fresh.model.predict_likelihood(&x, 1).unwrap().mean();
+        let found = fresh.model.predict_likelihood(&x, 1, false).unwrap().mean();
         assert!((found - mean.unsqueeze(0)).abs().max().double_value(&[]) < 1e-5);
     }
 }
@@ -43,7 +43,7 @@ fn without_a_skip_a_silenced_decoder_says_zero() {
         let built = build(&ModelConfig { linear_skip: false, ..config }, Family::Laplace, FULL);
         assert!(built.model.linear_skip().is_none());
         set_zero(&built, "decoder.head");
-        let law = built.model.predict_likelihood(&inputs(FULL, 2), 2).unwrap();
+        let law = built.model.predict_likelihood(&inputs(FULL, 2), 2, false).unwrap();
         assert_eq!(law.loc().abs().max().double_value(&[]), 0.0);
         assert_eq!(law.log_scale().abs().max().double_value(&[]), 0.0);
     }
@@ -239,7 +239,7 @@ fn an_inverted_likelihood_scores_inverted_values() {
         let raw = randn(&[4, 10, 3]) * 3.0 + 7.0;
         let instance = model.instance(&raw, None).unwrap();
         let x = Inputs::new(instance.apply(&raw).unwrap());
-        let law = model.predict_likelihood(&x, 3).unwrap();
+        let law = model.predict_likelihood(&x, 3, false).unwrap();
         let y = randn(&[4, 5, 3]);
         let back = instance.invert_likelihood(&law).unwrap();
         let found = back.log_prob(&instance.invert(&y).unwrap()).unwrap();

@@ -1,0 +1,64 @@
+//! The CRPS of forecasts as a part of the objective.
+
+use objective::score::{PairEstimator, crps};
+use tch::{Kind, Tensor};
+use train::{Batch, Columns, Config, Device, Forecaster, Rows};
+
+fn forecaster(kind: &str, target: &str, weight: f64) -> (Forecaster, Batch) {
+    let text = format!(
+        "[data]\nsource = \"seattle-weather\"\ncontext = 16\nhorizon = 4\n\
+        [noise]\nschedule = \"linear\"\nsteps = 20\nbeta_start = 0\nbeta_end = 0\n\
+        target = {{ {target} }}\n\
+        [model]\nkind = \"{kind}\"\nhidden = 16\nlatent = 2\n\
+        [objective]\ncrps_weight = {weight}\ncrps_samples = 6\n"
+    );
+    let config = Config::parse(&text, "test", &[]).unwrap();
+    let columns = Columns { context: 16, horizon: 4, targets: 2, past: 0, future: 0 };
+    let values: Vec<f32> = (0..400_u16).map(|i| 3.0 * (f32::from(i) * 0.7).sin() + 1.0).collect();
+    let observed: Vec<bool> = (0..400).map(|i| i % 7 > 0).collect();
+    let rows = Rows::new(&values, Some(&observed), columns, Device::Cpu).unwrap();
+    tch::manual_seed(5);
+    let forecaster = Forecaster::new(&config, rows.shape(), Device::Cpu).unwrap();
+    let starts = Tensor::arange(100, (Kind::Int64, Device::Cpu));
+    (forecaster, rows.gather(&starts).unwrap())
+}
+
+/// Oracle: the fair CRPS of 4000 forecasts by the other route, sampling as at forecast time, undone and made
+/// relative to the window again; within 6 standard errors. Without noise (β = 0), whose scale is left.
+#[test]
+fn the_loss_gains_the_crps_of_forecasts() {
+    let _guard = tch::no_grad_guard();
+    for (kind, target) in [
+        ("conditional", "scale = 0"),
+        ("predict", "scale = 0"),
+        ("conditional", "likelihood = \"direct\", reinject = 1, normalization = \"none\""),
+        ("autoencode", "scale = 0"),
+    ] {
+        let (plain, batch) = forecaster(kind, target, 0.0);
+        let (scored, _) = forecaster(kind, target, 2.5);
+        let gains: Vec<f64> = (0..200)
+            .map(|seed| {
+                let loss = |forecaster: &Forecaster| {
+                    tch::manual_seed(seed);
+                    forecaster.training_terms(&batch, 0).unwrap().loss.double_value(&[])
+                };
+                loss(&scored) - loss(&plain)
+            })
+            .collect();
+        let gains = Tensor::from_slice(&gains);
+        let error = gains.std(true).double_value(&[]) / 200f64.sqrt();
+
+        let (truth, observed) = scored.truth(&batch);
+        let observed = observed.unwrap();
+        let instance =
+            scored.model().instance(&batch.context, batch.context_observed.as_ref()).unwrap();
+        let samples = scored.sample(&batch, 4000).unwrap();
+        let expected = crps(&samples, truth, PairEstimator::Fair).unwrap() / &instance.scale;
+        // A decoder that matches ỹ = 2 y is scored in units of ỹ.
+        let stretch = if target.contains("direct") { 2.0 } else { 1.0 };
+        let expected = (expected * observed).sum(Kind::Double) / 100.0 * stretch * 2.5;
+        let gap = gains.mean(None) - expected.shallow_clone();
+        let z = gap.double_value(&[]) / error;
+        assert!(z.abs() < 6.0, "{kind}: {z:.1} standard errors of {error:.4} from {expected:?}");
+    }
+}
