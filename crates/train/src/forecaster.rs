@@ -227,7 +227,7 @@ impl Forecaster {
     /// If the batch does not fit the model.
     pub fn mean(&self, batch: &Batch, draws: i64) -> Result<Tensor, TrainError> {
         let Prepared { instance, inputs, .. } = self.prepare(batch, false)?;
-        let likelihood = self.computed(|| self.model.predict_likelihood(&inputs, draws))?;
+        let likelihood = self.computed(|| self.model.predict_likelihood(&inputs, draws, false))?;
         let mean = likelihood.mean();
         // A likelihood that does not depend on the latent variables has no axis of draws.
         let mean = match mean.dim() {

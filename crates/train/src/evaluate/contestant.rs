@@ -114,6 +114,9 @@ mod tests {
                 let samples = no_grad(|| who.sample(&asked, 20)).unwrap();
                 let error = samples.std(true).double_value(&[]) / f64::sqrt(20.0 * 2001.0);
                 let off = mean.double_value(&[]) - samples.mean(Kind::Double).double_value(&[]);
+                let stated = no_grad(|| who.mean(&asked, 100)).unwrap().mean(Kind::Double);
+                let apart = stated.double_value(&[]) - samples.mean(Kind::Double).double_value(&[]);
+                assert!(apart.abs() < 6.0 * error, "{likelihood}, {normalized}: {apart}");
                 // Both means are sampled, and the first over fewer draws that share their grid point.
                 assert!(off.abs() < 6.0 * error + 0.03, "{likelihood}, {normalized}: {off}");
             }

@@ -205,7 +205,7 @@ pub(super) fn score(
         });
         let joint = match depth {
             Depth::Elements => Joint::none(indices.numel()),
-            Depth::All => Joint::new(&drawn, &batch.target, &weight)?,
+            Depth::All => Joint::new(&drawn, &batch.target, &crps, &weight)?,
         };
         let original = source.to_original(&drawn, &rows)?;
         let ordered = match source.elementwise() {
@@ -267,8 +267,14 @@ impl Joint {
         Joint { energy: nothing(), step_sum: nothing(), channel_sum: nothing() }
     }
 
-    /// Of standardized samples `[S, B, H, C]`; `weight` is 1 where the truth was observed.
-    fn new(samples: &Tensor, truth: &Tensor, weight: &Tensor) -> Result<Joint, TrainError> {
+    /// Of standardized samples `[S, B, H, C]` and their elementwise fair CRPS; `weight` is 1 where the truth
+    /// was observed.
+    fn new(
+        samples: &Tensor,
+        truth: &Tensor,
+        crps: &Tensor,
+        weight: &Tensor,
+    ) -> Result<Joint, TrainError> {
         // What was not observed is no difference.
         let hide = |tensor: &Tensor| Ok::<_, TrainError>(tensor.f_to_kind(Kind::Double)? * weight);
         let (drawn, happened) = (hide(samples)?, hide(truth)?);
@@ -277,6 +283,9 @@ impl Joint {
         let energy = energy.f_masked_fill(&nothing.f_eq(0.0)?, f64::NAN)?;
         // Axes of the truth; samples have one before them.
         let sum = |over: i64| -> Result<Vec<f64>, TrainError> {
+            if truth.size()[over as usize] == 1 {
+                return numbers(&over_observed(crps, Some(weight))?); // the sum of one
+            }
             let total = |tensor: &Tensor, axis: i64| {
                 tensor.f_sum_dim_intlist([axis].as_slice(), true, Kind::Double)
             };
