@@ -66,11 +66,14 @@ fn naive_rules_repeat_what_they_say() {
 /// relative to their window.
 #[test]
 fn the_stated_mean_is_that_of_the_samples() {
-    for spread in [1.0, 5.0] {
-        let context = random([2000, 3, 1]) * spread;
-        let target = context.narrow(1, 2, 1) + random([2000, 2, 1]) * spread + 0.5 * spread;
+    for relative in [false, true] {
+        // Windows of very different size, or of one.
+        let spread = random([2000, 1, 1]).exp().pow_tensor_scalar(2.0 * f64::from(relative));
+        let context = random([2000, 3, 1]) * &spread;
+        let target = context.narrow(1, 2, 1) + (random([2000, 2, 1]) + 0.5) * spread;
         let train = pairs(&context, &target);
         let baseline = fit(Rule::LastValue, &train, &train, 1).unwrap();
+        assert_eq!(with_residuals(&baseline).relative, relative);
         let some = train.every(100).unwrap();
         let samples = baseline.sample(&some.asked(), 4000).unwrap();
         let mean = baseline.mean(&some.asked()).unwrap();
