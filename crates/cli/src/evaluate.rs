@@ -1,7 +1,10 @@
 //! `ballast evaluate`.
 
 use anyhow::Error;
-use train::{Differences, EvaluateOptions, Evaluation, LatentHealth, RunOptions, Scored};
+use train::{
+    Differences, DropLast, EvaluateOptions, Evaluation, LatentHealth, PointError, RunOptions,
+    Scored,
+};
 
 use crate::args::Evaluate;
 
@@ -19,6 +22,9 @@ pub(crate) fn run(args: Evaluate) -> Result<(), Error> {
         let windows = supplement.forecasters.first().map_or(0, |first| first.test.windows);
         println!("\nevery {} rows: {windows} test windows", supplement.stride);
         println!("{}", table(&supplement.forecasters));
+    }
+    if let Some(drop_last) = &evaluation.drop_last {
+        println!("\n{}\n", point_errors(drop_last));
     }
     println!(
         "difference: the model's CRPS less theirs, ± one standard error over windows (and seeds);"
@@ -71,6 +77,23 @@ fn table(forecasters: &[Scored]) -> String {
             compared(difference.as_ref()),
         );
         lines.push(line.trim_end().to_owned());
+    }
+    lines.join("\n")
+}
+
+/// Squared errors as D-Va's code counts them, beside all windows.
+fn point_errors(drop_last: &DropLast) -> String {
+    let DropLast { batch, kept, forecasters } = drop_last;
+    let mut lines = vec![
+        "squared error of the mean forecast, standardized, mean over series;".to_owned(),
+        format!("D-Va keeps whole batches of {batch} windows of each series, {kept} in all"),
+        format!("{:<20}  {:>8} {:>8}  {}", "", "D-Va's", "all", "all, less zero's"),
+    ];
+    for PointError { name, kept, all, to_zero } in forecasters {
+        let less = to_zero.filter(|_| name != "zero").map_or(String::new(), |less| {
+            format!("{:+.4} ± {:.4}{}", less.mean, less.error, if less.decided { " *" } else { "" })
+        });
+        lines.push(format!("{name:<20}  {kept:>8.4} {all:>8.4}  {less}").trim_end().to_owned());
     }
     lines.join("\n")
 }

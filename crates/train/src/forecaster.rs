@@ -237,6 +237,24 @@ impl Forecaster {
         Ok(prepared.instance.invert(&drawn)?)
     }
 
+    /// The mean forecast `[B, H, C]`, standardized: of the decoder's means over `draws` of the latent
+    /// variables, and so without the noise that a mean of samples has.
+    ///
+    /// # Errors
+    /// If the batch does not fit the model.
+    pub fn mean(&self, batch: &Batch, draws: i64) -> Result<Tensor, TrainError> {
+        let Prepared { instance, inputs, .. } = self.prepare(batch, false)?;
+        let likelihood = self.computed(|| self.model.predict_likelihood(&inputs, draws, false))?;
+        let mean = likelihood.mean();
+        // A likelihood that does not depend on the latent variables has no axis of draws.
+        let mean = match mean.dim() {
+            4 => mean.f_mean_dim([0_i64].as_slice(), false, Kind::Float)?,
+            _ => mean,
+        };
+        let mean = if self.direct { mean / self.target_clean } else { mean };
+        Ok(instance.invert(&mean)?)
+    }
+
     /// The log density of each element of the target, `[B, H, C]`, in nats and standardized units: of the
     /// mixture over `draws` of the latent variables.
     ///

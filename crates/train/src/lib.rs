@@ -52,8 +52,9 @@ pub use control::Control;
 pub use device::{DeviceChoice, device_name};
 pub use error::{MEMORY_HINT, TrainError, is_out_of_memory};
 pub use evaluate::{
-    Calibration, Coverage, Difference, Differences, EvaluateOptions, Evaluation, Fan, NoiseCurve,
-    Pairing, Scored, Scores, SeriesScores, Supplement, evaluate, evaluate_run, evaluate_runs,
+    Calibration, Coverage, Difference, Differences, DropLast, EvaluateOptions, Evaluation, Fan,
+    NoiseCurve, Pairing, PointError, Scored, Scores, SeriesScores, Supplement, evaluate,
+    evaluate_run, evaluate_runs,
 };
 pub use files::{RunDirectory, write_atomically, write_text};
 pub use fit::{Divergence, Fitted, Job, Progress, fit};

@@ -26,6 +26,7 @@ use crate::VaeError;
 /// | `instance_center` | `"mean"` | `mean`, `last`: what the instance's level is |
 /// | `instance_floor` | 0.1 | > 0: the floor, in training standard deviations |
 /// | `linear_skip` | true | one linear map from context to horizon; `autoencode` has none |
+/// | `location` | `"predicted"` | `predicted`, `skip`: the skip alone, or zero |
 /// | `noise_conditioning` | false | whether the networks see the noise level |
 /// | `scale` | `"predicted"` | `{ fixed = 1.0 }`, `global`, `per-step`, `predicted` |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -78,6 +79,8 @@ pub struct ModelConfig {
     pub instance_floor: f64,
     /// Whether a linear map from context to horizon is added to the location.
     pub linear_skip: bool,
+    /// Where the location of the likelihood comes from, besides the linear skip.
+    pub location: Location,
     /// Whether the networks see the noise level of their input.
     pub noise_conditioning: bool,
     /// Where the scale of the likelihood comes from.
@@ -134,6 +137,17 @@ pub enum Center {
     Last,
 }
 
+/// Where the location of the likelihood comes from, besides the linear skip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Location {
+    /// An output of the decoder.
+    Predicted,
+    /// Nowhere else: without a skip it is the center of the instance, or zero, the training mean. For
+    /// series such as returns, whose mean cannot be predicted and whose scale can.
+    Skip,
+}
+
 /// Where the scale of the likelihood comes from, in the units of the prepared target.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -168,6 +182,7 @@ impl Default for ModelConfig {
             instance_center: Center::Mean,
             instance_floor: 0.1,
             linear_skip: true,
+            location: Location::Predicted,
             noise_conditioning: false,
             scale: Scale::Predicted,
         }
@@ -202,6 +217,10 @@ impl ModelConfig {
             && !positive(scale)
         {
             return Err(out_of_range("scale.fixed", scale, "finite and above 0"));
+        }
+        if self.location == Location::Skip && self.scale != Scale::Predicted {
+            let range = "\"predicted\" where the scale is not, or the decoder has nothing to say";
+            return Err(out_of_range("location", "\"skip\"", range));
         }
         if self.backbone == BackboneKind::Patch && self.hidden % self.heads != 0 {
             return Err(out_of_range("heads", self.heads, "a divisor of `hidden`"));
@@ -251,6 +270,8 @@ mod tests {
         assert!(!ok(|c| c.instance_floor = f64::INFINITY));
         assert!(ok(|c| c.scale = Scale::Fixed(1e-9)) && !ok(|c| c.scale = Scale::Fixed(0.0)));
         assert!(!ok(|c| c.scale = Scale::Fixed(f64::NAN)));
+        assert!(ok(|c| c.location = Location::Skip));
+        assert!(!ok(|c| (c.location, c.scale) = (Location::Skip, Scale::Global)));
         // 128 has no divisor 3, which matters to attention only.
         assert!(ok(|c| c.heads = 3));
         assert!(!ok(|c| (c.heads, c.backbone) = (3, BackboneKind::Patch)));

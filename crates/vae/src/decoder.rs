@@ -6,7 +6,7 @@ use tch::nn::{Init, Path};
 
 use crate::error::Result;
 use crate::layer::{Activation, HEAD_GAIN, Linear, Part, part, soft_bound, whole};
-use crate::{Channels, ModelConfig, Scale};
+use crate::{Channels, Location, ModelConfig, Scale};
 
 /// Degrees of freedom above two of a Student-t likelihood at the start: ν = 5.
 const EXCESS_DF: f64 = 3.0;
@@ -17,12 +17,15 @@ const EXCESS_DF: f64 = 3.0;
 /// loc = W h + b [+ linear skip],    ln scale = bound(…)
 /// ```
 ///
-/// At the start `loc` is close to the skip, or zero, and the scale to one, or to the fixed one.
+/// At the start `loc` is close to the skip, or zero, and the scale to one, or to the fixed one. With the
+/// location `skip` it is the skip, or zero, for good.
 #[derive(Debug)]
 pub(crate) struct Decoder {
     layers: Vec<Linear>,
     head: Linear,
     activation: Activation,
+    /// Whether the head says a location.
+    locates: bool,
     scale: LogScale,
     log_excess_df: Option<Tensor>,
     family: Family,
@@ -59,7 +62,8 @@ impl Decoder {
             })
             .collect::<Result<_>>()?;
         let per_row = if config.channels == Channels::Joint { channels } else { 1 };
-        let outputs = if config.scale == Scale::Predicted { 2 } else { 1 };
+        let locates = config.location == Location::Predicted;
+        let outputs = i64::from(locates) + i64::from(config.scale == Scale::Predicted);
         let head =
             Linear::new(&(path / "head"), &inside(depth), outputs * steps * per_row, HEAD_GAIN)?;
         let likelihood = path / "likelihood";
@@ -81,6 +85,7 @@ impl Decoder {
             layers,
             head,
             activation,
+            locates,
             scale,
             log_excess_df,
             family,
@@ -101,6 +106,11 @@ impl Decoder {
     ) -> Result<Likelihood> {
         let out = self.outputs(inputs, train)?;
         let (loc, log_scale) = match &self.scale {
+            _ if !self.locates => {
+                // The scale is predicted: the config is checked.
+                let zero = Tensor::f_zeros([1], (out.kind(), out.device()))?;
+                (zero, soft_bound(&self.arrange(&out)?)?)
+            }
             LogScale::Predicted => {
                 let halves = out.f_chunk(2, -1)?;
                 let [loc, raw] = halves.as_slice() else {
@@ -177,6 +187,29 @@ mod tests {
         let groups = if layout == Channels::Joint { 1 } else { 3 };
         let z = Tensor::zeros([5, 2, groups, 2], (Kind::Float, Device::Cpu));
         decoder.forward(&[&z], None, false).unwrap()
+    }
+
+    /// Without a location of its own the decoder says a scale alone, and a skip passes unchanged.
+    #[test]
+    fn a_location_may_be_the_skip_alone() {
+        for layout in [Channels::Joint, Channels::Independent] {
+            let store = VarStore::new(Device::Cpu);
+            let (location, hidden) = (Location::Skip, 4);
+            let config =
+                ModelConfig { location, channels: layout, hidden, ..ModelConfig::default() };
+            let parts = [part("latent", 2)];
+            let family = Family::StudentT;
+            let decoder = Decoder::new(&store.root(), &config, family, &parts, [4, 3]).unwrap();
+            let groups = if layout == Channels::Joint { 1 } else { 3 };
+            let z = Tensor::randn([5, 2, groups, 2], (Kind::Float, Device::Cpu));
+            let law = decoder.forward(&[&z], None, false).unwrap();
+            assert_eq!(law.shape(), [5, 2, 4, 3]);
+            assert_eq!(law.mean().abs().max().double_value(&[]), 0.0);
+            assert!(law.std().std(true).double_value(&[]) > 0.0, "the scale follows z");
+            let skip = Tensor::randn([2, 4, 3], (Kind::Float, Device::Cpu));
+            let law = decoder.forward(&[&z], Some(&skip), false).unwrap();
+            assert_eq!(law.mean(), skip.expand([5, 2, 4, 3], false));
+        }
     }
 
     #[test]

@@ -106,6 +106,11 @@ pub struct DataConfig {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("default" = []))]
     pub past_covariates: Vec<String>,
+    /// Differences of two columns, known up to the forecast only: `[["high", "low"]]` is the range of a day,
+    /// which tells of its volatility.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("default" = []))]
+    pub spreads: Vec<[String; 2]>,
     /// Columns known for the horizon too (prices announced, promotions planned).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("default" = []))]
@@ -182,6 +187,7 @@ impl DataConfig {
             fill: Fill::Mask,
             targets: None,
             past_covariates: Vec::new(),
+            spreads: Vec::new(),
             future_covariates: Vec::new(),
             static_covariates: Vec::new(),
             calendar: Vec::new(),
@@ -295,6 +301,7 @@ impl DataConfig {
         let listed = [
             ("targets", targets.unwrap_or_default()),
             ("past_covariates", self.past_covariates.as_slice()),
+            ("spreads", self.spreads.as_flattened()),
             ("future_covariates", self.future_covariates.as_slice()),
             ("static_covariates", self.static_covariates.as_slice()),
         ];

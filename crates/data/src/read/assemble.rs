@@ -40,10 +40,14 @@ pub(crate) fn assemble_with(
     let frequency = common(&arranged, expected);
     let width = table.channels.len();
     let values = apply(&mut table, &arranged, width);
+    let past = config.past_covariates.len() + config.spreads.len();
+    let first = table.targets + config.past_covariates.len();
+    let values = spread(values, &mut table.channels, first, config.spreads.len());
+    let width = table.channels.len();
     let (series, rows) = place(&table, arranged);
     let (statics, encoders) = static_covariates(&table, config, encoders, path)?;
     let names = std::mem::take(&mut table.channels);
-    let (past, future) = (config.past_covariates.len(), config.future_covariates.len());
+    let future = config.future_covariates.len();
     let channels = Channels { names, targets: table.targets, past, future };
     let mut panel = Panel {
         path: path.to_path_buf(),
@@ -227,6 +231,23 @@ fn apply(table: &mut Table, arranged: &[Arranged], width: usize) -> Vec<f32> {
             }
         }
     }
+    values
+}
+
+/// Puts differences in place of `count` pairs of channels from channel `first` on.
+fn spread(values: Vec<f32>, names: &mut Vec<String>, first: usize, count: usize) -> Vec<f32> {
+    if count == 0 {
+        return values;
+    }
+    let (width, end) = (names.len(), first + 2 * count);
+    let row = |row: &[f32]| {
+        let differences = row[first..end].chunks_exact(2).map(|pair| pair[0] - pair[1]);
+        row[..first].iter().copied().chain(differences).chain(row[end..].iter().copied()).collect()
+    };
+    let values = values.chunks_exact(width).flat_map::<Vec<f32>, _>(row).collect();
+    let pairs = names[first..end].chunks_exact(2).map(|pair| format!("{} - {}", pair[0], pair[1]));
+    let pairs: Vec<String> = pairs.collect();
+    names.splice(first..end, pairs);
     values
 }
 

@@ -125,6 +125,7 @@ impl<'a> Builder<'a> {
         let lists = [
             ("targets", config.targets.as_deref().unwrap_or_default()),
             ("past_covariates", config.past_covariates.as_slice()),
+            ("spreads", config.spreads.as_flattened()),
             ("future_covariates", config.future_covariates.as_slice()),
             ("static_covariates", config.static_covariates.as_slice()),
         ];
@@ -154,8 +155,10 @@ impl<'a> Builder<'a> {
             }
         };
         self.targets = self.channels.len();
-        self.channels
-            .extend(config.past_covariates.iter().chain(&config.future_covariates).cloned());
+        let spread = config.spreads.as_flattened();
+        let covariates =
+            config.past_covariates.iter().chain(spread).chain(&config.future_covariates);
+        self.channels.extend(covariates.cloned());
         self.width = self.channels.len();
         if config.targets.is_none() {
             self.trials = vec![Trial::default(); self.targets];

@@ -72,6 +72,7 @@ pub(super) fn guess_time(
         config.id.as_ref() == Some(h)
             || config.targets.as_ref().is_some_and(|t| t.contains(h))
             || config.past_covariates.contains(h)
+            || config.spreads.as_flattened().contains(h)
             || config.future_covariates.contains(h)
             || config.static_covariates.contains(h)
     };

@@ -1,5 +1,7 @@
 //! What was usual: blocks of the training rows of the same series, of the same season if asked.
 
+use std::collections::HashMap;
+
 use objective::score::{bandwidth, kernel_log_density};
 use tch::{Device, Kind, Tensor};
 
@@ -82,6 +84,22 @@ impl Climatology {
         let drawn = self.blocks.f_index_select(0, &rows)?;
         let size = [samples, groups.len() as i64, drawn.size()[1], drawn.size()[2]];
         Ok(drawn.f_view(size)?)
+    }
+
+    /// The mean of all blocks of each window's group, `[B, H, C]`.
+    pub(super) fn mean(&self, asked: &Asked) -> Result<Tensor, TrainError> {
+        let groups = self.groups_of(asked)?;
+        let mut means: HashMap<usize, Tensor> = HashMap::new();
+        for group in &groups {
+            if !means.contains_key(group) {
+                let rows: Vec<i64> = self.groups[*group].iter().map(|row| *row as i64).collect();
+                let rows = Tensor::f_from_slice(&rows)?.f_to(self.blocks.device())?;
+                let blocks = self.blocks.f_index_select(0, &rows)?;
+                means.insert(*group, blocks.f_mean_dim([0_i64].as_slice(), false, None)?);
+            }
+        }
+        let each: Vec<&Tensor> = groups.iter().map(|group| &means[group]).collect();
+        Ok(Tensor::f_stack(&each, 0)?)
     }
 
     /// The log density of each element under a kernel estimate from up to 200 blocks of its group,

@@ -242,6 +242,18 @@ impl Baseline {
         }
     }
 
+    /// The mean of the law that is sampled, `[B, H, C]`.
+    ///
+    /// # Errors
+    /// [`TrainError::Torch`] if libtorch fails.
+    pub fn mean(&self, asked: &Asked) -> Result<Tensor, TrainError> {
+        match &self.0 {
+            Fitted::Residual(fitted) => fitted.mean(asked),
+            Fitted::Climatology(fitted) => fitted.mean(asked),
+            Fitted::Volatility(fitted) => fitted.mean(asked),
+        }
+    }
+
     /// The log density of each element of the batch's target, `[B, H, C]`, in nats: of volatility laws
     /// their own, as a mean over `draws` paths, of the others a kernel estimate from training values.
     ///

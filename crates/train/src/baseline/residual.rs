@@ -113,6 +113,18 @@ impl Residuals {
         }
     }
 
+    /// `[H, C]`.
+    fn mean(&self) -> Result<Tensor, TrainError> {
+        let mean = |blocks: &Tensor| blocks.f_mean_dim([0_i64].as_slice(), false, None);
+        Ok(match self {
+            Residuals::Joint(blocks) => mean(blocks)?,
+            Residuals::Channels(channels) => {
+                let means = channels.iter().map(mean).collect::<Result<Vec<_>, _>>()?;
+                Tensor::f_stack(&means, 1)?
+            }
+        })
+    }
+
     /// `count` blocks drawn with replacement, `[count, H, C]`.
     fn draw(&self, count: i64) -> Result<Tensor, TrainError> {
         let pick = |blocks: &Tensor| -> Result<Tensor, TrainError> {
@@ -175,6 +187,16 @@ impl WithResiduals {
         let errors =
             if self.relative { errors * window_moments(&asked.context()?)?.1 } else { errors };
         Ok(errors + point)
+    }
+
+    /// The mean of what is sampled, `[B, H, C]`.
+    pub(super) fn mean(&self, asked: &Asked) -> Result<Tensor, TrainError> {
+        let bias = self.residuals.mean()?;
+        let bias = match self.relative {
+            true => bias * window_moments(&asked.context()?)?.1,
+            false => bias,
+        };
+        Ok(self.point.forecast(asked)? + bias)
     }
 
     /// The log density of each element under a kernel estimate from up to 200 residuals, `[B, H, C]`.

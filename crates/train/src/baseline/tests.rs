@@ -62,6 +62,27 @@ fn naive_rules_repeat_what_they_say() {
     assert!(fit(Rule::SeasonalNaive, &windows, &windows, 1).is_none(), "the last value");
 }
 
+/// Oracle: the mean of samples, with its standard error, for errors that have a bias, as they are or
+/// relative to their window.
+#[test]
+fn the_stated_mean_is_that_of_the_samples() {
+    for relative in [false, true] {
+        // Windows of very different size, or of one.
+        let spread = random([2000, 1, 1]).exp().pow_tensor_scalar(2.0 * f64::from(relative));
+        let context = random([2000, 3, 1]) * &spread;
+        let target = context.narrow(1, 2, 1) + (random([2000, 2, 1]) + 0.5) * spread;
+        let train = pairs(&context, &target);
+        let baseline = fit(Rule::LastValue, &train, &train, 1).unwrap();
+        assert_eq!(with_residuals(&baseline).relative, relative);
+        let some = train.every(100).unwrap();
+        let samples = baseline.sample(&some.asked(), 4000).unwrap();
+        let mean = baseline.mean(&some.asked()).unwrap();
+        let error = samples.std_dim(Some([0_i64].as_slice()), true, false) / 4000_f64.sqrt();
+        let z = (samples.mean_dim([0_i64].as_slice(), false, Kind::Float) - mean) / error;
+        assert!(z.abs().max().double_value(&[]) < 6.0, "{z:?}");
+    }
+}
+
 /// Distribution: with errors of unit variance the samples have unit variance around the point, and the
 /// log density that of the normal.
 #[test]
@@ -199,6 +220,7 @@ fn climatology_draws_blocks_of_its_series_and_season() {
         // Origins 72 and 80 + 66.
         let samples =
             panel.ask(&[68, 142], |asked| baseline.sample(asked, 4000)).unwrap().squeeze_dim(-1);
+        let mean = panel.ask(&[68, 142], |asked| baseline.mean(asked)).unwrap();
         for (window, phase, rows) in [(0, 72 % season, 0..60), (1, 66 % season, 80..140)] {
             let drawn = samples.select(1, window);
             let first = Vec::<f32>::try_from(drawn.select(1, 0).contiguous()).unwrap();
@@ -210,6 +232,11 @@ fn climatology_draws_blocks_of_its_series_and_season() {
             let may = |row: &i64| (row - rows.start) % season == phase;
             let expected: Vec<i64> = (rows.start..rows.end - 2).filter(may).collect();
             assert_eq!(seen, expected, "{rule:?}, window {window}");
+            let average = expected.iter().sum::<i64>() as f64 / expected.len() as f64;
+            for step in 0..HORIZON {
+                let stated = mean.double_value(&[window, step, 0]);
+                assert!((stated - average - step as f64).abs() < 1e-4, "{rule:?}: {stated}");
+            }
         }
     }
 }
@@ -258,6 +285,10 @@ fn simulated_returns_have_the_variance_of_the_recursion() {
         let (samples, density, truth) = panel.ask(&[start as i64], |asked| {
             let samples = baseline.sample(asked, draws).unwrap();
             let density = baseline.log_density(asked, 50).unwrap();
+            let mean = baseline.mean(asked).unwrap();
+            assert_eq!(mean.size(), [1, HORIZON, 1]);
+            let off = (mean.to_kind(Kind::Double) - law.mean).abs().max();
+            assert!(off.double_value(&[]) < 1e-6, "{rule:?}: {off:?}");
             (samples, density, asked.batch.target.to_kind(Kind::Double))
         });
         let one = |value: f64| Tensor::from_slice(&[value]);

@@ -74,6 +74,13 @@ impl Volatility {
         Ok(all.f_to_kind(Precision::Float)?.f_to(asked.batch.context.device())?)
     }
 
+    /// `μ` at every step, `[B, H, C]`.
+    pub(super) fn mean(&self, asked: &Asked) -> Result<Tensor, TrainError> {
+        let mean =
+            self.laws(asked)?.mean.f_unsqueeze(1)?.f_expand([-1, self.horizon, -1], false)?;
+        Ok(mean.f_to_kind(Precision::Float)?.f_to(asked.batch.context.device())?)
+    }
+
     /// Log density of each step given the rows before the origin, `[B, H, C]`, in nats.
     ///
     /// ```text

@@ -32,6 +32,20 @@ impl Contestant<'_> {
         }
     }
 
+    /// The mean forecast `[B, H, C]`, standardized: stated and not a mean of samples, whose noise counts as
+    /// squared error.
+    pub(super) fn mean(&self, asked: &Asked, draws: i64) -> Result<Tensor, TrainError> {
+        match self {
+            Contestant::Model(model) => model.mean(asked.batch, draws),
+            Contestant::Baseline(baseline) => baseline.mean(asked),
+            Contestant::Ensemble(models) => {
+                let each = models.iter().map(|model| model.mean(asked.batch, draws));
+                let all = Tensor::f_stack(&each.collect::<Result<Vec<_>, _>>()?, 0)?;
+                Ok(all.f_mean_dim([0_i64].as_slice(), false, None)?)
+            }
+        }
+    }
+
     /// The log density of each element of the target, `[B, H, C]`, standardized, in nats.
     pub(super) fn log_density(&self, asked: &Asked, draws: i64) -> Result<Tensor, TrainError> {
         match self {
@@ -100,6 +114,9 @@ mod tests {
                 let samples = no_grad(|| who.sample(&asked, 20)).unwrap();
                 let error = samples.std(true).double_value(&[]) / f64::sqrt(20.0 * 2001.0);
                 let off = mean.double_value(&[]) - samples.mean(Kind::Double).double_value(&[]);
+                let stated = no_grad(|| who.mean(&asked, 100)).unwrap().mean(Kind::Double);
+                let apart = stated.double_value(&[]) - samples.mean(Kind::Double).double_value(&[]);
+                assert!(apart.abs() < 6.0 * error, "{likelihood}, {normalized}: {apart}");
                 // Both means are sampled, and the first over fewer draws that share their grid point.
                 assert!(off.abs() < 6.0 * error + 0.03, "{likelihood}, {normalized}: {off}");
             }

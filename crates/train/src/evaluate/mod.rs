@@ -2,15 +2,18 @@
 
 mod contestant;
 mod difference;
+mod drop_last;
 mod fan;
 mod runs;
 mod scoring;
 mod write;
 
+use data::{Protocol, SplitConfig};
 use serde::{Deserialize, Serialize};
 use tch::{Tensor, no_grad};
 
 pub use difference::{Difference, Pairing};
+pub use drop_last::{DropLast, PointError};
 pub use fan::{Fan, NoiseCurve};
 pub use runs::{EvaluateOptions, evaluate_run, evaluate_runs};
 pub use scoring::{Calibration, Coverage, Scores, SeriesScores};
@@ -89,6 +92,8 @@ pub struct Evaluation {
     pub forecasters: Vec<Scored>,
     /// On windows of another stride, if asked for.
     pub supplement: Option<Supplement>,
+    /// As the authors of the protocol `stocks` count; absent for others.
+    pub drop_last: Option<DropLast>,
     /// What was left out, and why.
     pub left_out: Vec<String>,
     /// A good, a median and a bad test window of the model.
@@ -126,7 +131,7 @@ fn evaluate_models(
         let entries = entries(models, seeds, &baselines);
         let test = source.starts(Part::Test);
         let main = source.test_stride();
-        let (mut forecasters, sheet) =
+        let (mut forecasters, sheet, drop_last) =
             compare(source, &entries, test, main, options.dump.as_deref(), &mut left_out)?;
         let train = source.starts(Part::Train);
         let window = (config.data.horizon * source.channels().len()) as i64;
@@ -151,7 +156,7 @@ fn evaluate_models(
             None => None,
             Some(stride) => {
                 let starts = source.test_starts(stride)?;
-                let (forecasters, sheet) =
+                let (forecasters, sheet, _) =
                     compare(source, &entries, &starts, stride, None, &mut left_out)?;
                 sheets.push(sheet);
                 Some(Supplement { stride, forecasters })
@@ -166,6 +171,7 @@ fn evaluate_models(
             seeds: seeds.to_vec(),
             forecasters,
             supplement,
+            drop_last,
             left_out,
             fans,
             noise: fan::noise_curve(config.noise.fixed().ok_or(TrainError::NoiseUndecided)?),
@@ -223,7 +229,7 @@ fn compare(
     stride: usize,
     dump: Option<&std::path::Path>,
     left_out: &mut Vec<String>,
-) -> Result<(Vec<Scored>, Sheet), TrainError> {
+) -> Result<(Vec<Scored>, Sheet, Option<DropLast>), TrainError> {
     let indices = starts.evenly(starts.count())?;
     let rows = Vec::<i64>::try_from(starts.rows(&indices)?.f_to(tch::Device::Cpu)?)?;
     let places = rows.iter().map(|row| source.origin(*row as usize));
@@ -250,6 +256,8 @@ fn compare(
     let mean = Measured::mean_of(models).filter(|_| seeds > 0);
     let mut sheet = Sheet::new(stride);
     let mut forecasters = Vec::new();
+    let stocks = source.config().data.split == SplitConfig::Protocol(Protocol::Stocks);
+    let mut drop_last = stocks.then(|| DropLast::new(&series));
     let pooled = mean.iter().map(|mean| (format!("ballast, mean of {seeds}"), "model", mean));
     let each = entries.iter().zip(&measured);
     let each = each.map(|(entry, measured)| (entry.name.clone(), entry.kind, measured));
@@ -266,6 +274,9 @@ fn compare(
         if difference.as_ref().is_some_and(|difference| difference.crps_standardized.is_none()) {
             left_out.push(format!("difference to {name}: fewer than three forecast origins"));
         }
+        if let Some(drop_last) = &mut drop_last {
+            drop_last.add(&name, &measured.windows, &series, &pairing, |window| window.point);
+        }
         sheet.add(&name, &measured.windows, &series, &names, &times);
         forecasters.push(Scored {
             name,
@@ -276,7 +287,10 @@ fn compare(
             difference,
         });
     }
-    Ok((forecasters, sheet))
+    if let (Some(drop_last), Some(any)) = (&mut drop_last, measured.first()) {
+        drop_last.add("zero", &any.windows, &series, &pairing, |window| window.zero);
+    }
+    Ok((forecasters, sheet, drop_last))
 }
 
 /// Each of `models`, of different seeds, less `other`.

@@ -118,6 +118,9 @@ pub(super) struct WindowScore {
     pub(super) energy: f64,
     pub(super) step_sum: f64,
     pub(super) channel_sum: f64,
+    /// Squared error of the stated mean, and of zero, standardized; on returns only.
+    pub(super) point: f64,
+    pub(super) zero: f64,
 }
 
 /// Everything that scoring one forecaster gives.
@@ -170,6 +173,17 @@ pub(super) fn score(
             Depth::Elements => batch.target.f_full_like(f64::NAN)?,
             Depth::All => contestant.log_density(&asked, samples)?,
         };
+        let square =
+            |errors: Tensor| over_observed(&errors.f_square()?, batch.target_observed.as_ref());
+        let (point, zero) = match depth {
+            Depth::All if source.returns() => {
+                let mean = contestant.mean(&asked, samples)?;
+                let errors = [&batch.target - mean, batch.target.shallow_clone()].map(square);
+                let [point, zero] = errors;
+                (numbers(&point?)?, numbers(&zero?)?)
+            }
+            _ => (vec![f64::NAN; indices.numel()], vec![f64::NAN; indices.numel()]),
+        };
         let sorted = SortedSamples::new(&drawn)?;
         let crps = sorted.crps(&batch.target, PairEstimator::Fair)?;
         let weight = match &batch.target_observed {
@@ -191,7 +205,7 @@ pub(super) fn score(
         });
         let joint = match depth {
             Depth::Elements => Joint::none(indices.numel()),
-            Depth::All => Joint::new(&drawn, &batch.target, &weight)?,
+            Depth::All => Joint::new(&drawn, &batch.target, &crps, &weight)?,
         };
         let original = source.to_original(&drawn, &rows)?;
         let ordered = match source.elementwise() {
@@ -221,6 +235,8 @@ pub(super) fn score(
                 energy: joint.energy[i],
                 step_sum: joint.step_sum[i],
                 channel_sum: joint.channel_sum[i],
+                point: point[i],
+                zero: zero[i],
             });
         }
     }
@@ -251,8 +267,14 @@ impl Joint {
         Joint { energy: nothing(), step_sum: nothing(), channel_sum: nothing() }
     }
 
-    /// Of standardized samples `[S, B, H, C]`; `weight` is 1 where the truth was observed.
-    fn new(samples: &Tensor, truth: &Tensor, weight: &Tensor) -> Result<Joint, TrainError> {
+    /// Of standardized samples `[S, B, H, C]` and their elementwise fair CRPS; `weight` is 1 where the truth
+    /// was observed.
+    fn new(
+        samples: &Tensor,
+        truth: &Tensor,
+        crps: &Tensor,
+        weight: &Tensor,
+    ) -> Result<Joint, TrainError> {
         // What was not observed is no difference.
         let hide = |tensor: &Tensor| Ok::<_, TrainError>(tensor.f_to_kind(Kind::Double)? * weight);
         let (drawn, happened) = (hide(samples)?, hide(truth)?);
@@ -261,6 +283,9 @@ impl Joint {
         let energy = energy.f_masked_fill(&nothing.f_eq(0.0)?, f64::NAN)?;
         // Axes of the truth; samples have one before them.
         let sum = |over: i64| -> Result<Vec<f64>, TrainError> {
+            if truth.size()[over as usize] == 1 {
+                return numbers(&over_observed(crps, Some(weight))?); // the sum of one
+            }
             let total = |tensor: &Tensor, axis: i64| {
                 tensor.f_sum_dim_intlist([axis].as_slice(), true, Kind::Double)
             };
@@ -393,6 +418,8 @@ impl Measured {
                 energy: of(&|w| w.energy),
                 step_sum: of(&|w| w.step_sum),
                 channel_sum: of(&|w| w.channel_sum),
+                point: of(&|w| w.point),
+                zero: of(&|w| w.zero),
                 relative,
             }
         });

@@ -5,7 +5,7 @@ use tch::Tensor;
 
 use super::{Core, Model, joined};
 use crate::error::Result;
-use crate::{Inputs, Scale, VaeError};
+use crate::{Inputs, Location, Scale, VaeError};
 
 /// What a pass is scored on.
 #[derive(Debug, Clone, Copy)]
@@ -47,7 +47,8 @@ impl Model {
         train: bool,
     ) -> Result<Option<BoundTerms>> {
         let gaussian = self.family == Family::Gaussian && self.config.scale == Scale::Predicted;
-        if !gaussian || !torch_ext::fuses(self.decoder.parameter()) {
+        let locates = self.config.location == Location::Predicted;
+        if !gaussian || !locates || !torch_ext::fuses(self.decoder.parameter()) {
             return Ok(None);
         }
         let batch = self.expected().inputs(inputs)?;
