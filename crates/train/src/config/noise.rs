@@ -261,7 +261,7 @@ mod tests {
     #[test]
     fn mistakes_are_named() {
         for (noise, expected) in [
-            ("noise = \"aotu\"", ["a.toml:1:9", "`aotu`", "did you mean `auto`?"]),
+            ("noise = \"auot\"", ["a.toml:1:9", "`auot`", "did you mean `auto`?"]),
             ("noise = \"none\"", ["a.toml:1:9", "`none`", "schedule = \"none\""]),
             ("noise = 3", ["a.toml:1:9", "integer `3`", "\"auto\" or a table"]),
             ("noise = { aut = {} }", ["a.toml:1:11", "`aut`", "did you mean `auto`?"]),

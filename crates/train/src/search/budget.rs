@@ -51,12 +51,10 @@ pub(crate) fn rungs(
     }
     let rung = |(k, (candidates, keeps)): (usize, (usize, usize))| {
         let steps = (unit * weight(k)).min(training);
-        // So that validation has its share of the time, and every decay of the step size its epoch.
-        let decays = match table.learning_rate_schedule {
-            LearningRateSchedule::Step { every, .. } => table.epochs.div_ceil(every),
-            _ => 1,
-        };
-        let epochs = ((steps as f64 / per_epoch as f64).round() as usize).max(decays).min(steps);
+        // So that validation has its share of the time, and all step sizes theirs.
+        let sizes = step_sizes(table);
+        let shares = steps as f64 / (per_epoch * sizes) as f64;
+        let epochs = (shares.round().max(1.0) as usize * sizes).min(steps);
         Rung { candidates, keeps, epochs, steps: steps / epochs * epochs }
     };
     Ok(shape.into_iter().enumerate().map(rung).collect())
@@ -73,12 +71,11 @@ impl Rung {
     ) -> (Config, f64) {
         let table = &config.train;
         let pace = (table.epochs * per_epoch) as f64 / self.steps as f64;
-        let share = self.epochs as f64 / table.epochs as f64;
         let schedule = match table.learning_rate_schedule {
-            LearningRateSchedule::Step { every, factor } => {
-                let every = ((every as f64 * share).round() as usize).max(1);
-                LearningRateSchedule::Step { every, factor }
-            }
+            LearningRateSchedule::Step { factor, .. } => LearningRateSchedule::Step {
+                every: (self.epochs / step_sizes(table)).max(1),
+                factor,
+            },
             other => other,
         };
         let train = TrainConfig {
@@ -91,6 +88,14 @@ impl Rung {
         };
         let noise = Noise::Fixed(candidate.noise.clone());
         (Config { noise, train, ..config.clone() }, pace)
+    }
+}
+
+/// Step sizes that a training decays through, each for as many epochs.
+fn step_sizes(table: &TrainConfig) -> usize {
+    match table.learning_rate_schedule {
+        LearningRateSchedule::Step { every, .. } => table.epochs.div_ceil(every),
+        _ => 1,
     }
 }
 
