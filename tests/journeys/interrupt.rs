@@ -218,3 +218,42 @@ fn a_dry_run_counts_and_writes_nothing() {
     desk.write("series.csv", "time,x\n0,1\n");
     desk.fail(65, &["train", "config.toml", "--dry-run"]);
 }
+
+/// A search for a noise that is killed, interrupted and timed out is the search that was left alone; what comes of it
+/// evaluates and forecasts.
+#[test]
+fn a_search_for_a_noise_survives_kills() {
+    let auto = |desk: &Desk| {
+        let words = ["train", "config.toml", "--run", "run", "--set", "noise=auto"];
+        let said = desk.succeed(&[&words[..], &["--dry-run"]].concat());
+        // 12 epochs of 4 steps, of which 34 make the smallest search.
+        assert!(said.contains("search for a noise: 34 steps, 0.71 of the training"), "{said}");
+        words
+    };
+    let whole = desk("conditional", 12);
+    let words = auto(&whole);
+    whole.succeed(&words);
+    let killed = desk("conditional", 12);
+    auto(&killed);
+    let said = killed.fail(75, &[&words[..], &["--max-time", "1ms"]].concat());
+    assert!(said.contains("candidate `plain`, in rung 1"), "{said}");
+    let mut moments = StdRng::seed_from_u64(3);
+    for _ in 0..8 {
+        let mut child = start(&killed, &["--set", "noise=auto", "--save-every", "0s"]);
+        sleep(Duration::from_millis(moments.random_range(20..400)));
+        let _ = child.kill();
+        child.wait().unwrap();
+    }
+    killed.succeed(&["train", "--run", "run"]);
+    assert!(left_behind(&killed) == left_behind(&whole));
+    assert!(killed.read("run/noise.json") == whole.read("run/noise.json"));
+    let chosen = whole.json("run/noise.json")["chosen"]["candidate"].clone();
+    let said = whole.json("run/run.json")["noise"].as_str().unwrap().to_owned();
+    assert!(said.starts_with(&format!("noise: {}", chosen.as_str().unwrap())), "{said}");
+    killed.succeed(&["evaluate", "run"]);
+    killed.succeed(&["forecast", "run", "--input", "series.csv", "--output", "next.csv"]);
+    let said = killed.succeed(&["noise", "run/config.toml"]);
+    assert!(said.contains("both-3"), "{said}");
+    killed.fail(2, &["noise", "run/config.toml", "--figure", "noise.svg"]);
+    killed.fail(2, &["train", "config.toml", "--run", "b", "--set", "noise={auto={budget=0.5}}"]);
+}

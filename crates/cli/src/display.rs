@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
-use train::{Config, Epoch, Progress, RunInfo, Training};
+use train::{Config, Epoch, NoiseSearch, Progress, RunInfo, Training, Trial};
 
 use crate::train_command::score;
 
@@ -77,7 +77,50 @@ impl<'a> Display<'a> {
                 }
             }
             Progress::Epoch(epoch, _) => self.epoch(epoch),
+            Progress::Search { done, of } => {
+                if let Some(bar) = &self.bar {
+                    bar.set_length(*of as u64);
+                    bar.set_position(*done as u64);
+                }
+            }
+            Progress::Trial(search) => self.trial(search),
+            Progress::Noise(search) => self.chosen(search),
         }
+    }
+
+    /// The last trial of a search for a noise.
+    fn trial(&self, search: &NoiseSearch) {
+        let Some(Trial { rung, candidate, steps, score, .. }) = search.trials.last() else {
+            return;
+        };
+        match &self.bar {
+            Some(bar) => bar.suspend(|| {
+                let score = score.map_or("diverged".to_owned(), |score| format!("{score:.4}"));
+                print(&format!("noise, rung {rung}: {candidate:<10} {steps:>6} steps  {score}"));
+            }),
+            None => {
+                let mut fields = json!({ "event": "trial", "rung": rung, "candidate": candidate });
+                fields["steps"] = json!(steps);
+                fields["score"] = json!(score);
+                print(&fields.to_string());
+            }
+        }
+    }
+
+    fn chosen(&mut self, search: &NoiseSearch) {
+        let text = search.sentence();
+        match &self.bar {
+            Some(bar) => {
+                bar.suspend(|| print(&text));
+                bar.set_length(0); // for the training, whose first step sets it
+                bar.reset();
+            }
+            None => {
+                let chosen = search.chosen.as_ref();
+                print(&json!({ "event": "noise", "chosen": chosen, "text": text }).to_string());
+            }
+        }
+        self.clock = Clock { since: Instant::now(), windows: 0 };
     }
 
     fn epoch(&mut self, epoch: &Epoch) {

@@ -8,16 +8,46 @@ use crate::args::Noise;
 
 pub(crate) fn run(args: Noise) -> Result<(), Error> {
     let config = Config::load(&args.config, &args.set).map_err(TrainError::from)?;
-    let verdict = Verdict::new(config.noise.input(), config.noise.sampler())?;
+    let Some(noise) = config.noise.fixed() else {
+        return choices(args.json || args.figure.is_some());
+    };
+    let verdict = Verdict::new(noise.input(), noise.sampler())?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&rows(config.noise.input()))?);
+        println!("{}", serde_json::to_string_pretty(&rows(noise.input()))?);
     } else {
-        println!("{}\n\n{verdict}", table(&config.noise));
+        println!("{}\n\n{verdict}", table(noise));
     }
     if let Some(path) = args.figure {
-        let svg = noise::figure(&config.noise, &window(&config)?)?;
+        let svg = noise::figure(noise, &window(&config)?)?;
         train::write_text(&path, &svg).context("drawing")?;
         eprintln!("drawn to {}", path.display());
+    }
+    Ok(())
+}
+
+/// What `noise = "auto"` chooses from; more can be said of one noise only.
+fn choices(of_one: bool) -> Result<(), Error> {
+    if of_one {
+        return Err(TrainError::NoiseUndecided.into());
+    }
+    println!("noise = \"auto\": training chooses one of these on validation windows\n");
+    println!(
+        "{:<12} {:>5} {:>5} {:>6}  least SNR of inputs and targets",
+        "", "λ_x", "λ_y", "clean"
+    );
+    let decibels = |process: &noise::Reinjection| match process.snr_db().last() {
+        Some(least) if least.is_finite() => format!("{least:.1} dB"),
+        _ => "clean".to_owned(),
+    };
+    for train::Candidate { name, noise } in train::candidates() {
+        println!(
+            "{name:<12} {:>5} {:>5} {:>6}  {}, {}",
+            noise.input().strength(),
+            noise.target().strength(),
+            noise.table().sampler.clean,
+            decibels(noise.input()),
+            decibels(noise.target()),
+        );
     }
     Ok(())
 }

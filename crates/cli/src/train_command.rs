@@ -68,6 +68,13 @@ fn dry_run(config: &Config, directory: &Path, options: RunOptions) -> Result<(),
         mebibytes(plan.state_bytes),
         plan.peak_bytes.map_or("unknown".to_owned(), mebibytes),
     );
+    if plan.search_steps > 0 {
+        let share = plan.search_steps as f64 / plan.steps as f64;
+        println!(
+            "first a search for a noise: {} steps, {share:.2} of the training",
+            plan.search_steps
+        );
+    }
     println!(
         "{} epochs of {} steps, {} in all; the first took {:.0} ms",
         config.train.epochs,

@@ -118,14 +118,13 @@ impl Bench {
         for (name, value) in self.forecaster.store().variables() {
             tensors.push((format!("initial.{name}"), value.detach().copy()));
         }
-        for (name, process) in
-            [("input", self.config.noise.input()), ("target", self.config.noise.target())]
-        {
+        let noise = self.config.noise.fixed().ok_or("name a noise")?;
+        for (name, process) in [("input", noise.input()), ("target", noise.target())] {
             let table = |values: &[f64]| Tensor::from_slice(values).to_kind(Kind::Float);
             tensors.push((format!("noise.{name}.signal"), table(process.signal())));
             tensors.push((format!("noise.{name}.std"), table(process.std())));
         }
-        let sampler = Tensor::from_slice(self.config.noise.sampler().probabilities());
+        let sampler = Tensor::from_slice(noise.sampler().probabilities());
         tensors.push(("noise.probabilities".to_owned(), sampler));
         let mut losses = Vec::new();
         for round in 0..count {

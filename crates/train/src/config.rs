@@ -1,5 +1,6 @@
 //! The whole run as one type, read from one TOML file.
 
+mod noise;
 mod training;
 
 use std::fs;
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use noise::{AutoNoise, Noise};
 pub use training::{Keep, LearningRateSchedule, Precision, TrainConfig};
 
 /// A config that cannot be run.
@@ -73,9 +75,9 @@ pub struct Config {
     pub seed: u64,
     /// What to read and how to cut it.
     pub data: data::DataConfig,
-    /// How training windows are noised.
+    /// How training windows are noised: a table, or `"auto"`.
     #[serde(default)]
-    pub noise: noise::NoiseConfig,
+    pub noise: Noise,
     /// The network.
     #[serde(default)]
     pub model: vae::ModelConfig,
@@ -278,6 +280,9 @@ impl Config {
             if !ok {
                 return Err(ConfigError::Range { key, value: value.to_string(), range });
             }
+        }
+        if let Noise::Auto(auto) = self.noise {
+            auto.check()?;
         }
         self.model.validate().map_err(ConfigError::Model)?;
         self.data.validate()?;

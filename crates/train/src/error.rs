@@ -107,6 +107,35 @@ pub enum TrainError {
         /// Optimizer steps done.
         step: usize,
     },
+    /// A search for a noise was asked to stop, and saved where it stands.
+    #[error(
+        "saved after step {step} of candidate `{candidate}`, in rung {rung} of the search for a noise\n  hint: run the same command again to continue"
+    )]
+    InterruptedSearch {
+        /// The candidate under way.
+        candidate: &'static str,
+        /// From 1.
+        rung: usize,
+        /// Its optimizer steps done.
+        step: usize,
+    },
+    /// A search for a noise that has no step for each of its candidates.
+    #[error(
+        "`noise.auto.budget` is {budget}, which of {training} training steps is too little for a search\n  hint: at least {:.3} ({least} steps), or train for longer", *least as f64 / *training as f64
+    )]
+    Budget {
+        /// As configured.
+        budget: f64,
+        /// Steps of the training.
+        training: usize,
+        /// Steps of the shortest search.
+        least: usize,
+    },
+    /// The noise of a config is to be chosen, and was not.
+    #[error(
+        "`noise` is \"auto\", which only training resolves\n  hint: train first, or name one as in `noise = {{ schedule = \"none\" }}`"
+    )]
+    NoiseUndecided,
     /// Another process writes into the run directory.
     #[error("{}: another process trains here ({owner})\n  hint: wait for it, or choose another directory with `--run`", path.display())]
     Locked {
@@ -175,7 +204,8 @@ impl TrainError {
             TrainError::Device { .. } => 69,
             TrainError::Diverged { .. } => 3,
             TrainError::Write { .. } => 74,
-            TrainError::Interrupted { .. } => 75,
+            TrainError::Interrupted { .. } | TrainError::InterruptedSearch { .. } => 75,
+            TrainError::Budget { .. } | TrainError::NoiseUndecided => 2,
             TrainError::Locked { .. } => 2,
             TrainError::Torch(error) if is_out_of_memory(&error.to_string()) => 69,
             TrainError::Extension(error) if is_out_of_memory(&error.to_string()) => 69,

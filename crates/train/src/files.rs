@@ -15,6 +15,8 @@ use crate::error::TrainError;
 /// |---|---|
 /// | `config.toml` | the resolved config: reproduces the run by itself |
 /// | `run.json` | seed, device, versions, data fingerprint, scaler, parameter count, wall time |
+/// | `noise.json` | with `noise = "auto"`: every candidate's validation scores and steps, and the choice |
+/// | `search/` | where such a search stands, while it goes on |
 /// | `metrics.jsonl` | one JSON object per epoch |
 /// | `model.safetensors` | the weights of the best epoch by validation (or the last, by `train.keep`) |
 /// | `checkpoint.safetensors` | where training stands, to go on from bit for bit |
@@ -72,6 +74,16 @@ impl RunDirectory {
     /// `run.json`.
     pub fn info(&self) -> PathBuf {
         self.path.join("run.json")
+    }
+
+    /// `noise.json`.
+    pub fn noise(&self) -> PathBuf {
+        self.path.join("noise.json")
+    }
+
+    /// `search/`.
+    pub fn search(&self) -> PathBuf {
+        self.path.join("search")
     }
 
     /// `metrics.jsonl`.

@@ -14,6 +14,7 @@ use crate::error::TrainError;
 use crate::files::RunDirectory;
 use crate::forecaster::Forecaster;
 use crate::metrics::{Epoch, Means, Metrics};
+use crate::search::NoiseSearch;
 use crate::state::{Position, State};
 use crate::tensorboard::Board;
 use crate::tensors::save_store;
@@ -86,6 +87,17 @@ pub enum Progress<'a> {
     },
     /// An epoch is done, with the forecaster as it then is.
     Epoch(&'a Epoch, &'a Forecaster),
+    /// A step of a search for a noise is done: steps so far, and in all.
+    Search {
+        /// Steps of the search that are done.
+        done: usize,
+        /// Steps of all its trainings.
+        of: usize,
+    },
+    /// The last training of a search so far is done.
+    Trial(&'a NoiseSearch),
+    /// The noise is chosen.
+    Noise(&'a NoiseSearch),
 }
 
 /// After so many steps the loop reads what they left, and so waits for the device.

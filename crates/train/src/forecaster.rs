@@ -25,6 +25,8 @@ pub struct Forecaster {
     /// Whether the decoder matches `ỹ` itself and not the clean target behind it.
     direct: bool,
     kl_weight: KlWeight,
+    /// Steps of the KL weight's schedule that one optimizer step stands for.
+    pace: f64,
     free_bits: FreeBits,
     /// Weight of the CRPS of forecasts, and how many of them per window.
     crps: Option<(f64, i64)>,
@@ -59,13 +61,14 @@ impl Forecaster {
     /// A forecaster with initial weights drawn from torch's generator.
     ///
     /// # Errors
-    /// If the model or the noise cannot be built from the config.
+    /// If the model or the noise cannot be built from the config; [`TrainError::NoiseUndecided`] if the noise is to
+    /// be chosen first.
     pub fn new(config: &Config, shape: Shape, device: Device) -> Result<Forecaster, TrainError> {
         keep_freed();
         let store = VarStore::new(device);
         let family = config.objective.likelihood;
         let model = Model::new(&store.root(), &config.model, family, shape)?;
-        let noise = &config.noise;
+        let noise = config.noise.fixed().ok_or(TrainError::NoiseUndecided)?;
         let steps = match noise.steps() {
             0 => None,
             _ => Some(StepSampler::new(noise.sampler(), device)?),
@@ -79,6 +82,7 @@ impl Forecaster {
             steps,
             direct: noise.likelihood() == TargetLikelihood::Direct,
             kl_weight: config.objective.kl_weight,
+            pace: 1.0,
             free_bits: config.objective.free_bits,
             crps: match config.objective.crps_weight {
                 0.0 => None,
@@ -86,6 +90,11 @@ impl Forecaster {
             },
             half: config.train.precision.half(device),
         })
+    }
+
+    /// The same in a shorter training, each step of which stands for `pace` steps of the whole.
+    pub(crate) fn with_pace(self, pace: f64) -> Forecaster {
+        Forecaster { pace, ..self }
     }
 
     /// The model.
@@ -176,9 +185,17 @@ impl Forecaster {
         Ok((self.terms(batch, &latents, &log_prob, step)?, latents))
     }
 
+    /// `log p(y | z) − KL` of each window as it is, `[B]`, in nats.
+    pub(crate) fn clean_bounds(&self, batch: &Batch) -> Result<Tensor, TrainError> {
+        let prepared = self.prepare(batch, false)?;
+        let (latents, log_prob) = self.pass(batch, &prepared, false)?;
+        let elbo = self.elbo(batch, &latents, &log_prob, 0)?;
+        Ok(elbo.reconstruction - elbo.kl)
+    }
+
     /// The weight of the KL term at an optimizer step.
     pub fn kl_weight(&self, step: usize) -> f64 {
-        self.kl_weight.at(step as u64)
+        self.kl_weight.at((step as f64 * self.pace) as u64)
     }
 
     /// One pass through the clean batch, with `draws` as a leading axis if given, and the elementwise
@@ -371,13 +388,22 @@ impl Forecaster {
         log_prob: &Tensor,
         step: usize,
     ) -> Result<Terms, TrainError> {
+        composed(&self.elbo(batch, latents, log_prob, step)?)
+    }
+
+    fn elbo(
+        &self,
+        batch: &Batch,
+        latents: &[Latent],
+        log_prob: &Tensor,
+        step: usize,
+    ) -> Result<Elbo, TrainError> {
         let (_, observed) = self.truth(batch);
         let observed = observed.map(|mask| mask.f_not_equal(0.0)).transpose()?;
         let reconstruction = sum_over_target(log_prob, observed.as_ref())?;
         let groups = latents.iter().map(|latent| latent.kl_per_dim()).collect::<Result<_, _>>()?;
         let kl_weight = self.kl_weight(step);
-        let elbo = Elbo::new(reconstruction, groups, kl_weight, self.free_bits)?;
-        composed(&elbo)
+        Ok(Elbo::new(reconstruction, groups, kl_weight, self.free_bits)?)
     }
 }
 

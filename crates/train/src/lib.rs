@@ -33,6 +33,7 @@ mod plan;
 mod run;
 mod schema;
 mod score;
+mod search;
 mod source;
 mod start;
 mod state;
@@ -44,8 +45,8 @@ pub use baseline::{Asked, Baseline, History, Material, Pairs, Rule, SeriesRows};
 pub use batch::{Batch, Columns, Rows, Starts, Statics};
 pub use checkpoint::Checkpoint;
 pub use config::{
-    Config, ConfigError, EvaluateConfig, Keep, LearningRateSchedule, ObjectiveConfig, Precision,
-    TrainConfig,
+    AutoNoise, Config, ConfigError, EvaluateConfig, Keep, LearningRateSchedule, Noise,
+    ObjectiveConfig, Precision, TrainConfig,
 };
 pub use control::Control;
 pub use device::{DeviceChoice, device_name};
@@ -66,6 +67,7 @@ pub use optimizer::AdamW;
 pub use plan::{Plan, plan};
 pub use run::{DataInfo, RunInfo, RunOptions, Training, WindowCounts, prepare};
 pub use schema::schema;
+pub use search::{Candidate, Chosen, NoiseSearch, Rung, Trial, candidates};
 pub use source::{Part, Source};
 pub use tch::Device;
 pub use vae::ModelKind;

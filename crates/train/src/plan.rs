@@ -7,7 +7,7 @@ use serde::Serialize;
 use tch::{Tensor, no_grad};
 
 use crate::checkpoint::Checkpoint;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Noise};
 use crate::device::device_name;
 use crate::error::TrainError;
 use crate::files::RunDirectory;
@@ -15,7 +15,8 @@ use crate::fit::{Stream, seed};
 use crate::flat::Flat;
 use crate::forecaster::Forecaster;
 use crate::optimizer::AdamW;
-use crate::run::{DataInfo, RunOptions, describe, is_of_another, set_threads};
+use crate::run::{DataInfo, RunOptions, begun, describe, is_of_another, set_threads};
+use crate::search::{rungs, total};
 use crate::source::{Part, Source};
 
 /// A training that was checked and not started; nothing was written.
@@ -33,6 +34,8 @@ pub struct Plan {
     pub steps_per_epoch: usize,
     /// Optimizer steps if nothing stops the training early.
     pub steps: usize,
+    /// Optimizer steps of the search for a noise before it, with `noise = "auto"`; else 0.
+    pub search_steps: usize,
     /// Bytes of weights, gradients, moments, and the copies kept of the weights.
     pub state_bytes: usize,
     /// Peak memory of the process (of the device, on CUDA) after one step, in bytes; absent where the
@@ -49,8 +52,7 @@ pub struct Plan {
 /// Whatever would keep the training from starting.
 pub fn plan(config: &Config, run: &Path, options: RunOptions) -> Result<Plan, TrainError> {
     let directory = RunDirectory::at(run);
-    let begun = directory.info().exists() || directory.checkpoint().exists();
-    if begun && is_of_another(config, &directory)? {
+    if begun(&directory) && is_of_another(config, &directory)? {
         return Err(ConfigError::OtherRun { path: run.to_owned() }.into());
     }
     let device = options.device.resolve()?;
@@ -58,10 +60,18 @@ pub fn plan(config: &Config, run: &Path, options: RunOptions) -> Result<Plan, Tr
     let source = Source::load(config, device)?;
     Checkpoint::read(&directory.checkpoint(), source.fingerprint())?;
     seed(config.seed, Stream::Weights);
+    let train = source.starts(Part::Train);
+    let steps_per_epoch = config.train.steps_of_epoch(train.count());
+    let search_steps = match config.noise {
+        Noise::Fixed(_) => 0,
+        Noise::Auto(auto) => total(&rungs(auto.budget, &config.train, steps_per_epoch)?),
+    };
+    // Where it is to be chosen, the default, which takes as much time and memory as any.
+    let noise = Noise::Fixed(config.noise.fixed().cloned().unwrap_or_default());
+    let config = &Config { noise, ..config.clone() };
+    let table = &config.train;
     let forecaster = Forecaster::new(config, source.shape(), device)?;
     let flat = Flat::new(forecaster.store())?;
-    let table = &config.train;
-    let train = source.starts(Part::Train);
     let started = Instant::now();
     let first =
         Tensor::f_arange(train.count().min(table.batch_size as i64), (tch::Kind::Int64, device))?;
@@ -76,10 +86,6 @@ pub fn plan(config: &Config, run: &Path, options: RunOptions) -> Result<Plan, Tr
     let held = validation.evenly(source.rows().scored_at_once(samples))?;
     let held = source.rows().gather(&validation.rows(&held)?)?;
     drop(no_grad(|| forecaster.sample(&held, samples))?);
-    let steps_per_epoch = match table.steps_per_epoch {
-        0 => (train.count() as usize).div_ceil(table.batch_size),
-        steps => steps,
-    };
     // Weights, gradients, two moments, the best weights, and the average where there is one.
     let copies = if table.ema_decay > 0.0 { 6 } else { 5 };
     Ok(Plan {
@@ -89,6 +95,7 @@ pub fn plan(config: &Config, run: &Path, options: RunOptions) -> Result<Plan, Tr
         parameters: flat.len(),
         steps_per_epoch,
         steps: steps_per_epoch * table.epochs,
+        search_steps,
         state_bytes: copies * flat.len() * 4,
         peak_bytes: peak_bytes(device),
         step_seconds,

@@ -10,15 +10,16 @@ use tch::Tensor;
 use crate::baseline::Asked;
 use crate::batch::{Batch, Rows};
 use crate::checkpoint::Checkpoint;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Noise};
 use crate::control::Control;
 use crate::device::{DeviceChoice, device_name};
 use crate::error::TrainError;
 use crate::evaluate::naive_baseline;
 use crate::files::{RunDirectory, read_json, read_text, write_json, write_text};
-use crate::fit::{Divergence, Fitted, Job, Progress, Stream, fit, seed};
+use crate::fit::{Divergence, Fitted, Job, Progress, fit};
 use crate::forecaster::Forecaster;
 use crate::lock::RunLock;
+use crate::search::{NoiseSearch, search};
 use crate::source::{Part, Source};
 use crate::start;
 use crate::tensors::load_store;
@@ -52,6 +53,9 @@ pub struct RunInfo {
     pub ballast: String,
     /// Version of libtorch.
     pub libtorch: String,
+    /// With `noise = "auto"` what was chosen, in a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noise: Option<String>,
     /// How training ended.
     #[serde(flatten)]
     pub fitted: Fitted,
@@ -128,8 +132,7 @@ pub fn prepare(config: &Config, path: &Path, options: RunOptions) -> Result<Trai
     let directory = RunDirectory::create(path)?;
     let lock = RunLock::acquire(directory.lock())?;
     let resolved = config.to_toml()?;
-    let begun = directory.info().exists() || directory.checkpoint().exists();
-    if begun && is_of_another(config, &directory)? {
+    if begun(&directory) && is_of_another(config, &directory)? {
         return Err(ConfigError::OtherRun { path: path.to_owned() }.into());
     }
     let info: Option<RunInfo> =
@@ -138,6 +141,7 @@ pub fn prepare(config: &Config, path: &Path, options: RunOptions) -> Result<Trai
         info.status == DONE
             && info.data.fingerprint == source.fingerprint()
             && directory.weights().exists()
+            && (config.noise.fixed().is_some() || directory.noise().exists())
     };
     let done = info.filter(whole);
     let mut checkpoint = None;
@@ -146,6 +150,11 @@ pub fn prepare(config: &Config, path: &Path, options: RunOptions) -> Result<Trai
         write_text(&directory.config(), &resolved)?;
     }
     Ok(Training { source, directory, threads, done, checkpoint, lock })
+}
+
+/// Whether something was trained in the directory, and it would be lost with the config.
+pub(crate) fn begun(directory: &RunDirectory) -> bool {
+    [directory.info(), directory.checkpoint(), directory.noise()].iter().any(|file| file.exists())
 }
 
 /// The record of a finished run, of the version that we write.
@@ -199,7 +208,8 @@ impl Training {
     /// Trains, and leaves a finished run directory.
     ///
     /// # Errors
-    /// [`TrainError::Interrupted`], [`TrainError::Diverged`], [`TrainError::Write`], or libtorch's own.
+    /// [`TrainError::Interrupted`], [`TrainError::InterruptedSearch`], [`TrainError::Diverged`], [`TrainError::Write`],
+    /// or libtorch's own.
     pub fn run(
         self,
         control: &Control,
@@ -208,17 +218,19 @@ impl Training {
         let started = Instant::now();
         let Training { source, directory, threads, checkpoint, lock, .. } = self;
         let _span = tracing::info_span!("run", directory = %directory.path().display()).entered();
-        let config = source.config();
         let before = checkpoint.as_ref().map_or(0.0, Checkpoint::seconds);
         // A run that is not finished has no run.json.
         remove(&directory)?;
-        seed(config.seed, Stream::Weights);
+        let asked = source.config();
+        let search = match asked.noise {
+            Noise::Fixed(_) => None,
+            Noise::Auto(auto) => Some(search(&source, auto, &directory, control, observe)?),
+        };
+        let resolved =
+            search.as_ref().map(|search| search.resolve(asked, &directory)).transpose()?;
+        let config = resolved.as_ref().unwrap_or(asked);
         let device = source.rows().device();
-        let mut forecaster = Forecaster::new(config, source.shape(), device)?;
-        // A checkpoint brings its own weights.
-        if config.train.ridge_start && checkpoint.is_none() {
-            start::from_ridge(&source, &forecaster)?;
-        }
+        let mut forecaster = start::forecaster(&source, config, checkpoint.as_ref())?;
         let naive = naive(&source, &forecaster)?;
         let job = Job {
             config,
@@ -240,6 +252,7 @@ impl Training {
             precision: config.train.precision.name(device).to_owned(),
             ballast: env!("CARGO_PKG_VERSION").to_owned(),
             libtorch: LIBTORCH.to_owned(),
+            noise: search.map(|search| search.sentence()),
             fitted,
             wall_seconds: before + started.elapsed().as_secs_f64(),
             data: source.info(),
@@ -266,7 +279,7 @@ pub(crate) fn describe(source: &Source, threads: usize) -> String {
     let DataInfo { name, rows, series, channels, windows, .. } = source.info();
     format!(
         "{name}: {rows} rows, {series} series, {} channels; windows {} → {}: {} train, {} validation, {} test\n\
-         {:?} with {:?} backbone, noise {:?}; device {}, {}, {} threads, seed {}",
+         {:?} with {:?} backbone, noise {}; device {}, {}, {} threads, seed {}",
         channels.len(),
         config.data.context,
         config.data.horizon,
@@ -275,7 +288,7 @@ pub(crate) fn describe(source: &Source, threads: usize) -> String {
         windows.test,
         config.model.kind,
         config.model.backbone,
-        config.noise.table().schedule,
+        config.noise,
         device_name(source.rows().device()),
         config.train.precision.name(source.rows().device()),
         threads,
@@ -322,6 +335,9 @@ fn naive(source: &Source, forecaster: &Forecaster) -> Result<Option<(String, f64
 #[derive(Debug)]
 pub(crate) struct Loaded {
     pub(crate) directory: RunDirectory,
+    /// As `config.toml` says.
+    pub(crate) asked: Config,
+    /// The same with the noise that was chosen.
     pub(crate) config: Config,
     pub(crate) info: RunInfo,
 }
@@ -331,9 +347,17 @@ impl Loaded {
         let directory = RunDirectory::open(path)?;
         let file = directory.config();
         let text = read_text(&file)?;
-        let config = Config::parse(&text, &file.display().to_string(), &[])?;
+        let asked = Config::parse(&text, &file.display().to_string(), &[])?;
         let info = read_info(&directory)?;
-        Ok(Loaded { directory, config, info })
+        let config = match (&asked.noise, NoiseSearch::read(&directory)?) {
+            (Noise::Fixed(_), _) => asked.clone(),
+            (Noise::Auto(_), Some(search)) => search.resolve(&asked, &directory)?,
+            (Noise::Auto(_), None) => {
+                let hint = format!("train again: `ballast train --run {}`", path.display());
+                return Err(TrainError::Missing { path: directory.noise(), hint });
+            }
+        };
+        Ok(Loaded { directory, asked, config, info })
     }
 
     /// The forecaster with the weights of the run.

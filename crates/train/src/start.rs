@@ -5,9 +5,29 @@ use vae::ModelKind;
 
 use crate::baseline::penalized;
 use crate::batch::{Batch, Starts};
+use crate::checkpoint::Checkpoint;
+use crate::config::Config;
 use crate::error::TrainError;
+use crate::fit::{Stream, seed};
 use crate::forecaster::Forecaster;
 use crate::source::{Part, Source};
+
+/// A forecaster for a training of `config`, with the weights it starts from; a checkpoint brings its own.
+///
+/// # Errors
+/// As [`Forecaster::new`], or libtorch's own.
+pub(crate) fn forecaster(
+    source: &Source,
+    config: &Config,
+    checkpoint: Option<&Checkpoint>,
+) -> Result<Forecaster, TrainError> {
+    seed(config.seed, Stream::Weights);
+    let forecaster = Forecaster::new(config, source.shape(), source.rows().device())?;
+    if config.train.ridge_start && checkpoint.is_none() {
+        from_ridge(source, &forecaster)?;
+    }
+    Ok(forecaster)
+}
 
 /// At most so many validation windows choose the penalty.
 const MAX_VALIDATION: i64 = 1024;
@@ -19,7 +39,7 @@ const MAX_VALIDATION: i64 = 1024;
 ///
 /// # Errors
 /// [`TrainError::Torch`] if libtorch fails.
-pub(crate) fn from_ridge(source: &Source, forecaster: &Forecaster) -> Result<(), TrainError> {
+fn from_ridge(source: &Source, forecaster: &Forecaster) -> Result<(), TrainError> {
     let model = forecaster.model().config();
     if !model.linear_skip || model.kind == ModelKind::Autoencode {
         return Ok(());

@@ -131,19 +131,59 @@ fn crps(
     forecaster: &Forecaster,
     draw: &mut dyn FnMut(&Batch, &Tensor) -> Result<Tensor, TrainError>,
 ) -> Result<Option<f64>, TrainError> {
-    seed(config.seed, Stream::Validation);
     let (mut sum, mut scored) = (0.0, 0.0);
+    let scores = each_crps(config, rows, starts, most, forecaster, draw)?;
+    for score in scores.into_iter().filter(|score| score.is_finite()) {
+        sum += score;
+        scored += 1.0;
+    }
+    Ok((scored > 0.0).then_some(sum / scored))
+}
+
+/// The CRPS of each window; NaN where nothing was observed.
+fn each_crps(
+    config: &Config,
+    rows: &Rows,
+    starts: &Starts,
+    most: i64,
+    forecaster: &Forecaster,
+    draw: &mut dyn FnMut(&Batch, &Tensor) -> Result<Tensor, TrainError>,
+) -> Result<Vec<f64>, TrainError> {
+    seed(config.seed, Stream::Validation);
+    let mut scores = Vec::new();
     let at_once = rows.scored_at_once(config.train.validation_samples as i64);
     for indices in starts.evenly(most)?.f_split(at_once, 0)? {
         let first = starts.rows(&indices)?;
         let batch = rows.gather(&first)?;
         let (truth, observed) = forecaster.truth(&batch);
         let drawn = draw(&batch, &first)?;
-        let scores = Vec::<f64>::try_from(window_crps(&drawn, truth, observed)?)?;
-        for score in scores.into_iter().filter(|score| score.is_finite()) {
-            sum += score;
-            scored += 1.0;
-        }
+        scores.extend(Vec::<f64>::try_from(window_crps(&drawn, truth, observed)?)?);
     }
-    Ok((scored > 0.0).then_some(sum / scored))
+    Ok(scores)
+}
+
+/// What selects a training, of each window of [`scored_windows`], the lower the better: its CRPS, or its negative
+/// bound where the model forecasts nothing.
+pub(crate) fn window_scores(job: &Job, forecaster: &Forecaster) -> Result<Vec<f64>, TrainError> {
+    let Job { config, rows, validation, .. } = *job;
+    let samples = config.train.validation_samples as i64;
+    if !forecaster.autoencodes() {
+        let mut draw = |batch: &Batch, _: &Tensor| forecaster.sample(batch, samples);
+        return each_crps(config, rows, validation, MAX_VALIDATION, forecaster, &mut draw);
+    }
+    seed(config.seed, Stream::Validation);
+    let mut scores = Vec::new();
+    for indices in validation.evenly(MAX_VALIDATION)?.f_split(rows.scored_at_once(samples), 0)? {
+        let batch = rows.gather(&validation.rows(&indices)?)?;
+        let bounds = forecaster.clean_bounds(&batch)?.f_to_kind(Kind::Double)?;
+        scores.extend(Vec::<f64>::try_from(-bounds)?);
+    }
+    Ok(scores)
+}
+
+/// The rows where the validation windows start that training looks at.
+pub(crate) fn scored_windows(validation: &Starts) -> Result<Vec<usize>, TrainError> {
+    let rows = validation.rows(&validation.evenly(MAX_VALIDATION)?)?;
+    let rows = Vec::<i64>::try_from(rows.f_to(Device::Cpu)?)?;
+    Ok(rows.into_iter().map(|row| row as usize).collect())
 }

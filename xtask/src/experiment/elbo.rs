@@ -13,7 +13,7 @@ use super::binary::sha256;
 use super::figures::Figure;
 use super::machine::{self, Machine};
 use super::number::plain;
-use super::report;
+use super::{plan, report};
 
 /// The experiment file of this kind.
 #[derive(Debug, Deserialize)]
@@ -96,16 +96,12 @@ struct TargetFit {
 }
 
 impl ElboPlan {
-    /// The experiment `name`, if it is of this kind.
-    pub(super) fn find(root: &Path, name: &str) -> Result<Option<ElboPlan>> {
-        let file = root.join("configs/experiments").join(format!("{name}.toml"));
-        // What cannot be read or parsed is reported with its place as a plan of arms.
-        let Ok(text) = fs::read_to_string(&file) else { return Ok(None) };
-        let kind = toml::from_str::<toml::Table>(&text).ok().and_then(|mut t| t.remove("kind"));
-        if kind.as_ref().and_then(toml::Value::as_str) != Some("elbo") {
-            return Ok(None);
-        }
-        Ok(Some(toml::from_str(&text).with_context(|| format!("reading {}", file.display()))?))
+    /// The experiment `name`, which is of this kind.
+    pub(super) fn load(root: &Path, name: &str) -> Result<ElboPlan> {
+        let file = Path::new(plan::FOLDER).join(name).with_extension("toml");
+        let text = fs::read_to_string(root.join(&file))
+            .with_context(|| format!("reading {}", file.display()))?;
+        plan::parse_toml(&file, &text)
     }
 
     /// Measures, unless this very executable has, and writes the report.

@@ -2,10 +2,10 @@
 
 use chart::{Chart, Color};
 
+use super::arms::Run;
 use super::number::plain;
 use super::plan::Plan;
 use super::read::{Fan, Finished, Noise};
-use super::runner::Run;
 use super::summary::{Comparison, Summary, best};
 
 /// A figure and what to see in it.

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::binary::sha256;
-use super::plan::{Arm, Plan};
+use super::job::Recipe;
 
 /// Written into a run directory as the very last file: where it is, the run has finished.
 const FILE: &str = "fingerprint.json";
@@ -19,15 +20,18 @@ const BEGUN: &str = "begun.json";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Fingerprint {
     version: u32,
-    /// The base config as parsed, so that its comments may change.
+    /// The config as parsed, so that its comments may change.
     base: serde_json::Value,
     set: BTreeMap<String, String>,
     seed: u64,
     device: Option<String>,
     /// `OMP_NUM_THREADS`: sums in another order round differently.
     threads: String,
-    /// SHA-256 of the file at `data.path`; bundled data are part of the executable.
+    /// SHA-256 of what is at `data.path`, a file or a folder; bundled data are part of the executable.
     data: Option<String>,
+    /// SHA-256 of the weights that an evaluation reads.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    weights: Vec<Option<String>>,
     /// SHA-256.
     executable: String,
 }
@@ -43,43 +47,43 @@ pub(super) enum Match {
 
 /// Makes fingerprints; reads each file once.
 pub(super) struct Fingerprints {
-    base: serde_json::Value,
     executable: String,
+    threads: String,
     data: BTreeMap<PathBuf, Option<String>>,
 }
 
 impl Fingerprints {
-    pub(super) fn new(plan: &Plan, executable: &Path) -> Result<Self> {
-        let base = serde_json::to_value(&plan.base_table).context("the base config as JSON")?;
-        Ok(Fingerprints { base, executable: sha256(executable)?, data: BTreeMap::new() })
+    pub(super) fn new(executable: &Path, threads: &str) -> Result<Self> {
+        let (executable, threads) = (sha256(executable)?, threads.to_owned());
+        Ok(Fingerprints { executable, threads, data: BTreeMap::new() })
     }
 
-    pub(super) fn of(
-        &mut self,
-        root: &Path,
-        plan: &Plan,
-        arm: &Arm,
-        seed: u64,
-        threads: &str,
-    ) -> Fingerprint {
-        let data = data_path(plan, arm).and_then(|path| {
+    pub(super) fn of(&mut self, root: &Path, recipe: Recipe) -> Result<Fingerprint> {
+        let data = data_path(recipe).and_then(|path| {
             // A missing file is for `ballast` to complain about.
-            self.data.entry(root.join(path)).or_insert_with_key(|path| sha256(path).ok()).clone()
+            self.data.entry(root.join(path)).or_insert_with_key(|path| content(path)).clone()
         });
-        Fingerprint {
+        Ok(Fingerprint {
             version: 1,
-            base: self.base.clone(),
-            set: arm.set.iter().cloned().collect(),
-            seed,
-            device: plan.device.clone(),
-            threads: threads.to_owned(),
+            base: serde_json::to_value(recipe.table).context("the config as JSON")?,
+            set: recipe.set.iter().cloned().collect(),
+            seed: recipe.seed,
+            device: recipe.device.map(str::to_owned),
+            threads: self.threads.clone(),
             data,
+            weights: Vec::new(),
             executable: self.executable.clone(),
-        }
+        })
     }
 }
 
 impl Fingerprint {
+    /// The same, of an evaluation that reads what is now in these run directories.
+    pub(super) fn with_weights<'a>(&self, runs: impl Iterator<Item = &'a Path>) -> Fingerprint {
+        let weights = runs.map(|run| content(&run.join("model.safetensors"))).collect();
+        Fingerprint { weights, ..self.clone() }
+    }
+
     /// Compares with the finished run in a directory.
     pub(super) fn compare(&self, run: &Path) -> Match {
         let Some(found) = Fingerprint::read(&run.join(FILE)) else { return Match::Different };
@@ -119,14 +123,30 @@ impl Fingerprint {
     }
 }
 
-/// The data file of an arm: an override's path is relative to the workspace, that of the base
-/// config to its folder.
-fn data_path(plan: &Plan, arm: &Arm) -> Option<PathBuf> {
-    let overridden = arm.set.iter().find(|(key, _)| key == "data.path");
+/// SHA-256 of a file, or of the names and contents of all files in a folder; `None` for what cannot be read.
+fn content(path: &Path) -> Option<String> {
+    if !path.is_dir() {
+        return sha256(path).ok();
+    }
+    let mut entries: Vec<PathBuf> =
+        fs::read_dir(path).ok()?.map(|entry| Some(entry.ok()?.path())).collect::<Option<_>>()?;
+    entries.sort();
+    let mut all = Sha256::new();
+    for entry in entries {
+        // A name cannot hold a `/`, and the hash behind it has a fixed length.
+        all.update(format!("{}/{}\n", entry.file_name()?.to_string_lossy(), content(&entry)?));
+    }
+    Some(all.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// The data of a recipe: an override's path is relative to the workspace, that of the config to its
+/// folder.
+fn data_path(recipe: Recipe) -> Option<PathBuf> {
+    let overridden = recipe.set.iter().find(|(key, _)| key == "data.path");
     if let Some((_, value)) = overridden {
         let parsed: toml::Table = toml::from_str(&format!("v = {value}")).ok()?;
         return parsed.get("v")?.as_str().map(PathBuf::from);
     }
-    let path = plan.base_table.get("data")?.get("path")?.as_str()?;
-    Some(plan.base.parent()?.join(path))
+    let path = recipe.table.get("data")?.get("path")?.as_str()?;
+    Some(recipe.config.parent()?.join(path))
 }

@@ -1,13 +1,18 @@
 //! `cargo xtask experiment`: trains the arms of an experiment side by side and reports on them.
 //!
-//! An experiment is `configs/experiments/NAME.toml`. Each arm × seed is one run: two child
-//! processes, `ballast train` and `ballast evaluate`, and a directory `runs/NAME/ARM/seed-N`.
-//! This module knows runs only by the files they leave there.
+//! An experiment is `configs/experiments/NAME.toml`: arms of one config, benchmarks of many, or the
+//! demonstration of the bound. What is to be run is a list of jobs, each some child processes of
+//! `ballast` and a folder. This module knows runs only by the files they leave there.
 
+mod arms;
+mod benchmarks;
 mod binary;
+mod cost;
 mod elbo;
 mod figures;
 mod fingerprint;
+mod grid;
+mod job;
 mod machine;
 mod number;
 mod plan;
@@ -24,13 +29,13 @@ mod tests;
 
 use std::fs;
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 pub(crate) use binary::build_one;
 use elbo::ElboPlan;
 use plan::Plan;
-use runner::{Options, Runner};
+use runner::Options;
 use summary::Summary;
 
 use crate::setup;
@@ -51,28 +56,66 @@ pub(crate) struct Experiment {
     /// Reuse finished runs of the same config and data although the code has changed since
     #[arg(long)]
     keep_runs: bool,
+    /// Benchmarks: the folder that holds the data sets
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Benchmarks: run these cells only; others count if they are finished
+    #[arg(long, value_name = "CELL", num_args = 1..)]
+    only: Vec<String>,
+    /// Benchmarks: the first N seeds only
+    #[arg(long, value_name = "N")]
+    seeds: Option<NonZeroUsize>,
+    /// Benchmarks: also write docs/benchmarks.md
+    #[arg(long)]
+    write_docs: bool,
 }
 
 impl Experiment {
     pub(crate) fn run(self, workspace: &Workspace) -> Result<()> {
-        // Before anything slow, so that a typing error shows at once.
-        if let Some(plan) = ElboPlan::find(&workspace.root, &self.name)? {
-            setup::ensure(workspace, None)?;
-            let executable = binary::build(workspace)?;
-            return plan.conduct(&workspace.root, &self.name, &executable);
-        }
-        let plan = Plan::load(&workspace.root, &self.name)?;
-        setup::ensure(workspace, None)?;
-        let executable = binary::build(workspace)?;
+        let root = &workspace.root;
         let options =
             Options { jobs: self.jobs.get(), fresh: self.fresh, keep_runs: self.keep_runs };
-        conduct(&workspace.root, &plan, &executable, options)
+        // Plans before anything slow, so that a typing error shows at once.
+        let kind = plan::kind(root, &self.name);
+        if kind.as_deref() == Some("benchmarks") {
+            let plan = benchmarks::Plan::load(root, &self.name)?;
+            let choice = self.choice()?;
+            setup::ensure(workspace, None)?;
+            let executable = binary::build(workspace)?;
+            return benchmarks::conduct(root, &plan, &executable, options, &choice);
+        }
+        if self.data.is_some() || !self.only.is_empty() || self.seeds.is_some() || self.write_docs {
+            bail!(
+                "--data, --only, --seeds and --write-docs are for benchmarks, and `{}` is none",
+                self.name
+            );
+        }
+        if kind.as_deref() == Some("elbo") {
+            let plan = ElboPlan::load(root, &self.name)?;
+            setup::ensure(workspace, None)?;
+            let executable = binary::build(workspace)?;
+            return plan.conduct(root, &self.name, &executable);
+        }
+        let plan = Plan::load(root, &self.name)?;
+        setup::ensure(workspace, None)?;
+        let executable = binary::build(workspace)?;
+        conduct(root, &plan, &executable, options)
+    }
+
+    fn choice(&self) -> Result<benchmarks::Choice> {
+        let cache = setup::cache_folder().ok();
+        Ok(benchmarks::Choice {
+            places: benchmarks::Places::new(self.data.as_deref(), cache.as_deref())?,
+            only: self.only.clone(),
+            seeds: self.seeds.map(NonZeroUsize::get),
+            write_docs: self.write_docs,
+        })
     }
 }
 
 /// Runs what is not finished, then writes tables and report; fails afterwards if any run did.
 fn conduct(root: &Path, plan: &Plan, executable: &Path, options: Options) -> Result<()> {
-    let runs = Runner::new(root, plan, executable, options)?.run()?;
+    let runs = arms::run(plan, arms::runner(root, plan, executable, options)?);
     let summary = Summary::new(plan, &runs);
     let machine = machine::describe(root);
     let folder = root.join("runs").join(&plan.name);
@@ -97,7 +140,7 @@ fn conduct(root: &Path, plan: &Plan, executable: &Path, options: Options) -> Res
 }
 
 /// Every failed run with the end of its log; an error if there is one.
-fn failures(runs: &[runner::Run]) -> Result<()> {
+fn failures(runs: &[arms::Run]) -> Result<()> {
     let failed: Vec<_> =
         runs.iter().filter_map(|run| Some((run, run.outcome.as_ref().err()?))).collect();
     if failed.is_empty() {

@@ -5,6 +5,27 @@ pub(super) fn plain(value: f64) -> String {
     minus(&format!("{value:.*}", decimals(value)))
 }
 
+/// A score with five decimals where it is small: `0.2173`, `0.00683`.
+pub(super) fn score(value: f64) -> String {
+    minus(&format!("{value:.*}", score_decimals(value)))
+}
+
+/// A score and its standard error, with the same decimals.
+pub(super) fn score_with_error(value: f64, error: Option<f64>) -> String {
+    let error = error.map_or(String::new(), |e| format!(" ± {e:.*}", score_decimals(value)));
+    score(value) + &error
+}
+
+fn score_decimals(value: f64) -> usize {
+    if value.abs() < 0.1 { 5 } else { 4 }
+}
+
+/// A 95 % interval: `−0.0055 to −0.0007`.
+pub(super) fn interval(low: f64, high: f64, error: f64) -> String {
+    let digits = difference_decimals(error);
+    format!("{} to {}", minus(&format!("{low:+.digits$}")), minus(&format!("{high:+.digits$}")))
+}
+
 /// A value and its spread or error with the same decimals: `0.3512 ± 0.0041`.
 pub(super) fn with_error(value: f64, error: Option<f64>) -> String {
     let digits = decimals(value);
@@ -16,9 +37,13 @@ pub(super) fn with_error(value: f64, error: Option<f64>) -> String {
 
 /// A difference with its standard error, which decides the decimals: `+0.0031 ± 0.0012`.
 pub(super) fn difference(value: f64, error: f64) -> String {
-    let magnitude = if error > 1e-12 { error.log10().floor() as i32 } else { -3 };
-    let digits = (1 - magnitude).clamp(1, 6) as usize;
+    let digits = difference_decimals(error);
     minus(&format!("{value:+.digits$} ± {error:.digits$}"))
+}
+
+fn difference_decimals(error: f64) -> usize {
+    let magnitude = if error > 1e-12 { error.log10().floor() as i32 } else { -3 };
+    (1 - magnitude).clamp(1, 6) as usize
 }
 
 /// A share in percent: `79.4`.
@@ -70,6 +95,9 @@ mod tests {
         assert_eq!(difference(0.0005, 0.00003), "+0.000500 ± 0.000030");
         assert_eq!(difference(0.25, 0.0), "+0.2500 ± 0.0000");
         assert_eq!(percent(0.7944), "79.4");
+        assert_eq!([0.21734, 0.006834].map(score), ["0.2173", "0.00683"]);
+        assert_eq!(score_with_error(0.006834, Some(0.000049)), "0.00683 ± 0.00005");
+        assert_eq!(interval(-0.0055, 0.0007, 0.0012), "−0.0055 to +0.0007");
         assert_eq!(
             [3.21, 42.0, 125.0, 3780.0].map(duration),
             ["3.2 s", "42 s", "2 min 05 s", "1 h 03 min"]

@@ -94,7 +94,15 @@ struct ClaimTable {
 }
 
 /// Where experiment files are, relative to the workspace.
-const FOLDER: &str = "configs/experiments";
+pub(super) const FOLDER: &str = "configs/experiments";
+
+/// What the experiment file says of its kind; arms are of none. What cannot be read or parsed is
+/// reported with its place as a plan of arms.
+pub(super) fn kind(root: &Path, name: &str) -> Option<String> {
+    let text = fs::read_to_string(root.join(FOLDER).join(format!("{name}.toml"))).ok()?;
+    let kind = toml::from_str::<Table>(&text).ok()?.remove("kind")?;
+    kind.as_str().map(str::to_owned)
+}
 
 impl Plan {
     /// Reads and checks `configs/experiments/NAME.toml`.
@@ -205,12 +213,12 @@ fn flatten(prefix: &str, table: &Table, out: &mut Vec<(String, String)>) {
 }
 
 /// Lower case only, so that no file system sees two arms as one folder.
-fn is_folder_name(name: &str) -> bool {
+pub(super) fn is_folder_name(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
     (1..=60).contains(&name.len()) && name.chars().all(allowed) && !name.starts_with(['-', '_'])
 }
 
-fn available(root: &Path) -> String {
+pub(super) fn available(root: &Path) -> String {
     let mut names: Vec<String> = fs::read_dir(root.join(FOLDER))
         .into_iter()
         .flatten()
@@ -221,7 +229,7 @@ fn available(root: &Path) -> String {
     names.join(", ")
 }
 
-fn parse_toml<T: for<'de> Deserialize<'de>>(file: &Path, text: &str) -> Result<T> {
+pub(super) fn parse_toml<T: for<'de> Deserialize<'de>>(file: &Path, text: &str) -> Result<T> {
     toml::from_str(text).map_err(|error| {
         let span = error.span().unwrap_or(0..0);
         located(file, text, span, &error.message().replace('\n', " "))
@@ -229,7 +237,7 @@ fn parse_toml<T: for<'de> Deserialize<'de>>(file: &Path, text: &str) -> Result<T
 }
 
 /// `file:line:column: message`; columns count characters.
-fn located(file: &Path, text: &str, span: Range<usize>, message: &str) -> anyhow::Error {
+pub(super) fn located(file: &Path, text: &str, span: Range<usize>, message: &str) -> anyhow::Error {
     let before = text.get(..span.start).unwrap_or(text);
     let line = before.matches('\n').count() + 1;
     let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
@@ -237,7 +245,7 @@ fn located(file: &Path, text: &str, span: Range<usize>, message: &str) -> anyhow
 }
 
 /// `a/b/../c` as `a/c`.
-fn normal(path: &Path) -> PathBuf {
+pub(super) fn normal(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();
     for part in path.components() {
         match part {

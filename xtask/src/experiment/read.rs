@@ -6,8 +6,8 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, ensure};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 /// A finished run.
 #[derive(Debug, Clone)]
@@ -72,6 +72,26 @@ pub(super) struct Evaluation {
     #[serde(default)]
     pub(super) fans: Vec<Fan>,
     pub(super) noise: Option<Noise>,
+    /// On stock returns only.
+    pub(super) drop_last: Option<DropLast>,
+}
+
+/// Squared errors of stated means, standardized, mean over series.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct DropLast {
+    pub(super) forecasters: Vec<PointError>,
+}
+
+/// Of one forecaster, or of `zero`.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct PointError {
+    pub(super) name: String,
+    /// On the windows that D-Va's loader keeps.
+    pub(super) kept: f64,
+    /// On all windows.
+    pub(super) all: f64,
+    /// Less that of zero, over all windows.
+    pub(super) to_zero: Option<Paired>,
 }
 
 /// A model or baseline and its scores.
@@ -82,13 +102,36 @@ pub(super) struct Forecaster {
     pub(super) test: Scores,
     pub(super) train: Option<Scores>,
     pub(super) calibration: Option<Calibration>,
+    /// The model less this forecaster.
+    pub(super) difference: Option<Differences>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Kind {
+    /// One run, or of several seeds their mean.
     Model,
+    /// All seeds as one.
+    Ensemble,
+    /// One of several seeds.
+    Seed,
     Baseline,
+}
+
+/// Paired differences, window by window; `null` for fewer than three forecast origins.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Differences {
+    pub(super) crps: Option<Paired>,
+    pub(super) log_score: Option<Paired>,
+}
+
+/// A mean difference with its standard error and 95 % interval, over windows and seeds.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
+pub(super) struct Paired {
+    pub(super) mean: f64,
+    pub(super) error: f64,
+    pub(super) low: f64,
+    pub(super) high: f64,
 }
 
 /// Scores on one split; `crps`, `nmae`, `mae` and `mse` in original units.
@@ -101,6 +144,8 @@ pub(super) struct Scores {
     pub(super) mae: f64,
     pub(super) mse: f64,
     pub(super) coverage: Coverage,
+    /// Log predictive density, standardized, in nats; larger is better.
+    pub(super) log_score: Option<f64>,
     /// Fair CRPS in standardized units, one per window; `null` where nothing was observed.
     pub(super) window_crps: Vec<Option<f64>>,
 }
@@ -143,30 +188,52 @@ pub(super) struct Noise {
     pub(super) snr_reinjected_db: Vec<Option<f64>>,
 }
 
-impl Finished {
-    /// Reads a run directory and checks that its parts fit together.
-    pub(super) fn read(run: &Path, seed: u64) -> Result<Finished> {
+impl RunInfo {
+    /// Reads what a training left, which is to be finished.
+    pub(super) fn read(run: &Path, seed: u64) -> Result<RunInfo> {
         let info: RunInfo = json(&run.join("run.json"))?;
         ensure!(info.status == "done", "run.json: the run is `{}`, not `done`", info.status);
         ensure!(info.seed == seed, "run.json: the seed is {}, not {seed}", info.seed);
-        let evaluation: Evaluation = json(&run.join("evaluation.json"))?;
-        evaluation.check().context("evaluation.json")?;
+        Ok(info)
+    }
+}
+
+impl Finished {
+    /// Reads a run directory and checks that its parts fit together.
+    pub(super) fn read(run: &Path, seed: u64) -> Result<Finished> {
+        let info = RunInfo::read(run, seed)?;
+        let evaluation = Evaluation::read(run)?;
         let epochs = lines(&run.join("metrics.jsonl"))?;
         Ok(Finished { info, epochs, evaluation })
     }
 
     /// The trained model's own scores.
     pub(super) fn model(&self) -> &Forecaster {
-        let model = self.evaluation.forecasters.iter().find(|f| f.kind == Kind::Model);
-        model.expect("checked when read")
+        self.evaluation.model()
     }
 
     pub(super) fn baselines(&self) -> impl Iterator<Item = &Forecaster> {
-        self.evaluation.forecasters.iter().filter(|f| f.kind == Kind::Baseline)
+        self.evaluation.of(Kind::Baseline)
     }
 }
 
 impl Evaluation {
+    /// Reads what an evaluation left, and checks that its parts fit together.
+    pub(super) fn read(folder: &Path) -> Result<Evaluation> {
+        let evaluation: Evaluation = json(&folder.join("evaluation.json"))?;
+        evaluation.check().context("evaluation.json")?;
+        Ok(evaluation)
+    }
+
+    /// The scores of the model: of one run, or the mean of several seeds.
+    pub(super) fn model(&self) -> &Forecaster {
+        self.of(Kind::Model).next().expect("checked when read")
+    }
+
+    pub(super) fn of(&self, kind: Kind) -> impl Iterator<Item = &Forecaster> {
+        self.forecasters.iter().filter(move |forecaster| forecaster.kind == kind)
+    }
+
     fn check(&self) -> Result<()> {
         let models = self.forecasters.iter().filter(|f| f.kind == Kind::Model).count();
         ensure!(models == 1, "`forecasters` has {models} models instead of one");
@@ -200,7 +267,7 @@ impl Evaluation {
     }
 }
 
-fn json<T: DeserializeOwned>(path: &Path) -> Result<T> {
+pub(super) fn json<T: DeserializeOwned>(path: &Path) -> Result<T> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let text = fs::read_to_string(path).map_err(|error| anyhow!("{name}: {error}"))?;
     serde_json::from_str(&text).map_err(|error| anyhow!("{name}: {error}"))

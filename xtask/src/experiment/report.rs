@@ -4,14 +4,15 @@ use std::fmt::Write as _;
 
 use chart::escape;
 
+use super::arms::Run;
 use super::figures::{self, Figure};
 use super::machine::Machine;
 use super::number::{duration, plain};
 use super::plan::Plan;
 use super::read::Finished;
-use super::runner::{Origin, Run};
+use super::runner::Origin;
 use super::summary::Summary;
-use super::table::{Cell, caption, columns};
+use super::table::{self, caption};
 use super::verdict::Outcome;
 
 const STYLE: &str = include_str!("report.css");
@@ -102,44 +103,10 @@ fn verdict(summary: &Summary, page: &mut String) {
 
 fn scores(summary: &Summary, page: &mut String) {
     section(page, "Scores", "");
-    *page += "<div class=\"scroll\"><table class=\"cards\">\n<thead><tr><th scope=\"col\">forecaster</th>";
-    for column in columns() {
-        let (note, heading) = (escape(column.note), escape(column.heading));
-        let _ = write!(page, "<th scope=\"col\" title=\"{note}\">{heading}</th>");
-    }
-    *page += "</tr></thead>\n<tbody>\n";
-    let all: Vec<Vec<Cell>> = columns().map(|c| c.cells(&summary.rows)).collect();
-    let first_baseline = summary.rows.iter().position(|row| row.kind == "baseline");
-    for (i, row) in summary.rows.iter().enumerate() {
-        let class = if Some(i) == first_baseline { " class=\"first-baseline\"" } else { "" };
-        let label = escape(&row.label);
-        let _ = match row.kind {
-            "arm" => write!(
-                page,
-                "<tr{class}><th scope=\"row\"><a href=\"#runs-{}\">{label}</a></th>",
-                escape(&row.name)
-            ),
-            _ => write!(page, "<tr{class}><th scope=\"row\">{label}</th>"),
-        };
-        for (column, cells) in columns().zip(&all) {
-            let Cell { text, best } = &cells[i];
-            let class = if *best { " class=\"best\"" } else { "" };
-            let (heading, text) = (escape(column.heading), escape(text));
-            let _ = write!(page, "<td{class} data-heading=\"{heading}\">{text}</td>");
-        }
-        *page += "</tr>\n";
-    }
-    let _ = writeln!(
-        page,
-        "</tbody>\n</table></div>\n<p class=\"note\">{}</p>",
-        escape(&caption(summary))
-    );
-    *page += "<details><summary>What the columns mean</summary>\n<dl>\n";
-    for column in columns() {
-        let (heading, note) = (escape(column.heading), escape(column.note));
-        let _ = writeln!(page, "<dt>{heading}</dt><dd>{note}</dd>");
-    }
-    *page += "</dl></details>\n";
+    let grid = table::page(summary);
+    *page += &grid.html("forecaster");
+    let _ = writeln!(page, "<p class=\"note\">{}</p>", escape(&caption(summary)));
+    *page += &grid.legend();
     charts(page, &figures::scores(summary));
 }
 

@@ -1,21 +1,22 @@
-//! Runs every arm × seed that is not finished, each as two child processes.
+//! Does every job that is not finished, several at a time, each in child processes.
 
 use std::collections::VecDeque;
 use std::fs::{self, File, TryLockError};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
-use std::sync::Mutex;
+use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
+use wait4::Wait4 as _;
 
-use super::fingerprint::{Fingerprint, Fingerprints, Match};
+use super::cost::Cost;
+use super::fingerprint::{Fingerprint, Match};
+use super::job::{Job, Jobs, Stage};
 use super::number::duration;
-use super::plan::Plan;
-use super::read::Finished;
 
 /// What the user chose.
 #[derive(Debug, Clone, Copy)]
@@ -25,18 +26,21 @@ pub(super) struct Options {
     pub(super) keep_runs: bool,
 }
 
-/// One arm with one seed, and how it ended.
-#[derive(Debug)]
-pub(super) struct Run {
-    /// Index into the plan's arms.
-    pub(super) arm: usize,
-    pub(super) seed: u64,
-    /// `runs/NAME/ARM/seed-N`.
-    pub(super) shown: String,
-    /// What reproduces it, to be typed in the workspace.
-    pub(super) commands: [String; 2],
+/// What a finished job leaves behind.
+pub(super) trait Product: Sized + Send {
+    /// Reads it from the job's folder, and checks that it is whole.
+    fn read(job: &Job, folder: &Path) -> Result<Self>;
+
+    /// In a few words, for whoever watches.
+    fn headline(&self) -> String;
+}
+
+/// A job that was done, tried, or found done.
+#[derive(Debug, Clone)]
+pub(super) struct Ended<T> {
     pub(super) origin: Origin,
-    pub(super) outcome: Result<Finished, Failure>,
+    pub(super) cost: Cost,
+    pub(super) outcome: Result<T, Failure>,
 }
 
 /// Whether a run is from this call.
@@ -58,19 +62,7 @@ pub(super) struct Failure {
     pub(super) tail: Vec<String>,
 }
 
-/// A run that is planned.
-struct Job {
-    arm: usize,
-    seed: u64,
-    label: String,
-    folder: PathBuf,
-    shown: String,
-    train: Vec<String>,
-    evaluate: Vec<String>,
-    fingerprint: Fingerprint,
-}
-
-/// Everything needed to conduct an experiment.
+/// Everything needed to do the jobs of an experiment.
 pub(super) struct Runner<'a> {
     root: &'a Path,
     executable: &'a Path,
@@ -78,60 +70,49 @@ pub(super) struct Runner<'a> {
     threads: String,
     jobs: Vec<Job>,
     // Held until the runs are done: two of us would remove each other's directories.
-    _lock: File,
+    _lock: Lock,
+}
+
+/// What is still to do, and what has ended.
+struct Progressing<T> {
+    queue: VecDeque<usize>,
+    ended: Vec<Option<Ended<T>>>,
 }
 
 impl<'a> Runner<'a> {
-    /// Plans the runs, seed by seed, so that an early look compares all arms.
+    /// Takes the jobs over, and the experiment's folder `runs/NAME` for this process alone.
     pub(super) fn new(
         root: &'a Path,
-        plan: &Plan,
-        executable: &'a Path,
+        name: &str,
+        jobs: Jobs<'a>,
         options: Options,
     ) -> Result<Self> {
-        let lock = lock(&root.join("runs").join(&plan.name))?;
-        // One thread per run: small models gain nothing from more, and results repeat.
-        let threads = std::env::var("OMP_NUM_THREADS").unwrap_or_else(|_| "1".to_owned());
-        let mut fingerprints = Fingerprints::new(plan, executable)?;
-        let mut jobs = Vec::new();
-        for &seed in &plan.seeds {
-            for (index, arm) in plan.arms.iter().enumerate() {
-                let shown = format!("runs/{}/{}/seed-{seed}", plan.name, arm.name);
-                let device = plan.device.iter().flat_map(|d| ["--device".to_owned(), d.clone()]);
-                let mut train = vec!["train".to_owned(), plan.base.display().to_string()];
-                for (key, value) in &arm.set {
-                    train.extend(["--set".to_owned(), format!("{key}={value}")]);
-                }
-                let words = ["--seed", &seed.to_string(), "--run", &shown, "--no-events"];
-                train.extend(words.map(str::to_owned));
-                train.extend(device.clone());
-                let mut evaluate = vec!["evaluate".to_owned(), shown.clone()];
-                evaluate.extend(device);
-                let fingerprint = fingerprints.of(root, plan, arm, seed, &threads);
-                let (folder, label) = (root.join(&shown), arm.label.clone());
-                jobs.push(Job {
-                    arm: index,
-                    seed,
-                    label,
-                    folder,
-                    shown,
-                    train,
-                    evaluate,
-                    fingerprint,
-                });
-            }
-        }
+        let lock = lock(&root.join("runs").join(name))?;
+        let Jobs { executable, threads, list: jobs, .. } = jobs;
         Ok(Runner { root, executable, options, threads, jobs, _lock: lock })
     }
 
-    /// Runs what has to be run; the result is in planned order and holds failures too.
-    pub(super) fn run(self) -> Result<Vec<Run>> {
-        let total = self.jobs.len();
-        let mut done: Vec<Option<Run>> = self.jobs.iter().map(|job| self.reuse(job)).collect();
-        let missing: VecDeque<usize> = (0..total).filter(|i| done[*i].is_none()).collect();
-        let reused = total - missing.len();
+    /// The jobs in planned order, and what became of them: failures too, and nothing for what is neither
+    /// finished nor wanted.
+    pub(super) fn run<T: Product>(self) -> (Vec<Job>, Vec<Option<Ended<T>>>) {
+        let mut ended: Vec<Option<Ended<T>>> = Vec::new();
+        for job in &self.jobs {
+            let ready = job.after.iter().all(|earlier| ended[*earlier].is_some());
+            ended.push(if ready { self.reuse(job) } else { None });
+        }
+        let mut queue = VecDeque::new();
+        for (index, job) in self.jobs.iter().enumerate() {
+            let will_end = |earlier: &usize| ended[*earlier].is_some() || queue.contains(earlier);
+            if ended[index].is_none() && job.wanted && job.after.iter().all(will_end) {
+                queue.push_back(index);
+            }
+        }
+        let total = self.jobs.iter().filter(|job| job.wanted).count();
+        let reused = total - queue.len();
         if reused > 0 {
-            let other = done.iter().flatten().filter(|run| run.origin == Origin::OtherCode).count();
+            let finished = self.jobs.iter().zip(&ended).filter(|(job, _)| job.wanted);
+            let other = finished.filter_map(|(_, run)| run.as_ref());
+            let other = other.filter(|run| run.origin == Origin::OtherCode).count();
             let note = if other > 0 {
                 format!(", {other} of them from other code")
             } else {
@@ -139,101 +120,144 @@ impl<'a> Runner<'a> {
             };
             eprintln!("{reused} of {total} runs are finished{note}");
         }
-        let progress = Progress::new(total, reused, missing.len(), self.options.jobs);
-        let workers = self.options.jobs.min(missing.len());
-        let (queue, done_here) = (Mutex::new(missing), Mutex::new(&mut done));
+        let progress = Progress::new(total, reused, queue.len(), self.options.jobs);
+        let workers = self.options.jobs.min(queue.len());
+        let (state, changed) = (Mutex::new(Progressing { queue, ended }), Condvar::new());
         std::thread::scope(|scope| {
             for _ in 0..workers {
                 scope.spawn(|| {
-                    while let Some(index) = { queue.lock().expect("no panic inside").pop_front() } {
+                    while let Some(index) = self.next(&state, &changed) {
                         let job = &self.jobs[index];
                         progress.started(job);
                         let started = Instant::now();
-                        let run = self.execute(job);
+                        // What it reads may have come out as it was.
+                        let run = self.reuse(job).unwrap_or_else(|| self.execute(job));
                         progress.finished(job, &run, started.elapsed());
-                        done_here.lock().expect("no panic inside")[index] = Some(run);
+                        state.lock().expect("no panic inside").ended[index] = Some(run);
+                        changed.notify_all();
                     }
                 });
             }
         });
         progress.bar.finish_and_clear();
-        Ok(done.into_iter().flatten().collect())
+        let ended = state.into_inner().expect("no panic inside").ended;
+        (self.jobs, ended)
+    }
+
+    /// The first job in the queue whose predecessors have ended; waits for one where there is none.
+    fn next<T>(&self, state: &Mutex<Progressing<T>>, changed: &Condvar) -> Option<usize> {
+        let mut state = state.lock().expect("no panic inside");
+        loop {
+            let Progressing { queue, ended } = &mut *state;
+            let blocked = |job: &Job| job.after.iter().any(|earlier| ended[*earlier].is_none());
+            let ready = queue.iter().position(|i| !blocked(&self.jobs[*i]));
+            if let Some(place) = ready {
+                let index = queue.remove(place)?;
+                let failed = |earlier: &&usize| {
+                    ended[**earlier].as_ref().is_some_and(|run| run.outcome.is_err())
+                };
+                let failed = self.jobs[index].after.iter().filter(failed).count();
+                if failed == 0 {
+                    return Some(index);
+                }
+                let reason = format!("{failed} of the runs it needs failed");
+                let outcome = Err(Failure { reason, tail: vec![] });
+                ended[index] = Some(Ended { origin: Origin::New, cost: Cost::default(), outcome });
+            } else if queue.is_empty() {
+                return None;
+            } else {
+                state = changed.wait(state).expect("no panic inside");
+            }
+        }
+    }
+
+    /// What the results of a job are made of, by content.
+    fn fingerprint(&self, job: &Job) -> Fingerprint {
+        let runs: Vec<PathBuf> =
+            job.after.iter().map(|run| self.root.join(&self.jobs[*run].shown)).collect();
+        job.fingerprint.with_weights(runs.iter().map(PathBuf::as_path))
     }
 
     /// The finished run of a job, if there is one and it may be used.
-    fn reuse(&self, job: &Job) -> Option<Run> {
+    fn reuse<T: Product>(&self, job: &Job) -> Option<Ended<T>> {
         if self.options.fresh {
             return None;
         }
-        let origin = match job.fingerprint.compare(&job.folder) {
+        let folder = self.root.join(&job.shown);
+        // What is quick to repeat is repeated: scores are always those of the code at hand.
+        let keep = self.options.keep_runs && job.stage != Stage::Evaluate;
+        let origin = match self.fingerprint(job).compare(&folder) {
             Match::Same => Origin::Reused,
-            Match::OtherCode if self.options.keep_runs => Origin::OtherCode,
+            Match::OtherCode if keep => Origin::OtherCode,
             Match::OtherCode | Match::Different => return None,
         };
-        let finished = Finished::read(&job.folder, job.seed).ok()?;
-        Some(self.outcome(job, origin, Ok(finished)))
+        let finished = T::read(job, &folder).ok()?;
+        Some(Ended { origin, cost: Cost::read(&folder), outcome: Ok(finished) })
     }
 
-    fn outcome(&self, job: &Job, origin: Origin, outcome: Result<Finished, Failure>) -> Run {
-        let command = |args: &[String]| {
-            let quoted: Vec<String> = args.iter().map(|arg| quote(arg)).collect();
-            format!("ballast {}", quoted.join(" "))
-        };
-        Run {
-            arm: job.arm,
-            seed: job.seed,
-            shown: job.shown.clone(),
-            commands: [command(&job.train), command(&job.evaluate)],
-            origin,
-            outcome,
-        }
-    }
-
-    fn execute(&self, job: &Job) -> Run {
-        let outcome = self.attempt(job).map_err(|error| Failure {
+    fn execute<T: Product>(&self, job: &Job) -> Ended<T> {
+        let folder = self.root.join(&job.shown);
+        let outcome = self.attempt(job, &folder).map_err(|error| Failure {
             reason: format!("{error:#}"),
-            tail: last_lines(&job.folder.join("log.txt"), 8),
+            tail: last_lines(&folder.join("log.txt"), 8),
         });
-        self.outcome(job, Origin::New, outcome)
+        Ended { origin: Origin::New, cost: Cost::read(&folder), outcome }
     }
 
-    fn attempt(&self, job: &Job) -> Result<Finished> {
-        let folder = &job.folder;
-        if folder.exists() && !job.fingerprint.continues(folder) {
+    fn attempt<T: Product>(&self, job: &Job, folder: &Path) -> Result<T> {
+        let fingerprint = self.fingerprint(job);
+        // An evaluation starts anew each time.
+        let continues = job.stage != Stage::Evaluate && fingerprint.continues(folder);
+        if folder.exists() && !continues {
             fs::remove_dir_all(folder).with_context(|| format!("removing {}", folder.display()))?;
         }
         fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
-        job.fingerprint.begin(folder)?;
+        fingerprint.begin(folder)?;
         let path = folder.join("log.txt");
         let mut log = File::create(&path).with_context(|| format!("making {}", path.display()))?;
-        for args in [&job.train, &job.evaluate] {
+        let mut cost = Cost::begin(folder)?;
+        for args in &job.steps {
             writeln!(log, "$ ballast {}", args.join(" ")).context("writing log.txt")?;
-            let status = Command::new(self.executable)
+            let ended = Command::new(self.executable)
                 .args(args)
                 .current_dir(self.root)
                 .env("OMP_NUM_THREADS", &self.threads)
                 .stdin(Stdio::null())
                 .stdout(log.try_clone().context("opening log.txt twice")?)
                 .stderr(log.try_clone().context("opening log.txt twice")?)
-                .status()
+                .spawn()
+                .and_then(|child| child.wait4())
                 .with_context(|| format!("starting {}", self.executable.display()))?;
-            if !status.success() {
-                bail!("`ballast {}` {}", args[0], ended(status));
+            cost.add(&args[0], ended.rusage.utime + ended.rusage.stime);
+            if !ended.status.success() {
+                cost.end(folder)?;
+                bail!("`ballast {}` {}", args[0], how_it_ended(ended.status));
             }
         }
-        let finished = Finished::read(folder, job.seed)?;
-        job.fingerprint.write(folder)?;
+        cost.end(folder)?;
+        let finished = T::read(job, folder)?;
+        fingerprint.write(folder)?;
         Ok(finished)
     }
 }
 
+/// A locked file.
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing is not enough: a child that is just being started still has the file open.
+        let _ = self.0.unlock();
+    }
+}
+
 /// Takes the experiment's folder for this process alone; the system frees it however we end.
-fn lock(folder: &Path) -> Result<File> {
+fn lock(folder: &Path) -> Result<Lock> {
     fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
     let path = folder.join(".lock");
     let file = File::create(&path).with_context(|| format!("making {}", path.display()))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => {
             bail!("this experiment is running already, from another terminal")
         }
@@ -244,7 +268,7 @@ fn lock(folder: &Path) -> Result<File> {
 }
 
 /// How a child ended, by the exit codes that `ballast` documents.
-fn ended(status: ExitStatus) -> String {
+fn how_it_ended(status: ExitStatus) -> String {
     let Some(code) = status.code() else {
         return format!("was killed ({status})");
     };
@@ -267,15 +291,6 @@ fn last_lines(path: &Path, count: usize) -> Vec<String> {
     let text = String::from_utf8_lossy(&bytes);
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     lines[lines.len().saturating_sub(count)..].iter().map(|line| (*line).to_owned()).collect()
-}
-
-/// An argument as a POSIX shell wants it.
-fn quote(arg: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+%@".contains(c);
-    if !arg.is_empty() && arg.chars().all(plain) {
-        return arg.to_owned();
-    }
-    format!("'{}'", arg.replace('\'', r"'\''"))
 }
 
 /// One line per finished run; on a terminal also a last line with what is running.
@@ -306,17 +321,17 @@ impl Progress {
     }
 
     fn started(&self, job: &Job) {
-        self.bar.set_message(format!("{}, seed {}", job.label, job.seed));
+        self.bar.set_message(job.label.split_whitespace().collect::<Vec<_>>().join(" "));
     }
 
-    fn finished(&self, job: &Job, run: &Run, took: Duration) {
+    fn finished<T: Product>(&self, job: &Job, run: &Ended<T>, took: Duration) {
         let mut state = self.state.lock().expect("no panic inside");
         state.finished += 1;
         state.left -= 1;
         state.spent += took;
         state.executed += 1;
         let result = match &run.outcome {
-            Ok(finished) => format!("test CRPS {:.4}", finished.model().test.crps),
+            Ok(finished) => finished.headline(),
             Err(failure) => format!("FAILED: {}", failure.reason),
         };
         let mean = state.spent.as_secs_f64() / f64::from(state.executed);
@@ -324,25 +339,12 @@ impl Progress {
         let left =
             if state.left > 0 { format!("   {} left", duration(left)) } else { String::new() };
         let line = format!(
-            "[{:>2}/{}] {:<32} seed {}   {:>8}   {result}{left}",
+            "[{:>2}/{}] {}   {:>8}   {result}{left}",
             state.finished,
             self.total,
             job.label,
-            job.seed,
             duration(took.as_secs_f64()),
         );
         self.bar.suspend(|| eprintln!("{line}"));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn commands_can_be_pasted_into_a_shell() {
-        assert_eq!(quote("noise.steps=50"), "noise.steps=50");
-        assert_eq!(quote(r#"noise.schedule="none""#), r#"'noise.schedule="none"'"#);
-        assert_eq!(quote("it's"), r"'it'\''s'");
     }
 }

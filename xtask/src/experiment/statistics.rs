@@ -22,6 +22,11 @@ impl Spread {
         let std = (values.len() > 1).then(|| variance(&values).sqrt());
         Some(Spread { mean, std, count: values.len() })
     }
+
+    /// The standard error of the mean, `s / √n`.
+    pub(super) fn error(self) -> Option<f64> {
+        Some(self.std? / (self.count as f64).sqrt())
+    }
 }
 
 /// The mean of paired differences and its standard error.
@@ -135,6 +140,7 @@ mod tests {
     fn a_spread_is_the_sample_standard_deviation() {
         let spread = Spread::of([2.0, 4.0, 6.0]).unwrap();
         assert_eq!((spread.mean, spread.std, spread.count), (4.0, Some(2.0), 3));
+        assert_eq!(spread.error(), Some(2.0 / 3.0_f64.sqrt()));
         assert_eq!(Spread::of([5.0]).unwrap().std, None);
         assert_eq!(Spread::of([]), None);
     }

@@ -3,10 +3,10 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::arms::Run;
 use super::machine::Machine;
 use super::plan::{Measure, Plan};
 use super::read::{Finished, Kind, Scores};
-use super::runner::Run;
 use super::statistics::{Difference, Spread};
 use super::verdict::{Answer, answers};
 

@@ -1,13 +1,14 @@
 //! The table, as Markdown, CSV, and for the terminal.
 
+use super::grid::{Cell, Grid, Heading, Line, quoted};
 use super::number::{difference, duration, percent, with_error};
 use super::statistics::Spread;
 use super::summary::{Row, RowScores, Summary};
 
 /// A column of the table: heading, unit or remark, and the cell of a row.
-pub(super) struct Column {
-    pub(super) heading: &'static str,
-    pub(super) note: &'static str,
+struct Column {
+    heading: &'static str,
+    note: &'static str,
     cell: fn(&Row) -> Option<String>,
     /// How far from ideal a row is; the best row is marked.
     badness: Option<fn(&RowScores) -> f64>,
@@ -20,12 +21,6 @@ enum Place {
     Everywhere,
     Pages,
     Terminal,
-}
-
-/// A cell ready to be written.
-pub(super) struct Cell {
-    pub(super) text: String,
-    pub(super) best: bool,
 }
 
 const COLUMNS: [Column; 12] = [
@@ -129,22 +124,43 @@ fn share(row: &Row, value: fn(&RowScores) -> Spread) -> Option<String> {
     Some(percent(value(row.scores.as_ref()?).mean))
 }
 
-/// The columns of the table in report and Markdown.
-pub(super) fn columns() -> impl Iterator<Item = &'static Column> {
-    COLUMNS.iter().filter(|column| column.place != Place::Terminal)
-}
-
 impl Column {
     /// The cells of this column, one per row; `–` where there is nothing to say.
-    pub(super) fn cells(&self, rows: &[Row]) -> Vec<Cell> {
+    fn cells(&self, rows: &[Row]) -> Vec<Cell> {
         let badness = |row: &Row| Some((self.badness?)(row.scores.as_ref()?));
         let best = rows.iter().filter_map(badness).fold(f64::INFINITY, f64::min);
         let cell = |row: &Row| Cell {
-            text: (self.cell)(row).unwrap_or_else(|| "–".to_owned()),
             best: badness(row).is_some_and(|value| value <= best),
+            ..Cell::plain((self.cell)(row))
         };
         rows.iter().map(cell).collect()
     }
+}
+
+/// The columns that are not left out in one place.
+fn grid(summary: &Summary, without: Place) -> Grid {
+    let columns: Vec<&Column> = COLUMNS.iter().filter(|column| column.place != without).collect();
+    let cells: Vec<Vec<Cell>> = columns.iter().map(|column| column.cells(&summary.rows)).collect();
+    let baselines = summary.rows.iter().position(|row| row.kind == "baseline");
+    let line = |(index, row): (usize, &Row)| Line {
+        label: row.label.clone(),
+        link: (row.kind == "arm").then(|| format!("#runs-{}", row.name)),
+        rule: index > 0 && Some(index) == baselines,
+        cells: cells.iter().map(|column| column[index].clone()).collect(),
+    };
+    let heading = |column: &&Column| Heading {
+        text: column.heading.to_owned(),
+        note: column.note.to_owned(),
+    };
+    Grid {
+        columns: columns.iter().map(heading).collect(),
+        lines: summary.rows.iter().enumerate().map(line).collect(),
+    }
+}
+
+/// The table of the report and of Markdown.
+pub(super) fn page(summary: &Summary) -> Grid {
+    grid(summary, Place::Terminal)
 }
 
 /// The caption that makes the table readable by itself.
@@ -157,19 +173,8 @@ pub(super) fn caption(summary: &Summary) -> String {
 }
 
 pub(super) fn markdown(summary: &Summary) -> String {
-    let mut out = String::from("| forecaster |");
-    let cells: Vec<Vec<Cell>> = columns().map(|c| c.cells(&summary.rows)).collect();
-    columns().for_each(|column| out += &format!(" {} |", column.heading));
-    out += "\n|---|";
-    columns().for_each(|_| out += "--:|");
-    for (i, row) in summary.rows.iter().enumerate() {
-        out += &format!("\n| {} |", row.label.replace('|', "\\|"));
-        for column in &cells {
-            let Cell { text, best } = &column[i];
-            out += &if *best { format!(" **{text}** |") } else { format!(" {text} |") };
-        }
-    }
-    out += &format!("\n\n{}\n", caption(summary));
+    let mut out = page(summary).markdown("forecaster");
+    out += &format!("\n{}\n", caption(summary));
     for answer in &summary.answers {
         out += &format!("\n- {answer}");
     }
@@ -222,39 +227,9 @@ pub(super) fn csv(summary: &Summary) -> String {
     out
 }
 
-fn quoted(text: &str) -> String {
-    if text.contains([',', '"', '\n']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text.to_owned()
-    }
-}
-
 /// Aligned columns; the best of each has a star.
 pub(super) fn terminal(summary: &Summary) -> String {
-    let mut columns: Vec<Vec<String>> = Vec::new();
-    let labels = summary.rows.iter().map(|row| row.label.clone());
-    columns.push(std::iter::once(String::new()).chain(labels).collect());
-    for column in COLUMNS.iter().filter(|column| column.place != Place::Pages) {
-        let mark = |cell: Cell| cell.text + if cell.best { "*" } else { " " };
-        let cells = column.cells(&summary.rows).into_iter().map(mark);
-        columns.push(std::iter::once(format!("{} ", column.heading)).chain(cells).collect());
-    }
-    let length = |text: &String| text.chars().count();
-    let widths: Vec<usize> =
-        columns.iter().map(|cells| cells.iter().map(length).max().unwrap_or(0)).collect();
-    let baselines = summary.rows.iter().position(|row| row.kind == "baseline");
-    let mut out = String::new();
-    for line in 0..=summary.rows.len() {
-        if line == 1 || baselines.is_some_and(|first| first > 0 && line == first + 1) {
-            out += &format!("{}\n", "─".repeat(widths.iter().sum::<usize>() + widths.len() - 1));
-        }
-        for (index, (cells, &width)) in columns.iter().zip(&widths).enumerate() {
-            let cell = &cells[line];
-            out += &if index == 0 { format!("{cell:<width$}") } else { format!(" {cell:>width$}") };
-        }
-        out = out.trim_end().to_owned() + "\n";
-    }
     let reference = &summary.reference;
-    out + &format!("± over seeds; “− reference”: standardized, less “{reference}”; * best\n")
+    grid(summary, Place::Pages).terminal()
+        + &format!("± over seeds; “− reference”: standardized, less “{reference}”; * best\n")
 }

@@ -132,6 +132,14 @@ pub enum LearningRateSchedule {
 }
 
 impl TrainConfig {
+    /// Optimizer steps of an epoch over `windows` training windows.
+    pub(crate) fn steps_of_epoch(&self, windows: i64) -> usize {
+        match self.steps_per_epoch {
+            0 => (windows as usize).div_ceil(self.batch_size),
+            steps => steps,
+        }
+    }
+
     /// The step size of an optimizer step, from 0, where an epoch has `per_epoch` of them.
     pub fn learning_rate_at(&self, step: usize, per_epoch: usize) -> f64 {
         let per_epoch = per_epoch.max(1);

@@ -98,7 +98,7 @@ pub struct Evaluation {
     pub left_out: Vec<String>,
     /// A good, a median and a bad test window of the model.
     pub fans: Vec<Fan>,
-    /// The noise of the training.
+    /// The noise of the training, of the first seed.
     pub noise: NoiseCurve,
     /// The latent variables of the model, of the first seed, on the validation windows.
     pub health: LatentHealth,
@@ -174,7 +174,7 @@ fn evaluate_models(
             drop_last,
             left_out,
             fans,
-            noise: fan::noise_curve(&config.noise),
+            noise: fan::noise_curve(config.noise.fixed().ok_or(TrainError::NoiseUndecided)?),
             health: health(source, &models[0])?,
         };
         Ok((evaluation, sheets))

@@ -48,10 +48,10 @@ pub fn evaluate_runs(
         });
     };
     for (index, run) in runs.iter().enumerate().skip(1) {
-        let mut config = run.config.clone();
-        config.seed = first.config.seed;
+        let mut config = run.asked.clone();
+        config.seed = first.asked.seed;
         let twice = runs[..index].iter().any(|other| other.config.seed == run.config.seed);
-        if twice || config != first.config {
+        if twice || config != first.asked {
             return Err(TrainError::Run {
                 path: paths[index].clone(),
                 reason: match twice {

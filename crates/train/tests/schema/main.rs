@@ -124,6 +124,26 @@ fn borders_are_the_same() {
         ),
         ("data.calendar", &["[]", "[\"hour\", \"day-of-year\"]"], &["[\"year\"]"]),
         ("data.header", &["false"], &["0"]),
+        (
+            "noise",
+            &[
+                "\"auto\"",
+                "{}",
+                "{ auto = {} }",
+                "{ auto = { budget = 1e-9 } }",
+                "{ auto = { budget = 10 } }",
+            ],
+            &[
+                "\"none\"",
+                "true",
+                "{ auto = true }",
+                "{ auto = { budget = 0 } }",
+                "{ auto = { budget = 10.1 } }",
+                "{ auto = { steps = 1 } }",
+                "{ auto = {}, steps = 5 }",
+                "{ steps = 5, auto = {} }",
+            ],
+        ),
         ("noise.steps", &["1", "1000000"], &["0", "1000001", "1.5"]),
         ("noise.beta_start", &["0", "0.1"], &["-1e-9", "1.001"]),
         ("noise.beta_end", &["1"], &["1.001", "-1e-9"]),
@@ -379,6 +399,7 @@ fn keys_are_described_and_show_their_defaults() {
     assert_eq!(schema.to_string(), train::schema().to_string(), "the same each time");
     let tables = [
         "DataConfig",
+        "AutoNoise",
         "NoiseConfig",
         "InputTable",
         "TargetTable",

@@ -5,7 +5,8 @@ use std::fs;
 use serde_json::Value;
 
 use super::fake::{ALL, BASE, Fake, PLAN, Skill};
-use crate::experiment::runner::{Options, Runner};
+use crate::experiment::arms;
+use crate::experiment::runner::Options;
 
 const RUNS: usize = 2 * 3;
 
@@ -259,7 +260,7 @@ fn an_experiment_with_no_result_at_all_still_reports() {
 fn two_at_the_same_time_do_not_get_into_each_others_way() {
     let fake = Fake::new();
     let plan = fake.plan();
-    let running = Runner::new(fake.root(), &plan, &fake.executable, ALL).unwrap();
+    let running = arms::runner(fake.root(), &plan, &fake.executable, ALL).unwrap();
     let error = fake.conduct(ALL).expect_err("locked").to_string();
     assert!(error.contains("running already"), "{error}");
     drop(running);

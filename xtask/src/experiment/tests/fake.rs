@@ -87,16 +87,22 @@ pub(super) struct Skill {
 impl Fake {
     /// Arms `none` and `x0` with test CRPS 0.40 and 0.36, and a baseline with 0.38.
     pub(super) fn new() -> Fake {
-        let folder = tempfile::tempdir().unwrap();
-        let executable = folder.path().join("ballast");
-        let fake = Fake { folder, executable };
+        let fake = Fake::bare(BALLAST);
         fake.write("configs/base.toml", BASE);
         fake.write("configs/experiments/trial.toml", PLAN);
-        fake.install(BALLAST);
         for seed in 1..=3 {
             fake.prepare("none", seed, Skill { test: 0.40, gap: 0.10 }, 0.38);
             fake.prepare("x0", seed, Skill { test: 0.36, gap: 0.02 }, 0.38);
         }
+        fake
+    }
+
+    /// Nothing but a stand-in for `ballast`.
+    pub(super) fn bare(script: &str) -> Fake {
+        let folder = tempfile::tempdir().unwrap();
+        let executable = folder.path().join("ballast");
+        let fake = Fake { folder, executable };
+        fake.install(script);
         fake
     }
 
@@ -121,7 +127,7 @@ impl Fake {
 
     // Through a child: a file that this process has open for writing, and thereby any child that
     // another test starts meanwhile, cannot be executed ("text file busy").
-    fn install(&self, script: &str) {
+    pub(super) fn install(&self, script: &str) {
         let mut shell = Command::new("sh")
             .args(["-c", "cat > \"$0\" && chmod +x \"$0\""])
             .arg(&self.executable)

@@ -1,0 +1,298 @@
+//! The `noise` key: a table that says it all, or `"auto"`.
+
+use std::fmt;
+
+use noise::{NoiseConfig, NoiseTable};
+use schemars::JsonSchema;
+use serde::de::value::StringDeserializer;
+use serde::de::{self, DeserializeSeed, Error, IntoDeserializer, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, forward_to_deserialize_any};
+
+use super::ConfigError;
+
+/// How training windows are noised: as a table says, or as validation windows choose.
+///
+/// ```text
+/// noise = "auto"
+/// noise = { auto = { budget = 0.5 } }
+/// [noise]                              # or any table of the crate `noise`
+/// schedule = "linear"
+/// ```
+///
+/// ```
+/// use train::{Config, Noise};
+///
+/// let text = "noise = \"auto\"\n[data]\nsource = \"seattle-weather\"\ncontext = 28\nhorizon = 7";
+/// let config = Config::parse(text, "mine.toml", &[])?;
+/// assert!(matches!(config.noise, Noise::Auto(auto) if auto.budget == 1.0));
+/// # Ok::<(), train::ConfigError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(into = "Written")]
+#[schemars(try_from = "Written")]
+pub enum Noise {
+    /// As the table says.
+    Fixed(NoiseConfig),
+    /// As a search among candidates finds, no noise among them: [`crate::NoiseSearch`].
+    Auto(AutoNoise),
+}
+
+/// `noise = { auto = { … } }`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AutoNoise {
+    /// Optimizer steps to spend on the search, as a share of those of the training itself; default 1: at
+    /// most as much again.
+    #[schemars(range(max = 10), extend("exclusiveMinimum" = 0))]
+    pub budget: f64,
+}
+
+impl Default for AutoNoise {
+    fn default() -> Self {
+        AutoNoise { budget: 1.0 }
+    }
+}
+
+impl AutoNoise {
+    pub(super) fn check(self) -> Result<(), ConfigError> {
+        if self.budget > 0.0 && self.budget <= 10.0 {
+            return Ok(());
+        }
+        let range = "above 0, at most 10 (times the steps of the training)";
+        let value = self.budget.to_string();
+        Err(ConfigError::Range { key: "noise.auto.budget", value, range })
+    }
+}
+
+impl Noise {
+    /// The noise, where it is decided.
+    pub fn fixed(&self) -> Option<&NoiseConfig> {
+        match self {
+            Noise::Fixed(noise) => Some(noise),
+            Noise::Auto(_) => None,
+        }
+    }
+}
+
+impl Default for Noise {
+    fn default() -> Self {
+        Noise::Fixed(NoiseConfig::default())
+    }
+}
+
+/// Name of the schedule, or `auto`.
+impl fmt::Display for Noise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Noise::Fixed(noise) => write!(f, "{:?}", noise.table().schedule),
+            Noise::Auto(AutoNoise { budget }) => write!(f, "auto (budget {budget})"),
+        }
+    }
+}
+
+/// A [`Noise`] as it may be written.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "`Word` is read, and written as a table")]
+enum Written {
+    Word(Word),
+    Auto(AutoTable),
+    Fixed(NoiseConfig),
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[allow(dead_code, reason = "`auto` is read, and written as a table")]
+enum Word {
+    /// Chosen on validation windows, with the default budget.
+    Auto,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct AutoTable {
+    /// Chosen on validation windows.
+    auto: AutoNoise,
+}
+
+impl From<Noise> for Written {
+    fn from(noise: Noise) -> Self {
+        match noise {
+            Noise::Fixed(noise) => Written::Fixed(noise),
+            Noise::Auto(auto) => Written::Auto(AutoTable { auto }),
+        }
+    }
+}
+
+// By hand, since an untagged enum answers every mistake with "did not match any variant".
+impl<'de> Deserialize<'de> for Noise {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NoiseVisitor)
+    }
+}
+
+struct NoiseVisitor;
+
+impl<'de> Visitor<'de> for NoiseVisitor {
+    type Value = Noise;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\"auto\" or a table")
+    }
+
+    fn visit_str<E: Error>(self, word: &str) -> Result<Noise, E> {
+        match word {
+            "auto" => Ok(Noise::Auto(AutoNoise::default())),
+            _ => Err(E::custom(format!(
+                "unknown choice `{word}`, expected `auto` or a table such as `{{ schedule = \"none\" }}`"
+            ))),
+        }
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<Noise, M::Error> {
+        let mut kept = Kept::default();
+        let table = NoiseTable::deserialize(Aside { map, kept: &mut kept })?;
+        match kept {
+            Kept { auto: Some(auto), other: None } => Ok(Noise::Auto(auto)),
+            Kept { auto: Some(_), other: Some(key) } => Err(M::Error::custom(format!(
+                "`auto` and `{key}` exclude each other: leave one out, or replace the whole table, as in \
+                 --set noise=auto"
+            ))),
+            _ => NoiseConfig::try_from(table).map(Noise::Fixed).map_err(M::Error::custom),
+        }
+    }
+}
+
+/// What lay beside the keys of a [`NoiseTable`].
+#[derive(Default)]
+struct Kept {
+    auto: Option<AutoNoise>,
+    /// A key that is not `auto`.
+    other: Option<String>,
+}
+
+/// A table that keeps `auto` aside and hands on the other keys.
+struct Aside<'a, M> {
+    map: M,
+    kept: &'a mut Kept,
+}
+
+impl<'de, M: MapAccess<'de>> Deserializer<'de> for Aside<'_, M> {
+    type Error = M::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, M::Error> {
+        self.deserialize_struct("", &[], visitor)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        known: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, M::Error> {
+        visitor.visit_map(Keys { aside: self, known })
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit
+        unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+    }
+}
+
+struct Keys<'a, M> {
+    aside: Aside<'a, M>,
+    known: &'static [&'static str],
+}
+
+impl<'de, M: MapAccess<'de>> MapAccess<'de> for Keys<'_, M> {
+    type Error = M::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, M::Error> {
+        let Aside { map, kept } = &mut self.aside;
+        loop {
+            let Some(key) = map.next_key_seed(Key { known: self.known })? else { return Ok(None) };
+            if key == "auto" {
+                kept.auto = Some(map.next_value()?);
+                continue;
+            }
+            kept.other.get_or_insert_with(|| key.clone());
+            let key: StringDeserializer<M::Error> = key.into_deserializer();
+            return seed.deserialize(key).map(Some);
+        }
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, M::Error> {
+        self.aside.map.next_value_seed(seed)
+    }
+}
+
+/// A key that there is; where it is not, the error knows its place.
+struct Key {
+    known: &'static [&'static str],
+}
+
+impl<'de> DeserializeSeed<'de> for Key {
+    type Value = String;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
+        let key = String::deserialize(deserializer)?;
+        if key == "auto" || self.known.contains(&key.as_str()) {
+            return Ok(key);
+        }
+        let known = self.known.join("`, `");
+        Err(de::Error::custom(format!("unknown field `{key}`, expected one of `auto`, `{known}`")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Config;
+
+    fn parse(noise: &str) -> Result<Config, String> {
+        let data = "[data]\nsource = \"seattle-weather\"\ncontext = 28\nhorizon = 7\n";
+        let text = format!("{noise}\n{data}");
+        Config::parse(&text, "a.toml", &[]).map_err(|error| error.to_string())
+    }
+
+    /// Each mistake is answered with its key, its value, what is allowed, and what was probably meant.
+    #[test]
+    fn mistakes_are_named() {
+        for (noise, expected) in [
+            ("noise = \"aotu\"", ["a.toml:1:9", "`aotu`", "did you mean `auto`?"]),
+            ("noise = \"none\"", ["a.toml:1:9", "`none`", "schedule = \"none\""]),
+            ("noise = 3", ["a.toml:1:9", "integer `3`", "\"auto\" or a table"]),
+            ("noise = { aut = {} }", ["a.toml:1:11", "`aut`", "did you mean `auto`?"]),
+            ("noise = { stepz = 1 }", ["a.toml:1:11", "`stepz`", "did you mean `steps`?"]),
+            (
+                "noise = { auto = { budgte = 1 } }",
+                ["a.toml:1:20", "`budgte`", "did you mean `budget`?"],
+            ),
+            ("noise = { auto = {}, steps = 5 }", ["a.toml:1", "`auto` and `steps`", "--set"]),
+            ("noise = { steps = 5, auto = {} }", ["a.toml:1", "`auto` and `steps`", "--set"]),
+            ("noise = { auto = { budget = 0 } }", ["`noise.auto.budget`", "is 0", "above 0"]),
+            ("noise = { auto = { budget = 11.5 } }", ["noise.auto.budget", "11.5", "at most 10"]),
+            ("noise = { auto = { budget = nan } }", ["noise.auto.budget", "NaN", "above 0"]),
+        ] {
+            let error = parse(noise).unwrap_err();
+            for part in expected {
+                assert!(error.contains(part), "no `{part}` in {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        for noise in ["noise = \"auto\"", "noise = { auto = { budget = 0.25 } }", "noise = {}"] {
+            let config = parse(noise).unwrap();
+            assert_eq!(config.noise.fixed().is_none(), noise.contains("auto"));
+            let again = Config::parse(&config.to_toml().unwrap(), "again", &[]).unwrap();
+            assert_eq!(again, config);
+        }
+        let over = ["noise=auto".to_owned()];
+        let text = include_str!("../../../../configs/seattle-weather.toml");
+        assert!(Config::parse(text, "seattle", &over).unwrap().noise.fixed().is_none());
+    }
+}

@@ -1,0 +1,158 @@
+//! How the steps of a search are spent.
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{Config, LearningRateSchedule, Noise, TrainConfig};
+use crate::error::TrainError;
+
+use super::candidates::{Candidate, NONE, names};
+
+/// Candidates trained alike, of which the better ones go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rung {
+    /// Candidates that are trained.
+    pub candidates: usize,
+    /// How many of them go on.
+    pub keeps: usize,
+    /// Epochs of each.
+    pub epochs: usize,
+    /// Optimizer steps of each.
+    pub steps: usize,
+}
+
+/// Each rung trains so many times longer than the one before.
+const GROWTH: usize = 3;
+
+/// Rungs that together take at most `budget · training` optimizer steps, none longer than a training of `table`
+/// with epochs of `per_epoch` steps.
+///
+/// ```text
+/// noises     7 → 3 → 1, and no noise joins the last
+/// steps      u, 3u, 9u,     u = ⌊budget · training / 34⌋,     7 + 3·3 + 2·9 = 34
+/// ```
+pub(crate) fn rungs(
+    budget: f64,
+    table: &TrainConfig,
+    per_epoch: usize,
+) -> Result<Vec<Rung>, TrainError> {
+    let training = table.epochs * per_epoch;
+    let mut entering = names().filter(|name| *name != NONE).count();
+    let mut shape = Vec::new();
+    while entering > 1 {
+        shape.push((entering, entering / 2));
+        entering /= 2;
+    }
+    shape.push((2, 1));
+    let weight = |rung: usize| GROWTH.pow(rung as u32);
+    let all: usize = shape.iter().enumerate().map(|(k, (count, _))| count * weight(k)).sum();
+    let unit = (budget * training as f64 / all as f64) as usize;
+    if unit == 0 {
+        return Err(TrainError::Budget { budget, training, least: all });
+    }
+    let rung = |(k, (candidates, keeps)): (usize, (usize, usize))| {
+        let steps = (unit * weight(k)).min(training);
+        // So that validation has its share of the time, and every decay of the step size its epoch.
+        let decays = match table.learning_rate_schedule {
+            LearningRateSchedule::Step { every, .. } => table.epochs.div_ceil(every),
+            _ => 1,
+        };
+        let epochs = ((steps as f64 / per_epoch as f64).round() as usize).max(decays).min(steps);
+        Rung { candidates, keeps, epochs, steps: steps / epochs * epochs }
+    };
+    Ok(shape.into_iter().enumerate().map(rung).collect())
+}
+
+impl Rung {
+    /// A training of `config` in the steps of the rung, and how many steps of the whole one each of its own stands
+    /// for: step size, its warm-up and KL weight go through all they would go through in the whole.
+    pub(crate) fn shortened(
+        &self,
+        config: &Config,
+        candidate: &Candidate,
+        per_epoch: usize,
+    ) -> (Config, f64) {
+        let table = &config.train;
+        let pace = (table.epochs * per_epoch) as f64 / self.steps as f64;
+        let share = self.epochs as f64 / table.epochs as f64;
+        let schedule = match table.learning_rate_schedule {
+            LearningRateSchedule::Step { every, factor } => {
+                let every = ((every as f64 * share).round() as usize).max(1);
+                LearningRateSchedule::Step { every, factor }
+            }
+            other => other,
+        };
+        let train = TrainConfig {
+            epochs: self.epochs,
+            steps_per_epoch: self.steps / self.epochs,
+            warmup_steps: (table.warmup_steps as f64 / pace).round() as usize,
+            learning_rate_schedule: schedule,
+            patience: 0,
+            ..table.clone()
+        };
+        let noise = Noise::Fixed(candidate.noise.clone());
+        (Config { noise, train, ..config.clone() }, pace)
+    }
+}
+
+/// Optimizer steps of all rungs.
+pub(crate) fn total(rungs: &[Rung]) -> usize {
+    rungs.iter().map(|rung| rung.candidates * rung.steps).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(epochs: usize) -> TrainConfig {
+        TrainConfig { epochs, ..TrainConfig::default() }
+    }
+
+    /// Oracle: the steps by hand, and the bound for many budgets and lengths.
+    #[test]
+    fn the_budget_is_kept_to() {
+        let found = rungs(1.0, &table(25), 100).unwrap();
+        let by_hand = [(7, 3, 1, 73), (3, 1, 2, 218), (2, 1, 7, 651)]
+            .map(|(candidates, keeps, epochs, steps)| Rung { candidates, keeps, epochs, steps });
+        assert_eq!(found, by_hand);
+        for (epochs, per_epoch) in [(1, 34), (3, 100), (60, 7), (17, 53)] {
+            for budget in [0.05, 0.3, 1.0, 2.5, 10.0] {
+                let training = epochs * per_epoch;
+                let Ok(found) = rungs(budget, &table(epochs), per_epoch) else {
+                    assert!(budget * (training as f64) < 34.0);
+                    continue;
+                };
+                assert!(total(&found) as f64 <= budget * training as f64, "{found:?}");
+                for Rung { epochs, steps, .. } in found {
+                    assert!(steps > 0 && steps <= training && steps % epochs == 0);
+                }
+            }
+        }
+        let error = rungs(0.5, &table(6), 10).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        let text = error.to_string();
+        assert!(text.contains("`noise.auto.budget` is 0.5") && text.contains("0.567"), "{text}");
+    }
+
+    /// Oracle: step sizes at the same share of the way are those of the whole training.
+    #[test]
+    fn a_short_training_goes_through_the_whole_schedule() {
+        let data = "[data]\nsource = \"seattle-weather\"\ncontext = 28\nhorizon = 7\n";
+        for schedule in ["\"cosine\"", "{ step = { every = 5, factor = 0.5 } }"] {
+            let train = format!(
+                "[train]\nepochs = 20\nwarmup_steps = 200\nlearning_rate_schedule = {schedule}\n"
+            );
+            let config = Config::parse(&format!("{data}{train}"), "test", &[]).unwrap();
+            let rung = *rungs(1.7, &config.train, 100).unwrap().last().unwrap();
+            let candidate = &crate::search::candidates()[0];
+            let (short, pace) = rung.shortened(&config, candidate, 100);
+            assert_eq!((short.train.epochs * short.train.steps_per_epoch), rung.steps);
+            assert!((pace * rung.steps as f64 - 2000.0).abs() < 1e-9);
+            for share in [0.02, 0.05, 0.13, 0.3, 0.6, 0.8, 0.98] {
+                let whole = config.train.learning_rate_at((share * 2000.0) as usize, 100);
+                let step = (share * rung.steps as f64) as usize;
+                let found = short.train.learning_rate_at(step, short.train.steps_per_epoch);
+                assert!((found / whole - 1.0).abs() < 0.05, "{schedule} {share}: {found} {whole}");
+            }
+        }
+    }
+}
