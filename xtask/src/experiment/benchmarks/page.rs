@@ -85,9 +85,22 @@ impl<'a> Summary<'a> {
         let count =
             |test: fn(&State) -> bool| self.outcomes.iter().filter(|o| test(&o.state)).count();
         let all = self.outcomes.len();
-        let missing = count(|state| matches!(state, State::NotRun { .. }));
-        if missing > 0 {
-            warnings.push(format!("{missing} of {all} cells were not run, as a file is missing."));
+        let mut missing: Vec<String> = Vec::new();
+        let mut not_run = 0;
+        for outcome in &self.outcomes {
+            if let State::NotRun { missing: path, .. } = &outcome.state {
+                not_run += 1;
+                let path = path.display().to_string();
+                if !missing.contains(&path) {
+                    missing.push(path);
+                }
+            }
+        }
+        if not_run > 0 {
+            warnings.push(format!(
+                "{not_run} of {all} cells were not run, as files are missing: {}.",
+                missing.join(", ")
+            ));
         }
         let left_out = count(|state| matches!(state, State::NotChosen));
         if left_out > 0 {
@@ -146,10 +159,14 @@ impl<'a> Summary<'a> {
              # {}\n\n{}\n\n",
             plan.name, plan.title, plan.question
         );
+        let few = match self.seeds.len() {
+            all if all == plan.seeds.len() => String::new(),
+            few => format!(" --seeds {few}"),
+        };
         let seeds: Vec<String> = self.seeds.iter().map(u64::to_string).collect();
         let _ = write!(
             out,
-            "    cargo xtask experiment {} --data DIR\n\n\
+            "    cargo xtask experiment {} --data DIR{few}\n\n\
              trains seeds {} of every cell of [the plan](../configs/experiments/{}.toml), reuses what is finished, and \
              leaves `runs/{}/report.html`. DIR holds the data sets; a cell whose data are missing is listed and says \
              where they come from. {}\n\n",
@@ -220,29 +237,23 @@ impl<'a> Summary<'a> {
 
     pub(super) fn html(&self) -> String {
         let mut page = report::open(&self.plan.title, &self.plan.question);
-        let _ =
-            writeln!(page, "<p><b>{}</b></p>\n<ul class=\"answers\">", escape(&self.headline()));
-        for (word, label, sentence) in self.sentences() {
-            let class = match word {
-                "met" => "yes",
-                "missed" | "failed" => "no",
-                _ => "open",
-            };
-            let (label, sentence) = (escape(&label), escape(&sentence));
-            let _ = writeln!(
-                page,
-                "<li class=\"{class}\"><b>{label}: {word}.</b><span>{sentence}</span></li>"
-            );
-        }
-        page += "</ul>\n";
+        let _ = writeln!(page, "<p><b>{}</b></p>", escape(&self.headline()));
         for warning in self.warnings() {
-            let _ = writeln!(page, "<p class=\"warning\">{}</p>", escape(&warning));
+            let _ = writeln!(page, "<p class=\"warning\">{}</p>", prose(&warning));
         }
+        // What went wrong comes first.
+        let (bad, rest): (Vec<_>, Vec<_>) = self
+            .sentences()
+            .into_iter()
+            .partition(|(word, _, _)| !["met", "not run"].contains(word));
+        page += &answers(&bad);
         for Section { title, note, grid } in sections(self.plan, &self.outcomes) {
-            report::section(&mut page, title, note);
+            report::section(&mut page, title, &note.replace('`', ""));
             page += &grid.html("cell");
             page += &grid.legend();
         }
+        report::section(&mut page, "Met and not run", "");
+        page += &answers(&rest);
         report::section(&mut page, "Against ridge", "");
         report::charts(&mut page, &self.against_ridge());
         self.what_was_run(&mut page);
@@ -314,6 +325,28 @@ impl<'a> Summary<'a> {
             let _ = writeln!(page, "<h3>{title}</h3>\n<ul>{}</ul>", items.join("\n"));
         }
     }
+}
+
+/// Text for HTML, without the marks that Markdown has for code.
+fn prose(text: &str) -> String {
+    escape(&text.replace('`', ""))
+}
+
+fn answers(sentences: &[(&str, String, String)]) -> String {
+    let mut out = "<ul class=\"answers\">\n".to_owned();
+    for (word, label, sentence) in sentences {
+        let class = match *word {
+            "met" => "yes",
+            "missed" | "failed" => "no",
+            _ => "open",
+        };
+        let (label, sentence) = (prose(label), prose(sentence));
+        let _ = writeln!(
+            out,
+            "<li class=\"{class}\"><b>{label}: {word}.</b><span>{sentence}</span></li>"
+        );
+    }
+    out + "</ul>\n"
 }
 
 /// All baselines of a cell, best first.

@@ -41,12 +41,18 @@ pub(super) fn sections(plan: &Plan, outcomes: &[Outcome]) -> Vec<Section> {
             differences(),
         ),
         (
-            "Stocks",
-            "One panel model per year and length. Squared errors are of the stated mean, in training standard \
-             deviations, mean over tickers; D-Va’s are those on the windows that its loader keeps. Differences \
-             as above; of the log score (nats, larger is better) positive is better.",
+            "Stocks: squared error",
+            "One panel model per year and length. Squared error of the stated mean, in training standard \
+             deviations, mean over tickers; D-Va’s is that on the windows that its loader keeps.",
             &stocks,
-            returns_columns(plan),
+            squared_errors(plan),
+        ),
+        (
+            "Stocks: distribution",
+            "CRPS and log score (nats a value, larger is better), and the paired differences: negative is \
+             better of the CRPS, positive of the log score.",
+            &stocks,
+            distributions(),
         ),
         (
             "The default config",
@@ -179,12 +185,7 @@ fn plus_minus(paired: Paired) -> String {
     difference(paired.mean, paired.error)
 }
 
-fn returns_columns(plan: &Plan) -> Vec<Column<'_>> {
-    let less = |name: &'static str, of: fn(&Compared) -> Option<Paired>| {
-        move |_: &Outcome, s: &Scored| of(&s.baseline(name)?.difference).map(plus_minus)
-    };
-    let crps_of = |c: &Compared| c.crps;
-    let log_of = |c: &Compared| c.log_score;
+fn squared_errors(plan: &Plan) -> Vec<Column<'_>> {
     let mut columns = vec![
         verdict(),
         column("MSE", "of the mean, all windows", |_, s| s.points.as_ref().map(|p| score(p.model))),
@@ -200,13 +201,6 @@ fn returns_columns(plan: &Plan) -> Vec<Column<'_>> {
         column("zero, D-Va’s", "on the windows that D-Va’s loader keeps", |_, s| {
             s.points.as_ref()?.zero_kept.map(score)
         }),
-        crps(),
-        column("− climatology", "CRPS less climatology’s", less("climatology", crps_of)),
-        column("− GARCH", "CRPS less that of GARCH(1,1)-t", less("GARCH(1,1)-t", crps_of)),
-        column("log score", "nats", |_, s| s.log_score.map(score)),
-        column("log − climatology", "log score less climatology’s", less("climatology", log_of)),
-        column("log − GARCH", "log score less that of GARCH(1,1)-t", less("GARCH(1,1)-t", log_of)),
-        column("in 90 %", "percent", |_, s| Some(percent(s.coverage_90))),
     ];
     for cited in &plan.cited {
         let mut cells = plan.cells.iter().filter(|cell| cell.target == Target::Returns);
@@ -215,6 +209,24 @@ fn returns_columns(plan: &Plan) -> Vec<Column<'_>> {
         }
     }
     columns
+}
+
+fn distributions<'a>() -> Vec<Column<'a>> {
+    let less = |name: &'static str, of: fn(&Compared) -> Option<Paired>| {
+        move |_: &Outcome, s: &Scored| of(&s.baseline(name)?.difference).map(plus_minus)
+    };
+    let crps_of = |c: &Compared| c.crps;
+    let log_of = |c: &Compared| c.log_score;
+    vec![
+        verdict(),
+        crps(),
+        column("− climatology", "CRPS less climatology’s", less("climatology", crps_of)),
+        column("− GARCH", "CRPS less that of GARCH(1,1)-t", less("GARCH(1,1)-t", crps_of)),
+        column("log score", "nats a value", |_, s| s.log_score.map(score)),
+        column("log − climatology", "log score less climatology’s", less("climatology", log_of)),
+        column("log − GARCH", "log score less that of GARCH(1,1)-t", less("GARCH(1,1)-t", log_of)),
+        column("in 90 %", "percent", |_, s| Some(percent(s.coverage_90))),
+    ]
 }
 
 fn of_default<'a>(outcomes: &'a [Outcome], plan: &'a Plan) -> Vec<Column<'a>> {

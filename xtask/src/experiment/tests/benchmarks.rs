@@ -3,187 +3,12 @@
 use std::fs;
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::fake::{ALL, Fake};
-use crate::experiment::benchmarks::{Choice, Places, Plan, conduct};
+use super::bench::{BALLAST, Bench, GOOD, Numbers, PLAN, evaluation};
+use super::fake::ALL;
+use crate::experiment::benchmarks::{Choice, Places, Plan};
 use crate::experiment::runner::Options;
-
-const PLAN: &str = r#"
-kind = "benchmarks"
-title = "Benchmarks"
-question = "Are the <targets> met?"
-seeds = [1, 2]
-default = "../default.toml"
-notes = ["A note."]
-
-[[cited]]
-name = "VolDy"
-source = "elsewhere"
-
-[[cell]]
-name = "etth1"
-label = "ETTh1 24 → 24"
-config = "../own.toml"
-data = "ETTh1.csv"
-fetch = "etth1"
-target = { crps = 0.218 }
-cited = { "VolDy" = 0.226 }
-
-[[cell]]
-name = "weather"
-label = "Weather"
-config = "../weather.toml"
-target = "every-baseline"
-
-[[cell]]
-name = "stocks"
-label = "Stocks 10 → 10"
-config = "../stocks.toml"
-data = "stocks/2016"
-target = "returns"
-"#;
-
-/// Copies `prepared/CELL/…` for whatever is asked for.
-const BALLAST: &str = r#"#!/bin/sh
-here=$(dirname "$0")
-echo "$@" >> "$here/calls"
-command=$1
-while [ $# -gt 0 ]; do
-  case "$1" in
-    --run) run=$2; seed=${run##*seed-} ;;
-    --output) run=$2 ;;
-  esac
-  shift
-done
-cell=${run#runs/*/}
-cell=${cell%%/*}
-if [ "$command" = train ]; then
-  [ -f "$here/prepared/$cell/exit" ] && exit 3
-  i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done
-  cp "$here/prepared/run-$seed.json" "$run/run.json"
-  echo "weights of $cell $seed" > "$run/model.safetensors"
-else
-  cp "$here/prepared/$cell/evaluation.json" "$run/"
-fi
-"#;
-
-/// Numbers of one cell.
-#[derive(Clone, Copy)]
-struct Numbers {
-    /// CRPS of the two seeds.
-    seeds: [f64; 2],
-    /// Paired difference of the CRPS to ridge: mean, error, low, high.
-    ridge: [f64; 4],
-    coverage: f64,
-    /// Squared error less that of zero, as `ridge`.
-    to_zero: [f64; 4],
-    /// Differences of the log score to climatology and to GARCH.
-    log: [f64; 2],
-}
-
-const GOOD: Numbers = Numbers {
-    seeds: [0.212, 0.216],
-    ridge: [-0.026, 0.004, -0.034, -0.018],
-    coverage: 0.9,
-    to_zero: [-0.002, 0.001, -0.004, 0.0],
-    log: [0.05, 0.01],
-};
-
-fn paired([mean, error, low, high]: [f64; 4]) -> Value {
-    json!({"mean": mean, "error": error, "low": low, "high": high, "decided": high < 0.0, "origins": 30, "lag": 2})
-}
-
-fn evaluation(numbers: Numbers) -> Value {
-    let Numbers { seeds: [one, two], ridge, coverage, to_zero, log } = numbers;
-    let mean = (one + two) / 2.0;
-    let test = |crps: f64| {
-        json!({
-            "windows": 2, "crps": crps, "crps_standardized": crps, "nmae": crps, "mae": crps, "mse": crps,
-            "coverage": {"50": 0.5, "80": 0.8, "90": coverage}, "log_score": -1.25, "window_crps": [crps, crps]
-        })
-    };
-    let model =
-        |name: &str, kind: &str, crps| json!({"name": name, "kind": kind, "test": test(crps)});
-    let baseline = |name: &str, crps: f64, difference: [f64; 4], log: f64| {
-        let log = paired([log, 0.001, log - 0.002, log + 0.002]);
-        let difference = json!({"crps": paired(difference), "log_score": log, "skill": 0.1});
-        json!({"name": name, "kind": "baseline", "test": test(crps), "difference": difference})
-    };
-    let far = [-0.1, 0.01, -0.12, -0.08];
-    json!({
-        "version": 2, "channels": ["a"], "context": 24, "horizon": 24, "samples": 100, "seeds": [1, 2],
-        "forecasters": [
-            model("ballast, mean of 2", "model", mean),
-            model("ballast, seed 1", "seed", one),
-            model("ballast, seed 2", "seed", two),
-            model("ensemble of 2", "ensemble", mean - 0.005),
-            baseline("last value", 0.442, far, 0.5),
-            baseline("seasonal naive (24)", 0.247, far, 0.5),
-            baseline("climatology", 0.3, far, log[0]),
-            baseline("GARCH(1,1)-t", 0.29, far, log[1]),
-            baseline("ridge", 0.24, ridge, 0.1),
-        ],
-        "drop_last": {"batch": 16, "kept": 128, "forecasters": [
-            {"name": "ballast, mean of 2", "kept": 0.91, "all": 0.90, "to_zero": paired(to_zero)},
-            {"name": "zero", "kept": 0.912, "all": 0.902, "to_zero": null},
-        ]}
-    })
-}
-
-/// A workspace where every cell is good, and all data are there.
-struct Bench(Fake);
-
-impl Bench {
-    fn new() -> Bench {
-        let fake = Fake::bare(BALLAST);
-        fake.write("configs/experiments/benchmarks.toml", PLAN);
-        let own = "[data]\npath = \"ETTh1.csv\"\ncontext = 24\nsplit = { protocol = \"ett\" }\n";
-        fake.write("configs/own.toml", own);
-        fake.write("configs/weather.toml", "[data]\nsource = \"seattle-weather\"\ncontext = 28\n");
-        fake.write("configs/stocks.toml", "[data]\npath = \"x\"\ntime = \"date\"\n");
-        fake.write("configs/default.toml", "[data]\npath = \"mine.csv\"\n");
-        fake.write("data/ETTh1.csv", "date,a\n");
-        fake.write("data/stocks/2016/A.csv", "date,target\n");
-        fs::create_dir_all(fake.root().join("docs")).unwrap();
-        for seed in [1, 2] {
-            let info = json!({"status": "done", "seed": seed, "device": "cpu", "parameters": 1234,
-                "wall_seconds": 1.0, "best_epoch": 7});
-            fake.write(&format!("prepared/run-{seed}.json"), &info.to_string());
-        }
-        let bench = Bench(fake);
-        for cell in ["etth1", "weather", "stocks"] {
-            bench.prepare(cell, GOOD);
-            bench.prepare(&format!("default-{cell}"), GOOD);
-        }
-        bench
-    }
-
-    fn prepare(&self, cell: &str, numbers: Numbers) {
-        let text = evaluation(numbers).to_string();
-        self.0.write(&format!("prepared/{cell}/evaluation.json"), &text);
-    }
-
-    fn choice(&self) -> Choice {
-        let data = self.0.root().join("data");
-        let places = Places::new(Some(&data), None).unwrap();
-        Choice { places, only: vec![], seeds: None, write_docs: true }
-    }
-
-    fn conduct_with(&self, options: Options, choice: &Choice) -> anyhow::Result<()> {
-        let plan = Plan::load(self.0.root(), "benchmarks")?;
-        conduct(self.0.root(), &plan, &self.0.executable, options, choice)
-    }
-
-    fn conduct(&self) -> Value {
-        self.conduct_with(ALL, &self.choice()).unwrap();
-        self.results()
-    }
-
-    fn results(&self) -> Value {
-        serde_json::from_str(&self.0.read("runs/benchmarks/results.json")).unwrap()
-    }
-}
 
 fn cell<'a>(results: &'a Value, name: &str) -> &'a Value {
     results["cells"].as_array().unwrap().iter().find(|cell| cell["name"] == name).unwrap()
@@ -485,7 +310,7 @@ fn the_page_is_complete_and_holds_no_path_of_this_machine() {
         "| cell | CRPS | ensemble | target | verdict | ridge | best baseline | naive | VolDy |",
         "| ETTh1 24 → 24 | 0.2140 ± 0.0020 | 0.2090 | ≤ 0.218 | met | 0.2400 | 0.2400 (ridge) | 0.2470 | 0.226 |",
         "| ETTh1 24 → 24 | −0.0260 ± 0.0040 | −0.0340 to −0.0180 | ridge | −0.0260 ± 0.0040 |",
-        "## Stocks",
+        "## Stocks: distribution",
         "| Stocks 10 → 10 | met | 0.9000 | 0.9020 | −0.0020 ± 0.0010 | 0.9100 | 0.9120 |",
         "## The default config",
         "- A note.\n- VolDy: elsewhere\n",
