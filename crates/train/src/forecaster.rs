@@ -141,7 +141,7 @@ impl Forecaster {
             }
         };
         if let Some((weight, samples)) = self.crps {
-            terms.loss = terms.loss + self.forecast_crps(batch, &prepared, samples)? * weight;
+            terms.loss += self.forecast_crps(batch, &prepared, samples)? * weight;
         }
         Ok(terms)
     }

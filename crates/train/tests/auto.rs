@@ -274,7 +274,6 @@ validation_samples = 20
     let run = folder.path().join("run");
     train(&config(folder.path(), data, rest), &run, usize::MAX);
     let found = search(&run);
-    println!("{}", found.sentence());
     assert_ne!(chosen(&run), "none", "{}", found.sentence());
 }
 
@@ -300,7 +299,6 @@ validation_samples = 20
     let run = folder.path().join("run");
     train(&config(folder.path(), WINDOWS, rest), &run, usize::MAX);
     let found = search(&run);
-    println!("{}", found.sentence());
     assert_eq!(chosen(&run), "none", "{}", found.sentence());
     let difference = found.chosen.unwrap().difference.unwrap();
     assert!(difference.low > 0.0, "noise hurts, and that is no accident: {difference:?}");

@@ -30,6 +30,7 @@ use super::ConfigError;
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(into = "Written")]
 #[schemars(try_from = "Written")]
+#[allow(clippy::large_enum_variant, reason = "a run has one")]
 pub enum Noise {
     /// As the table says.
     Fixed(NoiseConfig),
@@ -94,6 +95,7 @@ impl fmt::Display for Noise {
 #[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
 #[allow(dead_code, reason = "`Word` is read, and written as a table")]
+#[allow(clippy::large_enum_variant, reason = "a run has one")]
 enum Written {
     Word(Word),
     Auto(AutoTable),
