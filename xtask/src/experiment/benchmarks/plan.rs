@@ -122,6 +122,8 @@ struct CellTable {
 
 /// Where the data are that come with the repository.
 const BUNDLED: &str = "crates/data/bundled";
+/// Keys of `[data]` that a config chooses to forecast better, and the path, which is set by itself.
+const CHOSEN: [&str; 5] = ["path", "calendar", "scale", "spreads", "transform"];
 /// What names of cells of the default config begin with.
 const DEFAULT: &str = "default-";
 
@@ -228,11 +230,13 @@ fn check_cells(
     Ok(())
 }
 
-/// The default config on the data of a cell: everything that the cell's config says of its data is set.
+/// The default config on the data of a cell: what the cell's config says of its data is set, but for what it
+/// makes of them.
 fn default_cell(cell: &Cell, config: &Path, table: &Result<Table, PathBuf>) -> Cell {
     let mut set = Vec::new();
     let own = cell.table.as_ref().ok().and_then(|own| own.get("data")?.as_table());
-    for (key, value) in own.into_iter().flatten().filter(|(key, _)| *key != "path") {
+    for (key, value) in own.into_iter().flatten().filter(|(key, _)| !CHOSEN.contains(&key.as_str()))
+    {
         set.push(match (key.as_str(), value.as_str()) {
             // As a file, so that it takes the place of another file.
             ("source", Some(name)) => {

@@ -137,7 +137,7 @@ impl Bench {
     pub(super) fn new() -> Bench {
         let fake = Fake::bare(BALLAST);
         fake.write("configs/experiments/benchmarks.toml", PLAN);
-        let own = "[data]\npath = \"ETTh1.csv\"\ncontext = 24\nsplit = { protocol = \"ett\" }\n";
+        let own = "[data]\npath = \"ETTh1.csv\"\ncontext = 24\ncalendar = [\"hour\"]\nsplit = { protocol = \"ett\" }\n";
         fake.write("configs/own.toml", own);
         fake.write("configs/weather.toml", "[data]\nsource = \"seattle-weather\"\ncontext = 28\n");
         fake.write("configs/stocks.toml", "[data]\npath = \"x\"\ntime = \"date\"\n");

@@ -37,7 +37,7 @@ fn each_seed_is_trained_and_all_are_evaluated_once() {
         "evaluate runs/benchmarks/etth1/seed-1 runs/benchmarks/etth1/seed-2 \
          --output runs/benchmarks/etth1/evaluation-2 --device cpu"
     );
-    // The default config: everything that the own config says of its data, and nothing else.
+    // The default config: what the own config says of its data, without its choice of features.
     assert_eq!(
         lines[9],
         "train configs/default.toml --set data.context=24 --set data.split={ protocol = \"ett\" } \
