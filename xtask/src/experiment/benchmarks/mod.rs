@@ -21,7 +21,7 @@ use super::job::{Job, Jobs, Place, Recipe, Stage};
 use super::machine;
 use super::runner::{Ended, Options, Runner};
 use page::Summary;
-use plan::Cell;
+use plan::{Cell, Group};
 use result::{Left, Outcome, Scored, State};
 
 /// What the user chose besides how to run.
@@ -58,6 +58,10 @@ pub(super) fn conduct(
     let mut jobs = Jobs::new(root, executable)?;
     let mut planned = Vec::new();
     for (cell, wanted) in plan.cells.iter().zip(chosen) {
+        let seeds = match cell.group {
+            Group::Own => seeds,
+            Group::Default => &seeds[..plan.default_seeds.min(seeds.len())],
+        };
         planned.push(plan_cell(root, plan, cell, seeds, wanted, &choice.places, &mut jobs)?);
     }
     for (cell, planned) in plan.cells.iter().zip(&planned) {

@@ -164,10 +164,14 @@ impl<'a> Summary<'a> {
             few => format!(" --seeds {few}"),
         };
         let seeds: Vec<String> = self.seeds.iter().map(u64::to_string).collect();
+        let of_default = match plan.default_seeds {
+            all if all >= seeds.len() => String::new(),
+            few => format!(" (the default config with {})", seeds[..few].join(", ")),
+        };
         let _ = write!(
             out,
             "    cargo xtask experiment {} --data DIR{few}\n\n\
-             trains seeds {} of every cell of [the plan](../configs/experiments/{}.toml), reuses what is finished, and \
+             trains seeds {} of every cell of [the plan](../configs/experiments/{}.toml){of_default}, reuses what is finished, and \
              leaves `runs/{}/report.html`. DIR holds the data sets; a cell whose data are missing is listed and says \
              where they come from. {}\n\n",
             plan.name,

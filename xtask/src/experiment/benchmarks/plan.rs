@@ -20,6 +20,8 @@ pub(crate) struct Plan {
     /// What a reader must know of the protocols.
     pub(super) notes: Vec<String>,
     pub(super) seeds: Vec<u64>,
+    /// How many of them the default config is trained with.
+    pub(super) default_seeds: usize,
     pub(super) cited: Vec<Cited>,
     /// Those with configs of their own, then those of the default config.
     pub(super) cells: Vec<Cell>,
@@ -96,6 +98,7 @@ struct PlanTable {
     notes: Vec<String>,
     seeds: Spanned<Vec<u64>>,
     default: PathBuf,
+    default_seeds: Option<Spanned<usize>>,
     #[serde(default)]
     cited: Vec<Cited>,
     cell: Vec<CellTable>,
@@ -142,6 +145,14 @@ impl Plan {
         if seeds.is_empty() {
             return Err(at(table.seeds.span(), "there is no seed in it".to_owned()));
         }
+        let default_seeds = match &table.default_seeds {
+            None => seeds.len(),
+            Some(few) if (1..=seeds.len()).contains(few.get_ref()) => *few.get_ref(),
+            Some(wrong) => {
+                let message = format!("default_seeds must be 1 to {}, the seeds", seeds.len());
+                return Err(at(wrong.span(), message));
+            }
+        };
         check_cells(&table, &at)?;
         let folder = file.parent().unwrap_or(Path::new(""));
         let default = normal(&folder.join(&table.default));
@@ -171,6 +182,7 @@ impl Plan {
             question: table.question,
             notes: table.notes,
             seeds: seeds.clone(),
+            default_seeds,
             cited: table.cited,
             cells,
         })

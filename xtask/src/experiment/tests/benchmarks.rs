@@ -264,6 +264,18 @@ fn only_what_is_asked_for_is_run_and_the_rest_counts_if_finished() {
 }
 
 #[test]
+fn the_default_config_may_have_fewer_seeds() {
+    let bench = Bench::new();
+    let plan = PLAN.replacen("default =", "default_seeds = 1\ndefault =", 1);
+    bench.0.write("configs/experiments/benchmarks.toml", &plan);
+    bench.conduct_with(ALL, &bench.choice()).unwrap();
+    assert_eq!(bench.0.calls(), 3 * 3 + 3 * 2, "trainings and an evaluation of each cell");
+    let docs = bench.0.read("docs/benchmarks.md");
+    assert!(docs.contains("trains seeds 1, 2 of every cell"), "{docs}");
+    assert!(docs.contains("(the default config with 1), reuses"), "{docs}");
+}
+
+#[test]
 fn a_failed_seed_fails_its_cell_alone() {
     let bench = Bench::new();
     bench.0.write("prepared/weather/exit", "");
@@ -335,6 +347,7 @@ fn mistakes_are_reported_where_they_are() {
     for (from, to, place, message) in [
         ("seeds =", "sedes =", ":5:1", "unknown field `sedes`"),
         ("seeds = [1, 2]", "seeds = [2, 2]", ":5:9", "seed 2 is there twice"),
+        ("default =", "default_seeds = 3\ndefault =", ":6:17", "must be 1 to 2, the seeds"),
         ("name = \"weather\"", "name = \"etth1\"", ":23:8", "two cells are named `etth1`"),
         ("name = \"weather\"", "name = \"default-x\"", ":23:8", "must be of lower-case"),
         ("name = \"weather\"", "name = \"data\"", ":23:8", "be neither `data`"),
