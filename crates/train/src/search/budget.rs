@@ -150,7 +150,7 @@ mod tests {
             let rung = *rungs(1.7, &config.train, 100).unwrap().last().unwrap();
             let candidate = &crate::search::candidates()[0];
             let (short, pace) = rung.shortened(&config, candidate, 100);
-            assert_eq!((short.train.epochs * short.train.steps_per_epoch), rung.steps);
+            assert_eq!(short.train.epochs * short.train.steps_per_epoch, rung.steps);
             assert!((pace * rung.steps as f64 - 2000.0).abs() < 1e-9);
             for share in [0.02, 0.05, 0.13, 0.3, 0.6, 0.8, 0.98] {
                 let whole = config.train.learning_rate_at((share * 2000.0) as usize, 100);
