@@ -94,14 +94,12 @@ impl SeasonalAr {
         Expected { crps: crps / horizon as f64, log_score: log_score / horizon as f64 }
     }
 
-    /// The positive root of `p² − b p − σ_ε² σ_η² = 0` with `b = σ_ε² − (1 − φ²) σ_η²`, in the form
-    /// that does not cancel.
+    /// The positive root of `p² − b p − σ_ε² σ_η² = 0` with `b = σ_ε² − (1 − φ²) σ_η²`. It cancels
+    /// where `p` is small beside the `σ_η²` that is added to it, so nothing is lost.
     fn steady_variance(&self) -> f64 {
         let (innovation, observation) = (self.innovation_variance(), self.observation_variance());
         let b = innovation - self.reversion() * observation;
-        let product = innovation * observation;
-        let root = (b * b + 4.0 * product).sqrt();
-        if b < 0.0 { 2.0 * product / (root - b) } else { 0.5 * (b + root) }
+        0.5 * (b + (b * b + 4.0 * innovation * observation).sqrt())
     }
 
     fn season(&self, row: usize) -> f64 {

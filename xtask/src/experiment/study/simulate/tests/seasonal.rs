@@ -122,7 +122,7 @@ fn the_expected_scores_have_their_limits() {
     assert_near(crps("", "", 1_000_000), far, 1e-5, "far ahead");
 }
 
-/// Oracle: the root's other form, where it cancels least, and the fixed point itself.
+/// Oracle: the filter's own recursion, run until it stands still.
 #[test]
 fn the_filter_settles_on_the_expected_variance() {
     for (phi, innovation, observation) in
