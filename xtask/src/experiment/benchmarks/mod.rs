@@ -14,8 +14,8 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-pub(super) use data::Places;
-pub(super) use plan::Plan;
+pub(super) use data::{Places, link, remedy};
+pub(super) use plan::{Data, Plan};
 
 use super::job::{Job, Jobs, Place, Recipe, Stage};
 use super::machine;

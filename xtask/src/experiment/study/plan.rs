@@ -205,7 +205,7 @@ struct DataTable {
     config: Spanned<PathBuf>,
     data: Option<PathBuf>,
     fetch: Option<String>,
-    simulate: Option<Spanned<Simulation>>,
+    simulate: Option<Simulation>,
 }
 
 #[derive(Deserialize)]
@@ -371,12 +371,6 @@ fn read_data(root: &Path, file: &Path, data: &DataTable, at: At) -> Result<Data>
     let config = normal(&file.parent().unwrap_or(Path::new("")).join(data.config.get_ref()));
     let text = fs::read_to_string(root.join(&config))
         .map_err(|error| at(data.config.span(), format!("{}: {error}", config.display())))?;
-    let simulation = data.simulate.as_ref().map(|simulate| {
-        let simulation = simulate.get_ref().clone();
-        let checked = simulation.process.check();
-        checked.map_err(|error| at(simulate.span(), error.to_string()))?;
-        Ok::<_, anyhow::Error>(simulation)
-    });
     Ok(Data {
         name: data.name.get_ref().clone(),
         label: data.label.clone(),
@@ -386,7 +380,7 @@ fn read_data(root: &Path, file: &Path, data: &DataTable, at: At) -> Result<Data>
             path,
             fetch: data.fetch.clone(),
         }),
-        simulation: simulation.transpose()?,
+        simulation: data.simulate.clone(),
     })
 }
 
