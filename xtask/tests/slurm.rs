@@ -9,7 +9,6 @@ mod real;
 mod scene;
 
 use std::fs;
-use std::process::Command;
 
 use scene::{PLAN, Said, Scene};
 
@@ -131,14 +130,7 @@ fn a_call_that_does_not_wait_is_collected_by_a_later_one() {
     scene.remove("bin/lazy");
     scene.remove("bin/queue");
     for task in 0..4 {
-        let task = task.to_string();
-        let mut bash = Command::new("bash");
-        bash.arg("runs/trial/slurm/1/job-1.sh").current_dir(scene.root());
-        Said::of({
-            bash.env("SLURM_ARRAY_JOB_ID", "41").env("SLURM_ARRAY_TASK_ID", task);
-            bash
-        })
-        .succeeded();
+        Said::of(scene.task(task)).succeeded();
     }
     let said = scene.slurm("trial", &["--no-wait"]).failed();
     assert_eq!(scene.submissions(), 0, "the end of what was submitted is reported first");
@@ -171,6 +163,18 @@ fn what_needs_others_waits_for_them_and_long_arrays_are_cut() {
 }
 
 #[test]
+fn a_later_array_that_is_refused_is_submitted_by_the_next_call() {
+    let scene = Scene::new();
+    scene.write("bin/refuse", "job-2.sh");
+    let said = scene.slurm("benchmarks", &[]).failed();
+    assert!(said.err.contains("left in the queue: 41): sbatch refused"), "{}", said.err);
+    scene.remove("bin/refuse");
+    scene.calls();
+    scene.slurm("benchmarks", &[]).succeeded();
+    assert_eq!(scene.calls(), 2, "the evaluations");
+}
+
+#[test]
 fn what_needs_a_failed_run_fails() {
     let scene = Scene::new();
     scene.write("prepared/weather/seed-2/exit", "");
@@ -192,35 +196,54 @@ fn a_gpu_is_asked_for_where_the_plan_wants_one() {
 
 #[test]
 fn a_change_while_tasks_wait_is_noticed() {
-    for (path, text) in [("ballast", "\n# another build\n"), ("configs/base.toml", "seed = 3\n")] {
+    for (path, text) in [("ballast", "# another build\n"), ("configs/base.toml", "seed = 3\n")] {
         let scene = Scene::new();
         scene.write("bin/lazy", "");
         scene.slurm("trial", &["--no-wait"]).succeeded();
         let before = scene.read(path);
-        let task = |code| {
-            let mut bash = Command::new("bash");
-            bash.arg("runs/trial/slurm/1/job-1.sh").current_dir(scene.root());
-            bash.env("SLURM_ARRAY_JOB_ID", "41").env("SLURM_ARRAY_TASK_ID", "0");
-            let said = Said::of(bash);
-            assert_eq!(said.code, Some(code), "{}", said.err);
-            said.err
-        };
-        scene.write(path, &format!("{text}{before}"));
-        let said = task(1);
+        scene.program(path, &format!("{text}{before}"));
+        let said = Said::of(scene.task(0)).failed().err;
         assert!(
             said.contains(path) && said.contains("has changed since this was planned"),
             "{said}"
         );
         assert!(scene.exists("runs/trial/slurm/1/failed-0.json"));
-        scene.write(path, &before);
-        task(0);
+        scene.program(path, &before);
+        Said::of(scene.task(0)).succeeded();
     }
+}
+
+#[test]
+fn a_task_that_cannot_go_on_says_why() {
+    let scene = Scene::new();
+    scene.write("bin/lazy", "");
+    scene.slurm("trial", &["--no-wait"]).succeeded();
+    scene.write("prepared/none/seed-1/save", "");
+    scene.write("bin/queue", "41_0|RUNNING|None\n");
+    let mut often = scene.task(0);
+    often.env("SLURM_RESTART_COUNT", "100");
+    let said = Said::of(often).failed();
+    assert!(said.err.contains("begun 100 times and makes no progress"), "{}", said.err);
+    scene.write("bin/deny", "");
+    let said = Said::of(scene.task(0)).failed();
+    assert!(
+        said.err.contains("scontrol refused: Requested operation not permitted"),
+        "{}",
+        said.err
+    );
+    scene.remove("bin/deny");
+    assert_eq!(Said::of(scene.task(0)).code, Some(75));
+    assert!(scene.exists("bin/requeue-41_0"));
+    let mut outside = scene.task(0);
+    outside.env_remove("SLURM_ARRAY_JOB_ID");
+    let said = Said::of(outside).failed();
+    assert!(said.err.contains("runs outside of Slurm"), "{}", said.err);
 }
 
 #[test]
 fn what_stands_in_the_way_is_one_message() {
     let scene = Scene::new();
-    scene.write("bin/refuse", "");
+    scene.write("bin/refuse", "job-1.sh");
     let said = scene.slurm("trial", &[]).failed();
     let refused = "error: submitting runs/trial/slurm/1/job-1.sh: sbatch refused: sbatch: error: invalid \
                    partition specified: nowhere";
@@ -229,8 +252,8 @@ fn what_stands_in_the_way_is_one_message() {
     let mut command = scene.experiment("trial", &["--launcher", "slurm"]);
     command.env("PATH", scene.root());
     let said = Said::of(command).failed();
-    assert!(said.err.contains("error: there is no `sc"), "{}", said.err);
-    assert!(said.err.contains("on PATH; run this where Slurm's commands are"), "{}", said.err);
+    assert!(said.err.contains("error: there is no `squeue` on PATH"), "{}", said.err);
+    assert!(said.err.contains("run this where Slurm's commands are"), "{}", said.err);
     let local = Said::of(scene.experiment("trial", &["--no-wait"])).failed();
     assert!(local.err.contains("are for `--launcher slurm`"), "{}", local.err);
 }

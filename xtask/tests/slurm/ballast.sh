@@ -1,6 +1,6 @@
 #!/bin/bash
 # Stands in for `ballast`: copies what is prepared for ARM/seed-N or for the cell, and does what marks there say:
-# `exit` fails, `stop` lasts until SIGTERM and goes on when run again, `long` is an evaluation that saves nothing.
+# `exit` fails, `save` ends with 75, `stop` lasts until SIGTERM and goes on when run again, `long` is an evaluation that saves nothing.
 here=$(dirname "$0")
 echo "$@" >> "$here/calls"
 command=$1
@@ -22,6 +22,7 @@ if [ "$command" = train ]; then
     echo "error: mine.csv:3:1: not a number" >&2
     exit 65
   fi
+  [ -f "$prepared/save" ] && exit 75
   if [ -f "$prepared/stop" ] && [ ! -f "$run/half" ]; then
     trap 'touch "$run/half"; exit 75' TERM
     last

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::scene::{Said, Scene};
 
 /// Whether there is a controller that answers; says so loudly where there is none.
+#[expect(clippy::print_stderr, reason = "a skipped test must say so")]
 fn there_is_slurm() -> bool {
     let ping = Command::new("scontrol").arg("ping").output();
     let up = ping.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains("UP"));
@@ -54,8 +55,8 @@ fn a_real_slurm_runs_fails_cancels_and_goes_on() {
     assert!(scene.exists("runs/trial/x0/seed-2/half"), "the cancelled one goes on where it was");
 }
 
-/// The limit of one minute, the signal half a minute before it, and Slurm's two minutes before a task that
-/// was put back starts again.
+/// A limit of one minute, the signal half a minute before it, and the two minutes that Slurm lets pass before
+/// a task that was put back starts again; what needs that task waits all the while.
 #[test]
 #[ignore = "slow: waits three to five minutes for Slurm's clock"]
 fn a_real_time_limit_saves_and_goes_on() {
@@ -63,11 +64,15 @@ fn a_real_time_limit_saves_and_goes_on() {
         return;
     }
     let scene = Scene::real();
-    scene.write("prepared/none/seed-1/stop", "");
-    scene.slurm("benchmarks", &[]).succeeded();
+    scene.write("prepared/weather/seed-1/stop", "");
     let args = ["--launcher", "slurm", "--poll", "0.5", "--jobs", "2", "--time-limit", "1"];
-    Said::of(scene.experiment("trial", &args)).succeeded();
-    let log = scene.read("runs/trial/slurm/1/job-1-0.log");
+    Said::of(scene.experiment("benchmarks", &args)).succeeded();
+    let log = scene.read("runs/benchmarks/slurm/1/job-1-0.log");
     assert!(log.contains("its state is saved; back into the queue"), "{log}");
-    assert!(scene.exists("runs/trial/none/seed-1/half"));
+    assert!(scene.exists("runs/benchmarks/weather/seed-1/half"));
+    let calls = scene.read("calls");
+    let place = |what: &str| calls.rfind(what).unwrap();
+    let trained = place("--run runs/benchmarks/weather/seed-1");
+    assert!(trained < place("evaluate runs/benchmarks/weather/seed-1"), "{calls}");
+    assert_eq!(scene.calls(), 4 + 1 + 2, "{calls}");
 }

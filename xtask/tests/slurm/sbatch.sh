@@ -1,13 +1,14 @@
 #!/bin/bash
-# Stands in for `sbatch`: runs the tasks of the array at once, or leaves them in the file `queue` if there is a
-# file `lazy`. A task that touches `started-…` is signaled as its time limit nears; one that is requeued runs again.
+# Stands in for `sbatch`: runs the tasks of the array at once; with a file `lazy` it leaves them in the file `queue`,
+# and it refuses the script that a file `refuse` names. A task that touches `started-…` is signaled as if its time
+# limit came near; one that is put back runs again.
 here=$(dirname "$0")
 echo "$@" >> "$here/submitted"
-if [ -f "$here/refuse" ]; then
+script=${!#}
+if [ -f "$here/refuse" ] && [ "${script##*/}" = "$(cat "$here/refuse")" ]; then
   echo "sbatch: error: invalid partition specified: nowhere" >&2
   exit 1
 fi
-script=${!#}
 option() { sed -n "s/^#SBATCH --$1=//p" "$script" | tr -d '"'; }
 id=$(($(cat "$here/last" 2>/dev/null || echo 40) + 1))
 echo $id > "$here/last"

@@ -2,9 +2,9 @@
 
 use std::env;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -47,8 +47,13 @@ target = "every-baseline"
 const SQUEUE: &str = "#!/bin/sh\ncat \"$(dirname \"$0\")/queue\" 2>/dev/null || true\n";
 
 const SCONTROL: &str = r#"#!/bin/sh
+here=$(dirname "$0")
 if [ "$1" = requeue ]; then
-  touch "$(dirname "$0")/requeue-$2"
+  if [ -f "$here/deny" ]; then
+    echo "Requested operation not permitted" >&2
+    exit 1
+  fi
+  touch "$here/requeue-$2"
 else
   echo "MaxArraySize            = ${FAKE_ARRAY:-1001}"
 fi
@@ -126,22 +131,27 @@ impl Scene {
         self.root().join(path).exists()
     }
 
-    /// Each test has a process of its own only for what it starts, but no other writes executables here.
-    fn program(&self, path: &str, text: &str) {
-        self.write(path, text);
+    // Through a child: a file that this process has open for writing, and thereby any child that another
+    // test starts meanwhile, cannot be executed ("text file busy").
+    pub(super) fn program(&self, path: &str, text: &str) {
         let path = self.root().join(path);
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let mut shell = Command::new("sh")
+            .args(["-c", "cat > \"$0\" && chmod +x \"$0\""])
+            .arg(path)
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        shell.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        assert!(shell.wait().unwrap().success());
     }
 
     /// `cargo xtask experiment NAME --poll … ARGS`.
     pub(super) fn experiment(&self, name: &str, args: &[&str]) -> Command {
-        let path = env::var("PATH").unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        let mut command = self.command(env!("CARGO_BIN_EXE_xtask"));
         command
             .args(["experiment", name])
             .args(args)
-            .current_dir(self.root())
-            .env("PATH", format!("{}:{path}", self.bin.display()))
             .env("CARGO_MANIFEST_DIR", self.root().join("xtask"))
             .env("CARGO", self.root().join("cargo"))
             .env("BALLAST_CACHE", self.root().join("cache"))
@@ -151,7 +161,24 @@ impl Scene {
         command
     }
 
-    /// The same on Slurm, to its end.
+    /// A task of the first array, as Slurm would start it.
+    pub(super) fn task(&self, index: usize) -> Command {
+        let mut command = self.command("bash");
+        command
+            .arg("runs/trial/slurm/1/job-1.sh")
+            .env("SLURM_ARRAY_JOB_ID", "41")
+            .env("SLURM_ARRAY_TASK_ID", index.to_string());
+        command
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let path = env::var("PATH").unwrap();
+        let mut command = Command::new(program);
+        command.current_dir(self.root()).env("PATH", format!("{}:{path}", self.bin.display()));
+        command
+    }
+
+    /// An experiment on Slurm, to its end.
     pub(super) fn slurm(&self, name: &str, args: &[&str]) -> Said {
         let mut all = vec!["--launcher", "slurm", "--poll", "0.05"];
         all.extend(args);

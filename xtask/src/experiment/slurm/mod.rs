@@ -145,7 +145,8 @@ pub(super) fn ensure_idle(root: &Path, name: &str) -> Result<()> {
     }
     // Where Slurm is out of reach, the user has to know.
     let Ok(states) = queue::states() else { return Ok(()) };
-    for submission in submissions.iter().filter(|submission| submission.any_alive(&states)) {
+    let alive = submissions.iter().find(|submission| submission.any_alive(&states));
+    if let Some(submission) = alive {
         bail!(
             "this experiment has tasks in Slurm's queue ({}): collect them with `--launcher slurm`, or \
              cancel them: scancel {}",
