@@ -77,7 +77,8 @@ impl Scene {
 
     /// With the Slurm of this machine.
     pub(super) fn real() -> Scene {
-        let dir = tempfile::tempdir().unwrap();
+        // Beside what is built, which the nodes of a real Slurm are more likely to see than /tmp.
+        let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let bin = dir.path().join("bin");
         let scene = Scene { dir, bin };
         scene.write("xtask/Cargo.toml", "");

@@ -340,7 +340,6 @@ impl<T: Product> Watch<'_, T> {
             let id = self.submissions[waiting.submission].id(waiting.task).unwrap_or_default();
             let Some(state) = states.get(&id).filter(|state| state.alive()) else { continue };
             let mut words = state.state.to_lowercase();
-            // Of a whole array there is but one line's worth of reasons.
             if state.state == "PENDING" && state.reason != "None" {
                 words += &format!(" ({})", state.reason);
             }
