@@ -22,6 +22,7 @@ mod report;
 mod runner;
 mod slurm;
 mod statistics;
+mod study;
 mod summary;
 mod table;
 mod verdict;
