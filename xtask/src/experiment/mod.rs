@@ -5,6 +5,7 @@
 //! `ballast` and a folder. This module knows runs only by the files they leave there.
 
 mod arms;
+mod attempt;
 mod benchmarks;
 mod binary;
 mod cost;
@@ -19,6 +20,7 @@ mod plan;
 mod read;
 mod report;
 mod runner;
+mod slurm;
 mod statistics;
 mod study;
 mod summary;
@@ -37,6 +39,7 @@ pub(crate) use binary::build_one;
 use elbo::ElboPlan;
 use plan::Plan;
 use runner::Options;
+pub(crate) use slurm::ExperimentJob;
 use summary::Summary;
 
 use crate::setup;
@@ -69,13 +72,16 @@ pub(crate) struct Experiment {
     /// Benchmarks: also write docs/benchmarks.md
     #[arg(long)]
     write_docs: bool,
+    #[command(flatten)]
+    launch: slurm::Flags,
 }
 
 impl Experiment {
     pub(crate) fn run(self, workspace: &Workspace) -> Result<()> {
         let root = &workspace.root;
-        let options =
-            Options { jobs: self.jobs.get(), fresh: self.fresh, keep_runs: self.keep_runs };
+        let slurm = self.launch.slurm()?;
+        let (jobs, fresh, keep_runs) = (self.jobs.get(), self.fresh, self.keep_runs);
+        let options = Options { jobs, fresh, keep_runs, slurm };
         // Plans before anything slow, so that a typing error shows at once.
         let kind = plan::kind(root, &self.name);
         if kind.as_deref() == Some("benchmarks") {
@@ -93,6 +99,9 @@ impl Experiment {
         }
         if kind.as_deref() == Some("elbo") {
             let plan = ElboPlan::load(root, &self.name)?;
+            if options.slurm.is_some() {
+                bail!("`{}` is one short process; leave out `--launcher slurm`", self.name);
+            }
             setup::ensure(workspace, None)?;
             let executable = binary::build(workspace)?;
             return plan.conduct(root, &self.name, &executable);
@@ -116,7 +125,9 @@ impl Experiment {
 
 /// Runs what is not finished, then writes tables and report; fails afterwards if any run did.
 fn conduct(root: &Path, plan: &Plan, executable: &Path, options: Options) -> Result<()> {
-    let runs = arms::run(plan, arms::runner(root, plan, executable, options)?);
+    let Some(runs) = arms::run(plan, arms::runner(root, plan, executable, options)?)? else {
+        return Ok(()); // left in a queue
+    };
     let summary = Summary::new(plan, &runs);
     let machine = machine::describe(root);
     let folder = root.join("runs").join(&plan.name);

@@ -69,7 +69,9 @@ pub(super) fn conduct(
             eprintln!("not run: {}: {} missing; {remedy}", cell.name, missing.display());
         }
     }
-    let (jobs, ended) = Runner::new(root, &plan.name, jobs, options)?.run();
+    let Some((jobs, ended)) = Runner::new(root, &plan.name, jobs, options)?.run()? else {
+        return Ok(()); // left in a queue
+    };
     let outcomes: Vec<Outcome> = planned
         .into_iter()
         .enumerate()
