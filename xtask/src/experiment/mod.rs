@@ -60,7 +60,7 @@ pub(crate) struct Experiment {
     /// Reuse finished runs of the same config and data although the code has changed since
     #[arg(long)]
     keep_runs: bool,
-    /// Benchmarks: the folder that holds the data sets
+    /// Benchmarks and the study: the folder that holds the data sets
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Benchmarks: run these cells only; others count if they are finished
@@ -69,9 +69,15 @@ pub(crate) struct Experiment {
     /// Benchmarks: the first N seeds only
     #[arg(long, value_name = "N")]
     seeds: Option<NonZeroUsize>,
-    /// Benchmarks: also write docs/benchmarks.md
+    /// Benchmarks and the study: also write docs/benchmarks.md, docs/study
     #[arg(long)]
     write_docs: bool,
+    /// The study: how much of it to run, as its config says
+    #[arg(long, value_name = "small|full")]
+    budget: Option<String>,
+    /// The study: where to run, such as cuda; cpu without it
+    #[arg(long)]
+    device: Option<String>,
     #[command(flatten)]
     launch: slurm::Flags,
 }
@@ -90,6 +96,26 @@ impl Experiment {
             setup::ensure(workspace, None)?;
             let executable = binary::build(workspace)?;
             return benchmarks::conduct(root, &plan, &executable, options, &choice);
+        }
+        if kind.as_deref() == Some("study") {
+            if !self.only.is_empty() || self.seeds.is_some() {
+                bail!("--only and --seeds are for benchmarks; a study's seeds stand in its config");
+            }
+            let budget = self.budget.as_deref().unwrap_or("small");
+            let plan = study::Plan::load(root, &self.name, budget)?;
+            let cache = setup::cache_folder().ok();
+            let choice = study::Choice {
+                places: benchmarks::Places::new(self.data.as_deref(), cache.as_deref())?,
+                device: self.device,
+                write_docs: self.write_docs,
+                command: typed(),
+            };
+            setup::ensure(workspace, None)?;
+            let executable = binary::build(workspace)?;
+            return study::conduct(root, &plan, &executable, options, &choice);
+        }
+        if self.budget.is_some() || self.device.is_some() {
+            bail!("--budget and --device are for a study, and `{}` is none", self.name);
         }
         if self.data.is_some() || !self.only.is_empty() || self.seeds.is_some() || self.write_docs {
             bail!(
@@ -121,6 +147,16 @@ impl Experiment {
             write_docs: self.write_docs,
         })
     }
+}
+
+/// What the user typed, as it is to be typed again; folders by their last name, which is all that others share.
+fn typed() -> String {
+    let mut after_data = false;
+    let words = std::env::args().skip(1).map(|word| {
+        let folder = std::mem::replace(&mut after_data, word == "--data");
+        if folder { "DIR".to_owned() } else { job::quote(&word) }
+    });
+    format!("cargo xtask {}", words.collect::<Vec<_>>().join(" "))
 }
 
 /// Runs what is not finished, then writes tables and report; fails afterwards if any run did.

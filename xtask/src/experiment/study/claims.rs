@@ -196,10 +196,8 @@ fn simple(table: &Table, test: &Test) -> Vec<Comparison> {
 
 /// Cohen's d of paired differences: mean over standard deviation, over seeds.
 fn effect_size(table: &Table, cell: usize, test: &Test) -> Option<f64> {
-    let (a, b) = (
-        table.values(cell, test.arm, test.measure),
-        table.values(cell, test.than, test.measure),
-    );
+    let (a, b) =
+        (table.values(cell, test.arm, test.measure), table.values(cell, test.than, test.measure));
     if a.len() != b.len() {
         return None;
     }
@@ -303,7 +301,11 @@ pub(super) fn signed(value: f64) -> String {
 }
 
 pub(super) fn p_text(p: f64) -> String {
-    if p < 0.001 { "< .001".to_owned() } else { format!("{p:.3}").trim_start_matches('0').to_owned() }
+    if p < 0.001 {
+        "< .001".to_owned()
+    } else {
+        format!("{p:.3}").trim_start_matches('0').to_owned()
+    }
 }
 
 /// What a corrected p-value is worth, in a word.

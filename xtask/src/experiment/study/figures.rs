@@ -90,7 +90,8 @@ pub(super) fn gap(table: &Table) -> Vec<Figure> {
         }
         any.then(|| Figure {
             svg: chart.render(),
-            caption: "Nearer to zero is less overfitting. Means over seeds ± standard error.".to_owned(),
+            caption: "Nearer to zero is less overfitting. Means over seeds ± standard error."
+                .to_owned(),
         })
     };
     sets.iter().filter_map(figure).collect()
@@ -149,12 +150,14 @@ pub(super) fn features(table: &Table) -> Vec<Figure> {
         cell.features && cell.arms.iter().any(|arm| table.of(index, *arm).count() > 0)
     });
     let figure = |same: &&Cell| {
-        let index = table.plan.cells.iter().position(|cell| std::ptr::eq(cell, **same))?;
+        let index = table.plan.cells.iter().position(|cell| std::ptr::eq(cell, *same))?;
         let mut chart = Chart::new(set_label(table, same))
             .size(440.0, 300.0)
             .x("diffusion step t")
             .y("R² of the future from features");
-        for (name, color) in [("plain-x", Color::Vermillion), ("x0", Color::Blue), ("x0-four", Color::Green)] {
+        for (name, color) in
+            [("plain-x", Color::Vermillion), ("x0", Color::Blue), ("x0-four", Color::Green)]
+        {
             let Some(arm) = arm(table, name) else { continue };
             let runs: Vec<&Studied> = table.of(index, arm).map(|(_, run)| run).collect();
             for (of, dashed) in [("z", false), ("raw", true)] {
@@ -163,7 +166,8 @@ pub(super) fn features(table: &Table) -> Vec<Figure> {
                     continue;
                 }
                 let label = &table.plan.arms[arm].label;
-                let label = if dashed { format!("{label}: the window itself") } else { label.clone() };
+                let label =
+                    if dashed { format!("{label}: the window itself") } else { label.clone() };
                 let _ = of;
                 chart = chart.line(label, &xs, &ys).color(color);
                 if dashed {
@@ -186,7 +190,9 @@ pub(super) fn features(table: &Table) -> Vec<Figure> {
 
 /// Mean over runs of R² at each step, from the features or from the window itself.
 fn over_steps(runs: &[&Studied], raw: bool) -> (Vec<f64>, Vec<f64>) {
-    let Some(first) = runs.first().and_then(|run| run.features.as_ref()) else { return (vec![], vec![]) };
+    let Some(first) = runs.first().and_then(|run| run.features.as_ref()) else {
+        return (vec![], vec![]);
+    };
     let at = |step: usize| {
         let values: Option<Vec<f64>> = runs
             .iter()
@@ -216,14 +222,20 @@ pub(super) fn density(table: &Table, root: &Path, executable: &Path) -> Option<F
         .size(440.0, 300.0)
         .x("equivalent step τ(t) of plain diffusion, t uniform")
         .y("density relative to uniform");
-    let strengths = [("0", "plain diffusion", Color::Vermillion), ("0.25", "λ = ¼", Color::Orange), ("1", "λ = 1", Color::Blue), ("4", "λ = 4", Color::Green)];
+    let strengths = [
+        ("0", "plain diffusion", Color::Vermillion),
+        ("0.25", "λ = ¼", Color::Orange),
+        ("1", "λ = 1", Color::Blue),
+        ("4", "λ = 4", Color::Green),
+    ];
     for (strength, name, color) in strengths {
         let set = format!("noise.input.reinject={strength}");
         let args = ["noise", config.to_str()?, "--json", "--set", &set];
         let out = Command::new(executable).args(args).current_dir(root).output().ok()?;
         let rows: Vec<NoiseRow> = serde_json::from_slice(&out.stdout).ok()?;
         let last = rows.iter().map(|row| row.t).fold(0.0, f64::max);
-        let taus: Vec<f64> = rows.iter().filter(|row| row.t > 0.0).map(|row| row.equivalent_step).collect();
+        let taus: Vec<f64> =
+            rows.iter().filter(|row| row.t > 0.0).map(|row| row.equivalent_step).collect();
         if taus.is_empty() || last == 0.0 {
             return None;
         }
@@ -258,13 +270,16 @@ pub(super) fn bias(table: &Table) -> Option<Figure> {
     for (place, (index, cell)) in cells.iter().enumerate() {
         let (mut xs, mut ys, mut errors) = (vec![], vec![], vec![]);
         for (row, arm) in arms.iter().enumerate() {
-            let slopes = table.of(*index, *arm).filter_map(|(_, run)| run.chosen.model().test.slope);
+            let slopes =
+                table.of(*index, *arm).filter_map(|(_, run)| run.chosen.model().test.slope);
             let Some(spread) = Spread::of(slopes) else { continue };
             xs.push(spread.mean);
             ys.push(row as f64 + 0.16 * (place as f64 - 0.5 * (cells.len() as f64 - 1.0)));
             errors.push(spread.std.unwrap_or(f64::NAN));
         }
-        chart = chart.points_error_x(set_label(table, cell), &xs, &ys, &errors).color(Color::nth(place));
+        chart = chart
+            .points_error_x(set_label(table, cell), &xs, &ys, &errors)
+            .color(Color::nth(place));
     }
     let caption = "Right of the line forecasts are shrunk: the truth moves more than they do. Left of it they move too much. Bars: \
                    ± one standard deviation over seeds.";
@@ -273,7 +288,8 @@ pub(super) fn bias(table: &Table) -> Option<Figure> {
 
 /// Validation and training CRPS over the epochs.
 pub(super) fn learning(table: &Table) -> Vec<Figure> {
-    let cells = table.plan.cells.iter().enumerate().filter(|(_, cell)| cell.data == 0 && !cell.features);
+    let cells =
+        table.plan.cells.iter().enumerate().filter(|(_, cell)| cell.data == 0 && !cell.features);
     let cells = cells.filter(|(_, cell)| [10, 100].contains(&cell.percent) && cell.model < 2);
     let figure = |(index, cell): (usize, &Cell)| {
         let mut chart = Chart::new(table.plan.cell_label(cell))
@@ -281,7 +297,9 @@ pub(super) fn learning(table: &Table) -> Vec<Figure> {
             .x("epoch")
             .y("CRPS, standardized");
         let mut any = false;
-        for (name, color) in [("none", Color::Ink), ("plain-x", Color::Vermillion), ("x0", Color::Blue)] {
+        for (name, color) in
+            [("none", Color::Ink), ("plain-x", Color::Vermillion), ("x0", Color::Blue)]
+        {
             let Some(arm) = arm(table, name) else { continue };
             let runs: Vec<&Studied> = table.of(index, arm).map(|(_, run)| run).collect();
             let Some(first) = runs.first() else { continue };
@@ -320,14 +338,16 @@ pub(super) fn fans(table: &Table) -> Option<(String, Vec<Figure>)> {
         .max_by_key(|(_, cell)| cell.percent)?;
     let (seed, run) = table.of(index, arm).next()?;
     let figures: Vec<Figure> = run.chosen.evaluation.fans.iter().map(fan).collect();
-    let source = format!("{}, {}, seed {seed}", table.plan.cell_label(cell), table.plan.arms[arm].label);
+    let source =
+        format!("{}, {}, seed {seed}", table.plan.cell_label(cell), table.plan.arms[arm].label);
     (!figures.is_empty()).then_some((source, figures))
 }
 
 /// Nominal against observed probability on the first set.
 pub(super) fn calibration(table: &Table) -> Vec<Figure> {
     let cells = table.plan.cells.iter().enumerate();
-    let cells = cells.filter(|(_, cell)| cell.model == 0 && [10, 100].contains(&cell.percent) && cell.data == 0);
+    let cells = cells
+        .filter(|(_, cell)| cell.model == 0 && [10, 100].contains(&cell.percent) && cell.data == 0);
     let figure = |(index, cell): (usize, &Cell)| {
         let mut chart = Chart::new(table.plan.cell_label(cell))
             .size(440.0, 440.0)
@@ -340,10 +360,13 @@ pub(super) fn calibration(table: &Table) -> Vec<Figure> {
             .dashed();
         for (name, color) in SHOWN {
             let Some(arm) = arm(table, name) else { continue };
-            let curves: Vec<_> =
-                table.of(index, arm).filter_map(|(_, run)| run.chosen.model().calibration.as_ref()).collect();
+            let curves: Vec<_> = table
+                .of(index, arm)
+                .filter_map(|(_, run)| run.chosen.model().calibration.as_ref())
+                .collect();
             let Some(first) = curves.first() else { continue };
-            let at = |level: usize| mean(&curves.iter().map(|c| c.observed[level]).collect::<Vec<_>>());
+            let at =
+                |level: usize| mean(&curves.iter().map(|c| c.observed[level]).collect::<Vec<_>>());
             let observed: Vec<f64> = (0..first.levels.len()).map(at).collect();
             chart = chart.line(&table.plan.arms[arm].label, &first.levels, &observed).color(color);
         }
@@ -355,7 +378,11 @@ pub(super) fn calibration(table: &Table) -> Vec<Figure> {
 
 /// Score against information: how much the posterior tells, and how good forecasts are.
 pub(super) fn latent(table: &Table) -> Option<Figure> {
-    let index = table.plan.cells.iter().position(|cell| cell.data == 0 && cell.model == 0 && cell.percent == 100)?;
+    let index = table
+        .plan
+        .cells
+        .iter()
+        .position(|cell| cell.data == 0 && cell.model == 0 && cell.percent == 100)?;
     let mut chart = Chart::new("What the posterior tells, and what forecasts are worth")
         .size(440.0, 300.0)
         .x("KL from posterior to prior, nats")
@@ -370,6 +397,9 @@ pub(super) fn latent(table: &Table) -> Option<Figure> {
         any |= !xs.is_empty();
         chart = chart.points(&table.plan.arms[arm].label, &xs, &ys).color(color);
     }
-    let caption = format!("{}. A point per seed. What the posterior tells of one target is not there when forecasts are drawn from the prior.", table.plan.cell_label(&table.plan.cells[index]));
+    let caption = format!(
+        "{}. A point per seed. What the posterior tells of one target is not there when forecasts are drawn from the prior.",
+        table.plan.cell_label(&table.plan.cells[index])
+    );
     any.then(|| Figure { svg: chart.render(), caption })
 }

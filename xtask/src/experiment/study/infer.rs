@@ -51,7 +51,9 @@ impl Estimate {
         let total = of_seeds + of_windows;
         let freedom = match total {
             0.0 => freedom,
-            total => total * total / (of_seeds * of_seeds / freedom + of_windows * of_windows / MANY),
+            total => {
+                total * total / (of_seeds * of_seeds / freedom + of_windows * of_windows / MANY)
+            }
         };
         Some(Estimate { mean, error: total.sqrt(), freedom })
     }
@@ -77,7 +79,8 @@ impl Estimate {
         let of_group = |group: &Vec<Estimate>| {
             let n = group.len() as f64;
             let total = |value: fn(&Estimate) -> f64| group.iter().map(value).sum::<f64>() / n;
-            let freedom = group.iter().map(|estimate| estimate.freedom).fold(f64::INFINITY, f64::min);
+            let freedom =
+                group.iter().map(|estimate| estimate.freedom).fold(f64::INFINITY, f64::min);
             Estimate { mean: total(|e| e.mean), error: total(|e| e.error), freedom }
         };
         let groups: Vec<Estimate> =

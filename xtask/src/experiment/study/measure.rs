@@ -88,15 +88,18 @@ impl<'a> Table<'a> {
             Measure::GapEnd => {
                 let mut test = windows(|run| &run.last)?;
                 for (seed, (a, b)) in test.iter_mut().zip(&pairs) {
-                    let train = |run: &Studied| Some(run.last.model().train.as_ref()?.crps_standardized);
+                    let train =
+                        |run: &Studied| Some(run.last.model().train.as_ref()?.crps_standardized);
                     let shift = train(a)? - train(b)?;
                     seed.iter_mut().for_each(|window| *window -= shift);
                 }
                 Estimate::of_windows(&test, lag)
             }
             _ => {
-                let each: Option<Vec<f64>> =
-                    pairs.iter().map(|(a, b)| Some(value(a, measure)? - value(b, measure)?)).collect();
+                let each: Option<Vec<f64>> = pairs
+                    .iter()
+                    .map(|(a, b)| Some(value(a, measure)? - value(b, measure)?))
+                    .collect();
                 Estimate::of_seeds(&each?)
             }
         }

@@ -12,8 +12,6 @@ mod report;
 mod runs;
 mod simulate;
 mod tables;
-#[cfg(test)]
-mod tests;
 
 use std::fs;
 use std::path::Path;
@@ -109,14 +107,22 @@ pub(super) fn conduct(
     for verdict in &verdicts {
         println!("- {}. {}", verdict.outcome.word(), verdict.says);
         for answer in &verdict.answers {
-            println!("    {} {}: {}", answer.asks, answer.outcome.word(), answer.evidence(plan.alpha));
+            println!(
+                "    {} {}: {}",
+                answer.asks,
+                answer.outcome.word(),
+                answer.evidence(plan.alpha)
+            );
         }
     }
     println!("\nreport: runs/{}/report.html", plan.name);
     let failed: Vec<&runs::Run> = runs.iter().filter(|run| run.outcome.is_err()).collect();
     for run in &failed {
         if let Err(failure) = &run.outcome {
-            eprintln!("failed: {} ({}); all of it: {}/log.txt", run.shown, failure.reason, run.shown);
+            eprintln!(
+                "failed: {} ({}); all of it: {}/log.txt",
+                run.shown, failure.reason, run.shown
+            );
         }
     }
     if !failed.is_empty() {

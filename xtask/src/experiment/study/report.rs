@@ -161,7 +161,11 @@ impl Report<'_> {
         }
         for (index, cell) in self.table.plan.cells.iter().enumerate() {
             let label = self.table.plan.cell_label(cell);
-            let _ = write!(page, "<details><summary>{}</summary>\n<ul class=\"folders\">\n", escape(&label));
+            let _ = write!(
+                page,
+                "<details><summary>{}</summary>\n<ul class=\"folders\">\n",
+                escape(&label)
+            );
             for run in self.runs.iter().filter(|run| run.cell == index) {
                 // Relative to the report, so that the folder can be moved as a whole.
                 let here = run.shown.splitn(3, '/').nth(2).unwrap_or(&run.shown);
@@ -194,7 +198,8 @@ impl Report<'_> {
             (&*plan.file.display().to_string(), plan.text.clone()),
         ] {
             let (title, text) = (escape(title), escape(&text));
-            let _ = writeln!(page, "<details><summary>{title}</summary><pre>{text}</pre></details>");
+            let _ =
+                writeln!(page, "<details><summary>{title}</summary><pre>{text}</pre></details>");
         }
     }
 
@@ -227,7 +232,8 @@ impl Report<'_> {
         }
         facts.extend(self.machine.commit.clone().map(|commit| ("commit", commit)));
         facts.extend(self.machine.compiler.clone().map(|compiler| ("compiler", compiler)));
-        let processor = self.machine.processor.clone().unwrap_or_else(|| "unknown processor".to_owned());
+        let processor =
+            self.machine.processor.clone().unwrap_or_else(|| "unknown processor".to_owned());
         let memory = self.machine.memory_gib.map_or(String::new(), |gib| format!(", {gib:.1} GiB"));
         facts.push(("machine", format!("{processor}, {} threads{memory}", self.machine.threads)));
         facts.extend(self.machine.system.clone().map(|system| ("system", system)));
@@ -241,7 +247,9 @@ impl Report<'_> {
         let mut warnings: Vec<String> = self
             .missing
             .iter()
-            .map(|missing| format!("Not run: {}: {}.", plan.data[missing.data].label, missing.remedy))
+            .map(|missing| {
+                format!("Not run: {}: {}.", plan.data[missing.data].label, missing.remedy)
+            })
             .collect();
         let failed: Vec<&str> = self
             .runs

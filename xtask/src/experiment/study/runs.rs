@@ -47,11 +47,9 @@ pub(super) struct Features {
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Step {
     pub(super) t: usize,
-    pub(super) snr_db: Option<f64>,
     pub(super) probe_future: Probe,
     pub(super) raw_future: Probe,
     pub(super) mutual_information: Option<f64>,
-    pub(super) kl: f64,
 }
 
 /// R² of a ridge regression on test windows.
@@ -97,10 +95,7 @@ impl Product for Studied {
 
     fn headline(&self) -> String {
         let (chosen, last) = (&self.chosen.model().test, &self.last.model().test);
-        format!(
-            "CRPS {:.4}, at the end {:.4}",
-            chosen.crps_standardized, last.crps_standardized
-        )
+        format!("CRPS {:.4}, at the end {:.4}", chosen.crps_standardized, last.crps_standardized)
     }
 }
 
@@ -182,7 +177,8 @@ fn add(
     let label = format!("{} {}", plan.cell_folder(cell), arm.name);
     let place = Place { label, shown: shown.clone(), wanted: true };
     let index = jobs.train(Stage::Both, recipe, place)?;
-    let on: Vec<String> = device.iter().flat_map(|on| ["--device".to_owned(), (*on).to_owned()]).collect();
+    let on: Vec<String> =
+        device.iter().flat_map(|on| ["--device".to_owned(), (*on).to_owned()]).collect();
     let mut step = |words: &[&str]| {
         let words = words.iter().map(|word| (*word).to_owned());
         jobs.list[index].steps.push(words.chain(on.clone()).collect());

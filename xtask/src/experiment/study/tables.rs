@@ -36,19 +36,39 @@ pub(super) struct Row {
 type Column = (&'static str, &'static str, fn(&Row) -> Option<String>);
 
 const COLUMNS: [Column; 12] = [
-    ("CRPS", "standardized, test windows, weights chosen on validation; ± one standard deviation over seeds", |r| spread(r.test)),
-    ("− no noise", "the same less that of the arm without noise, ± standard error, paired by window and seed", |r| {
-        r.to_reference.map(|(mean, error)| difference(mean, error))
+    (
+        "CRPS",
+        "standardized, test windows, weights chosen on validation; ± one standard deviation over seeds",
+        |r| spread(r.test),
+    ),
+    (
+        "− no noise",
+        "the same less that of the arm without noise, ± standard error, paired by window and seed",
+        |r| r.to_reference.map(|(mean, error)| difference(mean, error)),
+    ),
+    ("CRPS, end", "standardized, test windows, weights at the end of training", |r| {
+        spread(r.test_end)
     }),
-    ("CRPS, end", "standardized, test windows, weights at the end of training", |r| spread(r.test_end)),
     ("gap, end", "test less training CRPS of the weights at the end", |r| spread(r.gap_end)),
-    ("log score", "log predictive density per value in nats, chosen weights; larger is better", |r| spread(r.log_score)),
-    ("slope", "of the truth regressed on the mean forecast: 1 is unbiased, above 1 shrunk", |r| spread(r.slope)),
-    ("in 90 %", "share of the truth inside the 90 % interval, in percent", |r| r.covered.map(|s| percent(s.mean))),
+    (
+        "log score",
+        "log predictive density per value in nats, chosen weights; larger is better",
+        |r| spread(r.log_score),
+    ),
+    ("slope", "of the truth regressed on the mean forecast: 1 is unbiased, above 1 shrunk", |r| {
+        spread(r.slope)
+    }),
+    ("in 90 %", "share of the truth inside the 90 % interval, in percent", |r| {
+        r.covered.map(|s| percent(s.mean))
+    }),
     ("KL", "from posterior to prior on validation windows, nats", |r| spread(r.kl)),
     ("active", "latent units whose posterior mean varies", |r| r.active.map(|s| plain(s.mean))),
-    ("R²", "of a ridge probe from the features of clean windows to the future", |r| spread(r.features)),
-    ("I(z; x)", "information of the features about the window, nats, clean windows", |r| spread(r.information)),
+    ("R²", "of a ridge probe from the features of clean windows to the future", |r| {
+        spread(r.features)
+    }),
+    ("I(z; x)", "information of the features about the window, nats, clean windows", |r| {
+        spread(r.information)
+    }),
     ("CPU s", "processor seconds of one training", |r| r.seconds.map(|s| plain(s.mean))),
 ];
 
@@ -140,7 +160,13 @@ fn best(table: &Table, cell: usize) -> Option<Row> {
         scores.iter().map(value).sum::<f64>() / scores.len() as f64
     };
     Some(Row {
-        label: "best possible (knows the process)".to_owned(),
+        label: match simulation.process.expected(horizon) {
+            Some(long_run) => {
+                let crps = plain(long_run.crps / spread);
+                format!("best possible, knowing the process (in the long run {crps})")
+            }
+            None => "best possible, knowing the process".to_owned(),
+        },
         test: Spread::of([mean(&|score| score.crps) / spread]),
         log_score: Spread::of([mean(&|score| score.log_score) + spread.ln()]),
         ..Row::default()
@@ -165,9 +191,10 @@ pub(super) fn grid(table: &Table, cell: usize) -> Grid {
         });
         let rule = row.arm.is_none() && !parted;
         parted |= rule;
-        let missing = row.arm.filter(|_| row.finished < row.planned).map_or(String::new(), |_| {
-            format!(" ({} of {} seeds)", row.finished, row.planned)
-        });
+        let missing = row
+            .arm
+            .filter(|_| row.finished < row.planned)
+            .map_or(String::new(), |_| format!(" ({} of {} seeds)", row.finished, row.planned));
         Line { label: format!("{}{missing}", row.label), link: None, rule, cells: cells.collect() }
     });
     Grid { columns: columns.collect(), lines: lines.collect() }
@@ -180,7 +207,8 @@ pub(super) fn csv(table: &Table) -> String {
         .to_owned();
     for (index, cell) in table.plan.cells.iter().enumerate() {
         for row in rows(table, index) {
-            let number = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
+            let number =
+                |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
             let mean = |spread: Option<Spread>| number(spread.map(|s| s.mean));
             let std = |spread: Option<Spread>| number(spread.and_then(|s| s.std));
             let fields = [
@@ -248,13 +276,20 @@ pub(super) fn comparisons_csv(verdicts: &[Verdict]) -> String {
 pub(super) fn comparisons(answer: &super::claims::Answer) -> Grid {
     let headings = [
         ("difference", "in units of the measure, ± standard error"),
-        (if answer.is_relative() { "relative" } else { "the same" }, "to the reference arm’s score, where the measure is a CRPS"),
+        (
+            if answer.is_relative() { "relative" } else { "the same" },
+            "to the reference arm’s score, where the measure is a CRPS",
+        ),
         ("95 % interval", "of that, not corrected"),
         ("d", "Cohen’s: mean over standard deviation of the paired differences of the seeds"),
-        ("p", "two-sided, corrected over all comparisons of the claim (Holm); for “equal”, of the difference lying outside the margin"),
+        (
+            "p",
+            "two-sided, corrected over all comparisons of the claim (Holm); for “equal”, of the difference lying outside the margin",
+        ),
         ("", "whether this cell by itself says yes"),
     ];
-    let heading = |(text, note): (&str, &str)| Heading { text: text.to_owned(), note: note.to_owned() };
+    let heading =
+        |(text, note): (&str, &str)| Heading { text: text.to_owned(), note: note.to_owned() };
     let show = |value: f64| match answer.is_relative() {
         true => super::claims::percent(value),
         false => super::claims::signed(value),
