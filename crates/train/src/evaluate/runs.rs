@@ -67,14 +67,8 @@ pub fn evaluate_runs(
         None => common_folder(paths)?,
     };
     let source = Source::load(&first.config, device)?;
-    for (run, path) in runs.iter().zip(paths) {
-        if source.fingerprint() != run.info.data.fingerprint {
-            return Err(TrainError::Run {
-                path: path.clone(),
-                reason: format!("{} is not the data it was trained on", source.info().name),
-                hint: "train again on the new data, or bring the old file back".to_owned(),
-            });
-        }
+    for run in &runs {
+        run.check_data(&source)?;
     }
     let models = runs.iter().map(|run| run.forecaster(source.rows()));
     let models = models.collect::<Result<Vec<_>, _>>()?;
