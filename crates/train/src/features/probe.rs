@@ -246,6 +246,29 @@ mod tests {
         assert!((0.72..1.28).contains(&ratio), "{ratio}");
     }
 
+    /// Oracle: the jackknife over windows, where errors rise and fall with the variance so that neither alone
+    /// is as sure as their ratio.
+    #[test]
+    fn the_error_is_that_of_a_ratio() {
+        let n = 200;
+        let mean = Tensor::randn([n, 1], F64).square();
+        let map = &mean * (Tensor::randn([n, 1], F64) * 0.03 + 0.3);
+        let (e, v): (Vec<f64>, Vec<f64>) =
+            (Vec::try_from(map.view(-1)).unwrap(), Vec::try_from(mean.view(-1)).unwrap());
+        let sum = |values: &[f64]| values.iter().sum::<f64>();
+        let (all_e, all_v) = (sum(&e), sum(&v));
+        let without: Vec<f64> =
+            e.iter().zip(&v).map(|(e, v)| 1.0 - (all_e - e) / (all_v - v)).collect();
+        let center = sum(&without) / n as f64;
+        let squares = sum(&without.iter().map(|r2| (r2 - center).powi(2)).collect::<Vec<_>>());
+        let expected = (squares * (n - 1) as f64 / n as f64).sqrt();
+        let probe = score(&map, &mean, &independent(n)).unwrap().0;
+        assert!((probe.r2.unwrap() - (1.0 - all_e / all_v)).abs() < 1e-12);
+        // The lags of Bartlett's weights add noise of about 15 %.
+        let ratio = probe.error.unwrap() / expected;
+        assert!((0.4..1.8).contains(&ratio), "{ratio}");
+    }
+
     fn copy(parts: &Parts) -> Parts {
         Parts {
             train: parts.train.shallow_clone(),
