@@ -100,6 +100,9 @@ pub(crate) struct Evaluate {
     /// Write truth and samples of the model, for anyone to score again.
     #[arg(long, value_name = "SAFETENSORS")]
     pub(crate) dump: Option<PathBuf>,
+    /// Score the weights of the last epoch, which `train.keep = "both"` leaves, and write to `last` in the folder.
+    #[arg(long)]
+    pub(crate) last: bool,
     /// The folder to write to [default: the run directory, or the one that holds all of them].
     #[arg(long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,

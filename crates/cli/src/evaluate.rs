@@ -13,6 +13,7 @@ pub(crate) fn run(args: Evaluate) -> Result<(), Error> {
     let asked = EvaluateOptions {
         stride: args.stride.map(usize::from),
         dump: args.dump,
+        last: args.last,
         folder: args.output,
     };
     let (evaluation, folder) = train::evaluate_runs(&args.runs, options, &asked)?;

@@ -105,6 +105,7 @@ pub fn prepare_fold(
         return Err(DataError::Length { what: "split", found: split.parts.len(), expected });
     }
     let fingerprint = panel.fingerprint();
+    let split = split.recent(config.train_fraction);
     let levels = transform_and_fill(config, &mut panel, &split)?;
     let lost = usize::from(levels.is_some());
     let windows = PartWindows::new(config.context, config.horizon, &panel, &split, lost)?;

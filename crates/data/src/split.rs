@@ -98,6 +98,16 @@ impl Split {
         Ok(split)
     }
 
+    /// The same with the last `⌈share · n⌉` of the `n` training rows of each series; what scalers are fitted on stays.
+    pub(crate) fn recent(mut self, share: f64) -> Split {
+        for Parts { train, .. } in &mut self.parts {
+            // A tenth of 70 rows is 7, though 0.1 · 70 rounds up to a little more.
+            let kept = (share * train.len() as f64 - 1e-9).ceil() as usize;
+            train.start = train.end - kept.min(train.len());
+        }
+        self
+    }
+
     /// One split per rolling origin, in order of time; `purge` rows are left out before each border.
     ///
     /// # Errors

@@ -19,6 +19,7 @@ use crate::error::TrainError;
 /// | `search/` | where such a search stands, while it goes on |
 /// | `metrics.jsonl` | one JSON object per epoch |
 /// | `model.safetensors` | the weights of the best epoch by validation (or the last, by `train.keep`) |
+/// | `last.safetensors` | with `train.keep = "both"`: the weights of the last epoch |
 /// | `checkpoint.safetensors` | where training stands, to go on from bit for bit |
 /// | `events/` | the same metrics, latent histograms and pictures for TensorBoard |
 /// | `lock` | host and process of who trains here, while it does |
@@ -95,6 +96,11 @@ impl RunDirectory {
     /// `model.safetensors`.
     pub fn weights(&self) -> PathBuf {
         self.path.join("model.safetensors")
+    }
+
+    /// `last.safetensors`.
+    pub fn last_weights(&self) -> PathBuf {
+        self.path.join("last.safetensors")
     }
 
     /// `checkpoint.safetensors`.

@@ -244,7 +244,12 @@ fn finish(
         state.tally.settle()?;
         keeper.save(state)?;
     }
-    let keeps_last = job.config.train.keep == Keep::Last && diverged.is_none();
+    let keep = job.config.train.keep;
+    if keep == Keep::Both && diverged.is_none() {
+        state.set_weights(&state.weights().copy())?;
+        save_store(&job.run.last_weights(), forecaster.store())?;
+    }
+    let keeps_last = keep == Keep::Last && diverged.is_none();
     let kept = if keeps_last { Some(state.weights()) } else { state.best.as_ref() };
     if let Some(kept) = kept {
         state.set_weights(&kept.copy())?;

@@ -56,6 +56,9 @@ pub struct RunInfo {
     /// With `noise = "auto"` what was chosen, in a sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub noise: Option<String>,
+    /// With `train.choose_instance_norm` what was chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance_norm: Option<bool>,
     /// How training ended.
     #[serde(flatten)]
     pub fitted: Fitted,
@@ -216,11 +219,16 @@ impl Training {
         observe: &mut dyn FnMut(Progress),
     ) -> Result<RunInfo, TrainError> {
         let started = Instant::now();
-        let Training { source, directory, threads, checkpoint, lock, .. } = self;
+        let Training { mut source, directory, threads, checkpoint, lock, .. } = self;
         let _span = tracing::info_span!("run", directory = %directory.path().display()).entered();
         let before = checkpoint.as_ref().map_or(0.0, Checkpoint::seconds);
         // A run that is not finished has no run.json.
         remove(&directory)?;
+        let chooses = source.config().train.choose_instance_norm;
+        let instance_norm = if chooses { start::instance_helps(&source)? } else { None };
+        if let Some(on) = instance_norm {
+            source.set_instance_norm(on);
+        }
         let asked = source.config();
         let search = match asked.noise {
             Noise::Fixed(_) => None,
@@ -253,6 +261,7 @@ impl Training {
             ballast: env!("CARGO_PKG_VERSION").to_owned(),
             libtorch: LIBTORCH.to_owned(),
             noise: search.map(|search| search.sentence()),
+            instance_norm,
             fitted,
             wall_seconds: before + started.elapsed().as_secs_f64(),
             data: source.info(),
@@ -303,8 +312,13 @@ fn remove(directory: &RunDirectory) -> Result<(), TrainError> {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         name.starts_with("scores") && name.ends_with(".csv")
     });
-    let files =
-        [directory.info(), directory.evaluation(), directory.features(), directory.weights()];
+    let files = [
+        directory.info(),
+        directory.evaluation(),
+        directory.features(),
+        directory.weights(),
+        directory.last_weights(),
+    ];
     for path in files.into_iter().chain(scores) {
         match std::fs::remove_file(&path) {
             Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
@@ -338,7 +352,7 @@ pub(crate) struct Loaded {
     pub(crate) directory: RunDirectory,
     /// As `config.toml` says.
     pub(crate) asked: Config,
-    /// The same with the noise that was chosen.
+    /// The same with what was chosen: the noise, instance normalisation.
     pub(crate) config: Config,
     pub(crate) info: RunInfo,
 }
@@ -350,7 +364,7 @@ impl Loaded {
         let text = read_text(&file)?;
         let asked = Config::parse(&text, &file.display().to_string(), &[])?;
         let info = read_info(&directory)?;
-        let config = match (&asked.noise, NoiseSearch::read(&directory)?) {
+        let mut config = match (&asked.noise, NoiseSearch::read(&directory)?) {
             (Noise::Fixed(_), _) => asked.clone(),
             (Noise::Auto(_), Some(search)) => search.resolve(&asked, &directory)?,
             (Noise::Auto(_), None) => {
@@ -358,6 +372,9 @@ impl Loaded {
                 return Err(TrainError::Missing { path: directory.noise(), hint });
             }
         };
+        if let Some(on) = info.instance_norm {
+            config.model.instance_norm = on;
+        }
         Ok(Loaded { directory, asked, config, info })
     }
 
@@ -377,6 +394,18 @@ impl Loaded {
     pub(crate) fn forecaster(&self, rows: &Rows) -> Result<Forecaster, TrainError> {
         let forecaster = Forecaster::new(&self.config, rows.shape(), rows.device())?;
         load_store(&self.directory.weights(), forecaster.store())?;
+        Ok(forecaster)
+    }
+
+    /// The forecaster with the weights of the last epoch.
+    pub(crate) fn last_forecaster(&self, rows: &Rows) -> Result<Forecaster, TrainError> {
+        let path = self.directory.last_weights();
+        if !path.exists() {
+            let hint = "train with `train.keep = \"both\"`".to_owned();
+            return Err(TrainError::Missing { path, hint });
+        }
+        let forecaster = Forecaster::new(&self.config, rows.shape(), rows.device())?;
+        load_store(&path, forecaster.store())?;
         Ok(forecaster)
     }
 }

@@ -79,6 +79,11 @@ impl Source {
         &self.config
     }
 
+    /// Decides `model.instance_norm`, where the config leaves it to validation windows.
+    pub(crate) fn set_instance_norm(&mut self, on: bool) {
+        self.config.model.instance_norm = on;
+    }
+
     /// All rows, on the device.
     pub fn rows(&self) -> &Rows {
         &self.rows

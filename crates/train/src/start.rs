@@ -3,7 +3,7 @@
 use tch::{Kind, Tensor, no_grad};
 use vae::ModelKind;
 
-use crate::baseline::{RIDGE_STRENGTHS, penalized};
+use crate::baseline::{Baseline, Pairs, RIDGE_STRENGTHS, penalized};
 use crate::batch::{Batch, Starts};
 use crate::checkpoint::Checkpoint;
 use crate::config::Config;
@@ -27,6 +27,39 @@ pub(crate) fn forecaster(
         from_ridge(source, &forecaster)?;
     }
     Ok(forecaster)
+}
+
+/// Whether instance normalisation helps: CRPS on validation windows of ridge regression with residuals, of windows
+/// relative to their own level and spread against windows as they are. `None` where gaps leave nothing to fit.
+///
+/// # Errors
+/// [`TrainError::Torch`] if libtorch fails.
+pub(crate) fn instance_helps(source: &Source) -> Result<Option<bool>, TrainError> {
+    no_grad(|| {
+        let most = source.rows().fitted_at_most();
+        let train = pairs(source, Part::Train, most)?;
+        let validation = pairs(source, Part::Validation, MAX_VALIDATION)?;
+        let mut scores = Vec::new();
+        for instance in [true, false] {
+            // The same draws for both.
+            seed(source.config().seed, Stream::Validation);
+            let Some(ridge) = Baseline::ridge(&train, &validation, instance)? else {
+                return Ok(None);
+            };
+            scores.push(ridge.crps(&validation)?);
+        }
+        tracing::info!(
+            relative = scores[0],
+            as_they_are = scores[1],
+            "instance normalisation: validation CRPS of ridge"
+        );
+        Ok(Some(scores[0] <= scores[1]))
+    })
+}
+
+fn pairs(source: &Source, part: Part, most: i64) -> Result<Pairs, TrainError> {
+    let starts = source.starts(part);
+    Pairs::new(source.rows(), &starts.rows(&starts.evenly(most)?)?)
 }
 
 /// At most so many validation windows choose the penalty.
@@ -67,7 +100,7 @@ fn from_ridge(source: &Source, forecaster: &Forecaster) -> Result<(), TrainError
         })?;
         let weight = coefficients.f_narrow(0, 0, count)?.f_tr()?;
         let bias = coefficients.f_select(0, count)?;
-        Ok(forecaster.model().set_skip(&weight, &bias)?)
+        Ok(forecaster.model().set_linear_skip(&weight, &bias)?)
     })
 }
 

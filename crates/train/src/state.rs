@@ -137,7 +137,7 @@ impl State {
     /// Whether there is an epoch left to train.
     pub(crate) fn goes_on(&self, config: &TrainConfig) -> bool {
         let Position { epochs, best_epoch, .. } = self.position;
-        let selects = config.keep == crate::config::Keep::Best && config.patience > 0;
+        let selects = config.keep != crate::config::Keep::Last && config.patience > 0;
         epochs < config.epochs && !(selects && epochs - best_epoch >= config.patience)
     }
 }

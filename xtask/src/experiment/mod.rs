@@ -20,6 +20,7 @@ mod read;
 mod report;
 mod runner;
 mod statistics;
+mod study;
 mod summary;
 mod table;
 mod verdict;

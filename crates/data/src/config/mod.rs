@@ -132,6 +132,11 @@ pub struct DataConfig {
     /// How rows are divided into training, validation and test.
     #[serde(default)]
     pub split: SplitConfig,
+    /// Share of each series' training rows to train on, the most recent ones: for learning curves. Scalers are
+    /// still fitted on all training rows, so that scores of different shares have one unit.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    #[schemars(range(max = 1), extend("exclusiveMinimum" = 0, "default" = 1.0))]
+    pub train_fraction: f64,
     /// Rows left unused before validation and before test.
     #[serde(default, skip_serializing_if = "is_default")]
     #[schemars(range(max = 1_000_000), extend("default" = 0))]
@@ -157,6 +162,15 @@ fn yes() -> bool {
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
 fn is_yes(value: &bool) -> bool {
     *value
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
+fn is_one(value: &f64) -> bool {
+    *value == 1.0
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -194,6 +208,7 @@ impl DataConfig {
             context,
             horizon,
             split: SplitConfig::default(),
+            train_fraction: 1.0,
             purge: 0,
             transform: Transform::None,
             scale: ScaleConfig::default(),
@@ -238,6 +253,10 @@ impl DataConfig {
         }
         if self.purge > LONGEST_WINDOW {
             return fail("purge", self.purge.to_string(), "a number of rows from 0 to 1000000");
+        }
+        if !(self.train_fraction > 0.0 && self.train_fraction <= 1.0) {
+            let value = self.train_fraction.to_string();
+            return fail("train_fraction", value, "a share above 0, at most 1");
         }
         if self.stride == Some(0) {
             return fail("stride", "0".into(), "a number of rows from 1");

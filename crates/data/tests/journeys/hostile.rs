@@ -212,6 +212,11 @@ fn configurations_out_of_range_are_refused() {
         ("context = 1\nhorizon = 1\nstride = 0", "data.stride = 0: expected"),
         ("context = 1\nhorizon = 1\npurge = 9999999", "data.purge = 9999999: expected"),
         (
+            "context = 1\nhorizon = 1\ntrain_fraction = 0",
+            "data.train_fraction = 0: expected a share",
+        ),
+        ("context = 1\nhorizon = 1\ntrain_fraction = 1.5", "data.train_fraction = 1.5: expected a"),
+        (
             "context = 1\nhorizon = 1\ntargets = []",
             "data.targets = []: expected at least one column",
         ),

@@ -109,6 +109,24 @@ fn the_scaler_sees_training_rows_only() {
     assert!((affine.spread - (50.0_f64 * 51.0 / 12.0).sqrt()).abs() < 1e-12);
 }
 
+/// A share of the training rows is their end: windows lie in it, validation, test and scaler stay as they were.
+#[test]
+fn fewer_training_rows_change_nothing_else() {
+    let keys = "context = 5\nhorizon = 2\nsplit = { train = 0.7, validation = 0.1, test = 0.2 }";
+    let all = load_with(daily(100), keys).unwrap();
+    let tenths = load_with(daily(100), &format!("{keys}\ntrain_fraction = 0.2")).unwrap();
+    // 14 of 70 rows: 14 − 7 + 1 windows, the last of which is the last of all.
+    assert_eq!(tenths.windows.train.starts().collect::<Vec<_>>(), (56..64).collect::<Vec<_>>());
+    assert_eq!(tenths.windows.train.start(7), all.windows.train.start(63));
+    assert_eq!(tenths.windows.validation, all.windows.validation);
+    assert_eq!(tenths.windows.test, all.windows.test);
+    assert_eq!(tenths.scaler(), all.scaler());
+    let same = load_with(daily(100), &format!("{keys}\ntrain_fraction = 1")).unwrap();
+    assert_eq!(same.windows, all.windows);
+    let none = load_with(daily(100), &format!("{keys}\ntrain_fraction = 0.05")).unwrap_err();
+    assert!(none.to_string().contains("training"), "{none}");
+}
+
 #[test]
 fn missing_cells_stay_out_of_the_scaler_and_marked_after_filling() {
     let mut table = daily(60);

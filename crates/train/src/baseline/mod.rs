@@ -37,6 +37,9 @@ use volatility::Volatility;
 /// At most so many training values make up a kernel estimate.
 const MAX_COMPONENTS: usize = 200;
 
+/// About so many validation windows decide between fits.
+const MAX_SCORED: i64 = 200;
+
 /// How a baseline forecasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -154,6 +157,11 @@ impl Pairs {
         Ok(Pairs::of(pick(&self.context)?, pick(&self.target)?, pick(&self.starts)?))
     }
 
+    /// About [`MAX_SCORED`] of them, evenly spaced.
+    fn some(&self) -> Result<Pairs, TrainError> {
+        self.every((self.context.size()[0] / MAX_SCORED).max(1))
+    }
+
     fn asked(&self) -> Asked<'_> {
         Asked { batch: &self.batch, starts: &self.starts }
     }
@@ -212,7 +220,7 @@ impl Baseline {
                 .filter(|season| *season <= length)
                 .map(|season| Point::Repeat { rows: season as i64, horizon }),
             Rule::Drift => (context > 1).then_some(Point::Drift { horizon }),
-            Rule::Ridge => Ridge::fit(train, validation)?.map(Point::Ridge),
+            Rule::Ridge => Ridge::fit(train, validation, true)?.map(Point::Ridge),
             Rule::Ets => Ets::fit(history, season, length, horizon as usize).map(Point::Ets),
             Rule::Climatology => return climatology(1),
             Rule::SeasonalClimatology => {
@@ -226,8 +234,42 @@ impl Baseline {
             Rule::Garch => return volatility(garch::Kind::Garch),
         };
         let Some(point) = point else { return Ok(None) };
+        Baseline::around(point, train, validation)
+    }
+
+    /// Ridge regression of windows relative to their own mean and standard deviation ([`Rule::Ridge`]), or as they are.
+    ///
+    /// # Errors
+    /// As [`Baseline::fit`].
+    pub(crate) fn ridge(
+        train: &Pairs,
+        validation: &Pairs,
+        instance: bool,
+    ) -> Result<Option<Baseline>, TrainError> {
+        match Ridge::fit(train, validation, instance)? {
+            Some(ridge) => Baseline::around(Point::Ridge(ridge), train, validation),
+            None => Ok(None),
+        }
+    }
+
+    fn around(
+        point: Point,
+        train: &Pairs,
+        validation: &Pairs,
+    ) -> Result<Option<Baseline>, TrainError> {
         let fitted = WithResiduals::fit(point, train, validation)?;
         Ok(fitted.map(|fitted| Baseline(Fitted::Residual(fitted))))
+    }
+
+    /// Fair CRPS on about 200 of some windows, standardized; NaN for laws of other kinds than residuals.
+    ///
+    /// # Errors
+    /// [`TrainError::Torch`] if libtorch fails.
+    pub(crate) fn crps(&self, windows: &Pairs) -> Result<f64, TrainError> {
+        match &self.0 {
+            Fitted::Residual(fitted) => fitted.score(&windows.some()?),
+            _ => Ok(f64::NAN),
+        }
     }
 
     /// Samples `[S, B, H, C]`, drawn from torch's generator.

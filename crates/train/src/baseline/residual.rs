@@ -11,8 +11,7 @@ use crate::score::mean_crps;
 
 /// At most so many residual blocks are kept, evenly spaced over the training windows.
 const MAX_BLOCKS: i64 = 10_000;
-/// About so many validation windows and samples decide how residuals are taken.
-const MAX_SCORED: i64 = 200;
+/// So many samples decide how residuals are taken.
 const SCORED_SAMPLES: i64 = 50;
 /// At most so many numbers of a density are worked on at once.
 const NUMBERS: i64 = 1 << 19;
@@ -160,7 +159,7 @@ impl WithResiduals {
             return Ok(None);
         };
         let mut fitted = WithResiduals { point, residuals: errors, relative: false };
-        let held = validation.every((validation.context.size()[0] / MAX_SCORED).max(1))?;
+        let held = validation.some()?;
         let absolute_score = fitted.score(&held)?;
         let errors = std::mem::replace(&mut fitted.residuals, scaled);
         fitted.relative = true;
@@ -171,7 +170,7 @@ impl WithResiduals {
     }
 
     /// Fair CRPS on some windows.
-    fn score(&self, windows: &Pairs) -> Result<f64, TrainError> {
+    pub(super) fn score(&self, windows: &Pairs) -> Result<f64, TrainError> {
         let samples = self.sample(&windows.asked(), SCORED_SAMPLES)?;
         let observed = windows.target.f_isfinite()?;
         let truth = windows.target.f_nan_to_num(0.0, None::<f64>, None::<f64>)?;

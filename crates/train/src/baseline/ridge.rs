@@ -10,23 +10,41 @@ pub(crate) const RIDGE_STRENGTHS: [f64; 6] = [0.1, 1.0, 10.0, 100.0, 1e3, 1e4];
 /// The least scale of a window, in units of the training standard deviation.
 const SCALE_FLOOR: f64 = 0.1;
 
-/// Coefficients `[L + 1, H]`, the last row the intercept.
+/// Coefficients `[L + 1, H]`, the last row the intercept, and whether windows are relative to their own moments.
 #[derive(Debug)]
-pub(super) struct Ridge(Tensor);
+pub(super) struct Ridge {
+    coefficients: Tensor,
+    instance: bool,
+}
 
 impl Ridge {
     /// `W = (XᵀX + λ D)⁻¹ XᵀY` with `D` the identity but for the intercept, `λ` chosen on validation.
     /// `None` if no row is whole.
-    pub(super) fn fit(train: &Pairs, validation: &Pairs) -> Result<Option<Ridge>, TrainError> {
-        Ok(ridge(train, validation)?.map(Ridge))
+    pub(super) fn fit(
+        train: &Pairs,
+        validation: &Pairs,
+        instance: bool,
+    ) -> Result<Option<Ridge>, TrainError> {
+        let coefficients = ridge(train, validation, instance)?;
+        Ok(coefficients.map(|coefficients| Ridge { coefficients, instance }))
     }
 
     /// `[B, L, C]` → `[B, H, C]`.
     pub(super) fn forecast(&self, context: &Tensor) -> Result<Tensor, TrainError> {
-        let (mean, scale) = window_moments(context)?;
+        let (mean, scale) = moments(context, self.instance)?;
         let inputs = design(&((context - &mean) / &scale))?;
-        Ok(inputs.f_matmul(&self.0)?.f_transpose(1, 2)? * scale + mean)
+        Ok(inputs.f_matmul(&self.coefficients)?.f_transpose(1, 2)? * scale + mean)
     }
+}
+
+/// [`window_moments`], or the zero and the one that change nothing.
+fn moments(context: &Tensor, instance: bool) -> Result<(Tensor, Tensor), TrainError> {
+    if instance {
+        return window_moments(context);
+    }
+    let zero = context.f_narrow(1, 0, 1)?.f_zeros_like()?;
+    let one = zero.f_ones_like()?;
+    Ok((zero, one))
 }
 
 /// Mean and floored standard deviation over the context, `[B, 1, C]` each.
@@ -46,8 +64,8 @@ fn design(context: &Tensor) -> Result<Tensor, TrainError> {
 
 /// Inputs `[M, L + 1]` and outputs `[M, H]` of the regression, one row per window and channel, in
 /// f64; rows with a missing output are left out.
-fn regression(pairs: &Pairs) -> Result<(Tensor, Tensor), TrainError> {
-    let (mean, scale) = window_moments(&pairs.context)?;
+fn regression(pairs: &Pairs, instance: bool) -> Result<(Tensor, Tensor), TrainError> {
+    let (mean, scale) = moments(&pairs.context, instance)?;
     let inputs = design(&((&pairs.context - &mean) / &scale))?.f_flatten(0, 1)?;
     let outputs = ((&pairs.target - &mean) / &scale).f_transpose(1, 2)?.f_flatten(0, 1)?;
     let whole = outputs.f_isfinite()?.f_all_dim(1, false)?;
@@ -55,12 +73,12 @@ fn regression(pairs: &Pairs) -> Result<(Tensor, Tensor), TrainError> {
     Ok((pick(inputs)?, pick(outputs)?))
 }
 
-fn ridge(train: &Pairs, validation: &Pairs) -> Result<Option<Tensor>, TrainError> {
-    let (inputs, outputs) = regression(train)?;
+fn ridge(train: &Pairs, validation: &Pairs, instance: bool) -> Result<Option<Tensor>, TrainError> {
+    let (inputs, outputs) = regression(train, instance)?;
     if inputs.size()[0] == 0 {
         return Ok(None);
     }
-    let (held_in, held_out) = regression(validation)?;
+    let (held_in, held_out) = regression(validation, instance)?;
     let gram = inputs.f_tr()?.f_matmul(&inputs)?;
     let moment = inputs.f_tr()?.f_matmul(&outputs)?;
     let coefficients = penalized(&gram, &moment, &RIDGE_STRENGTHS, |coefficients| {

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 pub struct TrainConfig {
     /// Whether the linear skip starts as the ridge regression of the training windows, instead of the center.
     pub ridge_start: bool,
+    /// Whether validation windows choose `model.instance_norm`: before training, ridge regression with residuals is
+    /// fitted to windows as they are and to windows relative to their own level and spread, and the smaller CRPS wins.
+    pub choose_instance_norm: bool,
     /// Passes over the training windows.
     #[schemars(range(min = 1))]
     pub epochs: usize,
@@ -87,12 +90,15 @@ pub enum Keep {
     Best,
     /// Those of the last epoch: what training does without selection.
     Last,
+    /// Those of the best epoch, and beside them those of the last one in `last.safetensors`.
+    Both,
 }
 
 impl Default for TrainConfig {
     fn default() -> Self {
         TrainConfig {
             ridge_start: false,
+            choose_instance_norm: false,
             epochs: 50,
             batch_size: 64,
             steps_per_epoch: 0,

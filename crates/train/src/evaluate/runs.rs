@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Evaluation, evaluate_models};
 use crate::error::TrainError;
-use crate::files::write_json;
+use crate::files::{RunDirectory, write_json};
 use crate::run::{Loaded, RunOptions, set_threads};
 use crate::source::Source;
 
@@ -15,7 +15,9 @@ pub struct EvaluateOptions {
     pub stride: Option<usize>,
     /// Where to write truth and samples of the model as safetensors, if anywhere.
     pub dump: Option<PathBuf>,
-    /// The folder to write to: the run directory, or the one that holds all run directories, if absent.
+    /// Whether to score the weights of the last epoch, which `train.keep = "both"` leaves beside the best ones.
+    pub last: bool,
+    /// The folder to write to: the run directory, or the one that holds all run directories, if absent; or `last` in it.
     pub folder: Option<PathBuf>,
 }
 
@@ -64,13 +66,18 @@ pub fn evaluate_runs(
     }
     let folder = match &asked.folder {
         Some(folder) => folder.clone(),
+        None if asked.last => common_folder(paths)?.join("last"),
         None => common_folder(paths)?,
     };
+    RunDirectory::create(&folder)?;
     let source = Source::load(&first.config, device)?;
     for run in &runs {
         run.check_data(&source)?;
     }
-    let models = runs.iter().map(|run| run.forecaster(source.rows()));
+    let models = runs.iter().map(|run| match asked.last {
+        true => run.last_forecaster(source.rows()),
+        false => run.forecaster(source.rows()),
+    });
     let models = models.collect::<Result<Vec<_>, _>>()?;
     let seeds: Vec<u64> = runs.iter().map(|run| run.config.seed).collect();
     let (evaluation, sheets) = evaluate_models(&source, &models, &seeds, asked)?;

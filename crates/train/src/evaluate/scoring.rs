@@ -49,6 +49,10 @@ pub struct Scores {
     /// Log predictive density of an observed value, standardized, in nats; larger is better. Of the model the
     /// mixture over its latent draws, of volatility laws over their paths, of the rest a kernel estimate.
     pub log_score: Option<f64>,
+    /// Slope of the regression of the truth on the mean forecast (Mincer and Zarnowitz 1969), standardized, within
+    /// channels: 1 where forecasts are as large as they should be, above 1 where they are shrunk.
+    #[serde(default)]
+    pub slope: Option<f64>,
     /// Fair energy score of a whole window, standardized; on test windows only, as the next two.
     pub energy: Option<f64>,
     /// Fair CRPS of the sum over steps, standardized, mean over channels; windows with a gap are left out.
@@ -130,6 +134,7 @@ pub(super) struct Measured {
     by_step: Vec<Option<f64>>,
     by_channel: Vec<Option<f64>>,
     pit: Vec<f64>,
+    slope: f64,
 }
 
 /// Sums over windows by step, by channel and by place, with the weight of each.
@@ -137,6 +142,7 @@ struct Sums {
     crps: Tensor,
     weight: Tensor,
     pit: Tensor,
+    moments: Tensor,
 }
 
 /// How much is scored.
@@ -194,6 +200,7 @@ pub(super) fn score(
             crps: (&crps * &weight).f_sum_dim_intlist([0_i64].as_slice(), false, Kind::Double)?,
             weight: weight.f_sum_dim_intlist([0_i64].as_slice(), false, Kind::Double)?,
             pit: histogram(&sorted.pit(&batch.target)?, &weight)?,
+            moments: moments(&drawn, &batch.target, &weight)?,
         };
         sums = Some(match sums {
             None => here,
@@ -201,6 +208,7 @@ pub(super) fn score(
                 crps: sums.crps + here.crps,
                 weight: sums.weight + here.weight,
                 pit: sums.pit + here.pit,
+                moments: sums.moments + here.moments,
             },
         });
         let joint = match depth {
@@ -240,7 +248,7 @@ pub(super) fn score(
             });
         }
     }
-    let Some(Sums { crps, weight, pit }) = sums else {
+    let Some(Sums { crps, weight, pit, moments }) = sums else {
         return Err(TrainError::NothingObserved { part: "test" });
     };
     let along = |axis: i64| -> Result<Vec<Option<f64>>, TrainError> {
@@ -251,7 +259,34 @@ pub(super) fn score(
     };
     let total = weight.f_sum(Kind::Double)?.f_double_value(&[])?;
     let pit = numbers(&pit)?.into_iter().map(|count| count / total).collect();
-    Ok(Measured { windows, by_step: along(1)?, by_channel: along(0)?, pit })
+    let slope = slope(&moments)?;
+    Ok(Measured { windows, by_step: along(1)?, by_channel: along(0)?, pit, slope })
+}
+
+/// Count, mean forecast, truth, square of the one and product of both, summed over `[B, H]`: `[5, C]`.
+fn moments(samples: &Tensor, truth: &Tensor, weight: &Tensor) -> Result<Tensor, TrainError> {
+    let forecast = samples.f_mean_dim(0_i64, false, Kind::Double)?;
+    // What was not observed may be a NaN, which no weight of zero hides.
+    let truth = truth
+        .f_to_kind(Kind::Double)?
+        .f_where_self(&weight.f_not_equal(0.0)?, &weight.f_zeros_like()?)?;
+    let (square, product) = (forecast.f_square()?, &forecast * &truth);
+    let each = [&forecast.f_ones_like()?, &forecast, &truth, &square, &product];
+    let sum = |values: &&Tensor| {
+        (*values * weight).f_sum_dim_intlist([0_i64, 1].as_slice(), false, Kind::Double)
+    };
+    Ok(Tensor::f_stack(&each.iter().map(sum).collect::<Result<Vec<_>, _>>()?, 0)?)
+}
+
+/// `Σ_c S_fy / Σ_c S_ff` of [`moments`], each centered within its channel; NaN for forecasts without spread.
+fn slope(moments: &Tensor) -> Result<f64, TrainError> {
+    let [count, f, y, ff, fy] = [0, 1, 2, 3, 4].map(|row| moments.f_get(row));
+    let (count, f, y) = (count?.f_clamp_min(1.0)?, f?, y?);
+    let total = |tensor: Tensor| tensor.f_sum(Kind::Double)?.f_double_value(&[]);
+    let (product, square) = (total(fy? - &f * &y / &count)?, total(ff? - f.f_square()? / &count)?);
+    // A constant forecast leaves rounding of its square.
+    let least = 1e-9 * total(moments.f_get(3)?)?;
+    Ok(if square > least { product / square } else { f64::NAN })
 }
 
 /// Scores that see dependence, `[B]` each.
@@ -355,6 +390,7 @@ impl Measured {
                 .ok_or(TrainError::NothingObserved { part })?,
             window_crps: self.windows.iter().map(|w| finite(w.crps_standardized)).collect(),
             log_score: all(|window| window.log_score).filter(|_| dense),
+            slope: finite(self.slope),
             energy: all(|window| window.energy),
             crps_of_step_sum: all(|window| window.step_sum),
             crps_of_channel_sum: all(|window| window.channel_sum),
@@ -431,6 +467,42 @@ impl Measured {
             by_step: places(|m| &m.by_step),
             by_channel: places(|m| &m.by_channel),
             pit: (0..first.pit.len()).map(|bar| over(&|m| m.pit[bar])).collect(),
+            slope: over(&|m| m.slope),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Oracle: least squares with one intercept per channel, by another solver; unobserved values do not count.
+    #[test]
+    fn the_slope_is_that_of_least_squares() {
+        tch::manual_seed(3);
+        let on = (Kind::Double, Device::Cpu);
+        let forecast = Tensor::randn([40, 3, 2], on);
+        let truth = &forecast * 1.7
+            + Tensor::from_slice(&[5.0, -2.0])
+            + Tensor::randn([40, 3, 2], on) * 0.3;
+        let weight = Tensor::ones([40, 3, 2], on);
+        let _ = weight.narrow(0, 0, 4).fill_(0.0);
+        let holed = truth.where_self(&weight.not_equal(0.0), &Tensor::from(f64::NAN));
+        let samples = Tensor::stack(&[&forecast - 0.5, &forecast + 0.5], 0);
+        let found = slope(&moments(&samples, &holed, &weight).unwrap()).unwrap();
+
+        let (f, y) =
+            (forecast.narrow(0, 4, 36).flatten(0, 1), truth.narrow(0, 4, 36).flatten(0, 1));
+        let rows = |channel: i64| {
+            let of = |other: i64| Tensor::full([108, 1], f64::from(channel == other), on);
+            Tensor::cat(&[f.narrow(1, channel, 1), of(0), of(1)], 1)
+        };
+        let design = Tensor::cat(&[rows(0), rows(1)], 0);
+        let target = Tensor::cat(&[y.narrow(1, 0, 1), y.narrow(1, 1, 1)], 0);
+        let expected = design.linalg_lstsq(&target, None, "gelsd").0.double_value(&[0, 0]);
+        assert!((found - expected).abs() < 1e-10, "{found} {expected}");
+        assert!((found - 1.7).abs() < 0.2);
+        let flat = slope(&moments(&samples.zeros_like(), &holed, &weight).unwrap()).unwrap();
+        assert!(flat.is_nan());
     }
 }

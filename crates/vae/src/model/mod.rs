@@ -171,29 +171,6 @@ impl Model {
         }
     }
 
-    /// Sets the linear map from context to horizon that is added to the location; without one, nothing
-    /// happens.
-    ///
-    /// # Shapes
-    /// `weight`: `[H, L]`; `bias`: `[H]`.
-    ///
-    /// # Errors
-    /// [`VaeError::Shape`] if they are not shaped so.
-    pub fn set_skip(&self, weight: &Tensor, bias: &Tensor) -> Result<()> {
-        let Some(skip) = &self.skip else { return Ok(()) };
-        for (tensor, own, new) in [("weight", skip.weight(), weight), ("bias", skip.bias(), bias)] {
-            if own.size() != new.size() {
-                let expected = format!("{:?}", own.size());
-                return Err(VaeError::Shape { tensor, expected, found: new.size() });
-            }
-        }
-        no_grad(|| {
-            skip.weight().shallow_clone().copy_(weight);
-            skip.bias().shallow_clone().copy_(bias);
-        });
-        Ok(())
-    }
-
     /// One pass with one draw of the latent variables.
     ///
     /// `autoencode` and `predict` draw from `q(z | x̃)` and ignore the target; `conditional` and
