@@ -1,6 +1,7 @@
 //! Journeys: what a user does, start to end, through the `ballast` binary.
 
 mod errors;
+mod features;
 mod honesty;
 mod interrupt;
 mod tensorboard;

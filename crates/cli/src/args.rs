@@ -30,6 +30,8 @@ pub(crate) enum Command {
     Train(Train),
     /// Score a trained run on its test split, beside the baselines.
     Evaluate(Evaluate),
+    /// Measure what the latent variables of a trained run know, over the diffusion steps.
+    Features(Features),
     /// Forecast what follows the last rows of a CSV.
     Forecast(Forecast),
     /// Show what a noise schedule does to a signal.
@@ -110,6 +112,22 @@ pub(crate) struct Evaluate {
     /// CPU threads [default: $OMP_NUM_THREADS, else 1].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) threads: Option<u16>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Features {
+    /// The run directory; `features.json` is written there.
+    pub(crate) run: PathBuf,
+    /// How many diffusion steps to look at, evenly spaced from the first to the last.
+    #[arg(long, value_name = "N", default_value_t = 11, value_parser = clap::value_parser!(u16).range(2..))]
+    pub(crate) steps: u16,
+    /// Noise the windows by the `[noise]` of this file, such as the config of another run, and not by the
+    /// run's own.
+    #[arg(long, value_name = "TOML")]
+    pub(crate) process: Option<PathBuf>,
+    /// auto, cpu, cuda or cuda:N.
+    #[arg(long, default_value_t)]
+    pub(crate) device: DeviceChoice,
 }
 
 #[derive(Debug, clap::Args)]

@@ -9,6 +9,7 @@ mod display;
 mod elbo;
 mod evaluate;
 mod exit;
+mod features;
 mod forecast;
 mod noise_command;
 mod signals;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
     let done = match args.command {
         Command::Train(command) => train_command::run(command),
         Command::Evaluate(command) => evaluate::run(command),
+        Command::Features(command) => features::run(command),
         Command::Forecast(command) => forecast::run(command),
         Command::Noise(command) => noise_command::run(command),
         Command::Elbo(command) => elbo::run(command),

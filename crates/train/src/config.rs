@@ -158,10 +158,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError`], with line and column where the file is at fault.
     pub fn load(path: &Path, overrides: &[String]) -> Result<Config, ConfigError> {
-        let text = fs::read_to_string(path).map_err(|source| match source.kind() {
-            std::io::ErrorKind::NotFound => ConfigError::Missing { path: path.to_owned() },
-            _ => ConfigError::Unreadable { path: path.to_owned(), source },
-        })?;
+        let text = read(path)?;
         let origin = path.display().to_string();
         let mut config = Config::parse(&text, &origin, overrides)?;
         // Absolute, so that the resolved config reads the same file from anywhere.
@@ -288,6 +285,13 @@ impl Config {
         self.data.validate()?;
         Ok(self)
     }
+}
+
+fn read(path: &Path) -> Result<String, ConfigError> {
+    fs::read_to_string(path).map_err(|source| match source.kind() {
+        std::io::ErrorKind::NotFound => ConfigError::Missing { path: path.to_owned() },
+        _ => ConfigError::Unreadable { path: path.to_owned(), source },
+    })
 }
 
 /// Lays one `a.b=value` over a table. The value is TOML; what is not TOML is a string.

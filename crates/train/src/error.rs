@@ -30,6 +30,18 @@ pub enum TrainError {
         /// Which part.
         part: &'static str,
     },
+    /// A part of the split has too few whole windows to probe features on.
+    #[error(
+        "{found} {part} windows without a gap, and probing features takes at least {least}\n  hint: a shorter `data.context` or `data.horizon`, or more rows in `data.split`, and training anew"
+    )]
+    TooFewWindows {
+        /// Which part.
+        part: &'static str,
+        /// Windows of it with every value observed.
+        found: usize,
+        /// As many are needed.
+        least: usize,
+    },
     /// A gap in rows that a model without a mask is to forecast from.
     #[error(
         "no value of `{channel}` at {time}, and the model was trained on data without gaps\n  hint: fill the gap, or train with `data.fill = \"mask\"` on data that has some"
@@ -198,6 +210,7 @@ impl TrainError {
             },
             TrainError::NoWindows { .. }
             | TrainError::NothingObserved { .. }
+            | TrainError::TooFewWindows { .. }
             | TrainError::Gap { .. } => 65,
             TrainError::NoForecast => 2,
             TrainError::Run { .. } => 65,

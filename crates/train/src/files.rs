@@ -24,6 +24,7 @@ use crate::error::TrainError;
 /// | `events/` | the same metrics, latent histograms and pictures for TensorBoard |
 /// | `lock` | host and process of who trains here, while it does |
 /// | `evaluation.json` | scores of the model and the baselines, written by `evaluate` |
+/// | `features.json` | what the latent variables know over the diffusion steps, written by `features` |
 #[derive(Debug, Clone)]
 pub struct RunDirectory {
     path: PathBuf,
@@ -120,6 +121,11 @@ impl RunDirectory {
     /// `evaluation.json`.
     pub fn evaluation(&self) -> PathBuf {
         self.path.join("evaluation.json")
+    }
+
+    /// `features.json`.
+    pub fn features(&self) -> PathBuf {
+        self.path.join("features.json")
     }
 }
 

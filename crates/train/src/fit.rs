@@ -315,6 +315,8 @@ pub(crate) enum Stream {
     Validation,
     /// Samples of an evaluation.
     Evaluation,
+    /// Noise of the windows that features are read from.
+    Features,
 }
 
 /// Seeds torch's generator for one use.
@@ -323,6 +325,7 @@ pub(crate) fn seed(seed: u64, stream: Stream) {
         Stream::Weights => 1,
         Stream::Validation => 2,
         Stream::Evaluation => 3,
+        Stream::Features => 4,
         Stream::Epoch(epoch) => 16 + epoch as u64,
         Stream::Step(step) => (1 << 40) + step as u64,
     };

@@ -288,9 +288,7 @@ impl Forecaster {
     /// Windows relative to themselves, then noised; the noise is therefore relative to the
     /// window's own scale, and inference sees what training saw at `t = 0`.
     fn prepare(&self, batch: &Batch, noised: bool) -> Result<Prepared, TrainError> {
-        let instance = self.model.instance(&batch.context, batch.context_observed.as_ref())?;
-        let context = hide(instance.apply(&batch.context)?, batch.context_observed.as_ref())?;
-        let target = hide(instance.apply(&batch.target)?, batch.target_observed.as_ref())?;
+        let (instance, context, target) = self.relative(batch)?;
         let steps = match &self.steps {
             Some(steps) if noised => Some(steps.sample(context.size()[0])?),
             _ => None,
@@ -307,17 +305,23 @@ impl Forecaster {
                 Some((self.target.signal_at(t)?, self.target.std_at(t)?)),
             ),
         };
-        let context = match &batch.extras {
-            Some(extras) => Tensor::f_cat(&[&context, extras], 2)?,
-            None => context,
-        };
-        let future = batch.future.as_ref().map(Tensor::shallow_clone);
-        let inputs = Inputs { context, future, level };
+        let inputs = inputs(batch, context, level)?;
         Ok(Prepared { instance, inputs, target, noise })
     }
 
+    /// Context and target relative to their window, zero where nothing was observed.
+    pub(crate) fn relative(&self, batch: &Batch) -> Result<(Instance, Tensor, Tensor), TrainError> {
+        let instance = self.model.instance(&batch.context, batch.context_observed.as_ref())?;
+        let context = hide(instance.apply(&batch.context)?, batch.context_observed.as_ref())?;
+        let target = hide(instance.apply(&batch.target)?, batch.target_observed.as_ref())?;
+        Ok((instance, context, target))
+    }
+
     /// What the networks make of their inputs, in the precision of the config.
-    fn computed<T>(&self, networks: impl FnOnce() -> vae::Result<T>) -> Result<T, TrainError> {
+    pub(crate) fn computed<T>(
+        &self,
+        networks: impl FnOnce() -> vae::Result<T>,
+    ) -> Result<T, TrainError> {
         Ok(match self.half {
             None => networks()?,
             Some(kind) => torch_ext::autocast(self.store.device(), kind, true, networks)??,
@@ -405,6 +409,19 @@ impl Forecaster {
         let kl_weight = self.kl_weight(step);
         Ok(Elbo::new(reconstruction, groups, kl_weight, self.free_bits)?)
     }
+}
+
+/// What a model is fed: a context of the batch, noised to `level`, and what else is known.
+pub(crate) fn inputs(
+    batch: &Batch,
+    context: Tensor,
+    level: Option<Tensor>,
+) -> Result<Inputs, TrainError> {
+    let context = match &batch.extras {
+        Some(extras) => Tensor::f_cat(&[&context, extras], 2)?,
+        None => context,
+    };
+    Ok(Inputs { context, future: batch.future.as_ref().map(Tensor::shallow_clone), level })
 }
 
 fn composed(elbo: &Elbo) -> Result<Terms, TrainError> {

@@ -19,6 +19,7 @@ mod diagnose;
 pub mod elbo;
 mod error;
 mod evaluate;
+mod features;
 mod files;
 mod fit;
 mod flat;
@@ -56,6 +57,7 @@ pub use evaluate::{
     NoiseCurve, Pairing, PointError, Scored, Scores, SeriesScores, Supplement, evaluate,
     evaluate_run, evaluate_runs,
 };
+pub use features::{Features, FeaturesOptions, Probe, StepFeatures, features_run};
 pub use files::{RunDirectory, write_atomically, write_text};
 pub use fit::{Divergence, Fitted, Job, Progress, fit};
 pub use flat::Flat;

@@ -312,8 +312,13 @@ fn remove(directory: &RunDirectory) -> Result<(), TrainError> {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         name.starts_with("scores") && name.ends_with(".csv")
     });
-    let files =
-        [directory.info(), directory.evaluation(), directory.weights(), directory.last_weights()];
+    let files = [
+        directory.info(),
+        directory.evaluation(),
+        directory.features(),
+        directory.weights(),
+        directory.last_weights(),
+    ];
     for path in files.into_iter().chain(scores) {
         match std::fs::remove_file(&path) {
             Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
@@ -371,6 +376,18 @@ impl Loaded {
             config.model.instance_norm = on;
         }
         Ok(Loaded { directory, asked, config, info })
+    }
+
+    /// Whether `source` is the data that was trained on.
+    pub(crate) fn check_data(&self, source: &Source) -> Result<(), TrainError> {
+        if source.fingerprint() == self.info.data.fingerprint {
+            return Ok(());
+        }
+        Err(TrainError::Run {
+            path: self.directory.path().to_owned(),
+            reason: format!("{} is not the data it was trained on", source.info().name),
+            hint: "train again on the new data, or bring the old file back".to_owned(),
+        })
     }
 
     /// The forecaster with the weights of the run.

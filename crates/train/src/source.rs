@@ -147,7 +147,7 @@ impl Source {
     }
 
     /// The windows of a held-out part every `stride` rows, from the first one of each series to the end.
-    fn restarted(&self, part: Part, stride: usize) -> Result<Starts, TrainError> {
+    pub(crate) fn restarted(&self, part: Part, stride: usize) -> Result<Starts, TrainError> {
         let DataConfig { context, horizon, .. } = &self.config.data;
         let windows = match part {
             Part::Train => &self.prepared.windows.train,

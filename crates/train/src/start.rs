@@ -3,7 +3,7 @@
 use tch::{Kind, Tensor, no_grad};
 use vae::ModelKind;
 
-use crate::baseline::{Baseline, Pairs, penalized};
+use crate::baseline::{Baseline, Pairs, RIDGE_STRENGTHS, penalized};
 use crate::batch::{Batch, Starts};
 use crate::checkpoint::Checkpoint;
 use crate::config::Config;
@@ -98,7 +98,7 @@ fn from_ridge(source: &Source, forecaster: &Forecaster) -> Result<(), TrainError
         let held: Vec<_> = batches(source, source.starts(Part::Validation), MAX_VALIDATION)?
             .map(|batch| regression(forecaster, &batch?))
             .collect::<Result<_, TrainError>>()?;
-        let coefficients = penalized(&gram, &moment, |coefficients| {
+        let coefficients = penalized(&gram, &moment, &RIDGE_STRENGTHS, |coefficients| {
             let (mut sum, mut numbers) = (0.0, 0);
             for (inputs, outputs) in &held {
                 let error = (inputs.f_matmul(coefficients)? - outputs).f_square()?;

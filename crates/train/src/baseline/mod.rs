@@ -31,7 +31,7 @@ use climatology::Climatology;
 use ets::Ets;
 use residual::{Point, WithResiduals};
 use ridge::Ridge;
-pub(crate) use ridge::penalized;
+pub(crate) use ridge::{RIDGE_STRENGTHS, penalized};
 use volatility::Volatility;
 
 /// At most so many training values make up a kernel estimate.

@@ -6,7 +6,7 @@ use super::Pairs;
 use crate::error::TrainError;
 
 /// Ridge strengths tried; the one with the least squared error on the validation windows is kept.
-const RIDGE_STRENGTHS: [f64; 6] = [0.1, 1.0, 10.0, 100.0, 1e3, 1e4];
+pub(crate) const RIDGE_STRENGTHS: [f64; 6] = [0.1, 1.0, 10.0, 100.0, 1e3, 1e4];
 /// The least scale of a window, in units of the training standard deviation.
 const SCALE_FLOOR: f64 = 0.1;
 
@@ -81,25 +81,26 @@ fn ridge(train: &Pairs, validation: &Pairs, instance: bool) -> Result<Option<Ten
     let (held_in, held_out) = regression(validation, instance)?;
     let gram = inputs.f_tr()?.f_matmul(&inputs)?;
     let moment = inputs.f_tr()?.f_matmul(&outputs)?;
-    let coefficients = penalized(&gram, &moment, |coefficients| {
+    let coefficients = penalized(&gram, &moment, &RIDGE_STRENGTHS, |coefficients| {
         let error = (held_in.f_matmul(coefficients)? - &held_out).f_square()?;
         Ok(error.f_mean(Kind::Double)?.f_double_value(&[])?)
     })?;
     Ok(Some(coefficients))
 }
 
-/// The coefficients `(XᵀX + λ D)⁻¹ XᵀY`, in f32, whose λ has the least validation `error`; `D` is the identity
-/// but for the intercept, which is last.
+/// The coefficients `(XᵀX + λ D)⁻¹ XᵀY`, in f32, whose λ of `strengths` has the least validation `error`; `D` is
+/// the identity but for the intercept, which is last.
 pub(crate) fn penalized(
     gram: &Tensor,
     moment: &Tensor,
+    strengths: &[f64],
     error: impl Fn(&Tensor) -> Result<f64, TrainError>,
 ) -> Result<Tensor, TrainError> {
     let penalty = Tensor::f_ones([gram.size()[0]], (Kind::Double, gram.device()))?;
     let _ = penalty.f_narrow(0, penalty.size()[0] - 1, 1)?.f_fill_(0.0)?;
     let penalty = penalty.f_diag(0)?;
     let mut best: Option<(f64, Tensor)> = None;
-    for strength in RIDGE_STRENGTHS {
+    for &strength in strengths {
         let coefficients = Tensor::f_linalg_solve(&(gram + &penalty * strength), moment, true)?;
         let error = error(&coefficients)?;
         tracing::debug!(strength, error, "ridge");

@@ -1,6 +1,7 @@
 //! The `noise` key: a table that says it all, or `"auto"`.
 
 use std::fmt;
+use std::path::Path;
 
 use noise::{NoiseConfig, NoiseTable};
 use schemars::JsonSchema;
@@ -8,7 +9,7 @@ use serde::de::value::StringDeserializer;
 use serde::de::{self, DeserializeSeed, Error, IntoDeserializer, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, forward_to_deserialize_any};
 
-use super::ConfigError;
+use super::{ConfigError, Located, read};
 
 /// How training windows are noised: as a table says, or as validation windows choose.
 ///
@@ -66,6 +67,19 @@ impl AutoNoise {
 }
 
 impl Noise {
+    /// The `noise` of a TOML file, such as the config of another run; what else stands there is not read.
+    ///
+    /// # Errors
+    /// [`ConfigError`], with line and column where the file is at fault.
+    pub fn load(path: &Path) -> Result<Noise, ConfigError> {
+        let text = read(path)?;
+        let origin = path.display().to_string();
+        let parsed = toml::Deserializer::parse(&text)
+            .map_err(|error| Located { key: ".".to_owned(), error })
+            .and_then(|table| Ok(serde_path_to_error::deserialize::<_, NoiseFile>(table)?));
+        Ok(parsed.map_err(|fault| fault.in_file(&text, &origin))?.noise)
+    }
+
     /// The noise, where it is decided.
     pub fn fixed(&self) -> Option<&NoiseConfig> {
         match self {
@@ -89,6 +103,12 @@ impl fmt::Display for Noise {
             Noise::Auto(AutoNoise { budget }) => write!(f, "auto (budget {budget})"),
         }
     }
+}
+
+/// A file that [`Noise::load`] reads.
+#[derive(Deserialize)]
+struct NoiseFile {
+    noise: Noise,
 }
 
 /// A [`Noise`] as it may be written.

@@ -71,14 +71,8 @@ pub fn evaluate_runs(
     };
     RunDirectory::create(&folder)?;
     let source = Source::load(&first.config, device)?;
-    for (run, path) in runs.iter().zip(paths) {
-        if source.fingerprint() != run.info.data.fingerprint {
-            return Err(TrainError::Run {
-                path: path.clone(),
-                reason: format!("{} is not the data it was trained on", source.info().name),
-                hint: "train again on the new data, or bring the old file back".to_owned(),
-            });
-        }
+    for run in &runs {
+        run.check_data(&source)?;
     }
     let models = runs.iter().map(|run| match asked.last {
         true => run.last_forecaster(source.rows()),

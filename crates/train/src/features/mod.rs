@@ -1,0 +1,334 @@
+//! What the latent variables of a trained model know, over the diffusion steps: what stands in
+//! `features.json`. Derivations: `docs/math/features.md`.
+
+mod information;
+mod probe;
+#[cfg(test)]
+mod tests;
+mod windows;
+
+use std::path::{Path, PathBuf};
+
+use noise::{NoiseConfig, Reinjection};
+use serde::{Deserialize, Serialize};
+use tch::{Device, Kind, Tensor, no_grad};
+use vae::{GroupHealth, ModelKind};
+
+use crate::config::{Config, Noise};
+use crate::error::TrainError;
+use crate::evaluate::Pairing;
+use crate::files::write_json;
+use crate::fit::{Stream, seed};
+use crate::forecaster::Forecaster;
+use crate::run::{Loaded, RunOptions, WindowCounts, set_threads};
+use crate::source::{Part, Source};
+use information::{Gaussians, possible};
+use probe::{Parts, Reader};
+use windows::{Process, Windows, sees_context_alone};
+
+pub use probe::Probe;
+
+/// Which diffusion steps to look at.
+#[derive(Debug, Clone)]
+pub struct FeaturesOptions {
+    /// How many, evenly spaced from the first to the last; at least those two, at most all.
+    pub steps: usize,
+    /// A TOML file whose `[noise]` is used instead of the run's own, so that several runs read the same
+    /// inputs; [`Noise::load`].
+    pub process: Option<PathBuf>,
+}
+
+impl Default for FeaturesOptions {
+    fn default() -> Self {
+        FeaturesOptions { steps: 11, process: None }
+    }
+}
+
+/// What stands in `features.json`. Windows are relative to themselves where the model sees them so;
+/// information is in nats.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Features {
+    /// Of this format.
+    pub version: u32,
+    /// Of the model.
+    pub kind: ModelKind,
+    /// `posterior mean`, or for models with a learned prior `prior mean`: what is known at forecast time.
+    pub feature: String,
+    /// Numbers of one feature vector.
+    pub dimensions: usize,
+    /// That decides the noise.
+    pub seed: u64,
+    /// `own`, or `file` where another process was named.
+    pub noise: String,
+    /// The process itself.
+    pub process: NoiseConfig,
+    /// From the first diffusion step to the last.
+    pub steps: Vec<StepFeatures>,
+    /// Behind the probes: fitted on, penalty chosen on, scored on.
+    pub windows: WindowCounts,
+    /// What was left out, and why.
+    pub left_out: Vec<String>,
+}
+
+/// Features of windows noised at one diffusion step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepFeatures {
+    /// The step.
+    pub t: usize,
+    /// The `ᾱ` of plain diffusion with the same signal-to-noise ratio.
+    pub alpha_bar_equivalent: f64,
+    /// That ratio in decibels; absent where it is infinite: no noise, or nothing else.
+    pub snr_db: Option<f64>,
+    /// From the features to the clean future.
+    pub probe_future: Probe,
+    /// From the features to the clean context.
+    pub probe_context: Probe,
+    /// From the noised context itself to the clean future: what any linear reader could get.
+    pub raw_future: Probe,
+    /// From the noised context itself to the clean context.
+    pub raw_context: Probe,
+    /// What the probe knows at least of one value of the future, mean over values, were each normal;
+    /// absent where none varies.
+    pub probe_information: Option<f64>,
+    /// What `z` tells of the clean window: which of the test windows it is. An estimate from below, exact
+    /// at a step without noise; absent as `left_out` says.
+    pub mutual_information: Option<f64>,
+    /// Its standard error.
+    pub mutual_information_error: Option<f64>,
+    /// What `z` tells of the noised window, noise and all: never less.
+    pub mutual_information_noised: Option<f64>,
+    /// `ln N`: no estimate from N windows can be more.
+    pub mutual_information_limit: Option<f64>,
+    /// What one value can tell of itself through the noise, were it white of unit variance; absent
+    /// without noise.
+    pub possible_information: Option<f64>,
+    /// From posterior to prior per window, as training at this step pays it.
+    pub kl: f64,
+    /// The same of each group and dimension.
+    pub kl_per_dim: Vec<Vec<f64>>,
+    /// Units of each group whose posterior mean varies by more than 0.01 (Burda et al. 2016).
+    pub active_units: Vec<usize>,
+}
+
+/// Measures a finished run, and writes `features.json` into it.
+///
+/// # Errors
+/// If the run or its data is not what it was when it was trained; [`TrainError::TooFewWindows`];
+/// [`TrainError::Config`] if the process cannot be read.
+pub fn features_run(
+    path: &Path,
+    options: RunOptions,
+    asked: &FeaturesOptions,
+) -> Result<(Features, PathBuf), TrainError> {
+    let device = options.device.resolve()?;
+    set_threads(options.threads);
+    let run = Loaded::open(path)?;
+    let process = match &asked.process {
+        Some(file) => Some(decided(&Noise::load(file)?)?),
+        None => None,
+    };
+    let source = Source::load(&run.config, device)?;
+    run.check_data(&source)?;
+    let forecaster = run.forecaster(source.rows())?;
+    let features = features(&source, &run.config, &forecaster, process, asked.steps)?;
+    let file = run.directory.features();
+    write_json(&file, &features)?;
+    Ok((features, file))
+}
+
+fn decided(noise: &Noise) -> Result<NoiseConfig, TrainError> {
+    noise.fixed().cloned().ok_or(TrainError::NoiseUndecided)
+}
+
+/// Measures a forecaster that was trained on the training part of `source`, under `process` if given, else
+/// under the noise of `config`, which is resolved.
+pub(crate) fn features(
+    source: &Source,
+    config: &Config,
+    forecaster: &Forecaster,
+    process: Option<NoiseConfig>,
+    steps: usize,
+) -> Result<Features, TrainError> {
+    no_grad(|| {
+        let noise = if process.is_some() { "file" } else { "own" };
+        let process = match process {
+            Some(process) => process,
+            None => decided(&config.noise)?,
+        };
+        seed(config.seed, Stream::Features);
+        let study = Study::new(source, forecaster, &process)?;
+        let steps = evenly(process.steps(), steps);
+        let steps = steps.into_iter().map(|t| study.step(process.input(), t));
+        let steps = steps.collect::<Result<Vec<_>, _>>()?;
+        let own = sees_context_alone(forecaster);
+        let why = "mutual information: the posterior sees the target, not the context alone";
+        let [train, validation, test] = [&study.train, &study.validation, &study.test];
+        let count = |windows: &Windows| windows.count() as i64;
+        Ok(Features {
+            version: 1,
+            kind: config.model.kind,
+            feature: if own { "posterior mean" } else { "prior mean" }.to_owned(),
+            dimensions: (forecaster.model().groups() * forecaster.model().latent_dims()) as usize,
+            seed: config.seed,
+            noise: noise.to_owned(),
+            steps,
+            windows: WindowCounts {
+                train: count(train),
+                validation: count(validation),
+                test: count(test),
+            },
+            left_out: if own { Vec::new() } else { vec![why.to_owned()] },
+            process,
+        })
+    })
+}
+
+/// `count` steps from 0 to `last`, evenly spaced to the nearest whole one.
+fn evenly(last: usize, count: usize) -> Vec<usize> {
+    let gaps = count.clamp(2, last.max(1) + 1) - 1;
+    let mut steps: Vec<usize> = (0..=gaps).map(|k| (k * last + gaps / 2) / gaps).collect();
+    steps.dedup();
+    steps
+}
+
+/// At most so many values of training windows, and so many windows, are fitted on.
+const MAX_TRAIN_VALUES: i64 = 8 << 20;
+const MAX_TRAIN: i64 = 4096;
+/// At most so many validation windows choose the penalty.
+const MAX_VALIDATION: i64 = 512;
+/// At most so many test windows are scored.
+const MAX_TEST: i64 = 1024;
+/// Draws of noise that tell what of a posterior is due to it.
+const DRAWS: usize = 8;
+/// With fewer training or test windows there is nothing to fit or no error to tell; and one to select on.
+const LEAST: [(Part, usize); 3] = [(Part::Train, 3), (Part::Validation, 1), (Part::Test, 3)];
+
+/// Everything that is the same at all steps.
+struct Study<'a> {
+    forecaster: &'a Forecaster,
+    process: Process,
+    train: Windows,
+    validation: Windows,
+    test: Windows,
+    futures: Parts,
+    contexts: Parts,
+    /// Of errors over futures and over contexts, which overlap for longer.
+    pairings: [Pairing; 2],
+    /// Standard normal, `[N, D]`: one draw of `z` per test window.
+    draw: Tensor,
+}
+
+impl<'a> Study<'a> {
+    fn new(
+        source: &Source,
+        forecaster: &'a Forecaster,
+        process: &NoiseConfig,
+    ) -> Result<Study<'a>, TrainError> {
+        let rows = source.rows();
+        let shape = source.shape();
+        let values = (shape.context + shape.horizon) * shape.channels;
+        let fitted = (MAX_TRAIN_VALUES / values).clamp(200, MAX_TRAIN);
+        let draws = if sees_context_alone(forecaster) { DRAWS } else { 0 };
+        // Held-out windows of every row: a protocol of few windows would leave little to measure on.
+        let (validation, test) =
+            (source.restarted(Part::Validation, 1)?, source.restarted(Part::Test, 1)?);
+        let gather = |starts, most, more| Windows::gather(forecaster, rows, starts, most, more);
+        let train = gather(source.starts(Part::Train), fitted, 0)?;
+        let validation = gather(&validation, MAX_VALIDATION.min(fitted), 0)?;
+        let all = test.count();
+        let test = gather(&test, MAX_TEST.min(fitted), draws)?;
+        for ((part, least), windows) in LEAST.into_iter().zip([&train, &validation, &test]) {
+            if windows.count() < least {
+                let (part, found) = (part.name(), windows.count());
+                return Err(TrainError::TooFewWindows { part, found, least });
+            }
+        }
+        let [(y, x), (y_held, x_held), (y_test, x_test)] =
+            [train.truth()?, validation.truth()?, test.truth()?];
+        let dims = forecaster.model().latent_dims();
+        Ok(Study {
+            pairings: pairings(source, &test, all)?,
+            draw: Tensor::f_randn([test.count() as i64, dims], (Kind::Double, Device::Cpu))?,
+            forecaster,
+            process: Process::new(process, rows.device())?,
+            train,
+            validation,
+            test,
+            futures: Parts { train: y, validation: y_held, test: y_test },
+            contexts: Parts { train: x, validation: x_held, test: x_test },
+        })
+    }
+
+    fn step(&self, process: &Reinjection, t: usize) -> Result<StepFeatures, TrainError> {
+        let _span = tracing::debug_span!("features", t).entered();
+        let encode = |windows: &Windows| windows.encode(self.forecaster, &self.process, t);
+        let [train, validation, test] =
+            [encode(&self.train)?, encode(&self.validation)?, encode(&self.test)?];
+        let features = Reader::new(&Parts {
+            train: train.features,
+            validation: validation.features,
+            test: test.features,
+        })?;
+        let raw =
+            Reader::new(&Parts { train: train.raw, validation: validation.raw, test: test.raw })?;
+        let (health, posterior) = self.test.latents(self.forecaster, &self.process, t)?;
+        let informed = match &posterior {
+            Some(posterior) => Some(self.informed(posterior, process.std()[t] > 0.0, t)?),
+            None => None,
+        };
+        let [of_future, of_context] = &self.pairings;
+        let (probe_future, each) = features.probe(&self.futures, of_future)?;
+        Ok(StepFeatures {
+            t,
+            alpha_bar_equivalent: process.equivalent_alpha_bar()[t],
+            snr_db: process.snr_db().nth(t).filter(|decibels| decibels.is_finite()),
+            probe_future,
+            probe_context: features.probe(&self.contexts, of_context)?.0,
+            raw_future: raw.probe(&self.futures, of_future)?.0,
+            raw_context: raw.probe(&self.contexts, of_context)?.0,
+            probe_information: probe::information(&each),
+            mutual_information: informed.map(|[clean, _]| clean.nats),
+            mutual_information_error: informed.map(|[clean, _]| clean.error),
+            mutual_information_noised: informed.map(|[_, noised]| noised.nats),
+            mutual_information_limit: informed.map(|_| (self.test.count() as f64).ln()),
+            possible_information: possible(process.snr()[t]),
+            kl: health.kl(),
+            active_units: health.groups.iter().map(GroupHealth::active_units).collect(),
+            kl_per_dim: health.groups.into_iter().map(|group| group.kl_per_dim).collect(),
+        })
+    }
+
+    /// Information on the clean and on the noised window.
+    fn informed(
+        &self,
+        posterior: &Gaussians,
+        noisy: bool,
+        t: usize,
+    ) -> Result<[information::Nats; 2], TrainError> {
+        let z = posterior.draw(&self.draw)?;
+        let noised = posterior.information(&z)?;
+        if !noisy {
+            return Ok([noised, noised]);
+        }
+        let others = self.test.other_posteriors(self.forecaster, &self.process, t)?;
+        Ok([Gaussians::over_noise(&others)?.information(&z)?, noised])
+    }
+}
+
+/// How errors of neighboring test windows hang together, over horizons and over contexts; `all` is the number
+/// of windows that the measured ones were taken from.
+fn pairings(source: &Source, test: &Windows, all: i64) -> Result<[Pairing; 2], TrainError> {
+    let place = |start: &i64| source.origin(*start as usize);
+    let (series, origins): (Vec<usize>, Vec<String>) =
+        test.starts.iter().map(place).collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
+    let distinct = |mut sorted: Vec<String>| {
+        sorted.sort();
+        sorted.dedup();
+        sorted.len()
+    };
+    let series = series.iter().max().map_or(1, |last| last + 1);
+    let stride = all as usize / series / distinct(origins.clone()).max(1);
+    let shape = source.shape();
+    let over = |rows: i64| Pairing::new(&origins, rows as usize, stride.max(1));
+    Ok([over(shape.horizon), over(shape.context)])
+}
