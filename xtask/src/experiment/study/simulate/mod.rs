@@ -49,7 +49,6 @@ pub(super) struct BestScores {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Expected {
     pub(super) crps: f64,
-    #[cfg_attr(not(test), expect(dead_code, reason = "of the pair, tables show the CRPS"))]
     pub(super) log_score: f64,
 }
 
