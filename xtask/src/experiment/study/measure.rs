@@ -1,7 +1,7 @@
 //! What is measured of a run, and paired differences between two arms of a cell.
 
 use super::super::read::Evaluation;
-use super::infer::Estimate;
+use super::infer::{Estimate, by_time};
 use super::plan::{Cell, Measure, Plan};
 use super::runs::{Run, Studied};
 
@@ -90,7 +90,7 @@ impl<'a> Table<'a> {
                 let each = a.window_crps.iter().zip(&b.window_crps);
                 let same = a.window_crps.len() == b.window_crps.len();
                 let each: Option<Vec<f64>> = each.map(|(a, b)| Some((*a)? - (*b)?)).collect();
-                each.filter(|_| same)
+                Some(by_time(&each.filter(|_| same)?, &a.times()))
             };
             pairs.iter().map(seed).collect()
         };

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::oracle::{self, Found, difference, holm, list, mean, number, of_seeds, unit};
+use super::oracle::{
+    self, Found, difference, holm, list, mean, number, of_seeds, of_windows, unit,
+};
 use super::scene::{ARMS, CELLS, PLAN, PROBED, SPREAD, Scored, Study, scored};
 use crate::experiment::tests::fake::ALL;
 
@@ -224,6 +226,39 @@ fn seeds_that_only_one_arm_has_do_not_count() {
         near(&line["standard_error"], found.error, asks);
         near(&line["cohens_d"], mean(&each) / oracle::std(&each), asks);
     }
+}
+
+/// Four series of 70 windows, one series after the other: what moves at one time moves together, so the windows of
+/// one time are one observation, their mean.
+#[test]
+fn windows_of_one_time_count_once() {
+    let study = Study::new();
+    let cell = CELLS[0].0;
+    for (arm, seed) in [("none", 1), ("none", 2), ("x0", 1), ("x0", 2)] {
+        let mut evaluation = study.prepared(cell, arm, seed, "evaluation.json");
+        let series = |name: &str| json!({"name": name, "windows": 70, "crps": 1.0});
+        evaluation["forecasters"][0]["test"]["by_series"] = ["a", "b", "c", "d"].map(series).into();
+        let path = format!("prepared/{cell}/{arm}/seed-{seed}/evaluation.json");
+        study.0.write(&path, &evaluation.to_string());
+    }
+    study.conduct();
+    let windows = |arm: &str, seed: u64| {
+        let evaluation = study.prepared(cell, arm, seed, "evaluation.json");
+        list(&evaluation, "/forecasters/0/test/window_crps")
+    };
+    let by_time = |seed: &u64| -> Vec<f64> {
+        let (a, b) = (windows("x0", *seed), windows("none", *seed));
+        (0..70).map(|t| (0..4).map(|s| a[70 * s + t] - b[70 * s + t]).sum::<f64>() / 4.0).collect()
+    };
+    let found = of_windows(&SEEDS.iter().map(by_time).collect::<Vec<_>>(), OVERLAP);
+    let lines = study.csv("comparisons.csv");
+    let asked = |line: &&BTreeMap<String, String>| {
+        line["question"] == "Better CRPS?" && line["cell"] == CELLS[0].1
+    };
+    let line = lines.iter().find(asked).unwrap();
+    near(&line["difference"], found.mean, "mean");
+    near(&line["standard_error"], found.error, "error");
+    near(&line["degrees_of_freedom"], found.freedom, "freedom");
 }
 
 #[test]
