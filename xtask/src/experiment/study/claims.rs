@@ -262,10 +262,11 @@ impl Answer {
         };
         let number = |value: f64| if self.is_relative() { percent(value) } else { signed(value) };
         let margin = self.margin.map_or(String::new(), |margin| {
-            format!(" (equal means within ± {})", percent(margin).trim_start_matches('+'))
+            format!(" (equal means within ± {})", number(margin).trim_start_matches('+'))
         });
+        let sign = if p < 0.001 { "" } else { "= " };
         format!(
-            "{} {}, {:.0} % interval {} to {}{margin}; p = {}, {}; of {cells} {} say yes by themselves, {} no",
+            "{} {}, {:.0} % interval {} to {}{margin}; p {sign}{}, {}; of {cells} {} say yes by themselves, {} no",
             self.measure.label(),
             number(pooled.mean),
             100.0 * (1.0 - alpha),

@@ -50,12 +50,14 @@ fn evidence_stands_beside_each_answer() {
     let better = line("Better CRPS?");
     assert!(better.starts_with("  - Better CRPS? *Yes*: test CRPS, chosen epoch −7."), "{better}");
     assert!(better.ends_with("; of 4 cells 4 say yes by themselves, 0 no."), "{better}");
+    assert!(better.contains(" %; p < .001, strong evidence; "), "{better}");
+    assert!(line("Less biased?").contains("; p = ."));
     let same = line("The same CRPS?");
     assert!(same.contains("(equal means within ± 3.0 %)"), "{same}");
     assert!(line("Of the other model?").ends_with("*Unknown*: runs are missing."));
     let clean = line("Better clean features?");
     assert!(
-        clean.contains("feature R², clean windows +0.2") && clean.contains("of 1 cell 1 "),
+        clean.contains("feature R², clean windows +0.1998") && clean.contains("of 1 cell 1 "),
         "{clean}"
     );
 }

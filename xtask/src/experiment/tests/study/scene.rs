@@ -273,7 +273,8 @@ pub(super) fn scored(cell: usize, arm: &str, seed: u64) -> Scored {
         (_, true) => (0.462, 0.585, 0.09),
         (_, false) => (0.372, 0.475, 0.08),
     };
-    let seeded = 0.0004 * (((seed * 7 + arm.len() as u64 * 3 + cell as u64) % 5) as f64 - 2.0);
+    let shift = (seed * seed * 7 + 3 * seed * arm.len() as u64 + cell as u64) % 7;
+    let seeded = 0.0004 * (shift as f64 - 3.0);
     let alternates = if seed % 2 == 0 { 0.2 } else { -0.18 };
     let better = arm != "none";
     Scored {
