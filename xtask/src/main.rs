@@ -29,6 +29,8 @@ struct Args {
 enum Command {
     Setup(setup::Setup),
     Experiment(experiment::Experiment),
+    #[command(hide = true)]
+    ExperimentJob(experiment::ExperimentJob),
     Test(test::Test),
     Tidy(tidy::Tidy),
     Lint(lint::Lint),
@@ -39,9 +41,13 @@ enum Command {
 
 fn main() -> ExitCode {
     let Args { command } = Args::parse();
+    if let Command::ExperimentJob(job) = command {
+        return job.run(); // has a checkout and exit codes of its own
+    }
     let done = Workspace::find().and_then(|workspace| match command {
         Command::Setup(setup) => setup.run(&workspace),
         Command::Experiment(experiment) => experiment.run(&workspace),
+        Command::ExperimentJob(_) => Ok(()),
         Command::Test(test) => test.run(&workspace),
         Command::Tidy(tidy) => tidy.run(&workspace),
         Command::Lint(lint) => lint.run(&workspace),

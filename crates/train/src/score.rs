@@ -38,18 +38,3 @@ pub(crate) fn over_observed(
     let sum = |tensor: Tensor| tensor.f_sum_dim_intlist(over.as_slice(), false, Kind::Double);
     Ok(sum(seen * &weight)? / sum(weight)?)
 }
-
-/// The mean over windows of [`window_crps`]; windows without an observation do not count. Waits for
-/// the device.
-///
-/// # Errors
-/// As [`window_crps`].
-pub(crate) fn mean_crps(
-    samples: &Tensor,
-    truth: &Tensor,
-    observed: Option<&Tensor>,
-) -> Result<f64, TrainError> {
-    let windows = window_crps(samples, truth, observed)?;
-    let mean = windows.f_nanmean([0_i64].as_slice(), false, Kind::Double)?;
-    Ok(mean.f_double_value(&[])?)
-}

@@ -29,8 +29,9 @@ pub(crate) fn forecaster(
     Ok(forecaster)
 }
 
-/// Whether instance normalisation helps: CRPS on validation windows of ridge regression with residuals, of windows
-/// relative to their own level and spread against windows as they are. `None` where gaps leave nothing to fit.
+/// Whether to normalise windows by their own level and spread: not if ridge regression with residuals has a smaller
+/// CRPS on validation windows as they are, by more than two standard errors of the paired difference. `None` where
+/// gaps leave nothing to fit.
 ///
 /// # Errors
 /// [`TrainError::Torch`] if libtorch fails.
@@ -39,21 +40,29 @@ pub(crate) fn instance_helps(source: &Source) -> Result<Option<bool>, TrainError
         let most = source.rows().fitted_at_most();
         let train = pairs(source, Part::Train, most)?;
         let validation = pairs(source, Part::Validation, MAX_VALIDATION)?;
-        let mut scores = Vec::new();
-        for instance in [true, false] {
+        let scores = |instance| -> Result<Option<Tensor>, TrainError> {
             // The same draws for both.
             seed(source.config().seed, Stream::Validation);
-            let Some(ridge) = Baseline::ridge(&train, &validation, instance)? else {
-                return Ok(None);
-            };
-            scores.push(ridge.crps(&validation)?);
-        }
+            match Baseline::ridge(&train, &validation, instance)? {
+                Some(ridge) => ridge.crps(&validation),
+                None => Ok(None),
+            }
+        };
+        let (Some(relative), Some(as_they_are)) = (scores(true)?, scores(false)?) else {
+            return Ok(None);
+        };
+        let difference = relative - as_they_are;
+        let difference = difference.f_index(&[Some(difference.f_isfinite()?)])?;
+        let mean = difference.f_mean(Kind::Double)?.f_double_value(&[])?;
+        let error =
+            difference.f_std(true)?.f_double_value(&[])? / (difference.numel() as f64).sqrt();
         tracing::info!(
-            relative = scores[0],
-            as_they_are = scores[1],
-            "instance normalisation: validation CRPS of ridge"
+            mean,
+            error,
+            "validation CRPS of ridge with instance normalisation less that without"
         );
-        Ok(Some(scores[0] <= scores[1]))
+        // A single window has no standard error.
+        Ok(Some(!(mean > 2.0 * error)))
     })
 }
 

@@ -53,14 +53,15 @@ pub(super) fn runner<'a>(
     Runner::new(root, &plan.name, jobs, options)
 }
 
-/// Runs what has to be run; the result is in planned order and holds failures too.
-pub(super) fn run(plan: &Plan, runner: Runner) -> Vec<Run> {
-    let (jobs, ended) = runner.run();
+/// Runs what has to be run; the result is in planned order and holds failures too. Nothing where the
+/// runs were left in a queue.
+pub(super) fn run(plan: &Plan, runner: Runner) -> Result<Option<Vec<Run>>> {
+    let Some((jobs, ended)) = runner.run()? else { return Ok(None) };
     let runs = jobs.into_iter().zip(ended).enumerate();
     let run = |(index, (job, ended)): (usize, (Job, Option<Ended<Finished>>))| {
         let Ended { origin, outcome, .. } = ended?;
         let (arm, commands) = (index % plan.arms.len(), job.commands());
         Some(Run { arm, seed: job.seed, shown: job.shown, commands, origin, outcome })
     };
-    runs.filter_map(run).collect()
+    Ok(Some(runs.filter_map(run).collect()))
 }

@@ -153,7 +153,7 @@ pub(super) fn fans(plan: &Plan, runs: &[Run], summary: &Summary) -> Option<(Stri
     (!figures.is_empty()).then_some((source, figures))
 }
 
-fn fan(fan: &Fan) -> Figure {
+pub(super) fn fan(fan: &Fan) -> Figure {
     let horizon = fan.target.len();
     let skipped = fan.context.len().saturating_sub(4 * horizon);
     let times: Vec<String> = fan.times[skipped..].iter().map(|time| short_date(time)).collect();

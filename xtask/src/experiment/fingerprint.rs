@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -78,6 +78,31 @@ impl Fingerprints {
 }
 
 impl Fingerprint {
+    pub(super) fn device(&self) -> Option<&str> {
+        self.device.as_deref()
+    }
+
+    /// Fails where the executable, the config or the data are no longer what this was made of.
+    pub(super) fn verify(&self, root: &Path, config: &Path, executable: &Path) -> Result<()> {
+        let text = fs::read_to_string(root.join(config))
+            .with_context(|| format!("reading {}", config.display()))?;
+        let table = super::plan::parse_toml(config, &text)?;
+        let set: Vec<(String, String)> = self.set.clone().into_iter().collect();
+        let (seed, device) = (self.seed, self.device.as_deref());
+        let recipe = Recipe { config, table: &table, set: &set, seed, device };
+        let now = Fingerprints::new(executable, &self.threads)?.of(root, recipe)?;
+        let what = if now.executable != self.executable {
+            executable.display()
+        } else if now.base != self.base {
+            config.display()
+        } else if now.data != self.data {
+            bail!("the data have changed since this was planned; run the same command again");
+        } else {
+            return Ok(());
+        };
+        bail!("{what} has changed since this was planned; run the same command again")
+    }
+
     /// The same, of an evaluation that reads what is now in these run directories.
     pub(super) fn with_weights<'a>(&self, runs: impl Iterator<Item = &'a Path>) -> Fingerprint {
         let weights = runs.map(|run| content(&run.join("model.safetensors"))).collect();
@@ -97,7 +122,7 @@ impl Fingerprint {
 
     /// Whether the directory holds a run of the same that was begun and not finished.
     pub(super) fn continues(&self, run: &Path) -> bool {
-        !run.join(FILE).exists() && Fingerprint::read(&run.join(BEGUN)).as_ref() == Some(self)
+        !is_finished(run) && Fingerprint::read(&run.join(BEGUN)).as_ref() == Some(self)
     }
 
     fn read(path: &Path) -> Option<Fingerprint> {
@@ -121,6 +146,11 @@ impl Fingerprint {
             .and_then(|()| fs::rename(&part, &path))
             .with_context(|| format!("writing {}", path.display()))
     }
+}
+
+/// Whether the run in this directory has finished, of whatever it is made.
+pub(super) fn is_finished(run: &Path) -> bool {
+    run.join(FILE).exists()
 }
 
 /// SHA-256 of a file, or of the names and contents of all files in a folder; `None` for what cannot be read.

@@ -1,11 +1,13 @@
 //! What is run: child processes of `ballast` in order, and the folder they leave their results in.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use serde::{Deserialize, Serialize};
 use toml::Table;
 
 use super::fingerprint::{Fingerprint, Fingerprints};
+use super::read::{Evaluation, Finished, RunInfo};
 
 /// A config, what is changed of it, and a seed: all that one training is made of.
 #[derive(Debug, Clone, Copy)]
@@ -20,7 +22,8 @@ pub(super) struct Recipe<'a> {
 }
 
 /// What a job does, and so what it leaves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(super) enum Stage {
     /// `ballast train`.
     Train,
@@ -31,9 +34,11 @@ pub(super) enum Stage {
 }
 
 /// One thing to do, and where.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Job {
     pub(super) stage: Stage,
+    /// Relative to the workspace.
+    pub(super) config: PathBuf,
     /// For people, while it runs.
     pub(super) label: String,
     /// The folder, relative to the workspace.
@@ -56,6 +61,15 @@ impl Job {
             format!("ballast {}", quoted.join(" "))
         };
         self.steps.iter().map(command).collect()
+    }
+
+    /// Whether what the job leaves is in the folder and whole.
+    pub(super) fn check(&self, folder: &Path) -> Result<()> {
+        match self.stage {
+            Stage::Train => RunInfo::read(folder, self.seed).map(drop),
+            Stage::Both => Finished::read(folder, self.seed).map(drop),
+            Stage::Evaluate => Evaluation::read(folder).map(drop),
+        }
     }
 }
 
@@ -104,8 +118,18 @@ impl<'a> Jobs<'a> {
         }
         let fingerprint = self.fingerprints.of(self.root, recipe)?;
         let (seed, label) = (recipe.seed, format!("{label:<32} seed {}", recipe.seed));
-        let after = Vec::new();
-        self.list.push(Job { stage, label, shown, seed, wanted, steps, after, fingerprint });
+        let (after, config) = (Vec::new(), recipe.config.to_owned());
+        self.list.push(Job {
+            stage,
+            config,
+            label,
+            shown,
+            seed,
+            wanted,
+            steps,
+            after,
+            fingerprint,
+        });
         Ok(self.list.len() - 1)
     }
 
@@ -123,8 +147,18 @@ impl<'a> Jobs<'a> {
         step.extend(device(recipe));
         let fingerprint = self.fingerprints.of(self.root, recipe)?;
         let (stage, seed, steps) = (Stage::Evaluate, recipe.seed, vec![step]);
-        let label = format!("{label:<32} scores");
-        self.list.push(Job { stage, label, shown, seed, wanted, steps, after, fingerprint });
+        let (label, config) = (format!("{label:<32} scores"), recipe.config.to_owned());
+        self.list.push(Job {
+            stage,
+            config,
+            label,
+            shown,
+            seed,
+            wanted,
+            steps,
+            after,
+            fingerprint,
+        });
         Ok(self.list.len() - 1)
     }
 }
@@ -134,7 +168,7 @@ fn device(recipe: Recipe) -> impl Iterator<Item = String> {
 }
 
 /// An argument as a POSIX shell wants it.
-fn quote(arg: &str) -> String {
+pub(super) fn quote(arg: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+%@".contains(c);
     if !arg.is_empty() && arg.chars().all(plain) {
         return arg.to_owned();

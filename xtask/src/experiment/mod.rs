@@ -5,6 +5,7 @@
 //! `ballast` and a folder. This module knows runs only by the files they leave there.
 
 mod arms;
+mod attempt;
 mod benchmarks;
 mod binary;
 mod cost;
@@ -19,6 +20,7 @@ mod plan;
 mod read;
 mod report;
 mod runner;
+mod slurm;
 mod statistics;
 mod study;
 mod summary;
@@ -37,6 +39,7 @@ pub(crate) use binary::build_one;
 use elbo::ElboPlan;
 use plan::Plan;
 use runner::Options;
+pub(crate) use slurm::ExperimentJob;
 use summary::Summary;
 
 use crate::setup;
@@ -57,7 +60,7 @@ pub(crate) struct Experiment {
     /// Reuse finished runs of the same config and data although the code has changed since
     #[arg(long)]
     keep_runs: bool,
-    /// Benchmarks: the folder that holds the data sets
+    /// Benchmarks and the study: the folder that holds the data sets
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Benchmarks: run these cells only; others count if they are finished
@@ -66,16 +69,25 @@ pub(crate) struct Experiment {
     /// Benchmarks: the first N seeds only
     #[arg(long, value_name = "N")]
     seeds: Option<NonZeroUsize>,
-    /// Benchmarks: also write docs/benchmarks.md
+    /// Benchmarks and the study: also write docs/benchmarks.md, docs/study
     #[arg(long)]
     write_docs: bool,
+    /// The study: how much of it to run, as its config says
+    #[arg(long, value_name = "small|full")]
+    budget: Option<String>,
+    /// The study: where to run, such as cuda; cpu without it
+    #[arg(long)]
+    device: Option<String>,
+    #[command(flatten)]
+    launch: slurm::Flags,
 }
 
 impl Experiment {
     pub(crate) fn run(self, workspace: &Workspace) -> Result<()> {
         let root = &workspace.root;
-        let options =
-            Options { jobs: self.jobs.get(), fresh: self.fresh, keep_runs: self.keep_runs };
+        let slurm = self.launch.slurm()?;
+        let (jobs, fresh, keep_runs) = (self.jobs.get(), self.fresh, self.keep_runs);
+        let options = Options { jobs, fresh, keep_runs, slurm };
         // Plans before anything slow, so that a typing error shows at once.
         let kind = plan::kind(root, &self.name);
         if kind.as_deref() == Some("benchmarks") {
@@ -85,6 +97,26 @@ impl Experiment {
             let executable = binary::build(workspace)?;
             return benchmarks::conduct(root, &plan, &executable, options, &choice);
         }
+        if kind.as_deref() == Some("study") {
+            if !self.only.is_empty() || self.seeds.is_some() {
+                bail!("--only and --seeds are for benchmarks; a study's seeds stand in its config");
+            }
+            let budget = self.budget.as_deref().unwrap_or("small");
+            let plan = study::Plan::load(root, &self.name, budget)?;
+            let cache = setup::cache_folder().ok();
+            let choice = study::Choice {
+                places: benchmarks::Places::new(self.data.as_deref(), cache.as_deref())?,
+                device: self.device,
+                write_docs: self.write_docs,
+                command: typed(),
+            };
+            setup::ensure(workspace, None)?;
+            let executable = binary::build(workspace)?;
+            return study::conduct(root, &plan, &executable, options, &choice);
+        }
+        if self.budget.is_some() || self.device.is_some() {
+            bail!("--budget and --device are for a study, and `{}` is none", self.name);
+        }
         if self.data.is_some() || !self.only.is_empty() || self.seeds.is_some() || self.write_docs {
             bail!(
                 "--data, --only, --seeds and --write-docs are for benchmarks, and `{}` is none",
@@ -93,6 +125,9 @@ impl Experiment {
         }
         if kind.as_deref() == Some("elbo") {
             let plan = ElboPlan::load(root, &self.name)?;
+            if options.slurm.is_some() {
+                bail!("`{}` is one short process; leave out `--launcher slurm`", self.name);
+            }
             setup::ensure(workspace, None)?;
             let executable = binary::build(workspace)?;
             return plan.conduct(root, &self.name, &executable);
@@ -114,9 +149,21 @@ impl Experiment {
     }
 }
 
+/// What the user typed, as it is to be typed again; folders by their last name, which is all that others share.
+fn typed() -> String {
+    let mut after_data = false;
+    let words = std::env::args().skip(1).map(|word| {
+        let folder = std::mem::replace(&mut after_data, word == "--data");
+        if folder { "DIR".to_owned() } else { job::quote(&word) }
+    });
+    format!("cargo xtask {}", words.collect::<Vec<_>>().join(" "))
+}
+
 /// Runs what is not finished, then writes tables and report; fails afterwards if any run did.
 fn conduct(root: &Path, plan: &Plan, executable: &Path, options: Options) -> Result<()> {
-    let runs = arms::run(plan, arms::runner(root, plan, executable, options)?);
+    let Some(runs) = arms::run(plan, arms::runner(root, plan, executable, options)?)? else {
+        return Ok(()); // left in a queue
+    };
     let summary = Summary::new(plan, &runs);
     let machine = machine::describe(root);
     let folder = root.join("runs").join(&plan.name);

@@ -202,7 +202,7 @@ fn check_arms(
 }
 
 /// `{ noise = { steps = 50 } }` and `{ "noise.steps" = 50 }` alike as `("noise.steps", "50")`.
-fn flatten(prefix: &str, table: &Table, out: &mut Vec<(String, String)>) {
+pub(super) fn flatten(prefix: &str, table: &Table, out: &mut Vec<(String, String)>) {
     for (key, value) in table {
         let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
         match value {

@@ -57,6 +57,7 @@ pub(super) struct Epoch {
     pub(super) loss: f64,
     pub(super) validation_loss: f64,
     pub(super) validation_crps: Option<f64>,
+    pub(super) train_crps: Option<f64>,
     #[serde(default)]
     pub(super) best: bool,
 }
@@ -72,8 +73,27 @@ pub(super) struct Evaluation {
     #[serde(default)]
     pub(super) fans: Vec<Fan>,
     pub(super) noise: Option<Noise>,
+    pub(super) health: Option<Health>,
     /// On stock returns only.
     pub(super) drop_last: Option<DropLast>,
+}
+
+/// How the latent variables are doing, by group and dimension.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Health {
+    kl_per_dim: Vec<Vec<f64>>,
+    active_units: Vec<usize>,
+}
+
+impl Health {
+    /// Of all groups and dimensions, nats per window.
+    pub(super) fn kl(&self) -> f64 {
+        self.kl_per_dim.iter().flatten().sum()
+    }
+
+    pub(super) fn active(&self) -> f64 {
+        self.active_units.iter().sum::<usize>() as f64
+    }
 }
 
 /// Squared errors of stated means, standardized, mean over series.
@@ -146,6 +166,8 @@ pub(super) struct Scores {
     pub(super) coverage: Coverage,
     /// Log predictive density, standardized, in nats; larger is better.
     pub(super) log_score: Option<f64>,
+    /// Of the truth regressed on the mean forecast.
+    pub(super) slope: Option<f64>,
     /// Fair CRPS in standardized units, one per window; `null` where nothing was observed.
     pub(super) window_crps: Vec<Option<f64>>,
 }

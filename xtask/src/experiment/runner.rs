@@ -2,28 +2,29 @@
 
 use std::collections::VecDeque;
 use std::fs::{self, File, TryLockError};
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::path::Path;
 use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
-use serde::Serialize;
-use wait4::Wait4 as _;
+use serde::{Deserialize, Serialize};
 
+use super::attempt::{Attempts, Stop, last_lines};
 use super::cost::Cost;
-use super::fingerprint::{Fingerprint, Match};
+use super::fingerprint::Match;
 use super::job::{Job, Jobs, Stage};
 use super::number::duration;
+use super::slurm::{self, Slurm};
 
 /// What the user chose.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Options {
     pub(super) jobs: usize,
     pub(super) fresh: bool,
     pub(super) keep_runs: bool,
+    /// Hands the jobs over instead of running them here.
+    pub(super) slurm: Option<Slurm>,
 }
 
 /// What a finished job leaves behind.
@@ -55,16 +56,34 @@ pub(super) enum Origin {
 }
 
 /// Why a run has no result.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Failure {
     pub(super) reason: String,
     /// The last lines of its log.
     pub(super) tail: Vec<String>,
 }
 
+impl Failure {
+    /// Of an attempt in this folder.
+    pub(super) fn new(error: &anyhow::Error, folder: &Path) -> Failure {
+        let tail = last_lines(&folder.join("log.txt"), 8);
+        Failure { reason: format!("{error:#}"), tail }
+    }
+
+    /// Of a job that was never begun.
+    pub(super) fn needs(failed: usize) -> Failure {
+        Failure { reason: format!("{failed} of the runs it needs failed"), tail: vec![] }
+    }
+}
+
+/// The jobs in planned order, and what became of them: failures too, and nothing for what is neither
+/// finished nor wanted.
+pub(super) type Ran<T> = (Vec<Job>, Vec<Option<Ended<T>>>);
+
 /// Everything needed to do the jobs of an experiment.
 pub(super) struct Runner<'a> {
     root: &'a Path,
+    name: String,
     executable: &'a Path,
     options: Options,
     threads: String,
@@ -89,12 +108,30 @@ impl<'a> Runner<'a> {
     ) -> Result<Self> {
         let lock = lock(&root.join("runs").join(name))?;
         let Jobs { executable, threads, list: jobs, .. } = jobs;
-        Ok(Runner { root, executable, options, threads, jobs, _lock: lock })
+        let name = name.to_owned();
+        Ok(Runner { root, name, executable, options, threads, jobs, _lock: lock })
     }
 
-    /// The jobs in planned order, and what became of them: failures too, and nothing for what is neither
-    /// finished nor wanted.
-    pub(super) fn run<T: Product>(self) -> (Vec<Job>, Vec<Option<Ended<T>>>) {
+    /// Does the jobs; nothing where they were left in a queue.
+    pub(super) fn run<T: Product>(self) -> Result<Option<Ran<T>>> {
+        let (ended, queue) = self.queue();
+        let ended = match &self.options.slurm {
+            Some(slurm) => {
+                let ended =
+                    slurm.conduct(&self.name, &self.attempts(), &self.options, ended, queue)?;
+                let Some(ended) = ended else { return Ok(None) };
+                ended
+            }
+            None => {
+                slurm::ensure_idle(self.root, &self.name)?;
+                self.work(ended, queue)
+            }
+        };
+        Ok(Some((self.jobs, ended)))
+    }
+
+    /// What has ended before, and what is to be done, those that others need first.
+    fn queue<T: Product>(&self) -> (Vec<Option<Ended<T>>>, VecDeque<usize>) {
         let mut ended: Vec<Option<Ended<T>>> = Vec::new();
         for job in &self.jobs {
             let ready = job.after.iter().all(|earlier| ended[*earlier].is_some());
@@ -120,7 +157,17 @@ impl<'a> Runner<'a> {
             };
             eprintln!("{reused} of {total} runs are finished{note}");
         }
-        let progress = Progress::new(total, reused, queue.len(), self.options.jobs);
+        (ended, queue)
+    }
+
+    /// Does what is in the queue, several at a time.
+    fn work<T: Product>(
+        &self,
+        ended: Vec<Option<Ended<T>>>,
+        queue: VecDeque<usize>,
+    ) -> Vec<Option<Ended<T>>> {
+        let total = self.jobs.iter().filter(|job| job.wanted).count();
+        let progress = Progress::new(total, total - queue.len(), queue.len(), self.options.jobs);
         let workers = self.options.jobs.min(queue.len());
         let (state, changed) = (Mutex::new(Progressing { queue, ended }), Condvar::new());
         std::thread::scope(|scope| {
@@ -140,8 +187,7 @@ impl<'a> Runner<'a> {
             }
         });
         progress.bar.finish_and_clear();
-        let ended = state.into_inner().expect("no panic inside").ended;
-        (self.jobs, ended)
+        state.into_inner().expect("no panic inside").ended
     }
 
     /// The first job in the queue whose predecessors have ended; waits for one where there is none.
@@ -160,8 +206,7 @@ impl<'a> Runner<'a> {
                 if failed == 0 {
                     return Some(index);
                 }
-                let reason = format!("{failed} of the runs it needs failed");
-                let outcome = Err(Failure { reason, tail: vec![] });
+                let outcome = Err(Failure::needs(failed));
                 ended[index] = Some(Ended { origin: Origin::New, cost: Cost::default(), outcome });
             } else if queue.is_empty() {
                 return None;
@@ -171,11 +216,9 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// What the results of a job are made of, by content.
-    fn fingerprint(&self, job: &Job) -> Fingerprint {
-        let runs: Vec<PathBuf> =
-            job.after.iter().map(|run| self.root.join(&self.jobs[*run].shown)).collect();
-        job.fingerprint.with_weights(runs.iter().map(PathBuf::as_path))
+    fn attempts(&self) -> Attempts<'_> {
+        let Runner { root, executable, threads, jobs, .. } = self;
+        Attempts { root, executable, threads, jobs }
     }
 
     /// The finished run of a job, if there is one and it may be used.
@@ -186,7 +229,7 @@ impl<'a> Runner<'a> {
         let folder = self.root.join(&job.shown);
         // What is quick to repeat is repeated: scores are always those of the code at hand.
         let keep = self.options.keep_runs && job.stage != Stage::Evaluate;
-        let origin = match self.fingerprint(job).compare(&folder) {
+        let origin = match self.attempts().compare(job) {
             Match::Same => Origin::Reused,
             Match::OtherCode if keep => Origin::OtherCode,
             Match::OtherCode | Match::Different => return None,
@@ -197,47 +240,11 @@ impl<'a> Runner<'a> {
 
     fn execute<T: Product>(&self, job: &Job) -> Ended<T> {
         let folder = self.root.join(&job.shown);
-        let outcome = self.attempt(job, &folder).map_err(|error| Failure {
-            reason: format!("{error:#}"),
-            tail: last_lines(&folder.join("log.txt"), 8),
-        });
+        let outcome = self
+            .attempts()
+            .make(job, &Stop::default(), |folder| T::read(job, folder))
+            .map_err(|error| Failure::new(&error, &folder));
         Ended { origin: Origin::New, cost: Cost::read(&folder), outcome }
-    }
-
-    fn attempt<T: Product>(&self, job: &Job, folder: &Path) -> Result<T> {
-        let fingerprint = self.fingerprint(job);
-        // An evaluation starts anew each time.
-        let continues = job.stage != Stage::Evaluate && fingerprint.continues(folder);
-        if folder.exists() && !continues {
-            fs::remove_dir_all(folder).with_context(|| format!("removing {}", folder.display()))?;
-        }
-        fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
-        fingerprint.begin(folder)?;
-        let path = folder.join("log.txt");
-        let mut log = File::create(&path).with_context(|| format!("making {}", path.display()))?;
-        let mut cost = Cost::begin(folder)?;
-        for args in &job.steps {
-            writeln!(log, "$ ballast {}", args.join(" ")).context("writing log.txt")?;
-            let ended = Command::new(self.executable)
-                .args(args)
-                .current_dir(self.root)
-                .env("OMP_NUM_THREADS", &self.threads)
-                .stdin(Stdio::null())
-                .stdout(log.try_clone().context("opening log.txt twice")?)
-                .stderr(log.try_clone().context("opening log.txt twice")?)
-                .spawn()
-                .and_then(|child| child.wait4())
-                .with_context(|| format!("starting {}", self.executable.display()))?;
-            cost.add(&args[0], ended.rusage.utime + ended.rusage.stime);
-            if !ended.status.success() {
-                cost.end(folder)?;
-                bail!("`ballast {}` {}", args[0], how_it_ended(ended.status));
-            }
-        }
-        cost.end(folder)?;
-        let finished = T::read(job, folder)?;
-        fingerprint.write(folder)?;
-        Ok(finished)
     }
 }
 
@@ -265,32 +272,6 @@ fn lock(folder: &Path) -> Result<Lock> {
             Err(error).with_context(|| format!("locking {}", path.display()))
         }
     }
-}
-
-/// How a child ended, by the exit codes that `ballast` documents.
-fn how_it_ended(status: ExitStatus) -> String {
-    let Some(code) = status.code() else {
-        return format!("was killed ({status})");
-    };
-    let meaning = match code {
-        2 => ": usage or config",
-        3 => ": training diverged",
-        65 => ": bad data",
-        66 => ": no such file",
-        69 => ": device or libtorch missing",
-        70 => ": a bug of ours",
-        74 => ": disk",
-        75 => ": stopped early, its state is saved",
-        _ => "",
-    };
-    format!("ended with exit code {code}{meaning}")
-}
-
-fn last_lines(path: &Path, count: usize) -> Vec<String> {
-    let bytes = fs::read(path).unwrap_or_default();
-    let text = String::from_utf8_lossy(&bytes);
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    lines[lines.len().saturating_sub(count)..].iter().map(|line| (*line).to_owned()).collect()
 }
 
 /// One line per finished run; on a terminal also a last line with what is running.

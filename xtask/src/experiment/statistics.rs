@@ -91,7 +91,7 @@ pub(super) fn mean(values: &[f64]) -> f64 {
 }
 
 /// Sample variance; 0 for one value.
-fn variance(values: &[f64]) -> f64 {
+pub(super) fn variance(values: &[f64]) -> f64 {
     let center = mean(values);
     let squares: f64 = values.iter().map(|v| (v - center).powi(2)).sum();
     squares / (values.len() as f64 - 1.0).max(1.0)
@@ -105,7 +105,7 @@ fn variance(values: &[f64]) -> f64 {
 ///
 /// `K` is twice `lag`, as the weights halve what lies at `lag` itself, but at most a quarter of
 /// the series.
-fn long_run_variance(values: &[f64], lag: usize) -> f64 {
+pub(super) fn long_run_variance(values: &[f64], lag: usize) -> f64 {
     let (n, center) = (values.len(), mean(values));
     let most = (2 * lag).min(n / 4);
     let autocovariance = |k: usize| {

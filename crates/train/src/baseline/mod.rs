@@ -261,14 +261,14 @@ impl Baseline {
         Ok(fitted.map(|fitted| Baseline(Fitted::Residual(fitted))))
     }
 
-    /// Fair CRPS on about 200 of some windows, standardized; NaN for laws of other kinds than residuals.
+    /// Fair CRPS of about 200 of some windows, standardized, `[N]`; `None` for laws of other kinds than residuals.
     ///
     /// # Errors
     /// [`TrainError::Torch`] if libtorch fails.
-    pub(crate) fn crps(&self, windows: &Pairs) -> Result<f64, TrainError> {
+    pub(crate) fn crps(&self, windows: &Pairs) -> Result<Option<Tensor>, TrainError> {
         match &self.0 {
-            Fitted::Residual(fitted) => fitted.score(&windows.some()?),
-            _ => Ok(f64::NAN),
+            Fitted::Residual(fitted) => fitted.scores(&windows.some()?).map(Some),
+            _ => Ok(None),
         }
     }
 

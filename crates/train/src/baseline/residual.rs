@@ -7,7 +7,7 @@ use super::ets::Ets;
 use super::ridge::{Ridge, window_moments};
 use super::{Asked, MAX_COMPONENTS, Pairs};
 use crate::error::TrainError;
-use crate::score::mean_crps;
+use crate::score::window_crps;
 
 /// At most so many residual blocks are kept, evenly spaced over the training windows.
 const MAX_BLOCKS: i64 = 10_000;
@@ -169,12 +169,18 @@ impl WithResiduals {
         Ok(Some(WithResiduals { residuals: errors, relative: false, ..fitted }))
     }
 
-    /// Fair CRPS on some windows.
-    pub(super) fn score(&self, windows: &Pairs) -> Result<f64, TrainError> {
+    /// Fair CRPS, mean over some windows.
+    fn score(&self, windows: &Pairs) -> Result<f64, TrainError> {
+        let scores = self.scores(windows)?.f_nanmean([0_i64].as_slice(), false, Kind::Double)?;
+        Ok(scores.f_double_value(&[])?)
+    }
+
+    /// Fair CRPS of some windows, `[N]`; NaN where nothing was observed.
+    pub(super) fn scores(&self, windows: &Pairs) -> Result<Tensor, TrainError> {
         let samples = self.sample(&windows.asked(), SCORED_SAMPLES)?;
         let observed = windows.target.f_isfinite()?;
         let truth = windows.target.f_nan_to_num(0.0, None::<f64>, None::<f64>)?;
-        mean_crps(&samples, &truth, Some(&observed))
+        window_crps(&samples, &truth, Some(&observed))
     }
 
     /// Samples `[S, B, H, C]`.

@@ -10,7 +10,8 @@ pub struct TrainConfig {
     /// Whether the linear skip starts as the ridge regression of the training windows, instead of the center.
     pub ridge_start: bool,
     /// Whether validation windows choose `model.instance_norm`: before training, ridge regression with residuals is
-    /// fitted to windows as they are and to windows relative to their own level and spread, and the smaller CRPS wins.
+    /// fitted to windows as they are and to windows relative to their own level and spread; it is off where the former
+    /// has the smaller CRPS by more than two standard errors.
     pub choose_instance_norm: bool,
     /// Passes over the training windows.
     #[schemars(range(min = 1))]

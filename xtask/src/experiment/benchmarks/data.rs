@@ -27,7 +27,7 @@ impl Places {
     }
 
     /// The file or folder itself.
-    pub(super) fn find(&self, data: &Data) -> Option<PathBuf> {
+    pub(crate) fn find(&self, data: &Data) -> Option<PathBuf> {
         let given = self.folder.as_ref().map(|folder| folder.join(&data.path));
         let cached = || {
             let file = data.fetch.as_ref().and(data.path.file_name())?;
@@ -38,7 +38,7 @@ impl Places {
 }
 
 /// What to do about data that are missing.
-pub(super) fn remedy(data: &Data) -> String {
+pub(crate) fn remedy(data: &Data) -> String {
     let fetch =
         data.fetch.as_ref().map(|name| format!("fetch it with `ballast data fetch {name}`, or "));
     format!(
@@ -50,7 +50,7 @@ pub(super) fn remedy(data: &Data) -> String {
 
 /// Links the data into the experiment's folder and returns that path, relative to the workspace: so
 /// commands and results are the same wherever the data lie.
-pub(super) fn link(root: &Path, name: &str, data: &Data, found: &Path) -> Result<String> {
+pub(crate) fn link(root: &Path, name: &str, data: &Data, found: &Path) -> Result<String> {
     let shown = format!("runs/{name}/data/{}", data.path.display());
     let path = root.join(&shown);
     if fs::read_link(&path).is_ok_and(|old| old == found) {

@@ -14,8 +14,8 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-pub(super) use data::Places;
-pub(super) use plan::Plan;
+pub(super) use data::{Places, link, remedy};
+pub(super) use plan::{Data, Plan};
 
 use super::job::{Job, Jobs, Place, Recipe, Stage};
 use super::machine;
@@ -69,7 +69,9 @@ pub(super) fn conduct(
             eprintln!("not run: {}: {} missing; {remedy}", cell.name, missing.display());
         }
     }
-    let (jobs, ended) = Runner::new(root, &plan.name, jobs, options)?.run();
+    let Some((jobs, ended)) = Runner::new(root, &plan.name, jobs, options)?.run()? else {
+        return Ok(()); // left in a queue
+    };
     let outcomes: Vec<Outcome> = planned
         .into_iter()
         .enumerate()

@@ -65,11 +65,11 @@ pub(super) enum Group {
 
 /// A file or folder that is not part of the repository.
 #[derive(Debug, Clone)]
-pub(super) struct Data {
+pub(crate) struct Data {
     /// Relative to the folder that `--data` names.
-    pub(super) path: PathBuf,
+    pub(crate) path: PathBuf,
     /// What `ballast data fetch` calls it, if it can be fetched.
-    pub(super) fetch: Option<String>,
+    pub(crate) fetch: Option<String>,
 }
 
 /// What a cell is to reach.

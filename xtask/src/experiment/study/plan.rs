@@ -78,7 +78,6 @@ pub(super) struct Arm {
 /// The best of some arms, cell by cell, by validation.
 #[derive(Debug)]
 pub(super) struct Tuned {
-    pub(super) name: String,
     pub(super) label: String,
     pub(super) among: Vec<usize>,
 }
@@ -205,7 +204,7 @@ struct DataTable {
     config: Spanned<PathBuf>,
     data: Option<PathBuf>,
     fetch: Option<String>,
-    simulate: Option<Spanned<Simulation>>,
+    simulate: Option<Simulation>,
 }
 
 #[derive(Deserialize)]
@@ -285,8 +284,11 @@ impl Plan {
             .map_err(|error| anyhow!("reading {}: {error}", file.display()))?;
         let table: PlanTable = parse_toml(&file, &text)?;
         let at = |span: Range<usize>, message: String| located(&file, &text, span, &message);
-        let data: Vec<Data> =
-            table.data.iter().map(|data| read_data(root, &file, data, &at)).collect::<Result<_>>()?;
+        let data: Vec<Data> = table
+            .data
+            .iter()
+            .map(|data| read_data(root, &file, data, &at))
+            .collect::<Result<_>>()?;
         let models = table.model.iter().map(|model| Variant {
             name: model.name.get_ref().clone(),
             label: model.label.clone(),
@@ -305,11 +307,12 @@ impl Plan {
         check_names(table.model.iter().map(|m| &m.name), &at)?;
         let of_arms = table.arm.iter().map(|arm| &arm.name);
         check_names(of_arms.chain(table.tuned.iter().map(|tuned| &tuned.name)), &at)?;
-        let arm = |wanted: &Spanned<String>| find(wanted, arms.iter().map(|arm| &*arm.name), "arm", &at);
+        let arm =
+            |wanted: &Spanned<String>| find(wanted, arms.iter().map(|arm| &*arm.name), "arm", &at);
         let reference = arm(&table.reference)?;
         let tuned = table.tuned.iter().map(|tuned| {
             let among = tuned.among.iter().map(arm).collect::<Result<_>>()?;
-            Ok(Tuned { name: tuned.name.get_ref().clone(), label: tuned.label.clone(), among })
+            Ok(Tuned { label: tuned.label.clone(), among })
         });
         let tuned = tuned.collect::<Result<Vec<_>>>()?;
         let Some(chosen) = table.budget.get(budget) else {
@@ -371,22 +374,16 @@ fn read_data(root: &Path, file: &Path, data: &DataTable, at: At) -> Result<Data>
     let config = normal(&file.parent().unwrap_or(Path::new("")).join(data.config.get_ref()));
     let text = fs::read_to_string(root.join(&config))
         .map_err(|error| at(data.config.span(), format!("{}: {error}", config.display())))?;
-    let simulation = data.simulate.as_ref().map(|simulate| {
-        let simulation = simulate.get_ref().clone();
-        let checked = simulation.process.check();
-        checked.map_err(|error| at(simulate.span(), error.to_string()))?;
-        Ok::<_, anyhow::Error>(simulation)
-    });
     Ok(Data {
         name: data.name.get_ref().clone(),
         label: data.label.clone(),
         table: parse_toml(&config, &text)?,
         config,
-        file: data.data.clone().map(|path| super::super::benchmarks::Data {
-            path,
-            fetch: data.fetch.clone(),
-        }),
-        simulation: simulation.transpose()?,
+        file: data
+            .data
+            .clone()
+            .map(|path| super::super::benchmarks::Data { path, fetch: data.fetch.clone() }),
+        simulation: data.simulate.clone(),
     })
 }
 
@@ -445,7 +442,8 @@ fn add_block(
                 return Err(at(percent.span(), message));
             }
             let percent = *percent.get_ref();
-            let same = |cell: &&mut Cell| (cell.data, cell.model, cell.percent) == (data, model, percent);
+            let same =
+                |cell: &&mut Cell| (cell.data, cell.model, cell.percent) == (data, model, percent);
             let cell = match cells.iter_mut().find(same) {
                 Some(cell) => cell,
                 None => {

@@ -6,3 +6,4 @@ mod conduct;
 mod fake;
 mod pages;
 mod plans;
+mod prepared;
