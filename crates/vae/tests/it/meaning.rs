@@ -2,7 +2,7 @@
 
 use objective::Family;
 use tch::{Device, Kind, Tensor, no_grad};
-use vae::{BackboneKind, Channels, Inputs, ModelConfig, ModelKind, Scale, Shape};
+use vae::{BackboneKind, Channels, Inputs, ModelConfig, ModelKind, Residuals, Scale, Shape};
 
 use crate::support::*;
 
@@ -355,7 +355,7 @@ fn residuals_follow_the_copula() {
         // Nothing depends on z: all dependence is that of the copula.
         for (name, variable) in built.store.variables() {
             if name.starts_with("decoder") {
-                tch::no_grad(|| variable.shallow_clone().fill_(0.0));
+                let _ = no_grad(|| variable.shallow_clone().zero_());
             }
         }
         let inputs = Inputs::new(Tensor::zeros([1, 6, 2], (Kind::Float, Device::Cpu)));
