@@ -170,6 +170,15 @@ pub(super) struct Scores {
     pub(super) slope: Option<f64>,
     /// Fair CRPS in standardized units, one per window; `null` where nothing was observed.
     pub(super) window_crps: Vec<Option<f64>>,
+    /// Where there are several series: they are listed one after the other.
+    #[serde(default)]
+    by_series: Vec<OfSeries>,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+struct OfSeries {
+    /// Observed ones.
+    windows: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
@@ -236,6 +245,16 @@ impl Finished {
 
     pub(super) fn baselines(&self) -> impl Iterator<Item = &Forecaster> {
         self.evaluation.of(Kind::Baseline)
+    }
+}
+
+impl Scores {
+    /// For each window the rank of its time; series end together.
+    pub(super) fn times(&self) -> Vec<usize> {
+        let most = self.by_series.iter().map(|series| series.windows).max().unwrap_or(0);
+        let times = self.by_series.iter().flat_map(|series| most - series.windows..most);
+        let times: Vec<usize> = times.collect();
+        if times.len() == self.windows { times } else { (0..self.windows).collect() }
     }
 }
 

@@ -196,12 +196,7 @@ fn simple(table: &Table, test: &Test) -> Vec<Comparison> {
 
 /// Cohen's d of paired differences: mean over standard deviation, over seeds.
 fn effect_size(table: &Table, cell: usize, test: &Test) -> Option<f64> {
-    let (a, b) =
-        (table.values(cell, test.arm, test.measure), table.values(cell, test.than, test.measure));
-    if a.len() != b.len() {
-        return None;
-    }
-    let each: Vec<f64> = a.iter().zip(&b).map(|(a, b)| a - b).collect();
+    let each = table.per_seed(cell, test.arm, test.than, test.measure)?;
     let Estimate { mean, error, .. } = Estimate::of_seeds(&each)?;
     (error > 0.0).then(|| mean / (error * (each.len() as f64).sqrt()))
 }

@@ -15,8 +15,22 @@ pub(super) struct Estimate {
     pub(super) freedom: f64,
 }
 
-/// Windows are many: their share of the variance is as good as known.
+/// Student's law is the normal one beyond.
 const MANY: f64 = 1e6;
+
+/// Differences of the windows as differences of their times, with the same mean: windows of several series at one
+/// time are one observation (Driscoll & Kraay 1998).
+///
+/// ```text
+/// u_τ = mean + n/N · Σ_{windows at τ} (d − mean)        n times, N windows
+/// ```
+pub(super) fn by_time(differences: &[f64], times: &[usize]) -> Vec<f64> {
+    let (center, n) = (mean(differences), times.iter().max().map_or(0, |last| last + 1));
+    let weight = n as f64 / differences.len() as f64;
+    let mut out = vec![center; n];
+    times.iter().zip(differences).for_each(|(time, d)| out[*time] += weight * (d - center));
+    out
+}
 
 impl Estimate {
     /// Of one number per seed: the textbook mean and `s / √n`. `None` for fewer than two.
@@ -33,7 +47,7 @@ impl Estimate {
     ///
     /// ```text
     /// SE² = V_s + V_w,    V_s: variance of the per-seed means / seeds,    V_w: long-run variance over windows / windows
-    /// ν = SE⁴ / (V_s² / (seeds − 1) + V_w² / ∞)        (Welch and Satterthwaite)
+    /// ν = SE⁴ / (V_s² / (seeds − 1) + V_w² / (windows − 1))        (Welch and Satterthwaite)
     /// ```
     pub(super) fn of_windows(values: &[Vec<f64>], lag: usize) -> Option<Estimate> {
         let windows = values.first()?.len();
@@ -52,7 +66,8 @@ impl Estimate {
         let freedom = match total {
             0.0 => freedom,
             total => {
-                total * total / (of_seeds * of_seeds / freedom + of_windows * of_windows / MANY)
+                let of_windows = of_windows * of_windows / (windows as f64 - 1.0);
+                total * total / (of_seeds * of_seeds / freedom + of_windows)
             }
         };
         Some(Estimate { mean, error: total.sqrt(), freedom })
@@ -166,17 +181,26 @@ mod tests {
         assert_eq!(Estimate::of_seeds(&[1.0, f64::NAN]), None);
     }
 
-    /// Oracle: where seeds agree, the windows alone decide, normal; where windows agree, the seeds alone.
+    /// Oracle: where seeds agree, the windows alone decide (t_3 at .975 is 3.182446); where windows agree, the seeds.
     #[test]
     fn windows_and_seeds_add_up() {
         let row = vec![1.0, 2.0, 3.0, 6.0];
         let of_windows = Estimate::of_windows(&[row.clone(), row.clone()], 0).unwrap();
         assert!((of_windows.error - (14.0_f64 / 3.0 / 4.0).sqrt()).abs() < 1e-12);
-        assert!((of_windows.interval(0.05).1 - 3.0 - 1.959_964 * of_windows.error).abs() < 1e-4);
+        assert!((of_windows.interval(0.05).1 - 3.0 - 3.182_446 * of_windows.error).abs() < 1e-5);
         let flat = [vec![1.0; 4], vec![3.0; 4], vec![5.0; 4]];
         let of_seeds = Estimate::of_windows(&flat, 0).unwrap();
         assert_eq!(Some(of_seeds), Estimate::of_seeds(&[1.0, 3.0, 5.0]));
         assert_eq!(Estimate::of_windows(&[vec![1.0; 4], vec![1.0; 5]], 0), None);
+    }
+
+    /// Two series, one of which begins later: by hand, `2 + 3/5 · Σ (d − 2)`.
+    #[test]
+    fn a_time_is_one_observation() {
+        let found = by_time(&[1.0, 2.0, 3.0, 0.0, 4.0], &[0, 1, 2, 1, 2]);
+        let expected = [2.0 - 0.6, 2.0 - 0.6 * 2.0, 2.0 + 0.6 * 3.0];
+        assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12), "{found:?}");
+        assert_eq!(by_time(&[1.0, 5.0], &[0, 1]), [1.0, 5.0]);
     }
 
     /// Oracle: the example worked by hand from Holm's definition.

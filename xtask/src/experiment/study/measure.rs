@@ -1,7 +1,7 @@
 //! What is measured of a run, and paired differences between two arms of a cell.
 
 use super::super::read::Evaluation;
-use super::infer::Estimate;
+use super::infer::{Estimate, by_time};
 use super::plan::{Cell, Measure, Plan};
 use super::runs::{Run, Studied};
 
@@ -56,6 +56,24 @@ impl<'a> Table<'a> {
         self.of(cell, arm).filter_map(|(_, run)| value(run, measure)).collect()
     }
 
+    /// Finished runs of two arms with the same seed.
+    fn pairs(&self, cell: usize, arm: usize, than: usize) -> Vec<(&'a Studied, &'a Studied)> {
+        let partner = |seed: u64| self.of(cell, than).find(|(other, _)| *other == seed);
+        self.of(cell, arm).filter_map(|(seed, run)| Some((run, partner(seed)?.1))).collect()
+    }
+
+    /// Arm less other, one number per seed that both have.
+    pub(super) fn per_seed(
+        &self,
+        cell: usize,
+        arm: usize,
+        than: usize,
+        measure: Measure,
+    ) -> Option<Vec<f64>> {
+        let pairs = self.pairs(cell, arm, than);
+        pairs.iter().map(|(a, b)| Some(value(a, measure)? - value(b, measure)?)).collect()
+    }
+
     /// Arm less other, paired by seed, and by window where windows are scored. `None` unless both have at
     /// least two seeds in common and the same windows.
     pub(super) fn difference(
@@ -65,19 +83,14 @@ impl<'a> Table<'a> {
         than: usize,
         measure: Measure,
     ) -> Option<Estimate> {
-        let pairs: Vec<(&Studied, &Studied)> = self
-            .of(cell, arm)
-            .filter_map(|(seed, run)| {
-                Some((run, self.of(cell, than).find(|(other, _)| *other == seed)?.1))
-            })
-            .collect();
+        let pairs = self.pairs(cell, arm, than);
         let windows = |evaluation: fn(&Studied) -> &Evaluation| -> Option<Vec<Vec<f64>>> {
             let seed = |(a, b): &(&Studied, &Studied)| {
                 let (a, b) = (&evaluation(a).model().test, &evaluation(b).model().test);
                 let each = a.window_crps.iter().zip(&b.window_crps);
                 let same = a.window_crps.len() == b.window_crps.len();
                 let each: Option<Vec<f64>> = each.map(|(a, b)| Some((*a)? - (*b)?)).collect();
-                each.filter(|_| same)
+                Some(by_time(&each.filter(|_| same)?, &a.times()))
             };
             pairs.iter().map(seed).collect()
         };
@@ -95,13 +108,7 @@ impl<'a> Table<'a> {
                 }
                 Estimate::of_windows(&test, lag)
             }
-            _ => {
-                let each: Option<Vec<f64>> = pairs
-                    .iter()
-                    .map(|(a, b)| Some(value(a, measure)? - value(b, measure)?))
-                    .collect();
-                Estimate::of_seeds(&each?)
-            }
+            _ => Estimate::of_seeds(&self.per_seed(cell, arm, than, measure)?),
         }
     }
 

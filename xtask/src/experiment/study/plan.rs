@@ -180,7 +180,7 @@ struct PlanTable {
     title: String,
     question: String,
     reference: Spanned<String>,
-    alpha: f64,
+    alpha: Spanned<f64>,
     data: Vec<DataTable>,
     model: Vec<ModelTable>,
     arm: Vec<ArmTable>,
@@ -324,6 +324,14 @@ impl Plan {
             let message = "differences between seeds need at least two of them".to_owned();
             return Err(at(chosen.seeds.span(), message));
         }
+        let twice = |(place, seed): (usize, &u64)| seeds[..place].contains(seed);
+        if let Some(place) = seeds.iter().enumerate().position(twice) {
+            return Err(at(chosen.seeds.span(), format!("seed {} is there twice", seeds[place])));
+        }
+        let alpha = *table.alpha.get_ref();
+        if !(alpha > 0.0 && alpha < 1.0) {
+            return Err(at(table.alpha.span(), format!("{alpha} is not between 0 and 1")));
+        }
         let mut cells: Vec<Cell> = Vec::new();
         for block in &chosen.block {
             add_block(block, &data, &models, &arm, &at, &mut cells)?;
@@ -339,7 +347,7 @@ impl Plan {
             title: table.title,
             question: table.question,
             budget: budget.to_owned(),
-            alpha: table.alpha,
+            alpha,
             seeds: seeds.clone(),
             file,
             text,

@@ -273,10 +273,13 @@ impl Report<'_> {
 
     fn limits(&self) -> Vec<String> {
         let plan = self.table.plan;
+        let mut sets: Vec<usize> = self.runs.iter().map(|run| plan.cells[run.cell].data).collect();
+        sets.sort_unstable();
+        sets.dedup();
         vec![
             format!(
                 "{} data sets, one split in time each, {} seeds: standard errors cover seeds and test windows, not other sets or splits.",
-                plan.data.len() - self.missing.len(),
+                sets.len(),
                 plan.seeds.len()
             ),
             "Cells of one data set share its test windows; pooling takes their errors as common, and data sets as independent.".to_owned(),

@@ -126,6 +126,10 @@ pub(super) fn plan(
     let mut missing = Vec::new();
     let mut paths = Vec::new();
     for (index, data) in plan.data.iter().enumerate() {
+        if !plan.cells.iter().any(|cell| cell.data == index) {
+            paths.push(None);
+            continue;
+        }
         paths.push(match path(root, plan, places, data)? {
             Found::At(path) => Some(vec![("data.path".to_owned(), quoted(&path))]),
             Found::Bundled => Some(Vec::new()),

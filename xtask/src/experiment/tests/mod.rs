@@ -7,3 +7,4 @@ mod fake;
 mod pages;
 mod plans;
 mod prepared;
+mod study;

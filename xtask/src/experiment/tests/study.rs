@@ -1,0 +1,8 @@
+//! The study, conducted to its end with a stand-in for `ballast`.
+
+mod numbers;
+mod oracle;
+mod page;
+mod plans;
+mod runs;
+mod scene;
