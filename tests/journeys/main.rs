@@ -6,4 +6,5 @@ mod honesty;
 mod interrupt;
 mod tensorboard;
 mod tools;
+mod weights;
 mod whole;

@@ -249,6 +249,37 @@ impl Likelihood {
         })
     }
 
+    /// Standardized noise of the family with the dependence of `normals`, standard normal one by one: their Gaussian
+    /// copula, but for Student's t, whose scale is drawn for each element by itself.
+    ///
+    /// ```text
+    /// Gaussian   g
+    /// Laplace    F⁻¹(Φ(g)) = −sign(g) ln erfc(|g|/√2)
+    /// Student-t  g √(ν/χ²_ν)
+    /// ```
+    ///
+    /// # Shapes
+    /// `normals`: the full shape, or axes before it; the same comes back.
+    ///
+    /// # Errors
+    /// If `normals` does not broadcast, or differs in kind or device.
+    pub fn noise_like(&self, normals: &Tensor) -> Result<Tensor> {
+        self.check("normals", normals)?;
+        Ok(match self.df() {
+            None if self.family == Family::Laplace => {
+                let tail = (normals.abs() * std::f64::consts::FRAC_1_SQRT_2).erfc();
+                // The least positive number, so that a normal beyond 13 is large and not infinite.
+                normals.sign() * -tail.clamp_min(f64::from(f32::MIN_POSITIVE)).log()
+            }
+            None => normals.shallow_clone(),
+            Some(df) => {
+                let half = (df * 0.5).f_expand_as(normals)?;
+                let precision = half.f_internal_standard_gamma()? / &half;
+                normals * precision.rsqrt()
+            }
+        })
+    }
+
     /// The reparameterized draw `loc + scale·noise` for noise of the standardized family.
     ///
     /// # Shapes

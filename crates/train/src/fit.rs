@@ -9,6 +9,7 @@ use crate::batch::{Rows, Starts};
 use crate::checkpoint::{Checkpoint, save};
 use crate::config::{Config, Keep};
 use crate::control::Control;
+use crate::copula;
 use crate::diagnose::diagnose;
 use crate::error::TrainError;
 use crate::files::RunDirectory;
@@ -247,12 +248,14 @@ fn finish(
     let keep = job.config.train.keep;
     if keep == Keep::Both && diverged.is_none() {
         state.set_weights(&state.weights().copy())?;
+        copula::fit(job.config.seed, job.rows, job.train, forecaster)?;
         save_store(&job.run.last_weights(), forecaster.store())?;
     }
     let keeps_last = keep == Keep::Last && diverged.is_none();
     let kept = if keeps_last { Some(state.weights()) } else { state.best.as_ref() };
     if let Some(kept) = kept {
         state.set_weights(&kept.copy())?;
+        copula::fit(job.config.seed, job.rows, job.train, forecaster)?;
         save_store(&job.run.weights(), forecaster.store())?;
     }
     let Position { epochs, best_epoch, best_score, step, skipped, .. } = state.position;

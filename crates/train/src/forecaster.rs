@@ -277,6 +277,17 @@ impl Forecaster {
         Ok(mixture - instance.scale.f_log()? + stretch.ln() - (draws as f64).ln())
     }
 
+    /// `Φ⁻¹(F(y | z, x))` of each element of the target at one draw of `z` as at forecast time, `[B, H, C]` in f64.
+    pub(crate) fn normal_scores(&self, batch: &Batch) -> Result<Tensor, TrainError> {
+        let Prepared { inputs, target, .. } = self.prepare(batch, false)?;
+        let likelihood = self.computed(|| self.model.predict_likelihood(&inputs, 1, false))?;
+        let truth = if self.direct { target } else { target / self.target_clean };
+        let level = likelihood.cdf(&truth)?.f_to_kind(Kind::Double)?;
+        // As far as f32 can tell a probability from zero or one.
+        let level = level.f_clamp(1e-6, 1.0 - 1e-6)?.f_special_ndtri()?;
+        Ok(level.f_expand_as(&truth.f_unsqueeze(0)?)?.f_squeeze_dim(0)?)
+    }
+
     /// What the linear skip maps and what it is to give: the clean context `[B, L, C]` and the target
     /// `[B, H, C]` as the decoder describes it.
     pub(crate) fn skipped_over(&self, batch: &Batch) -> Result<(Tensor, Tensor), TrainError> {

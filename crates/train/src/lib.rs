@@ -14,6 +14,7 @@ mod batch;
 mod checkpoint;
 mod config;
 mod control;
+mod copula;
 mod device;
 mod diagnose;
 pub mod elbo;

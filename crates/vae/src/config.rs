@@ -28,6 +28,7 @@ use crate::VaeError;
 /// | `linear_skip` | true | one linear map from context to horizon; `autoencode` has none |
 /// | `location` | `"predicted"` | `predicted`, `skip`: the skip alone, or zero |
 /// | `noise_conditioning` | false | whether the networks see the noise level |
+/// | `residuals` | `"independent"` | `independent`, `correlated`: between steps and channels, given `z` |
 /// | `scale` | `"predicted"` | `{ fixed = 1.0 }`, `global`, `per-step`, `predicted` |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -83,6 +84,8 @@ pub struct ModelConfig {
     pub location: Location,
     /// Whether the networks see the noise level of their input.
     pub noise_conditioning: bool,
+    /// How forecasts are drawn, given the latent variables.
+    pub residuals: Residuals,
     /// Where the scale of the likelihood comes from.
     pub scale: Scale,
 }
@@ -148,6 +151,16 @@ pub enum Location {
     Skip,
 }
 
+/// How the values of a forecast hang together, given the latent variables. What is said of each value by itself is the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Residuals {
+    /// Not at all.
+    Independent,
+    /// By a Gaussian copula with one correlation between steps and one between channels, see [`crate::Model::set_copula`].
+    Correlated,
+}
+
 /// Where the scale of the likelihood comes from, in the units of the prepared target.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -184,6 +197,7 @@ impl Default for ModelConfig {
             linear_skip: true,
             location: Location::Predicted,
             noise_conditioning: false,
+            residuals: Residuals::Independent,
             scale: Scale::Predicted,
         }
     }

@@ -55,7 +55,9 @@ mod latent;
 mod layer;
 mod model;
 
-pub use config::{BackboneKind, Center, Channels, Location, ModelConfig, ModelKind, Scale};
+pub use config::{
+    BackboneKind, Center, Channels, Location, ModelConfig, ModelKind, Residuals, Scale,
+};
 pub use error::{Result, VaeError};
 pub use health::{ACTIVE_VARIANCE, Bounds, Finding, GroupHealth, Health, HealthMeter, LOOSE_NATS};
 pub use inputs::{Inputs, Shape};

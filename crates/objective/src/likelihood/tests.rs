@@ -408,3 +408,31 @@ proptest! {
         }
     }
 }
+
+/// Oracle: the distribution function of a Laplace law takes the noise to Φ of the normals; a Gaussian is itself;
+/// moments of a Student's t are those of independent draws.
+#[test]
+fn noise_with_the_dependence_of_normals_has_the_law() {
+    let on = (Kind::Double, Device::Cpu);
+    let normals = Tensor::from_slice(&[-9.0, -2.0, -0.3, 0.0, 0.7, 3.0, 20.0]);
+    let zero = || Tensor::zeros([7], on);
+    let laplace = Likelihood::laplace(zero(), zero()).unwrap();
+    let noise = laplace.noise_like(&normals).unwrap();
+    let expected = (&normals * -std::f64::consts::FRAC_1_SQRT_2).erfc() * 0.5;
+    let gap = (laplace.cdf(&noise).unwrap() - expected).abs().max().double_value(&[]);
+    assert!(gap < 1e-14 && noise.abs().max().double_value(&[]).is_finite(), "{gap}");
+    let gaussian = Likelihood::gaussian(zero(), zero()).unwrap();
+    assert_eq!(gaussian.noise_like(&normals).unwrap(), normals);
+
+    tch::manual_seed(5);
+    let (n, wide) = (400_000_i64, Tensor::from_slice(&[3.0_f64]).log());
+    let student =
+        Likelihood::student_t(Tensor::zeros([n], on), Tensor::zeros([1], on), wide).unwrap();
+    let noise = student.noise_like(&Tensor::randn([n], on)).unwrap();
+    for level in [0.05, 0.5, 0.9, 0.99] {
+        let point = noise.quantile_scalar(level, 0, false, "linear");
+        let found = student.cdf(&point).unwrap().double_value(&[0]);
+        let error = (level * (1.0 - level) / n as f64).sqrt();
+        assert!((found - level).abs() < 6.0 * error, "{level}: {found}");
+    }
+}

@@ -35,7 +35,7 @@ pub(super) struct Reader {
 
 /// Penalties tried, per training window, of features of unit variance: from next to none to one that leaves
 /// next to nothing of features that know nothing.
-const STRENGTHS: [f64; 5] = [1e-5, 3e-4, 1e-2, 0.3, 10.0];
+const STRENGTHS: [f64; 6] = [1e-4, 1e-2, 0.1, 1.0, 10.0, 100.0];
 
 impl Reader {
     pub(super) fn new(features: &Parts) -> Result<Reader, TrainError> {

@@ -1,6 +1,7 @@
 //! The model: one interface over the four kinds.
 
 mod bound;
+mod copula;
 mod direct;
 mod ladder;
 
@@ -14,9 +15,12 @@ use crate::error::Result;
 use crate::inputs::Expected;
 use crate::latent::{Draw, per_row};
 use crate::layer::{Linear, part, whole};
-use crate::{Center, Channels, Inputs, Instance, Latent, ModelConfig, ModelKind, Shape, VaeError};
+use crate::{
+    Center, Channels, Inputs, Instance, Latent, ModelConfig, ModelKind, Residuals, Shape, VaeError,
+};
 
 pub use bound::{BoundTerms, Observation};
+use copula::Copula;
 use direct::Direct;
 use ladder::Ladder;
 
@@ -35,6 +39,7 @@ pub struct Model {
     core: Core,
     decoder: Decoder,
     skip: Option<Linear>,
+    copula: Option<Copula>,
 }
 
 /// What differs between the kinds.
@@ -116,8 +121,12 @@ impl Model {
         } else {
             None
         };
+        let copula = match config.residuals {
+            Residuals::Independent => None,
+            Residuals::Correlated => Some(Copula::new(&(path / "copula"), steps, shape.channels)?),
+        };
         let config = config.clone();
-        Ok(Model { config, family, shape, encoder, core, decoder, skip })
+        Ok(Model { config, family, shape, encoder, core, decoder, skip, copula })
     }
 
     /// The config it was built with.
@@ -233,7 +242,30 @@ impl Model {
     /// # Errors
     /// As [`Model::predict_likelihood`].
     pub fn sample(&self, inputs: &Inputs, samples: i64) -> Result<Tensor> {
-        Ok(self.predict_likelihood(inputs, samples, false)?.sample()?)
+        let likelihood = self.predict_likelihood(inputs, samples, false)?;
+        let Some(copula) = &self.copula else { return Ok(likelihood.sample()?) };
+        let normals = copula.normals(likelihood.shape())?;
+        Ok(likelihood.sample_with(&likelihood.noise_like(&normals)?)?)
+    }
+
+    /// Decides how residuals hang together, for `residuals = "correlated"`: correlations of their normal scores
+    /// `Φ⁻¹(F(y))` between the steps and between the channels, whose product is that between two values.
+    ///
+    /// # Shapes
+    /// `steps`: `[T, T]`, `channels`: `[C, C]`, positive definite with ones on the diagonal.
+    ///
+    /// # Errors
+    /// [`VaeError::Unsupported`] for independent residuals, [`VaeError::Shape`] for other shapes,
+    /// [`VaeError::Torch`] for a matrix that is not positive definite.
+    pub fn set_copula(&self, steps: &Tensor, channels: &Tensor) -> Result<()> {
+        match &self.copula {
+            Some(copula) => copula.set(steps, channels),
+            None => {
+                let (action, kind) =
+                    ("correlate residuals: they are independent", self.config.kind);
+                Err(VaeError::Unsupported { action, kind })
+            }
+        }
     }
 
     /// The likelihood at `S` draws of `z` as at forecast time: the components of the predictive mixture.

@@ -2,7 +2,7 @@
 
 use objective::Family;
 use tch::{Device, Kind, Tensor, no_grad};
-use vae::{BackboneKind, Channels, Inputs, ModelConfig, ModelKind, Scale, Shape};
+use vae::{BackboneKind, Channels, Inputs, ModelConfig, ModelKind, Residuals, Scale, Shape};
 
 use crate::support::*;
 
@@ -332,4 +332,60 @@ fn the_config_reads_and_writes_toml() {
     }
     let unknown = toml::from_str::<ModelConfig>("latents = 4").unwrap_err();
     assert!(unknown.to_string().contains("unknown field `latents`"), "{unknown}");
+}
+
+/// Oracle: the rank correlation of a Gaussian copula, `6/π · asin(ρ/2)`, of samples of a fixed law; each value by
+/// itself keeps its law, so its mean absolute deviation is that of independent draws.
+#[test]
+fn residuals_follow_the_copula() {
+    let shape = Shape::new(6, 2, 2);
+    let config = ModelConfig {
+        kind: ModelKind::Conditional,
+        latent: 1,
+        hidden: 4,
+        instance_norm: false,
+        residuals: Residuals::Correlated,
+        scale: Scale::Fixed(1.0),
+        ..ModelConfig::default()
+    };
+    let matrix = |rho: f64| Tensor::from_slice(&[1.0, rho, rho, 1.0]).view([2, 2]);
+    for family in [Family::Gaussian, Family::Laplace] {
+        tch::manual_seed(11);
+        let built = build(&config, family, shape);
+        // Nothing depends on z: all dependence is that of the copula.
+        for (name, variable) in built.store.variables() {
+            if name.starts_with("decoder") {
+                let _ = no_grad(|| variable.shallow_clone().zero_());
+            }
+        }
+        let inputs = Inputs::new(Tensor::zeros([1, 6, 2], (Kind::Float, Device::Cpu)));
+        let samples = 40_000;
+        let ranks =
+            |tensor: &Tensor| tensor.argsort(0, false).argsort(0, false).to_kind(Kind::Double);
+        let spearman = |drawn: &Tensor, a: (i64, i64), b: (i64, i64)| {
+            let at = |(t, c): (i64, i64)| ranks(&drawn.select(3, c).select(2, t).squeeze_dim(1));
+            let (a, b) = (at(a), at(b));
+            let center = (samples - 1) as f64 / 2.0;
+            let product = ((a - center) * (b - center)).mean(Kind::Double).double_value(&[]);
+            product / ((samples * samples - 1) as f64 / 12.0)
+        };
+        let error = 1.0 / (samples as f64).sqrt();
+        let drawn = built.model.sample(&inputs, samples).unwrap();
+        assert!(spearman(&drawn, (0, 0), (1, 0)).abs() < 6.0 * error, "independent until told");
+        built.model.set_copula(&matrix(0.8), &matrix(-0.5)).unwrap();
+        let drawn = built.model.sample(&inputs, samples).unwrap();
+        let expected = |rho: f64| 6.0 / std::f64::consts::PI * (rho / 2.0_f64).asin();
+        for (a, b, rho) in [((0, 0), (1, 0), 0.8), ((0, 0), (0, 1), -0.5), ((0, 1), (1, 0), -0.4)] {
+            let found = spearman(&drawn, a, b);
+            assert!((found - expected(rho)).abs() < 6.0 * error, "{family:?} {rho}: {found}");
+        }
+        let deviation = drawn.select(3, 1).select(2, 1).abs().mean(Kind::Double).double_value(&[]);
+        let truth =
+            if family == Family::Laplace { 1.0 } else { (2.0 / std::f64::consts::PI).sqrt() };
+        assert!((deviation - truth).abs() < 6.0 * error, "{family:?}: {deviation}");
+    }
+    let independent = ModelConfig { residuals: Residuals::Independent, ..config };
+    let refused =
+        build(&independent, Family::Gaussian, shape).model.set_copula(&matrix(0.1), &matrix(0.1));
+    assert!(refused.unwrap_err().to_string().contains("correlate residuals"));
 }

@@ -1,0 +1,100 @@
+//! Residuals that hang together: correlations fitted to the training windows, after training.
+
+use tch::{Kind, Tensor, no_grad};
+use vae::Residuals;
+
+use crate::batch::{Rows, Starts};
+use crate::error::TrainError;
+use crate::fit::{Stream, seed};
+use crate::forecaster::Forecaster;
+
+/// At most so many training windows, evenly spaced.
+const MAX_WINDOWS: i64 = 2000;
+/// How far correlations are drawn to zero at least.
+const SHRINKAGE: f64 = 0.05;
+/// The least eigenvalue of a correlation matrix.
+const LEAST: f64 = 1e-3;
+
+/// Sums of products of normal scores, and of how many there were.
+struct Products {
+    sum: Tensor,
+    count: Tensor,
+}
+
+/// Fits the copula of a model with correlated residuals; other models stay as they are.
+///
+/// ```text
+/// g = Φ⁻¹(F(y | z, x)),  z from the prior:    R_T[s, t] = corr(g_{s,c}, g_{t,c}),    R_C[c, d] = corr(g_{t,c}, g_{t,d})
+/// ```
+///
+/// each over windows and the other axis, drawn to the identity by a twentieth, or as far as it takes to be positive definite.
+///
+/// # Errors
+/// If the windows do not fit the model, or libtorch's own.
+pub(crate) fn fit(
+    decides: u64,
+    rows: &Rows,
+    train: &Starts,
+    forecaster: &Forecaster,
+) -> Result<(), TrainError> {
+    if forecaster.model().config().residuals == Residuals::Independent || forecaster.autoencodes() {
+        return Ok(());
+    }
+    no_grad(|| {
+        seed(decides, Stream::Validation);
+        let mut sums: Option<[Products; 2]> = None;
+        for indices in train.evenly(MAX_WINDOWS)?.f_split(256, 0)? {
+            let batch = rows.gather(&train.rows(&indices)?)?;
+            let scores = forecaster.normal_scores(&batch)?;
+            let seen = match &batch.target_observed {
+                Some(observed) => observed.f_to_kind(Kind::Double)?,
+                None => scores.f_ones_like()?,
+            };
+            let scores = scores.f_where_self(&seen.f_not_equal(0.0)?, &scores.f_zeros_like()?)?;
+            let here = [products(&scores, &seen, 1)?, products(&scores, &seen, 2)?];
+            sums = Some(match sums {
+                None => here,
+                Some([steps, channels]) => {
+                    let [more_steps, more_channels] = here;
+                    [steps.plus(more_steps), channels.plus(more_channels)]
+                }
+            });
+        }
+        let Some([steps, channels]) = sums else { return Ok(()) };
+        let (steps, channels) = (steps.correlation()?, channels.correlation()?);
+        tracing::debug!(neighbors = ?neighbors(&steps), "correlation of residuals");
+        Ok(forecaster.model().set_copula(&steps, &channels)?)
+    })
+}
+
+/// Of `[B, T, C]` along one axis, over the others.
+fn products(scores: &Tensor, seen: &Tensor, axis: i64) -> Result<Products, TrainError> {
+    let flat = |tensor: &Tensor| -> Result<Tensor, TrainError> {
+        Ok(tensor.f_movedim_int(axis, 0)?.f_flatten(1, 2)?)
+    };
+    let (scores, seen) = (flat(scores)?, flat(seen)?);
+    Ok(Products { sum: scores.f_matmul(&scores.f_tr()?)?, count: seen.f_matmul(&seen.f_tr()?)? })
+}
+
+impl Products {
+    fn plus(self, other: Products) -> Products {
+        Products { sum: self.sum + other.sum, count: self.count + other.count }
+    }
+
+    fn correlation(self) -> Result<Tensor, TrainError> {
+        let covariance = self.sum / self.count.f_clamp_min(1.0)?;
+        let spread = covariance.f_diagonal(0, 0, 1)?.f_clamp_min(1e-12)?.f_sqrt()?;
+        let mut correlation = covariance / spread.f_outer(&spread)?;
+        let _ = correlation.f_fill_diagonal_(1.0, false)?;
+        let identity = Tensor::f_eye(spread.numel() as i64, (Kind::Double, spread.device()))?;
+        let least = correlation.f_linalg_eigvalsh("L")?.f_min()?.f_double_value(&[])?;
+        let enough = ((LEAST - least) / (1.0 - least).max(LEAST)).clamp(SHRINKAGE, 1.0);
+        Ok(correlation * (1.0 - enough) + identity * enough)
+    }
+}
+
+/// The mean correlation of neighboring steps.
+fn neighbors(steps: &Tensor) -> Option<f64> {
+    let mean = steps.f_diagonal(1, 0, 1).ok()?.f_mean(Kind::Double).ok()?;
+    mean.f_double_value(&[]).ok()
+}
