@@ -263,7 +263,7 @@ pub(super) struct Scored {
 /// x₀ forecasts better where validation chooses and worse at the end, and overfits less, most on few rows; validation
 /// likes λ = 2, test does not; the control is x₀ but for a little. Seeds differ, each arm in its own way.
 pub(super) fn scored(cell: usize, arm: &str, seed: u64) -> Scored {
-    let few = cell % 2 == 0;
+    let few = cell.is_multiple_of(2);
     let (test, end, gap_end) = match (arm, few) {
         ("none", true) => (0.50, 0.55, 0.30),
         ("none", false) => (0.40, 0.42, 0.15),
@@ -275,7 +275,7 @@ pub(super) fn scored(cell: usize, arm: &str, seed: u64) -> Scored {
     };
     let shift = (seed * seed * 7 + 3 * seed * arm.len() as u64 + cell as u64) % 7;
     let seeded = 0.0004 * (shift as f64 - 3.0);
-    let alternates = if seed % 2 == 0 { 0.2 } else { -0.18 };
+    let alternates = if seed.is_multiple_of(2) { 0.2 } else { -0.18 };
     let better = arm != "none";
     Scored {
         test: test + seeded,
