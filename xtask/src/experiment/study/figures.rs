@@ -218,7 +218,7 @@ struct NoiseRow {
 pub(super) fn density(table: &Table, root: &Path, executable: &Path) -> Option<Figure> {
     const BINS: usize = 20;
     let config = &table.plan.data.first()?.config;
-    let mut chart = Chart::new("Steps of plain diffusion that re-injection amounts to")
+    let mut chart = Chart::new("What re-injection is in plain diffusion")
         .size(440.0, 300.0)
         .x("equivalent step τ(t) of plain diffusion, t uniform")
         .y("density relative to uniform");
@@ -261,7 +261,7 @@ pub(super) fn bias(table: &Table) -> Option<Figure> {
     let direct = arm(table, "y-direct")?;
     let labels = arms.iter().map(|arm| table.plan.arms[*arm].label.as_str());
     let mut chart = Chart::new("Bias of the forecast")
-        .size(440.0, 320.0)
+        .size(440.0, 400.0)
         .x("slope of the truth on the mean forecast")
         .y_categories(labels)
         .vertical_rule("unbiased", 1.0);
@@ -383,7 +383,7 @@ pub(super) fn latent(table: &Table) -> Option<Figure> {
         .cells
         .iter()
         .position(|cell| cell.data == 0 && cell.model == 0 && cell.percent == 100)?;
-    let mut chart = Chart::new("What the posterior tells, and what forecasts are worth")
+    let mut chart = Chart::new("What the posterior tells of the target")
         .size(440.0, 300.0)
         .x("KL from posterior to prior, nats")
         .y("test CRPS, chosen epoch");

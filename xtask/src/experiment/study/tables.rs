@@ -61,13 +61,13 @@ const COLUMNS: [Column; 12] = [
     ("in 90 %", "share of the truth inside the 90 % interval, in percent", |r| {
         r.covered.map(|s| percent(s.mean))
     }),
-    ("KL", "from posterior to prior on validation windows, nats", |r| spread(r.kl)),
+    ("KL", "from posterior to prior on validation windows, nats", |r| r.kl.map(|s| plain(s.mean))),
     ("active", "latent units whose posterior mean varies", |r| r.active.map(|s| plain(s.mean))),
     ("R²", "of a ridge probe from the features of clean windows to the future", |r| {
         spread(r.features)
     }),
     ("I(z; x)", "information of the features about the window, nats, clean windows", |r| {
-        spread(r.information)
+        r.information.map(|s| plain(s.mean))
     }),
     ("CPU s", "processor seconds of one training", |r| r.seconds.map(|s| plain(s.mean))),
 ];
