@@ -24,6 +24,8 @@ pub(super) struct Attempts<'a> {
     pub(super) threads: &'a str,
     /// All of the list, since jobs need others by their place in it.
     pub(super) jobs: &'a [Job],
+    /// The only GPU that the children see; what the environment says without.
+    pub(super) gpu: Option<usize>,
 }
 
 impl Attempts<'_> {
@@ -84,6 +86,9 @@ impl Attempts<'_> {
                 .stdin(Stdio::null())
                 .stdout(log.try_clone().context("opening log.txt twice")?)
                 .stderr(log.try_clone().context("opening log.txt twice")?);
+            if let Some(gpu) = self.gpu {
+                command.env("CUDA_VISIBLE_DEVICES", gpu.to_string());
+            }
             let Some(child) = stop.start(&mut command)? else {
                 cost.end(&folder)?;
                 return Err(Stopped::before(args).into());

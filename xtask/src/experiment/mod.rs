@@ -54,6 +54,9 @@ pub(crate) struct Experiment {
     /// Runs side by side, one process and one thread each
     #[arg(long, default_value = "1", value_name = "N")]
     jobs: NonZeroUsize,
+    /// With --device cuda: share N GPUs among the jobs, each process seeing one of them
+    #[arg(long, value_name = "N")]
+    gpus: Option<NonZeroUsize>,
     /// Run everything again, finished or not
     #[arg(long, conflicts_with = "keep_runs")]
     fresh: bool,
@@ -87,7 +90,8 @@ impl Experiment {
         let root = &workspace.root;
         let slurm = self.launch.slurm()?;
         let (jobs, fresh, keep_runs) = (self.jobs.get(), self.fresh, self.keep_runs);
-        let options = Options { jobs, fresh, keep_runs, slurm };
+        let gpus = self.gpus.map(NonZeroUsize::get);
+        let options = Options { jobs, gpus, fresh, keep_runs, slurm };
         // Plans before anything slow, so that a typing error shows at once.
         let kind = plan::kind(root, &self.name);
         if kind.as_deref() == Some("benchmarks") {

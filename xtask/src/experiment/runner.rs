@@ -21,6 +21,8 @@ use super::slurm::{self, Slurm};
 #[derive(Debug, Clone)]
 pub(super) struct Options {
     pub(super) jobs: usize,
+    /// So many GPUs share the jobs: each worker sees one of them.
+    pub(super) gpus: Option<usize>,
     pub(super) fresh: bool,
     pub(super) keep_runs: bool,
     /// Hands the jobs over instead of running them here.
@@ -171,14 +173,16 @@ impl<'a> Runner<'a> {
         let workers = self.options.jobs.min(queue.len());
         let (state, changed) = (Mutex::new(Progressing { queue, ended }), Condvar::new());
         std::thread::scope(|scope| {
-            for _ in 0..workers {
-                scope.spawn(|| {
-                    while let Some(index) = self.next(&state, &changed) {
+            for worker in 0..workers {
+                let gpu = self.options.gpus.map(|gpus| worker % gpus);
+                let (state, changed, progress) = (&state, &changed, &progress);
+                scope.spawn(move || {
+                    while let Some(index) = self.next(state, changed) {
                         let job = &self.jobs[index];
                         progress.started(job);
                         let started = Instant::now();
                         // What it reads may have come out as it was.
-                        let run = self.reuse(job).unwrap_or_else(|| self.execute(job));
+                        let run = self.reuse(job).unwrap_or_else(|| self.execute(job, gpu));
                         progress.finished(job, &run, started.elapsed());
                         state.lock().expect("no panic inside").ended[index] = Some(run);
                         changed.notify_all();
@@ -218,7 +222,7 @@ impl<'a> Runner<'a> {
 
     fn attempts(&self) -> Attempts<'_> {
         let Runner { root, executable, threads, jobs, .. } = self;
-        Attempts { root, executable, threads, jobs }
+        Attempts { root, executable, threads, jobs, gpu: None }
     }
 
     /// The finished run of a job, if there is one and it may be used.
@@ -238,10 +242,9 @@ impl<'a> Runner<'a> {
         Some(Ended { origin, cost: Cost::read(&folder), outcome: Ok(finished) })
     }
 
-    fn execute<T: Product>(&self, job: &Job) -> Ended<T> {
+    fn execute<T: Product>(&self, job: &Job, gpu: Option<usize>) -> Ended<T> {
         let folder = self.root.join(&job.shown);
-        let outcome = self
-            .attempts()
+        let outcome = Attempts { gpu, ..self.attempts() }
             .make(job, &Stop::default(), |folder| T::read(job, folder))
             .map_err(|error| Failure::new(&error, &folder));
         Ended { origin: Origin::New, cost: Cost::read(&folder), outcome }

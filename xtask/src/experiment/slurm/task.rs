@@ -70,7 +70,7 @@ impl ExperimentJob {
         let job = tasks.get(self.index).and_then(|place| jobs.get(*place));
         let job = job.with_context(|| format!("{} has no such task", self.list.display()))?;
         let (executable, threads) = (&self.ballast, threads.as_str());
-        let attempts = Attempts { root: &root, executable, threads, jobs: &jobs };
+        let attempts = Attempts { root: &root, executable, threads, jobs: &jobs, gpu: None };
         eprintln!("{}", job.shown);
         let folder = attempts.folder(job);
         // Slurm may start a task again that had just finished.

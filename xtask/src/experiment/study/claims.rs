@@ -248,6 +248,26 @@ fn interactions(table: &Table, test: &Test, against: &Against) -> Vec<Comparison
     found
 }
 
+impl Verdict {
+    /// In one sentence: how the tests came out, and the numbers of the clearest one on the side of the outcome.
+    pub(super) fn sentence(&self, alpha: f64) -> String {
+        let count = |outcome| self.answers.iter().filter(|a| a.outcome == outcome).count();
+        let (yes, no) = (count(Outcome::Yes), count(Outcome::No));
+        let side = match self.outcome {
+            Outcome::No => Some(Outcome::No),
+            Outcome::Yes | Outcome::Partly => Some(Outcome::Yes),
+            Outcome::Undecided | Outcome::Unknown => None,
+        };
+        let on_it = self.answers.iter().filter(|a| side.is_none_or(|side| a.outcome == side));
+        let p = |answer: &&Answer| answer.p_value.unwrap_or(f64::INFINITY);
+        let clearest = on_it.min_by(|a, b| p(a).total_cmp(&p(b)));
+        let numbers = clearest.map_or(String::new(), |answer| {
+            format!("; the clearest: {} {}", answer.asks, answer.evidence(alpha))
+        });
+        format!("{yes} of {} tests say yes, {no} no{numbers}.", self.answers.len())
+    }
+}
+
 impl Answer {
     /// The numbers behind the outcome in a sentence.
     pub(super) fn evidence(&self, alpha: f64) -> String {

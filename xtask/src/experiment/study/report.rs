@@ -56,21 +56,22 @@ impl Report<'_> {
             let class = class(verdict.outcome);
             let _ = writeln!(
                 page,
-                "<li class=\"{class}\"><b>{}.</b>{}",
+                "<li class=\"{class}\"><b>{}.</b>{}<span>{}</span>\n<details open><summary>Test by test</summary>",
                 verdict.outcome.word(),
-                escape(&verdict.says)
+                escape(&verdict.says),
+                escape(&verdict.sentence(alpha)),
             );
             for answer in &verdict.answers {
                 let _ = writeln!(
                     page,
-                    "<span class=\"test\">{} <b class=\"{}\">{}.</b> {}</span>",
+                    "<span class=\"test\"><i>{}</i> <b class=\"{}\">{}.</b> {}</span>",
                     escape(&answer.asks),
                     self::class(answer.outcome),
                     answer.outcome.word(),
                     escape(&answer.evidence(alpha)),
                 );
             }
-            *page += "</li>\n";
+            *page += "</details></li>\n";
         }
         *page += "</ul>\n";
         let note = format!(
@@ -297,7 +298,8 @@ impl Report<'_> {
         let plan = self.table.plan;
         let mut out = format!("# {}\n\n{}\n\n", plan.title, plan.question.trim());
         for verdict in self.verdicts {
-            let _ = writeln!(out, "- **{}.** {}", verdict.outcome.word(), verdict.says);
+            let sentence = verdict.sentence(plan.alpha);
+            let _ = writeln!(out, "- **{}.** {} {sentence}", verdict.outcome.word(), verdict.says);
             for answer in &verdict.answers {
                 let (word, evidence) = (answer.outcome.word(), answer.evidence(plan.alpha));
                 let _ = writeln!(out, "  - {} *{word}*: {evidence}.", answer.asks);

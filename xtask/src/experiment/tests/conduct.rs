@@ -63,6 +63,21 @@ fn several_at_once_give_the_same_results() {
     assert_eq!(two.calls(), 2 * RUNS);
 }
 
+/// Two workers and two GPUs: each process sees one of them, and both are used.
+#[test]
+fn gpus_are_shared_among_the_processes() {
+    let fake = Fake::new();
+    fake.conduct(Options { jobs: 2, gpus: Some(2), ..ALL }).unwrap();
+    let seen = |gpu: &str| {
+        let logs = ["none", "x0"].into_iter().flat_map(|arm| (1..=3).map(move |seed| (arm, seed)));
+        let logs =
+            logs.map(|(arm, seed)| fake.read(&format!("runs/trial/{arm}/seed-{seed}/log.txt")));
+        logs.filter(|log| log.matches(&format!("thread, GPU {gpu}\n")).count() == 2).count()
+    };
+    let (first, second) = (seen("0"), seen("1"));
+    assert!(first > 0 && second > 0 && first + second == 6, "{first} {second}");
+}
+
 #[test]
 fn finished_runs_are_reused_while_nothing_changes() {
     let fake = Fake::new();

@@ -26,7 +26,7 @@ while [ $# -gt 1 ]; do
   shift
 done
 prepared=$here/prepared/${run#runs/*/}
-echo "$command of $run with $OMP_NUM_THREADS thread"
+echo "$command of $run with $OMP_NUM_THREADS thread, GPU ${CUDA_VISIBLE_DEVICES-any}"
 if [ "$command" = train ]; then
   [ -f "$prepared/kill" ] && kill -9 $$
   if [ -f "$prepared/exit" ]; then
@@ -70,7 +70,8 @@ than = "none"
 measure = "gap"
 "#;
 
-pub(super) const ALL: Options = Options { jobs: 1, fresh: false, keep_runs: false, slurm: None };
+pub(super) const ALL: Options =
+    Options { jobs: 1, gpus: None, fresh: false, keep_runs: false, slurm: None };
 
 /// The stand-in workspace.
 pub(super) struct Fake {
