@@ -293,7 +293,7 @@ impl Answer {
             number(low),
             number(high),
             p_text(p),
-            strength(p, alpha),
+            strength(p, alpha, self.expect),
             count(Outcome::Yes),
             count(Outcome::No),
         )
@@ -324,12 +324,13 @@ pub(super) fn p_text(p: f64) -> String {
     }
 }
 
-/// What a corrected p-value is worth, in a word.
-fn strength(p: f64, alpha: f64) -> &'static str {
+/// What a corrected p-value is worth, in words; that of equality would else seem to be of a difference.
+fn strength(p: f64, alpha: f64, expect: Expect) -> String {
+    let of = if expect == Expect::Equal { " of equality" } else { "" };
     match () {
-        () if p < alpha / 50.0 => "strong evidence",
-        () if p < alpha / 5.0 => "good evidence",
-        () if p < alpha => "some evidence",
-        () => "no evidence at this level",
+        () if p < alpha / 50.0 => format!("strong evidence{of}"),
+        () if p < alpha / 5.0 => format!("good evidence{of}"),
+        () if p < alpha => format!("some evidence{of}"),
+        () => format!("no evidence{of} at this level"),
     }
 }
