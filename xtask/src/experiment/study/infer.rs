@@ -49,6 +49,9 @@ impl Estimate {
     /// SE² = V_s + V_w,    V_s: variance of the per-seed means / seeds,    V_w: long-run variance over windows / windows
     /// ν = SE⁴ / (V_s² / (seeds − 1) + V_w² / (windows − 1))        (Welch and Satterthwaite)
     /// ```
+    ///
+    /// Series go on in one window as they did in the last, shared rows or not, so autocovariances count up to at
+    /// least `4 (windows / 100)^{2/9}` windows (Newey and West 1994), as in `ballast evaluate`.
     pub(super) fn of_windows(values: &[Vec<f64>], lag: usize) -> Option<Estimate> {
         let windows = values.first()?.len();
         let uneven = values.iter().any(|seed| seed.len() != windows);
@@ -61,6 +64,9 @@ impl Estimate {
             .map(|w| values.iter().map(|seed| seed[w]).sum::<f64>() / values.len() as f64)
             .collect();
         let of_seeds = error * error;
+        // The long-run variance reaches twice the lag.
+        let least = (2.0 * (windows as f64 / 100.0).powf(2.0 / 9.0)).ceil() as usize;
+        let lag = lag.max(least);
         let of_windows = long_run_variance(&over_seeds, lag) / windows as f64;
         let total = of_seeds + of_windows;
         let freedom = match total {
@@ -184,10 +190,16 @@ mod tests {
     /// Oracle: where seeds agree, the windows alone decide (t_3 at .975 is 3.182446); where windows agree, the seeds.
     #[test]
     fn windows_and_seeds_add_up() {
-        let row = vec![1.0, 2.0, 3.0, 6.0];
+        // Three windows are too few for autocovariances: s / √n, and the t quantile of two degrees of freedom.
+        let row = vec![1.0, 2.0, 6.0];
         let of_windows = Estimate::of_windows(&[row.clone(), row.clone()], 0).unwrap();
-        assert!((of_windows.error - (14.0_f64 / 3.0 / 4.0).sqrt()).abs() < 1e-12);
-        assert!((of_windows.interval(0.05).1 - 3.0 - 3.182_446 * of_windows.error).abs() < 1e-5);
+        assert!((of_windows.error - (7.0_f64 / 3.0).sqrt()).abs() < 1e-12);
+        assert!((of_windows.interval(0.05).1 - 3.0 - 4.302_653 * of_windows.error).abs() < 1e-5);
+        // Of eight windows two lags count, though none overlaps: γ_0 + 2 (2/3 γ_1 + 1/3 γ_2), by hand.
+        let row = vec![1.0, 1.0, 1.0, 1.0, -1.0, -1.0, -1.0, -1.0];
+        let of_windows = Estimate::of_windows(&[row.clone(), row], 0).unwrap();
+        let by_hand = (8.0 + 2.0 * (2.0 / 3.0 * 5.0 + 1.0 / 3.0 * 2.0)) / 7.0_f64;
+        assert!((of_windows.error - (by_hand / 8.0).sqrt()).abs() < 1e-12);
         let flat = [vec![1.0; 4], vec![3.0; 4], vec![5.0; 4]];
         let of_seeds = Estimate::of_windows(&flat, 0).unwrap();
         assert_eq!(Some(of_seeds), Estimate::of_seeds(&[1.0, 3.0, 5.0]));

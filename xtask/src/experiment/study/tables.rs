@@ -280,7 +280,7 @@ pub(super) fn comparisons(answer: &super::claims::Answer) -> Grid {
             if answer.is_relative() { "relative" } else { "the same" },
             "to the reference arm’s score, where the measure is a CRPS",
         ),
-        ("95 % interval", "of that, not corrected"),
+        ("interval", "of that, at one less the error rate of the plan, not corrected"),
         ("d", "Cohen’s: mean over standard deviation of the paired differences of the seeds"),
         (
             "p",

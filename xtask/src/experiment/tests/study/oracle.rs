@@ -39,7 +39,9 @@ pub(super) fn of_windows(values: &[Vec<f64>], overlap: usize) -> Found {
     let average: Vec<f64> = (0..windows)
         .map(|w| mean(&values.iter().map(|seed| seed[w]).collect::<Vec<_>>()))
         .collect();
-    let reach = (2 * overlap + 1) as f64;
+    // At least the fewest windows m with 100 (m/2)^{9/2} ≥ n; twice that, but at most a quarter of all.
+    let least = (1..).find(|m| 100.0 * (f64::from(*m) / 2.0).powf(4.5) >= windows as f64).unwrap();
+    let reach = ((2 * overlap.max(least as usize)).min(windows / 4) + 1) as f64;
     let mut form = 0.0;
     for (i, a) in average.iter().enumerate() {
         for (j, b) in average.iter().enumerate() {
