@@ -157,6 +157,32 @@ impl Pairs {
         Ok(Pairs::of(pick(&self.context)?, pick(&self.target)?, pick(&self.starts)?))
     }
 
+    /// The squared correlation between the means of context and target of a window, within channels: how much the
+    /// level of what comes follows the level of what was. Zero where nothing varies.
+    pub(crate) fn persistence(&self) -> Result<f64, TrainError> {
+        let level = |values: &Tensor| {
+            values.f_to_kind(Kind::Double)?.f_nanmean([1_i64].as_slice(), false, Kind::Double)
+        };
+        let (before, after) = (level(&self.context)?, level(&self.target)?);
+        let seen = after.f_isfinite()?.f_to_kind(Kind::Double)?;
+        let over = [0_i64];
+        let sum = |values: Tensor| {
+            (values * &seen).f_sum_dim_intlist(over.as_slice(), true, Kind::Double)
+        };
+        let after = after.f_nan_to_num(0.0, None::<f64>, None::<f64>)?;
+        let count =
+            seen.f_sum_dim_intlist(over.as_slice(), true, Kind::Double)?.f_clamp_min(1.0)?;
+        let centered = |values: &Tensor| -> Result<Tensor, TrainError> {
+            Ok(values - sum(values.shallow_clone())? / &count)
+        };
+        let (before, after) = (centered(&before)?, centered(&after)?);
+        let total = |values: Tensor| sum(values)?.f_sum(Kind::Double)?.f_double_value(&[]);
+        let (both, one, other) =
+            (total(&before * &after)?, total(before.f_square()?)?, total(after.f_square()?)?);
+        let scale = one * other;
+        Ok(if scale > 0.0 { both * both / scale } else { 0.0 })
+    }
+
     /// About [`MAX_SCORED`] of them, evenly spaced.
     fn some(&self) -> Result<Pairs, TrainError> {
         self.every((self.context.size()[0] / MAX_SCORED).max(1))
@@ -261,15 +287,14 @@ impl Baseline {
         Ok(fitted.map(|fitted| Baseline(Fitted::Residual(fitted))))
     }
 
-    /// Fair CRPS of about 200 of some windows, standardized, `[N]`; `None` for laws of other kinds than residuals.
+    /// Fair CRPS of each window, standardized; NaN where nothing was observed. `None` for laws of other kinds than
+    /// residuals.
     ///
     /// # Errors
     /// [`TrainError::Torch`] if libtorch fails.
-    pub(crate) fn crps(&self, windows: &Pairs) -> Result<Option<Tensor>, TrainError> {
-        match &self.0 {
-            Fitted::Residual(fitted) => fitted.scores(&windows.some()?).map(Some),
-            _ => Ok(None),
-        }
+    pub(crate) fn crps(&self, windows: &Pairs) -> Result<Option<Vec<f64>>, TrainError> {
+        let Fitted::Residual(fitted) = &self.0 else { return Ok(None) };
+        Ok(Some(Vec::try_from(fitted.scores(windows)?.f_to(tch::Device::Cpu)?)?))
     }
 
     /// Samples `[S, B, H, C]`, drawn from torch's generator.

@@ -9,9 +9,8 @@ use serde::{Deserialize, Serialize};
 pub struct TrainConfig {
     /// Whether the linear skip starts as the ridge regression of the training windows, instead of the center.
     pub ridge_start: bool,
-    /// Whether validation windows choose `model.instance_norm`: before training, ridge regression with residuals is
-    /// fitted to windows as they are and to windows relative to their own level and spread; it is off where the former
-    /// has the smaller CRPS by more than two standard errors.
+    /// Whether `model.instance_norm` is chosen before training: it is off where the level of a horizon does not follow that of
+    /// its context, as that of returns, and ridge regression has a clearly smaller validation CRPS on windows as they are.
     pub choose_instance_norm: bool,
     /// Passes over the training windows.
     #[schemars(range(min = 1))]
