@@ -345,3 +345,41 @@ fn nothing_after_the_origin_is_seen() {
         assert!(before.equal(&after), "{rule:?}");
     }
 }
+
+/// Oracle: the squared correlation of levels, in plain loops; levels of other channels and windows without a
+/// target do not count. White noise has about none, a copy of the level all.
+#[test]
+fn persistence_is_the_squared_correlation_of_levels() {
+    tch::manual_seed(21);
+    let (context, noise) = (random([300, 6, 2]), random([300, 3, 2]));
+    let target = noise
+        + context.mean_dim(1_i64, true, Kind::Float) * 0.8
+        + Tensor::from_slice(&[0.0_f32, 50.0]);
+    let _ = target.narrow(0, 0, 20).narrow(2, 1, 1).fill_(f64::NAN);
+    let found = pairs(&context, &target).persistence().unwrap();
+    let (mut both, mut one, mut other) = (0.0, 0.0, 0.0);
+    for channel in 0..2 {
+        let first = if channel == 1 { 20 } else { 0 };
+        let level = |values: &Tensor, window: i64| {
+            let steps = values.size()[1];
+            (0..steps).map(|t| values.double_value(&[window, t, channel])).sum::<f64>()
+                / steps as f64
+        };
+        let levels: Vec<(f64, f64)> =
+            (first..300).map(|w| (level(&context, w), level(&target, w))).collect();
+        let n = levels.len() as f64;
+        let (x, y) = levels.iter().fold((0.0, 0.0), |(x, y), l| (x + l.0 / n, y + l.1 / n));
+        for (a, b) in levels {
+            both += (a - x) * (b - y);
+            one += (a - x).powi(2);
+            other += (b - y).powi(2);
+        }
+    }
+    let expected = both * both / (one * other);
+    assert!((found - expected).abs() < 1e-9, "{found} {expected}");
+    let copy = context.mean_dim(1_i64, true, Kind::Float).repeat([1, 3, 1]);
+    assert!((pairs(&context, &copy).persistence().unwrap() - 1.0).abs() < 1e-6);
+    // 600 levels: r² is about 1 / 600.
+    assert!(pairs(&context, &random([300, 3, 2])).persistence().unwrap() < 36.0 / 600.0);
+    assert_eq!(pairs(&context, &random([300, 3, 2]).zeros_like()).persistence().unwrap(), 0.0);
+}
