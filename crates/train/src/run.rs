@@ -392,9 +392,7 @@ impl Loaded {
 
     /// The forecaster with the weights of the run.
     pub(crate) fn forecaster(&self, rows: &Rows) -> Result<Forecaster, TrainError> {
-        let forecaster = Forecaster::new(&self.config, rows.shape(), rows.device())?;
-        load_store(&self.directory.weights(), forecaster.store())?;
-        Ok(forecaster)
+        self.with_weights(&self.directory.weights(), rows)
     }
 
     /// The forecaster with the weights of the last epoch.
@@ -404,8 +402,12 @@ impl Loaded {
             let hint = "train with `train.keep = \"both\"`".to_owned();
             return Err(TrainError::Missing { path, hint });
         }
+        self.with_weights(&path, rows)
+    }
+
+    fn with_weights(&self, path: &Path, rows: &Rows) -> Result<Forecaster, TrainError> {
         let forecaster = Forecaster::new(&self.config, rows.shape(), rows.device())?;
-        load_store(&path, forecaster.store())?;
+        load_store(path, forecaster.store())?;
         Ok(forecaster)
     }
 }

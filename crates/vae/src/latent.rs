@@ -107,6 +107,14 @@ pub(crate) enum Draw<'a> {
 }
 
 impl Draw<'_> {
+    /// Several, at least one.
+    pub(crate) fn many(samples: i64) -> Result<Draw<'static>> {
+        if samples < 1 {
+            return Err(VaeError::Size { key: "samples", value: samples, least: 1 });
+        }
+        Ok(Draw::Many(samples))
+    }
+
     /// Draws `z` of one group, `[.., B, D]`.
     pub(crate) fn from(&self, distribution: &DiagonalGaussian, group: usize) -> Result<Tensor> {
         let mean = distribution.mean();

@@ -208,10 +208,9 @@ fn short_date(time: &str) -> String {
     date().unwrap_or_else(|| time.to_owned())
 }
 
-/// Nominal against observed probability, every arm and the best baseline.
-pub(super) fn calibration(plan: &Plan, runs: &[Run], summary: &Summary) -> Option<Figure> {
-    let compare = Comparison { plan, runs };
-    let mut chart = Chart::new("Calibration")
+/// An empty chart of nominal against observed probability, with its diagonal.
+pub(super) fn calibration_chart(title: &str) -> Chart {
+    Chart::new(title)
         .size(440.0, 440.0)
         .x("quantile level")
         .y("share of the truth below it")
@@ -219,7 +218,13 @@ pub(super) fn calibration(plan: &Plan, runs: &[Run], summary: &Summary) -> Optio
         .y_range(0.0, 1.0)
         .line("perfect", &[0.0, 1.0], &[0.0, 1.0])
         .color(Color::Muted)
-        .dashed();
+        .dashed()
+}
+
+/// Nominal against observed probability, every arm and the best baseline.
+pub(super) fn calibration(plan: &Plan, runs: &[Run], summary: &Summary) -> Option<Figure> {
+    let compare = Comparison { plan, runs };
+    let mut chart = calibration_chart("Calibration");
     let mut any = false;
     for (index, arm) in plan.arms.iter().enumerate() {
         let curves: Vec<_> = compare

@@ -116,21 +116,8 @@ impl<'a> Jobs<'a> {
             let evaluate = ["evaluate".to_owned(), shown.clone()];
             steps.push(evaluate.into_iter().chain(device(recipe)).collect());
         }
-        let fingerprint = self.fingerprints.of(self.root, recipe)?;
-        let (seed, label) = (recipe.seed, format!("{label:<32} seed {}", recipe.seed));
-        let (after, config) = (Vec::new(), recipe.config.to_owned());
-        self.list.push(Job {
-            stage,
-            config,
-            label,
-            shown,
-            seed,
-            wanted,
-            steps,
-            after,
-            fingerprint,
-        });
-        Ok(self.list.len() - 1)
+        let label = format!("{label:<32} seed {}", recipe.seed);
+        self.add(recipe, Place { label, shown, wanted }, stage, steps, Vec::new())
     }
 
     /// Adds the evaluation of the runs that earlier jobs train, of one recipe but for the seed, together.
@@ -145,20 +132,23 @@ impl<'a> Jobs<'a> {
         step.extend(after.iter().map(|run| self.list[*run].shown.clone()));
         step.extend(["--output".to_owned(), shown.clone()]);
         step.extend(device(recipe));
+        let label = format!("{label:<32} scores");
+        self.add(recipe, Place { label, shown, wanted }, Stage::Evaluate, vec![step], after)
+    }
+
+    fn add(
+        &mut self,
+        recipe: Recipe,
+        place: Place,
+        stage: Stage,
+        steps: Vec<Vec<String>>,
+        after: Vec<usize>,
+    ) -> Result<usize> {
+        let Place { label, shown, wanted } = place;
         let fingerprint = self.fingerprints.of(self.root, recipe)?;
-        let (stage, seed, steps) = (Stage::Evaluate, recipe.seed, vec![step]);
-        let (label, config) = (format!("{label:<32} scores"), recipe.config.to_owned());
-        self.list.push(Job {
-            stage,
-            config,
-            label,
-            shown,
-            seed,
-            wanted,
-            steps,
-            after,
-            fingerprint,
-        });
+        let (config, seed) = (recipe.config.to_owned(), recipe.seed);
+        let job = Job { stage, config, label, shown, seed, wanted, steps, after, fingerprint };
+        self.list.push(job);
         Ok(self.list.len() - 1)
     }
 }

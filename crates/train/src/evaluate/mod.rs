@@ -6,6 +6,7 @@ mod drop_last;
 mod fan;
 mod runs;
 mod scoring;
+mod slope;
 mod write;
 
 use data::{Protocol, SplitConfig};

@@ -206,7 +206,7 @@ impl Model {
         samples: i64,
         train: bool,
     ) -> Result<Pass> {
-        self.pass(inputs, target, many(samples)?, train)
+        self.pass(inputs, target, Draw::many(samples)?, train)
     }
 
     /// The same with the noise given, one standard normal `[.., B, D]` per group.
@@ -286,7 +286,7 @@ impl Model {
         samples: i64,
         train: bool,
     ) -> Result<Likelihood> {
-        let draw = many(samples)?;
+        let draw = Draw::many(samples)?;
         self.expected().inputs(inputs)?;
         let statics = self.encoder.statics(inputs)?;
         let features = self.encoder.features(inputs, &statics, train)?;
@@ -356,7 +356,7 @@ impl Model {
     /// # Errors
     /// [`VaeError::Unsupported`] for the other kinds, [`VaeError::Size`] for fewer than one sample.
     pub fn generate(&self, samples: i64) -> Result<Tensor> {
-        many(samples)?;
+        Draw::many(samples)?;
         if self.config.kind != ModelKind::Autoencode {
             let (action, kind) = ("generate windows without a context", self.config.kind);
             return Err(VaeError::Unsupported { action, kind });
@@ -496,11 +496,4 @@ fn joined(rows: &[Tensor]) -> Result<Tensor> {
         [one] => one.shallow_clone(),
         many => Tensor::f_cat(many, -1)?,
     })
-}
-
-fn many(samples: i64) -> Result<Draw<'static>> {
-    if samples < 1 {
-        return Err(VaeError::Size { key: "samples", value: samples, least: 1 });
-    }
-    Ok(Draw::Many(samples))
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use chart::{Chart, Color};
 use serde::Deserialize;
 
-use super::super::figures::{Figure, fan};
+use super::super::figures::{Figure, calibration_chart, fan};
 use super::super::statistics::{Spread, mean};
 use super::measure::{Table, value};
 use super::plan::{Cell, Measure};
@@ -160,7 +160,7 @@ pub(super) fn features(table: &Table) -> Vec<Figure> {
         {
             let Some(arm) = arm(table, name) else { continue };
             let runs: Vec<&Studied> = table.of(index, arm).map(|(_, run)| run).collect();
-            for (of, dashed) in [("z", false), ("raw", true)] {
+            for dashed in [false, true] {
                 let (xs, ys) = over_steps(&runs, dashed);
                 if xs.is_empty() || (dashed && name == "x0-four") {
                     continue;
@@ -168,7 +168,6 @@ pub(super) fn features(table: &Table) -> Vec<Figure> {
                 let label = &table.plan.arms[arm].label;
                 let label =
                     if dashed { format!("{label}: the window itself") } else { label.clone() };
-                let _ = of;
                 chart = chart.line(label, &xs, &ys).color(color);
                 if dashed {
                     chart = chart.dashed();
@@ -349,15 +348,7 @@ pub(super) fn calibration(table: &Table) -> Vec<Figure> {
     let cells = cells
         .filter(|(_, cell)| cell.model == 0 && [10, 100].contains(&cell.percent) && cell.data == 0);
     let figure = |(index, cell): (usize, &Cell)| {
-        let mut chart = Chart::new(table.plan.cell_label(cell))
-            .size(440.0, 440.0)
-            .x("quantile level")
-            .y("share of the truth below it")
-            .x_range(0.0, 1.0)
-            .y_range(0.0, 1.0)
-            .line("perfect", &[0.0, 1.0], &[0.0, 1.0])
-            .color(Color::Muted)
-            .dashed();
+        let mut chart = calibration_chart(&table.plan.cell_label(cell));
         for (name, color) in SHOWN {
             let Some(arm) = arm(table, name) else { continue };
             let curves: Vec<_> = table
@@ -365,8 +356,10 @@ pub(super) fn calibration(table: &Table) -> Vec<Figure> {
                 .filter_map(|(_, run)| run.chosen.model().calibration.as_ref())
                 .collect();
             let Some(first) = curves.first() else { continue };
+            // Kept runs of other code may have other levels.
+            let same: Vec<_> = curves.iter().filter(|c| c.levels == first.levels).collect();
             let at =
-                |level: usize| mean(&curves.iter().map(|c| c.observed[level]).collect::<Vec<_>>());
+                |level: usize| mean(&same.iter().map(|c| c.observed[level]).collect::<Vec<_>>());
             let observed: Vec<f64> = (0..first.levels.len()).map(at).collect();
             chart = chart.line(&table.plan.arms[arm].label, &first.levels, &observed).color(color);
         }

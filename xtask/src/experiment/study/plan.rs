@@ -1,6 +1,7 @@
 //! The study's file: what is run, what is compared with what, and what counts as an answer.
 
-use std::collections::BTreeMap;
+mod file;
+
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use toml::{Spanned, Table};
 
 use super::super::plan::{FOLDER, flatten, is_folder_name, located, normal, parse_toml};
 use super::simulate::Process;
+use file::{BlockTable, DataTable, PlanTable, TestTable};
 
 /// A study that can be run within one budget.
 #[derive(Debug)]
@@ -169,108 +171,6 @@ pub(super) enum Against {
     Percent([u32; 2]),
     Model([String; 2]),
     Data([String; 2]),
-}
-
-/// The file as written.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PlanTable {
-    #[serde(rename = "kind")]
-    _kind: Kind,
-    title: String,
-    question: String,
-    reference: Spanned<String>,
-    alpha: Spanned<f64>,
-    data: Vec<DataTable>,
-    model: Vec<ModelTable>,
-    arm: Vec<ArmTable>,
-    #[serde(default)]
-    tuned: Vec<TunedTable>,
-    budget: BTreeMap<String, BudgetTable>,
-    claim: Vec<ClaimTable>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Kind {
-    Study,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DataTable {
-    name: Spanned<String>,
-    label: String,
-    config: Spanned<PathBuf>,
-    data: Option<PathBuf>,
-    fetch: Option<String>,
-    simulate: Option<Simulation>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ModelTable {
-    name: Spanned<String>,
-    label: String,
-    set: Table,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ArmTable {
-    name: Spanned<String>,
-    label: String,
-    set: Table,
-    #[serde(default)]
-    fresh: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TunedTable {
-    name: Spanned<String>,
-    label: String,
-    among: Vec<Spanned<String>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct BudgetTable {
-    seeds: Spanned<Vec<u64>>,
-    block: Vec<BlockTable>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct BlockTable {
-    data: Vec<Spanned<String>>,
-    model: Spanned<String>,
-    percent: Vec<Spanned<u32>>,
-    arms: Vec<Spanned<String>>,
-    #[serde(default)]
-    features: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ClaimTable {
-    name: String,
-    says: String,
-    test: Vec<TestTable>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TestTable {
-    asks: String,
-    arm: Spanned<String>,
-    than: Spanned<String>,
-    measure: Measure,
-    expect: Spanned<Expect>,
-    margin: Option<f64>,
-    #[serde(default)]
-    models: Vec<Spanned<String>>,
-    against: Option<Spanned<Against>>,
 }
 
 /// Says where in the file something is wrong.
