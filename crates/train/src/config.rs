@@ -102,7 +102,7 @@ pub struct ObjectiveConfig {
     pub kl_weight: objective::elbo::KlWeight,
     /// Nats of KL that are not charged.
     pub free_bits: objective::elbo::FreeBits,
-    /// Weight of the CRPS of forecasts, summed over the target, beside the bound; 0 for the bound alone.
+    /// Weight of the CRPS of forecasts, standardized and summed over the target, beside the bound; 0 for the bound alone.
     /// The bound draws the latent variables from a posterior that sees the target, a forecast from the prior.
     #[schemars(range(min = 0))]
     pub crps_weight: f64,

@@ -87,6 +87,19 @@ impl Flat {
         &self.layout
     }
 
+    /// The parameters of one variable, `[n]`: a view.
+    pub fn view(&self, name: &str) -> Option<Tensor> {
+        let mut offset = 0;
+        for (other, size) in &self.layout {
+            let length = size.iter().product::<i64>();
+            if other == name {
+                return Some(self.parameters.narrow(0, offset, length));
+            }
+            offset += length;
+        }
+        None
+    }
+
     /// The number of trainable parameters.
     pub fn len(&self) -> usize {
         self.parameters.numel()

@@ -146,8 +146,8 @@ impl Forecaster {
         Ok(terms)
     }
 
-    /// The CRPS of forecasts from the noised context, summed over the clean target, in the units of the
-    /// instance; mean over windows.
+    /// The CRPS of forecasts from the noised context, summed over the clean target, standardized as scores are: the
+    /// error of a calm window weighs less than that of a wild one. Mean over windows.
     fn forecast_crps(
         &self,
         batch: &Batch,
@@ -161,6 +161,8 @@ impl Forecaster {
         let scaled = self.direct && !self.autoencodes() && self.target_clean != 1.0;
         let truth = if scaled { truth * self.target_clean } else { truth };
         let crps = hide(crps_loss(&forecast.sample()?, &truth)?, observed)?;
+        let crps = crps * &prepared.instance.scale;
+        let crps = if scaled { crps / self.target_clean } else { crps };
         Ok(crps.f_sum(Kind::Float)? / batch.context.size()[0] as f64)
     }
 

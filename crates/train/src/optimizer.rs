@@ -13,11 +13,36 @@ use crate::flat::Flat;
 /// g ← g · min(1, c / ‖g‖)
 /// ```
 ///
-/// A step whose loss or whose gradient is not finite changes nothing.
+/// A step whose loss or whose gradient is not finite changes nothing. A linear skip that started as ridge regression
+/// decays towards that start `p₀`, as all else does towards zero:
+///
+/// ```text
+/// p ← p − η w (p − p₀)
+/// ```
 #[derive(Debug)]
 pub struct AdamW {
     fused: FusedAdamW,
     clip_norm: f64,
+    anchor: Option<Anchor>,
+}
+
+/// Where some of the parameters decay to.
+#[derive(Debug)]
+struct Anchor {
+    /// These parameters, a view.
+    parameters: Tensor,
+    /// Their start.
+    start: Tensor,
+    decay: f64,
+}
+
+impl Anchor {
+    /// Takes back what decay towards zero has too much; `torn` says that there was no step.
+    fn step(&mut self, learning_rate: f64, torn: &Tensor) -> Result<(), TrainError> {
+        let back = self.start.f_masked_fill(torn, 0.0)? * (learning_rate * self.decay);
+        let _ = self.parameters.f_add_(&back)?;
+        Ok(())
+    }
 }
 
 const BETA_1: f64 = 0.9;
@@ -39,7 +64,14 @@ impl AdamW {
             decayed: decayed as i64,
         };
         let fused = FusedAdamW::new(flat.parameters(), settings)?;
-        Ok(AdamW { fused, clip_norm: config.clip_norm })
+        let anchor = match flat.view("skip.weight") {
+            Some(parameters) if config.ridge_start && config.weight_decay > 0.0 => {
+                let start = parameters.copy();
+                Some(Anchor { parameters, start, decay: config.weight_decay })
+            }
+            _ => None,
+        };
+        Ok(AdamW { fused, clip_norm: config.clip_norm, anchor })
     }
 
     /// One step with the gradients of `flat`, those of `loss`; returns their norm, a scalar on the
@@ -58,6 +90,9 @@ impl AdamW {
             let grad_scale = (self.clip_norm > 0.0).then_some(&scale);
             let guard = Guard { grad_scale, found_inf: Some(&torn) };
             self.fused.step(flat.parameters(), flat.gradients(), learning_rate, guard)?;
+            if let Some(anchor) = &mut self.anchor {
+                anchor.step(learning_rate, &torn)?;
+            }
             Ok(norm)
         })
     }
@@ -81,24 +116,40 @@ mod tests {
     use super::*;
     use tch::{Device, Kind, nn};
 
-    /// Oracle: the recursion of AdamW in f64 and one scalar at a time, a matrix that decays and a
-    /// vector that does not, and steps that are left out.
+    /// Oracle: the recursion of AdamW in f64 and one scalar at a time, a matrix that decays, a skip that decays
+    /// to its start if that is ridge regression, a vector that does not decay, and steps that are left out.
     #[test]
     fn matches_the_scalar_recursion() {
+        recursion(false);
+        recursion(true);
+    }
+
+    fn recursion(ridge_start: bool) {
         let store = nn::VarStore::new(Device::Cpu);
-        let weight = store.root().var_copy("w", &Tensor::from_slice(&[1.0_f32, -2.0]).view([2, 1]));
+        let one = |value: f32| Tensor::from_slice(&[value]).view([1, 1]);
+        let weight = store.root().var_copy("a", &one(1.0));
+        let skip = (store.root() / "skip").var_copy("weight", &one(-2.0));
         let bias = store.root().var_copy("b", &Tensor::from_slice(&[0.5_f32]));
         let flat = Flat::new(&store).unwrap();
-        let (rate, decay, clip) = (0.1, 0.01, 1.0);
-        let config = TrainConfig { weight_decay: decay, clip_norm: clip, ..TrainConfig::default() };
+        let (rate, decay, clip) = (0.1, 0.3, 1.0);
+        let config = TrainConfig {
+            weight_decay: decay,
+            clip_norm: clip,
+            ridge_start,
+            ..TrainConfig::default()
+        };
         let mut optimizer = AdamW::new(&flat, &config).unwrap();
 
+        let start = if ridge_start { [0.0, -2.0] } else { [0.0; 2] };
         let mut p = [1.0_f64, -2.0, 0.5];
         let (mut m, mut v) = ([0.0; 3], [0.0; 3]);
         let mut k = 0;
         for round in 0..24 {
             flat.zero_gradients();
-            let loss = weight.square().sum(Kind::Float) + bias.square().sum(Kind::Float); // gradient 2 w
+            // Gradient 2 w.
+            let loss = weight.square().sum(Kind::Float)
+                + skip.square().sum(Kind::Float)
+                + bias.square().sum(Kind::Float);
             loss.backward();
             let torn = [3, 11].contains(&round);
             if torn {
@@ -121,8 +172,8 @@ mod tests {
                 v[i] = BETA_2 * v[i] + (1.0 - BETA_2) * g * g;
                 let m_hat = m[i] / (1.0 - BETA_1.powi(k));
                 let v_hat = v[i] / (1.0 - BETA_2.powi(k));
-                let decay = if i < 2 { decay } else { 0.0 };
-                p[i] -= rate * (decay * p[i] + m_hat / (v_hat.sqrt() + EPSILON));
+                let decayed = if i < 2 { decay * (p[i] - start[i]) } else { 0.0 };
+                p[i] -= rate * (decayed + m_hat / (v_hat.sqrt() + EPSILON));
             }
         }
         let got = Vec::<f32>::try_from(flat.parameters()).unwrap();

@@ -238,7 +238,7 @@ impl Training {
             search.as_ref().map(|search| search.resolve(asked, &directory)).transpose()?;
         let config = resolved.as_ref().unwrap_or(asked);
         let device = source.rows().device();
-        let mut forecaster = start::forecaster(&source, config, checkpoint.as_ref())?;
+        let mut forecaster = start::forecaster(&source, config)?;
         let naive = naive(&source, &forecaster)?;
         let job = Job {
             config,

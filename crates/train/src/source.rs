@@ -34,6 +34,9 @@ impl Part {
     }
 }
 
+/// Validation windows that are enough to select by.
+const ENOUGH: i64 = 100;
+
 /// The data of a run, in standardized units on the device, with the way back.
 #[derive(Debug)]
 pub struct Source {
@@ -67,11 +70,28 @@ impl Source {
             [starts(&windows.train)?, starts(&windows.validation)?, starts(&windows.test)?];
         let rows = rows(&prepared.panel, &config.data, device)?;
         let mut source = Source { config: config.clone(), prepared, rows, starts };
-        if config.train.validation_stride > 0 {
-            source.starts[Part::Validation as usize] =
-                source.restarted(Part::Validation, config.train.validation_stride)?;
-        }
+        source.starts[Part::Validation as usize] = source.selecting()?;
         Ok(source)
+    }
+
+    /// The validation windows: as far apart as the config says, or else as test windows; by a divisor of that where it
+    /// leaves fewer than [`ENOUGH`], so that hours of the day or days of the week stay what they are in the test.
+    fn selecting(&self) -> Result<Starts, TrainError> {
+        let part = Part::Validation;
+        let asked = self.config.train.validation_stride;
+        if asked > 0 {
+            return self.restarted(part, asked);
+        }
+        let windows = &self.prepared.windows.validation;
+        let stride = windows.segments().first().map_or(1, |segment| segment.stride);
+        let mut found = starts(windows, self.rows.device())?;
+        for divisor in (1..stride).rev().filter(|&divisor| stride.is_multiple_of(divisor)) {
+            if found.count() >= ENOUGH {
+                break;
+            }
+            found = self.restarted(part, divisor)?;
+        }
+        Ok(found)
     }
 
     /// The config it was loaded by.

@@ -5,7 +5,6 @@ use vae::ModelKind;
 
 use crate::baseline::{Baseline, Pairs, RIDGE_STRENGTHS, penalized};
 use crate::batch::{Batch, Starts};
-use crate::checkpoint::Checkpoint;
 use crate::config::Config;
 use crate::error::TrainError;
 use crate::evaluate::Pairing;
@@ -13,18 +12,15 @@ use crate::fit::{Stream, seed};
 use crate::forecaster::Forecaster;
 use crate::source::{Part, Source};
 
-/// A forecaster for a training of `config`, with the weights it starts from; a checkpoint brings its own.
+/// A forecaster for a training of `config`, with the weights it starts from: those of step 0 even where a checkpoint brings
+/// its own, since weight decay remembers the start.
 ///
 /// # Errors
 /// As [`Forecaster::new`], or libtorch's own.
-pub(crate) fn forecaster(
-    source: &Source,
-    config: &Config,
-    checkpoint: Option<&Checkpoint>,
-) -> Result<Forecaster, TrainError> {
+pub(crate) fn forecaster(source: &Source, config: &Config) -> Result<Forecaster, TrainError> {
     seed(config.seed, Stream::Weights);
     let forecaster = Forecaster::new(config, source.shape(), source.rows().device())?;
-    if config.train.ridge_start && checkpoint.is_none() {
+    if config.train.ridge_start {
         from_ridge(source, &forecaster)?;
     }
     Ok(forecaster)

@@ -113,7 +113,8 @@ epochs = 3
 ema_decay = 0.9
 learning_rate_schedule = "cosine"
 warmup_steps = 5
-weight_decay = 0.01
+ridge_start = true
+weight_decay = 0.5
 "#;
 
 #[test]

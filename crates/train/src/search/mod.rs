@@ -298,7 +298,7 @@ impl Place<'_> {
         let (config, pace) = rung.shortened(whole, candidate, per_epoch);
         let run = RunDirectory::create(&directory.search().join(format!("{number}-{name}")))?;
         let checkpoint = Checkpoint::read(&run.checkpoint(), source.fingerprint())?;
-        let forecaster = start::forecaster(source, &config, checkpoint.as_ref())?;
+        let forecaster = start::forecaster(source, &config)?;
         let mut forecaster = forecaster.with_pace(pace);
         let job = Job {
             config: &config,
