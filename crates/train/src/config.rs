@@ -231,8 +231,7 @@ impl Config {
             LearningRateSchedule::Step { every, factor } => (every, factor),
             _ => (1, 1.0),
         };
-        let least: [(&'static str, usize, usize); 7] = [
-            ("train.members", self.train.members, 1),
+        let least: [(&'static str, usize, usize); 6] = [
             ("train.learning_rate_schedule.step.every", every, 1),
             ("train.epochs", epochs, 1),
             ("train.batch_size", batch_size, 1),

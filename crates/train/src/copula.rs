@@ -1,7 +1,7 @@
 //! Residuals that hang together: correlations fitted to the training windows, after training.
 
 use tch::{Kind, Tensor, no_grad};
-use vae::{Model, Residuals};
+use vae::Residuals;
 
 use crate::batch::{Rows, Starts};
 use crate::error::TrainError;
@@ -42,38 +42,29 @@ pub(crate) fn fit(
     }
     no_grad(|| {
         seed(decides, Stream::Validation);
-        forecaster.members().iter().try_for_each(|model| fit_member(rows, train, forecaster, model))
+        let mut sums: Option<[Products; 2]> = None;
+        for indices in train.evenly(MAX_WINDOWS)?.f_split(256, 0)? {
+            let batch = rows.gather(&train.rows(&indices)?)?;
+            let scores = forecaster.normal_scores(&batch)?;
+            let seen = match &batch.target_observed {
+                Some(observed) => observed.f_to_kind(Kind::Double)?,
+                None => scores.f_ones_like()?,
+            };
+            let scores = scores.f_where_self(&seen.f_not_equal(0.0)?, &scores.f_zeros_like()?)?;
+            let here = [products(&scores, &seen, 1)?, products(&scores, &seen, 2)?];
+            sums = Some(match sums {
+                None => here,
+                Some([steps, channels]) => {
+                    let [more_steps, more_channels] = here;
+                    [steps.plus(more_steps), channels.plus(more_channels)]
+                }
+            });
+        }
+        let Some([steps, channels]) = sums else { return Ok(()) };
+        let (steps, channels) = (steps.correlation()?, channels.correlation()?);
+        tracing::debug!(neighbors = ?neighbors(&steps), "correlation of residuals");
+        Ok(forecaster.model().set_copula(&steps, &channels)?)
     })
-}
-
-fn fit_member(
-    rows: &Rows,
-    train: &Starts,
-    forecaster: &Forecaster,
-    model: &Model,
-) -> Result<(), TrainError> {
-    let mut sums: Option<[Products; 2]> = None;
-    for indices in train.evenly(MAX_WINDOWS)?.f_split(256, 0)? {
-        let batch = rows.gather(&train.rows(&indices)?)?;
-        let scores = forecaster.normal_scores(model, &batch)?;
-        let seen = match &batch.target_observed {
-            Some(observed) => observed.f_to_kind(Kind::Double)?,
-            None => scores.f_ones_like()?,
-        };
-        let scores = scores.f_where_self(&seen.f_not_equal(0.0)?, &scores.f_zeros_like()?)?;
-        let here = [products(&scores, &seen, 1)?, products(&scores, &seen, 2)?];
-        sums = Some(match sums {
-            None => here,
-            Some([steps, channels]) => {
-                let [more_steps, more_channels] = here;
-                [steps.plus(more_steps), channels.plus(more_channels)]
-            }
-        });
-    }
-    let Some([steps, channels]) = sums else { return Ok(()) };
-    let (steps, channels) = (steps.correlation()?, channels.correlation()?);
-    tracing::debug!(neighbors = ?neighbors(&steps), "correlation of residuals");
-    Ok(model.set_copula(&steps, &channels)?)
 }
 
 /// Of `[B, T, C]` along one axis, over the others.

@@ -1,7 +1,5 @@
 //! Model, noise and objective put together: what is trained, and what forecasts.
 
-use std::cell::RefCell;
-
 use noise::{Diffuser, StepSampler, TargetLikelihood};
 use objective::elbo::{Elbo, FreeBits, KlWeight, sum_over_target};
 use objective::score::crps_loss;
@@ -14,20 +12,11 @@ use crate::config::Config;
 use crate::error::TrainError;
 use crate::memory::keep_freed;
 
-/// A model with the noise it is trained under and the objective it is trained for; or several models of different
-/// initial weights, the members, whose even mixture is the forecast.
-///
-/// ```text
-/// p(y | x) = 1/M Σ_m p_m(y | x)
-/// ```
-///
-/// # References
-/// Lakshminarayanan et al. (2017), Simple and scalable predictive uncertainty estimation using deep ensembles,
-/// arXiv:1612.01474.
+/// A model with the noise it is trained under and the objective it is trained for.
 #[derive(Debug)]
 pub struct Forecaster {
     store: VarStore,
-    members: Vec<Model>,
+    model: Model,
     input: Diffuser,
     target: Diffuser,
     /// `a^y_0`: what a decoder that matches `ỹ` directly has to be divided by.
@@ -45,7 +34,7 @@ pub struct Forecaster {
     half: Option<Kind>,
 }
 
-/// What one pass through a batch gave: means over its windows and the members, in nats, still on the device.
+/// What one pass through a batch gave: means over its windows, in nats, still on the device.
 #[derive(Debug)]
 pub struct Terms {
     /// What is minimised: `−log p(ỹ | z) + kl_weight · KL + crps_weight · CRPS`.
@@ -78,15 +67,7 @@ impl Forecaster {
         keep_freed();
         let store = VarStore::new(device);
         let family = config.objective.likelihood;
-        let members = (0..config.train.members).map(|index| {
-            // The first is where it would be alone.
-            let path = match index {
-                0 => store.root(),
-                _ => store.root() / format!("member-{index}"),
-            };
-            Model::new(&path, &config.model, family, shape)
-        });
-        let members = members.collect::<vae::Result<_>>()?;
+        let model = Model::new(&store.root(), &config.model, family, shape)?;
         let noise = config.noise.fixed().ok_or(TrainError::NoiseUndecided)?;
         let steps = match noise.steps() {
             0 => None,
@@ -94,7 +75,7 @@ impl Forecaster {
         };
         Ok(Forecaster {
             store,
-            members,
+            model,
             input: Diffuser::new(noise.input(), device, Kind::Float)?,
             target: Diffuser::new(noise.target(), device, Kind::Float)?,
             target_clean: noise.target().signal()[0],
@@ -116,14 +97,9 @@ impl Forecaster {
         Forecaster { pace, ..self }
     }
 
-    /// The first member, which what is measured of latent variables and features is about.
+    /// The model.
     pub fn model(&self) -> &Model {
-        &self.members[0]
-    }
-
-    /// All members.
-    pub fn members(&self) -> &[Model] {
-        &self.members
+        &self.model
     }
 
     /// The variables, for the optimizer and for checkpoints.
@@ -138,7 +114,7 @@ impl Forecaster {
 
     /// Whether the model describes its own context instead of the horizon.
     pub fn autoencodes(&self) -> bool {
-        self.model().config().kind == ModelKind::Autoencode
+        self.model.config().kind == ModelKind::Autoencode
     }
 
     /// What [`Forecaster::sample`] is to be compared with: the horizon, or for `autoencode` the
@@ -157,66 +133,29 @@ impl Forecaster {
     /// If the batch does not fit the model.
     pub fn training_terms(&self, batch: &Batch, step: usize) -> Result<Terms, TrainError> {
         let prepared = self.prepare(batch, true)?;
-        self.over_members(|model| {
-            let mut terms = match self.fused(model, batch, &prepared, step)? {
-                Some(terms) => terms,
-                None => {
-                    let (latents, log_prob) = self.pass(model, batch, &prepared, true)?;
-                    self.terms(batch, &latents, &log_prob, step)?
-                }
-            };
-            if let Some((weight, samples)) = self.crps {
-                terms.loss += self.forecast_crps(model, batch, &prepared, samples)? * weight;
+        let mut terms = match self.fused(batch, &prepared, step)? {
+            Some(terms) => terms,
+            None => {
+                let (latents, log_prob) = self.pass(batch, &prepared, true)?;
+                self.terms(batch, &latents, &log_prob, step)?
             }
-            Ok(terms)
-        })
-    }
-
-    /// The mean of terms of each member.
-    fn over_members(
-        &self,
-        terms: impl Fn(&Model) -> Result<Terms, TrainError>,
-    ) -> Result<Terms, TrainError> {
-        let mut sum = terms(self.model())?;
-        let others = &self.members[1..];
-        if others.is_empty() {
-            return Ok(sum);
+        };
+        if let Some((weight, samples)) = self.crps {
+            terms.loss += self.forecast_crps(batch, &prepared, samples)? * weight;
         }
-        for model in others {
-            let Terms { loss, reconstruction, kl, .. } = terms(model)?;
-            sum.loss += loss;
-            sum.reconstruction += reconstruction;
-            sum.kl += kl;
-        }
-        let count = self.members.len() as f64;
-        let Terms { loss, reconstruction, kl, kl_weight } = sum;
-        Ok(Terms {
-            loss: loss / count,
-            reconstruction: reconstruction / count,
-            kl: kl / count,
-            kl_weight,
-        })
-    }
-
-    /// Each member with its part of `draws`, as even as can be; a member without a part is left out.
-    fn shared(&self, draws: i64) -> impl Iterator<Item = (&Model, i64)> {
-        let count = self.members.len() as i64;
-        let part = move |index: i64| draws / count + i64::from(index < draws % count);
-        let parts = self.members.iter().zip(0..).map(move |(model, index)| (model, part(index)));
-        parts.filter(|(_, part)| *part > 0)
+        Ok(terms)
     }
 
     /// The CRPS of forecasts from the noised context, summed over the clean target, standardized as scores are: the
     /// error of a calm window weighs less than that of a wild one. Mean over windows.
     fn forecast_crps(
         &self,
-        model: &Model,
         batch: &Batch,
         prepared: &Prepared,
         samples: i64,
     ) -> Result<Tensor, TrainError> {
         let forecast =
-            self.computed(|| model.predict_likelihood(&prepared.inputs, samples, true))?;
+            self.computed(|| self.model.predict_likelihood(&prepared.inputs, samples, true))?;
         let (truth, observed) = self.truth(batch);
         let truth = hide(prepared.instance.apply(truth)?, observed)?;
         let scaled = self.direct && !self.autoencodes() && self.target_clean != 1.0;
@@ -227,14 +166,14 @@ impl Forecaster {
         Ok(crps.f_sum(Kind::Float)? / batch.context.size()[0] as f64)
     }
 
-    /// One noised pass of the first member in training mode: the latent groups and the elementwise log density of the
+    /// One noised pass in training mode: the latent groups and the elementwise log density of the
     /// target; carries gradients.
     pub(crate) fn training_pass(&self, batch: &Batch) -> Result<(Vec<Latent>, Tensor), TrainError> {
         let prepared = self.prepare(batch, true)?;
-        self.pass(self.model(), batch, &prepared, true)
+        self.pass(batch, &prepared, true)
     }
 
-    /// The loss on the batch as it is, at an optimizer step, and the latent groups of the first member.
+    /// The loss on the batch as it is, at an optimizer step, and its latent groups.
     ///
     /// # Errors
     /// If the batch does not fit the model.
@@ -244,20 +183,14 @@ impl Forecaster {
         step: usize,
     ) -> Result<(Terms, Vec<Latent>), TrainError> {
         let prepared = self.prepare(batch, false)?;
-        let first = RefCell::new(None);
-        let terms = self.over_members(|model| {
-            let (latents, log_prob) = self.pass(model, batch, &prepared, false)?;
-            let terms = self.terms(batch, &latents, &log_prob, step)?;
-            first.borrow_mut().get_or_insert(latents);
-            Ok(terms)
-        })?;
-        Ok((terms, first.take().expect("there is a first member")))
+        let (latents, log_prob) = self.pass(batch, &prepared, false)?;
+        Ok((self.terms(batch, &latents, &log_prob, step)?, latents))
     }
 
-    /// `log p(y | z) − KL` of each window as it is, `[B]`, in nats, by the first member.
+    /// `log p(y | z) − KL` of each window as it is, `[B]`, in nats.
     pub(crate) fn clean_bounds(&self, batch: &Batch) -> Result<Tensor, TrainError> {
         let prepared = self.prepare(batch, false)?;
-        let (latents, log_prob) = self.pass(self.model(), batch, &prepared, false)?;
+        let (latents, log_prob) = self.pass(batch, &prepared, false)?;
         let elbo = self.elbo(batch, &latents, &log_prob, 0)?;
         Ok(elbo.reconstruction - elbo.kl)
     }
@@ -267,7 +200,7 @@ impl Forecaster {
         self.kl_weight.at((step as f64 * self.pace) as u64)
     }
 
-    /// One pass of the first member through the clean batch, with `draws` as a leading axis if given, and the elementwise
+    /// One pass through the clean batch, with `draws` as a leading axis if given, and the elementwise
     /// log density of the clean target under its likelihood.
     ///
     /// # Errors
@@ -279,9 +212,10 @@ impl Forecaster {
     ) -> Result<(Pass, Tensor), TrainError> {
         let Prepared { instance, inputs, target, .. } = self.prepare(batch, false)?;
         let pass = match draws {
-            None => self.computed(|| self.model().forward(&inputs, Some(&target), false))?,
-            Some(draws) => self
-                .computed(|| self.model().forward_samples(&inputs, Some(&target), draws, false))?,
+            None => self.computed(|| self.model.forward(&inputs, Some(&target), false))?,
+            Some(draws) => {
+                self.computed(|| self.model.forward_samples(&inputs, Some(&target), draws, false))?
+            }
         };
         let truth = match () {
             () if self.autoencodes() => instance.apply(&batch.context)?,
@@ -293,76 +227,62 @@ impl Forecaster {
     }
 
     /// Samples of the target `[S, B, H, C]` (of the context `[S, B, L, C]` for `autoencode`), in
-    /// standardized units; those of one member after those of another, as many of each as can be.
+    /// standardized units.
     ///
     /// # Errors
     /// If the batch does not fit the model.
     pub fn sample(&self, batch: &Batch, samples: i64) -> Result<Tensor, TrainError> {
         let prepared = self.prepare(batch, false)?;
-        let mut drawn = self
-            .shared(samples)
-            .map(|(model, part)| self.computed(|| model.sample(&prepared.inputs, part)))
-            .collect::<Result<Vec<Tensor>, _>>()?;
-        let drawn = if drawn.len() == 1 { drawn.remove(0) } else { Tensor::f_cat(&drawn, 0)? };
+        let drawn = self.computed(|| self.model.sample(&prepared.inputs, samples))?;
         let scaled = self.direct && !self.autoencodes() && self.target_clean != 1.0;
         let drawn = if scaled { drawn / self.target_clean } else { drawn };
         Ok(prepared.instance.invert(&drawn)?)
     }
 
-    /// The mean forecast `[B, H, C]`, standardized: of the decoders' means over `draws` of the latent
-    /// variables of each member, and so without the noise that a mean of samples has.
+    /// The mean forecast `[B, H, C]`, standardized: of the decoder's means over `draws` of the latent
+    /// variables, and so without the noise that a mean of samples has.
     ///
     /// # Errors
     /// If the batch does not fit the model.
     pub fn mean(&self, batch: &Batch, draws: i64) -> Result<Tensor, TrainError> {
         let Prepared { instance, inputs, .. } = self.prepare(batch, false)?;
-        let means = self.members.iter().map(|model| -> Result<Tensor, TrainError> {
-            let likelihood = self.computed(|| model.predict_likelihood(&inputs, draws, false))?;
-            let mean = likelihood.mean();
-            // A likelihood that does not depend on the latent variables has no axis of draws.
-            Ok(match mean.dim() {
-                4 => mean.f_mean_dim([0_i64].as_slice(), false, Kind::Float)?,
-                _ => mean,
-            })
-        });
-        let means = means.collect::<Result<Vec<_>, _>>()?;
-        let mean = Tensor::f_stack(&means, 0)?.f_mean_dim([0_i64].as_slice(), false, None)?;
+        let likelihood = self.computed(|| self.model.predict_likelihood(&inputs, draws, false))?;
+        let mean = likelihood.mean();
+        // A likelihood that does not depend on the latent variables has no axis of draws.
+        let mean = match mean.dim() {
+            4 => mean.f_mean_dim([0_i64].as_slice(), false, Kind::Float)?,
+            _ => mean,
+        };
         let mean = if self.direct { mean / self.target_clean } else { mean };
         Ok(instance.invert(&mean)?)
     }
 
     /// The log density of each element of the target, `[B, H, C]`, in nats and standardized units: of the
-    /// mixture over the members and `draws` of the latent variables of each.
+    /// mixture over `draws` of the latent variables.
     ///
     /// ```text
-    /// p(y | x) ≈ 1/M Σ_m 1/S Σ_s p_m(y | z_s, x),    z_s as at forecast time
+    /// p(y | x) ≈ 1/S Σ_s p(y | z_s, x),    z_s as at forecast time
     /// ```
     ///
     /// # Errors
     /// If the batch does not fit the model.
     pub fn log_density(&self, batch: &Batch, draws: i64) -> Result<Tensor, TrainError> {
         let Prepared { instance, inputs, target, .. } = self.prepare(batch, false)?;
+        let likelihood = self.computed(|| self.model.predict_likelihood(&inputs, draws, false))?;
         // What the decoder describes is the target times `a^y_0`, or the target itself.
         let (truth, stretch) = match self.direct {
             true => (target, self.target_clean),
             false => (target / self.target_clean, 1.0),
         };
-        let over = [0_i64];
-        let mixtures = self.members.iter().map(|model| -> Result<Tensor, TrainError> {
-            let likelihood = self.computed(|| model.predict_likelihood(&inputs, draws, false))?;
-            let mixture = likelihood.log_prob(&truth)?.f_logsumexp(over.as_slice(), false)?;
-            Ok(mixture.f_to_kind(Kind::Double)?)
-        });
-        let mixtures = mixtures.collect::<Result<Vec<_>, _>>()?;
-        let mixture = Tensor::f_stack(&mixtures, 0)?.f_logsumexp(over.as_slice(), false)?;
-        let drawn = draws as f64 * self.members.len() as f64;
-        Ok(mixture - instance.scale.f_log()? + stretch.ln() - drawn.ln())
+        let mixture = likelihood.log_prob(&truth)?.f_logsumexp([0_i64].as_slice(), false)?;
+        let mixture = mixture.f_to_kind(Kind::Double)?;
+        Ok(mixture - instance.scale.f_log()? + stretch.ln() - (draws as f64).ln())
     }
 
-    /// `Φ⁻¹(F(y | z, x))` of each element of the target at one draw of `z` as a member forecasts, `[B, H, C]` in f64.
-    pub(crate) fn normal_scores(&self, model: &Model, batch: &Batch) -> Result<Tensor, TrainError> {
+    /// `Φ⁻¹(F(y | z, x))` of each element of the target at one draw of `z` as at forecast time, `[B, H, C]` in f64.
+    pub(crate) fn normal_scores(&self, batch: &Batch) -> Result<Tensor, TrainError> {
         let Prepared { inputs, target, .. } = self.prepare(batch, false)?;
-        let likelihood = self.computed(|| model.predict_likelihood(&inputs, 1, false))?;
+        let likelihood = self.computed(|| self.model.predict_likelihood(&inputs, 1, false))?;
         let truth = if self.direct { target } else { target / self.target_clean };
         let level = likelihood.cdf(&truth)?.f_to_kind(Kind::Double)?;
         // As far as f32 can tell a probability from zero or one.
@@ -391,7 +311,7 @@ impl Forecaster {
             Some(t) => (
                 self.input.apply_drawn(&context, t)?,
                 self.target.apply_drawn(&target, t)?,
-                match self.model().config().noise_conditioning {
+                match self.model.config().noise_conditioning {
                     true => Some(self.input.std_at(t)?.f_view([-1])?),
                     false => None,
                 },
@@ -404,7 +324,7 @@ impl Forecaster {
 
     /// Context and target relative to their window, zero where nothing was observed.
     pub(crate) fn relative(&self, batch: &Batch) -> Result<(Instance, Tensor, Tensor), TrainError> {
-        let instance = self.model().instance(&batch.context, batch.context_observed.as_ref())?;
+        let instance = self.model.instance(&batch.context, batch.context_observed.as_ref())?;
         let context = hide(instance.apply(&batch.context)?, batch.context_observed.as_ref())?;
         let target = hide(instance.apply(&batch.target)?, batch.target_observed.as_ref())?;
         Ok((instance, context, target))
@@ -423,14 +343,13 @@ impl Forecaster {
 
     fn pass(
         &self,
-        model: &Model,
         batch: &Batch,
         prepared: &Prepared,
         train: bool,
     ) -> Result<(Vec<Latent>, Tensor), TrainError> {
         let Prepared { inputs, target, .. } = prepared;
         let Pass { latents, likelihood } =
-            self.computed(|| model.forward(inputs, Some(target), train))?;
+            self.computed(|| self.model.forward(inputs, Some(target), train))?;
         let (values, noise) = self.scored(batch, prepared)?;
         let log_prob = match noise {
             Some((signal, std)) => likelihood.log_prob_noised(&values, signal, std)?,
@@ -458,7 +377,6 @@ impl Forecaster {
     /// The terms of a training pass in few operations, where model and objective allow it.
     fn fused(
         &self,
-        model: &Model,
         batch: &Batch,
         prepared: &Prepared,
         step: usize,
@@ -470,7 +388,7 @@ impl Forecaster {
         let (_, observed) = self.truth(batch);
         let observation = Observation { values: &values, noise, observed };
         let Prepared { inputs, target, .. } = prepared;
-        let Some(bound) = model.bound(inputs, Some(target), observation, true)? else {
+        let Some(bound) = self.model.bound(inputs, Some(target), observation, true)? else {
             return Ok(None);
         };
         let BoundTerms { log_likelihood, kl } = bound;

@@ -23,7 +23,7 @@ use crate::flat::Flat;
 pub struct AdamW {
     fused: FusedAdamW,
     clip_norm: f64,
-    anchors: Vec<Anchor>,
+    anchor: Option<Anchor>,
 }
 
 /// Where some of the parameters decay to.
@@ -64,16 +64,14 @@ impl AdamW {
             decayed: decayed as i64,
         };
         let fused = FusedAdamW::new(flat.parameters(), settings)?;
-        let decay = config.weight_decay;
-        let anchors = match config.ridge_start && decay > 0.0 {
-            true => flat.views("skip.weight"),
-            false => Vec::new(),
+        let anchor = match flat.view("skip.weight") {
+            Some(parameters) if config.ridge_start && config.weight_decay > 0.0 => {
+                let start = parameters.copy();
+                Some(Anchor { parameters, start, decay: config.weight_decay })
+            }
+            _ => None,
         };
-        let anchors = anchors.into_iter().map(|parameters| {
-            let start = parameters.copy();
-            Anchor { parameters, start, decay }
-        });
-        Ok(AdamW { fused, clip_norm: config.clip_norm, anchors: anchors.collect() })
+        Ok(AdamW { fused, clip_norm: config.clip_norm, anchor })
     }
 
     /// One step with the gradients of `flat`, those of `loss`; returns their norm, a scalar on the
@@ -92,7 +90,7 @@ impl AdamW {
             let grad_scale = (self.clip_norm > 0.0).then_some(&scale);
             let guard = Guard { grad_scale, found_inf: Some(&torn) };
             self.fused.step(flat.parameters(), flat.gradients(), learning_rate, guard)?;
-            for anchor in &mut self.anchors {
+            if let Some(anchor) = &mut self.anchor {
                 anchor.step(learning_rate, &torn)?;
             }
             Ok(norm)

@@ -93,7 +93,7 @@ fn pairs(source: &Source, part: Part, most: i64) -> Result<Pairs, TrainError> {
 /// At most so many validation windows choose the penalty.
 const MAX_VALIDATION: i64 = 1024;
 
-/// Sets the linear skip of each fresh member to the ridge regression from context to horizon, fitted on the clean
+/// Sets the linear skip of a fresh model to the ridge regression from context to horizon, fitted on the clean
 /// training windows in the model's own units, its penalty chosen on the validation windows.
 ///
 /// A model without a skip, or data without a whole window, is left as it is.
@@ -128,10 +128,7 @@ fn from_ridge(source: &Source, forecaster: &Forecaster) -> Result<(), TrainError
         })?;
         let weight = coefficients.f_narrow(0, 0, count)?.f_tr()?;
         let bias = coefficients.f_select(0, count)?;
-        for model in forecaster.members() {
-            model.set_linear_skip(&weight, &bias)?;
-        }
-        Ok(())
+        Ok(forecaster.model().set_linear_skip(&weight, &bias)?)
     })
 }
 

@@ -122,7 +122,6 @@ fn every_kind_resumes_bit_for_bit() {
     for kind in ["autoencode", "predict", "conditional", "hierarchical"] {
         compare(kind, ALL, &[1, 5]);
     }
-    compare("conditional", &format!("{ALL}members = 2"), &[5]);
 }
 
 /// Early stopping, step decay, and epochs that are no whole pass over the windows.

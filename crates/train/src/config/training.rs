@@ -7,9 +7,6 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainConfig {
-    /// Models trained side by side from different weights, whose forecasts are mixed: better than one, at as many times the cost.
-    #[schemars(range(min = 1))]
-    pub members: usize,
     /// Whether the linear skip starts as the ridge regression of the training windows, instead of the center.
     pub ridge_start: bool,
     /// Whether `model.instance_norm` is chosen before training: it is off where the level of a horizon does not follow that of
@@ -100,7 +97,6 @@ pub enum Keep {
 impl Default for TrainConfig {
     fn default() -> Self {
         TrainConfig {
-            members: 1,
             ridge_start: false,
             choose_instance_norm: false,
             epochs: 50,

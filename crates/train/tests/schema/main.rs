@@ -249,7 +249,6 @@ fn borders_are_the_same() {
         ("train.steps_per_epoch", &["0"], &["-1"]),
         ("train.learning_rate", &["1e-12", "1"], &["0", "-1"]),
         ("train.warmup_steps", &["0"], &["-1"]),
-        ("train.members", &["1", "3"], &["0"]),
         ("train.weight_decay", &["0"], &["-1e-9"]),
         ("train.ema_decay", &["0", "0.999"], &["-1e-9", "1"]),
         (
