@@ -74,8 +74,9 @@ impl Source {
         Ok(source)
     }
 
-    /// The validation windows: as far apart as the config says, or else as test windows; by a divisor of that where it
-    /// leaves fewer than [`ENOUGH`], so that hours of the day or days of the week stay what they are in the test.
+    /// The validation windows: as far apart as the config says, or else as test windows; where that leaves fewer than
+    /// [`ENOUGH`], by the largest divisor of it that does not, so that they start at the hours of the test windows if
+    /// they can.
     fn selecting(&self) -> Result<Starts, TrainError> {
         let part = Part::Validation;
         let asked = self.config.train.validation_stride;

@@ -27,7 +27,7 @@ pub struct TrainConfig {
     pub learning_rate_schedule: LearningRateSchedule,
     /// Optimizer steps over which the step size rises from zero.
     pub warmup_steps: usize,
-    /// Decoupled weight decay of AdamW, on matrices.
+    /// Decoupled weight decay of AdamW, on matrices: towards zero, of a linear skip with `ridge_start` towards its start.
     #[schemars(range(min = 0))]
     pub weight_decay: f64,
     /// Whether vectors (biases, norms) decay too.
