@@ -18,7 +18,7 @@ use crate::state::{Position, State};
 use crate::tensors::{self, refused};
 
 const FORMAT: &str = "ballast checkpoint";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// A checkpoint that was read and fits its training.
 #[derive(Debug)]

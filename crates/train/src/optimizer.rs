@@ -13,8 +13,8 @@ use crate::flat::Flat;
 /// g ← g · min(1, c / ‖g‖)
 /// ```
 ///
-/// A step whose loss or whose gradient is not finite changes nothing. A linear skip that started as ridge regression
-/// decays towards that start `p₀`, as all else does towards zero:
+/// A step whose loss or whose gradient is not finite changes nothing. What decays does so towards zero, but for a linear
+/// skip that started as ridge regression: that decays towards its start `p₀`.
 ///
 /// ```text
 /// p ← p − η w (p − p₀)
@@ -23,7 +23,7 @@ use crate::flat::Flat;
 pub struct AdamW {
     fused: FusedAdamW,
     clip_norm: f64,
-    anchor: Option<Anchor>,
+    anchors: Vec<Anchor>,
 }
 
 /// Where some of the parameters decay to.
@@ -64,14 +64,17 @@ impl AdamW {
             decayed: decayed as i64,
         };
         let fused = FusedAdamW::new(flat.parameters(), settings)?;
-        let anchor = match flat.view("skip.weight") {
-            Some(parameters) if config.ridge_start && config.weight_decay > 0.0 => {
-                let start = parameters.copy();
-                Some(Anchor { parameters, start, decay: config.weight_decay })
-            }
-            _ => None,
+        let decay = config.weight_decay;
+        let anchored: &[&str] = match (config.ridge_start && decay > 0.0, config.decay_vectors) {
+            (false, _) => &[],
+            (true, false) => &["skip.weight"],
+            (true, true) => &["skip.weight", "skip.bias"],
         };
-        Ok(AdamW { fused, clip_norm: config.clip_norm, anchor })
+        let views = anchored.iter().filter_map(|name| flat.view(name));
+        let anchors = views
+            .map(|parameters| Anchor { start: parameters.copy(), parameters, decay })
+            .collect();
+        Ok(AdamW { fused, clip_norm: config.clip_norm, anchors })
     }
 
     /// One step with the gradients of `flat`, those of `loss`; returns their norm, a scalar on the
@@ -90,7 +93,7 @@ impl AdamW {
             let grad_scale = (self.clip_norm > 0.0).then_some(&scale);
             let guard = Guard { grad_scale, found_inf: Some(&torn) };
             self.fused.step(flat.parameters(), flat.gradients(), learning_rate, guard)?;
-            if let Some(anchor) = &mut self.anchor {
+            for anchor in &mut self.anchors {
                 anchor.step(learning_rate, &torn)?;
             }
             Ok(norm)
@@ -116,31 +119,36 @@ mod tests {
     use super::*;
     use tch::{Device, Kind, nn};
 
-    /// Oracle: the recursion of AdamW in f64 and one scalar at a time, a matrix that decays, a skip that decays
-    /// to its start if that is ridge regression, a vector that does not decay, and steps that are left out.
+    /// Oracle: the recursion of AdamW in f64 and one scalar at a time: a matrix that decays, a skip that decays to its
+    /// start if that is ridge regression, its bias that decays so if vectors do, and steps that are left out.
     #[test]
     fn matches_the_scalar_recursion() {
-        recursion(false);
-        recursion(true);
+        for (ridge_start, decay_vectors) in
+            [(false, false), (true, false), (false, true), (true, true)]
+        {
+            recursion(ridge_start, decay_vectors);
+        }
     }
 
-    fn recursion(ridge_start: bool) {
+    fn recursion(ridge_start: bool, decay_vectors: bool) {
         let store = nn::VarStore::new(Device::Cpu);
         let one = |value: f32| Tensor::from_slice(&[value]).view([1, 1]);
         let weight = store.root().var_copy("a", &one(1.0));
         let skip = (store.root() / "skip").var_copy("weight", &one(-2.0));
-        let bias = store.root().var_copy("b", &Tensor::from_slice(&[0.5_f32]));
+        let bias = (store.root() / "skip").var_copy("bias", &Tensor::from_slice(&[0.5_f32]));
         let flat = Flat::new(&store).unwrap();
         let (rate, decay, clip) = (0.1, 0.3, 1.0);
         let config = TrainConfig {
             weight_decay: decay,
             clip_norm: clip,
             ridge_start,
+            decay_vectors,
             ..TrainConfig::default()
         };
         let mut optimizer = AdamW::new(&flat, &config).unwrap();
 
-        let start = if ridge_start { [0.0, -2.0] } else { [0.0; 2] };
+        let start = if ridge_start { [0.0, -2.0, 0.5] } else { [0.0; 3] };
+        let decays = [true, true, decay_vectors];
         let mut p = [1.0_f64, -2.0, 0.5];
         let (mut m, mut v) = ([0.0; 3], [0.0; 3]);
         let mut k = 0;
@@ -172,7 +180,7 @@ mod tests {
                 v[i] = BETA_2 * v[i] + (1.0 - BETA_2) * g * g;
                 let m_hat = m[i] / (1.0 - BETA_1.powi(k));
                 let v_hat = v[i] / (1.0 - BETA_2.powi(k));
-                let decayed = if i < 2 { decay * (p[i] - start[i]) } else { 0.0 };
+                let decayed = if decays[i] { decay * (p[i] - start[i]) } else { 0.0 };
                 p[i] -= rate * (decayed + m_hat / (v_hat.sqrt() + EPSILON));
             }
         }

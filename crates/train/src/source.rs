@@ -75,17 +75,18 @@ impl Source {
     }
 
     /// The validation windows: as far apart as the config says, or else as test windows; where that leaves fewer than
-    /// [`ENOUGH`], by the largest divisor of it that does not, so that they start at the hours of the test windows if
-    /// they can.
+    /// [`ENOUGH`], by the largest divisor of it that does not, or by one row.
     fn selecting(&self) -> Result<Starts, TrainError> {
         let part = Part::Validation;
-        let asked = self.config.train.validation_stride;
-        if asked > 0 {
-            return self.restarted(part, asked);
-        }
         let windows = &self.prepared.windows.validation;
         let stride = windows.segments().first().map_or(1, |segment| segment.stride);
         let mut found = starts(windows, self.rows.device())?;
+        // Those of a protocol may leave out one that ends at the border.
+        match self.config.train.validation_stride {
+            0 => {}
+            asked if asked == stride => return Ok(found),
+            asked => return self.restarted(part, asked),
+        }
         for divisor in (1..stride).rev().filter(|&divisor| stride.is_multiple_of(divisor)) {
             if found.count() >= ENOUGH {
                 break;

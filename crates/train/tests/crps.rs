@@ -14,7 +14,9 @@ fn forecaster(kind: &str, target: &str, weight: f64) -> (Forecaster, Batch) {
     );
     let config = Config::parse(&text, "test", &[]).unwrap();
     let columns = Columns { context: 16, horizon: 4, targets: 2, past: 0, future: 0 };
-    let values: Vec<f32> = (0..400_u16).map(|i| 3.0 * (f32::from(i) * 0.7).sin() + 1.0).collect();
+    // Waves that grow: windows of different scales.
+    let wave = |i: f32| 0.02 * i * (i * 0.7).sin() + 1.0;
+    let values: Vec<f32> = (0..400_u16).map(|i| wave(f32::from(i))).collect();
     let observed: Vec<bool> = (0..400).map(|i| i % 7 > 0).collect();
     let rows = Rows::new(&values, Some(&observed), columns, Device::Cpu).unwrap();
     tch::manual_seed(5);

@@ -169,7 +169,7 @@ fn an_altered_checkpoint_is_refused_with_its_reason() {
         altered[at..at + from.len()].copy_from_slice(to.as_bytes());
         altered
     };
-    refused(&text(r#"\"version\":1"#, r#"\"version\":9"#), "of version 9");
+    refused(&text(r#"\"version\":2"#, r#"\"version\":9"#), "of version 9");
     refused(&text("ballast checkpoint", "bullish checkpoint"), "bullish checkpoint");
     refused(&text("encoder", "encoded"), "encoded");
     refused(&text(r#"\"done\":1"#, r#"\"done\":9"#), "at step 9 of an epoch of 7");

@@ -47,8 +47,8 @@ pub struct TrainConfig {
     /// Forecast samples per validation window.
     #[schemars(range(min = 2))]
     pub validation_samples: usize,
-    /// Rows between neighboring validation windows; 0 for as many as between test windows, or for the largest divisor of that
-    /// which leaves at least 100 windows to select by, as where a protocol tests few.
+    /// Rows between neighboring validation windows. With 0 as many as between test windows; where that leaves fewer than
+    /// 100 windows to select by, the largest divisor of it that leaves so many, or else 1.
     pub validation_stride: usize,
     /// Which weights are kept.
     pub keep: Keep,

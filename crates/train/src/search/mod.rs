@@ -91,7 +91,7 @@ pub struct Chosen {
 }
 
 /// Of `noise.json`.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 impl NoiseSearch {
     /// The search in a run directory, as far as it went; `None` if it was not begun.
