@@ -227,7 +227,7 @@ fn another_search_is_refused() {
     let file = run.join("noise.json");
     let whole = fs::read_to_string(&file).unwrap();
     for (from, to, expected) in [
-        ("\"version\": 1", "\"version\": 9", "is of version 9"),
+        ("\"version\": 2", "\"version\": 9", "is of version 9"),
         ("\"data\": \"", "\"data\": \"0", "on other data"),
         ("\"candidates\": 7", "\"candidates\": 8", "of another search"),
         ("\"budget\": 1.0", "\"budget\": 2.0", "of another search"),
