@@ -200,6 +200,7 @@ mod tests {
                     };
                     let _held = Lock::wait(&path, told).unwrap();
                     assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "two at a time");
+                    assert!(matches!(Lock::acquire(&path), Err(LockError::Held { .. })));
                     thread::sleep(Duration::from_millis(5));
                     inside.fetch_sub(1, Ordering::SeqCst);
                 });

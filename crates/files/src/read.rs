@@ -26,18 +26,12 @@ pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     if !there.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
-    let too_large = || {
-        let reason = format!("{} bytes, but at most {most} are expected", there.len());
-        io::Error::new(io::ErrorKind::FileTooLarge, reason)
-    };
-    if there.len() > most {
-        return Err(too_large());
-    }
     let mut content = Vec::new();
-    content.try_reserve_exact(there.len() as usize)?;
-    file.take(most + 1).read_to_end(&mut content)?;
+    content.try_reserve_exact(there.len().min(most) as usize)?;
+    file.take(most.saturating_add(1)).read_to_end(&mut content)?;
     if content.len() as u64 > most {
-        return Err(too_large()); // it has grown meanwhile
+        let reason = format!("larger than {most} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, reason));
     }
     Ok(content)
 }
@@ -77,7 +71,7 @@ mod tests {
         assert_eq!(read_json::<[u8; 2]>(&path, 6).unwrap(), [1, 2]);
         let error = read_text(&path, 5).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
-        assert_eq!(error.to_string(), "6 bytes, but at most 5 are expected");
+        assert_eq!(error.to_string(), "larger than 5 bytes");
     }
 
     #[test]

@@ -301,9 +301,10 @@ mod tests {
             let (reader, writer) = (path.clone(), folder.path().join(name));
             let reader = thread::spawn(move || fs::read_to_string(reader).unwrap());
             write_text(&writer, "through").unwrap();
+            // Before the reader is waited for, who would wait forever if the pipe were gone.
+            assert!(fs::symlink_metadata(&path).unwrap().file_type().is_fifo());
             assert_eq!(reader.join().unwrap(), "through");
         }
-        assert!(fs::symlink_metadata(&path).unwrap().file_type().is_fifo());
         assert_eq!(destination(Path::new("/dev/null")).unwrap(), Destination::Stream);
         write_text(Path::new("/dev/null"), "gone").unwrap();
         let full = write_text(Path::new("/dev/full"), "no room").unwrap_err();
