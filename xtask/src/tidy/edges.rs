@@ -46,7 +46,7 @@ enum Use {
     Only(&'static [&'static str]),
 }
 
-const RULES: [Rule; 12] = [
+const RULES: [Rule; 13] = [
     rule("chart", &[], &[]),
     rule("data", &[], &[]),
     rule("events", &[], &[]),
@@ -57,7 +57,8 @@ const RULES: [Rule; 12] = [
     rule("vae", &["objective", "tch", "torch-ext"], &[]),
     rule("train", &["data", "events", "noise", "objective", "tch", "torch-ext", "vae"], &[]),
     rule("cli", &["chart", "data", "noise", "train"], &[]),
-    rule("xtask", &["chart"], &[]),
+    rule("lab", &["chart"], &[]),
+    rule("xtask", &[], &[]),
     Rule { package: "journeys", may_use: Use::Anything, in_tests: &[] },
 ];
 
@@ -147,7 +148,8 @@ mod tests {
             ("vae", &[("objective", None), ("tch", None), ("torch-ext", None)]),
             ("train", &[("data", None), ("events", None), ("vae", None), ("tch", None)]),
             ("cli", &[("train", None), ("chart", None), ("clap", None)]),
-            ("xtask", &[("chart", None)]),
+            ("lab", &[("chart", None), ("statrs", None)]),
+            ("xtask", &[("clap", None)]),
             ("journeys", &[("tch", None), ("vae", Some("dev"))]),
         ]);
         assert_eq!(none, Vec::<String>::new());
