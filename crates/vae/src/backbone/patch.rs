@@ -46,7 +46,7 @@ impl Patch {
     pub(super) fn new(path: &Path, config: &ModelConfig, sizes: &Sizes) -> Result<Patch> {
         let ModelConfig { hidden, patch, heads, layers, .. } = *config;
         if patch > sizes.context {
-            let (value, range) = (patch.to_string(), "at most the context");
+            let (value, range) = (patch.to_string(), "at most the context".to_owned());
             return Err(VaeError::Config { key: "patch", value, range });
         }
         let patches = (sizes.context + patch - 1) / patch;
