@@ -66,9 +66,12 @@ fn wrong_configs_name_the_key() {
         }
     }
     desk.write("config.toml", CONFIG);
-    for words in
-        [&["--set", "train.epocs=3"][..], &["--set", "epochs"], &["--set", "train.epochs.x=1"], &["--set", "seed=1\nmodel.hidden=7"]]
-    {
+    for words in [
+        &["--set", "train.epocs=3"][..],
+        &["--set", "epochs"],
+        &["--set", "train.epochs.x=1"],
+        &["--set", "seed=1\nmodel.hidden=7"],
+    ] {
         let said = desk.fail(2, &[&["train", "config.toml"], words].concat());
         assert!(said.contains("--set"), "{said}");
     }

@@ -1,6 +1,7 @@
 //! The whole run as one type, read from one TOML file.
 
 mod noise;
+mod schema;
 mod template;
 mod training;
 
@@ -11,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use noise::{AutoNoise, Noise};
+pub use schema::schema;
 pub use training::{Keep, LearningRateSchedule, Precision, TrainConfig};
 
 /// A config that cannot be run.
@@ -221,7 +223,10 @@ impl Config {
                         in_file.in_file(text, origin)
                     }
                     _ => ConfigError::Invalid {
-                        origin: format!("{origin} with --set {}", shown(&overrides.join(" --set "))),
+                        origin: format!(
+                            "{origin} with --set {}",
+                            shown(&overrides.join(" --set "))
+                        ),
                         hint: nearest(fault.error.message()),
                         message: fault.message(),
                     },

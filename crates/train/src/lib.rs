@@ -33,7 +33,6 @@ mod metrics;
 mod optimizer;
 mod plan;
 mod run;
-mod schema;
 mod score;
 mod search;
 mod source;
@@ -48,7 +47,7 @@ pub use batch::{Batch, Columns, Rows, Starts, Statics};
 pub use checkpoint::Checkpoint;
 pub use config::{
     AutoNoise, Config, ConfigError, EvaluateConfig, Keep, LearningRateSchedule, Noise,
-    ObjectiveConfig, Precision, TrainConfig,
+    ObjectiveConfig, Precision, TrainConfig, schema,
 };
 pub use control::Control;
 pub use device::{DeviceChoice, device_name};
@@ -69,7 +68,6 @@ pub use metrics::Epoch;
 pub use optimizer::AdamW;
 pub use plan::{Plan, plan};
 pub use run::{DataInfo, RunInfo, RunOptions, Training, WindowCounts, prepare};
-pub use schema::schema;
 pub use search::{Candidate, Chosen, NoiseSearch, Rung, Trial, candidates};
 pub use source::{Part, Source};
 pub use tch::Device;

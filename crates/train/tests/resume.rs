@@ -34,7 +34,8 @@ fn plain(table: &str) -> String {
         "ema_decay = 0.0",
         "patience = 10",
     ];
-    let said = |line: &&str| table.lines().any(|other| other.split(' ').next() == line.split(' ').next());
+    let said =
+        |line: &&str| table.lines().any(|other| other.split(' ').next() == line.split(' ').next());
     let rest: Vec<&str> = keys.into_iter().filter(|line| !said(line)).collect();
     format!("{table}\n{}", rest.join("\n"))
 }

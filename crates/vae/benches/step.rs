@@ -49,11 +49,11 @@ impl Case {
     }
 
     /// Eight latent dimensions and no dropout.
-fn plain() -> ModelConfig {
-    ModelConfig { latent: 8, dropout: 0.0, ..ModelConfig::default() }
-}
+    fn plain() -> ModelConfig {
+        ModelConfig { latent: 8, dropout: 0.0, ..ModelConfig::default() }
+    }
 
-fn step(&self) {
+    fn step(&self) {
         self.loss().backward();
         for mut parameter in self.store.trainable_variables() {
             parameter.zero_grad();

@@ -241,11 +241,7 @@ fn positive(value: f64) -> bool {
     value > 0.0 && value.is_finite()
 }
 
-fn out_of_range(
-    key: &'static str,
-    value: impl ToString,
-    range: impl Into<String>,
-) -> VaeError {
+fn out_of_range(key: &'static str, value: impl ToString, range: impl Into<String>) -> VaeError {
     VaeError::Config { key, value: value.to_string(), range: range.into() }
 }
 

@@ -176,10 +176,12 @@ impl<'de> Visitor<'de> for NoiseVisitor {
         match kept {
             // Without a schedule, which is then not missed.
             Kept { auto: Some(auto), other: None, whole: true } => Ok(Noise::Auto(auto)),
-            Kept { auto: Some(_), other: Some(key), whole: true } => Err(M::Error::custom(format!(
-                "`auto` and `{key}` exclude each other: leave one out, or replace the whole table, as in \
+            Kept { auto: Some(_), other: Some(key), whole: true } => {
+                Err(M::Error::custom(format!(
+                    "`auto` and `{key}` exclude each other: leave one out, or replace the whole table, as in \
                  --set noise=auto"
-            ))),
+                )))
+            }
             _ => NoiseConfig::try_from(table?).map(Noise::Fixed).map_err(M::Error::custom),
         }
     }

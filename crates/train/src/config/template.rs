@@ -5,8 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 use toml::ser::ValueSerializer;
 
-use super::{Config, ConfigError, Noise};
-use crate::schema::schema;
+use super::{Config, ConfigError, Noise, schema};
 
 /// Column at which comments begin.
 const COMMENT: usize = 40;
@@ -46,7 +45,10 @@ impl Config {
         page.line("");
         page.line(&format!("# {}", page.sentence("noise")));
         match noise {
-            Noise::Auto(_) => page.key("noise", noise)?,
+            Noise::Auto(auto) => {
+                page.open("noise", "AutoTable");
+                page.key("auto", auto)?;
+            }
             Noise::Fixed(noise) => {
                 page.open("noise", "NoiseConfig");
                 page.key("schedule", &noise.table().schedule)?;
@@ -219,11 +221,12 @@ mod tests {
     #[test]
     fn hints_are_keys() {
         let default = Config::new(data::DataConfig::new("/tmp/load.csv", 48, 24));
-        let text = default.commented("").unwrap().replace("schedule = \"none\"", "schedule = \"linear\"");
+        let text = default.commented("").unwrap();
+        let text = text.replace("schedule = \"none\"", "schedule = \"linear\"");
         let hinted: String = text
             .lines()
             .map(|line| match line.strip_prefix("# ") {
-                Some(key) if key.contains(" = ") && !key.starts_with('`') => format!("{key}\n"),
+                Some(key) if key.split(' ').nth(1) == Some("=") => format!("{key}\n"),
                 _ => format!("{line}\n"),
             })
             .collect();

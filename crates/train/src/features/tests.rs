@@ -34,7 +34,8 @@ fn steps_are_evenly_spaced_from_the_first_to_the_last() {
 /// transformation at `t = 0`, here a doubling.
 #[test]
 fn features_of_the_first_step_are_those_of_clean_windows() {
-    let noise = "schedule = \"linear\"\nsteps = 10\ninput = { reinject = 1.0, normalization = \"none\" }";
+    let noise =
+        "schedule = \"linear\"\nsteps = 10\ninput = { reinject = 1.0, normalization = \"none\" }";
     let config = config("predict", noise);
     let source = Source::load(&config, Device::Cpu).unwrap();
     let forecaster = Forecaster::new(&config, source.shape(), Device::Cpu).unwrap();

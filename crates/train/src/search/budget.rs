@@ -135,7 +135,10 @@ mod tests {
         let error = rungs(0.5, &table(6), 10).unwrap_err();
         assert_eq!(error.exit_code(), 2);
         let text = error.to_string();
-        assert!(text.contains("`noise.auto.budget = 0.5` allows 30 of 60") && text.contains("0.567"), "{text}");
+        assert!(
+            text.contains("`noise.auto.budget = 0.5` allows 30 of 60") && text.contains("0.567"),
+            "{text}"
+        );
     }
 
     /// Oracle: step sizes at the same share of the way are those of the whole training.

@@ -1,5 +1,7 @@
 //! The JSON Schema of configs and the parser judge alike.
 
+mod cells;
+
 use std::path::Path;
 use std::{fs, sync::LazyLock};
 

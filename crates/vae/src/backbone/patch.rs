@@ -163,7 +163,8 @@ mod tests {
 
     fn patch(context: i64, heads: i64) -> Patch {
         let store = VarStore::new(Device::Cpu);
-        let config = ModelConfig { hidden: 6, patch: 4, heads, dropout: 0.0, ..ModelConfig::default() };
+        let config =
+            ModelConfig { hidden: 6, patch: 4, heads, dropout: 0.0, ..ModelConfig::default() };
         Patch::new(&store.root(), &config, &sizes(context, 1, 0)).unwrap()
     }
 

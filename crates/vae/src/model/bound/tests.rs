@@ -17,7 +17,14 @@ struct Case {
 impl Case {
     fn new(kind: ModelKind, channels: Channels) -> Case {
         let mut store = VarStore::new(Device::Cpu);
-        let config = ModelConfig { kind, channels, hidden: 12, latent: 3, dropout: 0.0, ..Default::default() };
+        let config = ModelConfig {
+            kind,
+            channels,
+            hidden: 12,
+            latent: 3,
+            dropout: 0.0,
+            ..Default::default()
+        };
         let shape = Shape::new(6, 4, 3);
         let model = Model::new(&store.root(), &config, Family::Gaussian, shape).unwrap();
         store.double();
