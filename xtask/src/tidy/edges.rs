@@ -75,7 +75,8 @@ const RULES: &[Rule] = &[
         &[],
     ),
     rule("cli", &["chart", "data", "files", "noise", "record", "train"], &[]),
-    rule("xtask", &["chart", "files", "record", "stats"], &[]),
+    rule("lab", &["chart", "data", "files", "record", "stats"], &[]),
+    rule("xtask", &["files"], &[]),
     Rule { package: "journeys", may_use: Use::Anything, in_tests: &[] },
 ];
 
@@ -168,7 +169,8 @@ mod tests {
             ("vae", &[("objective", None), ("tch", None), ("torch-ext", None)]),
             ("train", &[("data", None), ("events", None), ("vae", None), ("tch", None)]),
             ("cli", &[("train", None), ("chart", None), ("clap", None)]),
-            ("xtask", &[("chart", None)]),
+            ("lab", &[("chart", None), ("statrs", None)]),
+            ("xtask", &[("clap", None)]),
             ("journeys", &[("tch", None), ("vae", Some("dev"))]),
         ]);
         assert_eq!(none, Vec::<String>::new());
