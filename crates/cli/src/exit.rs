@@ -30,7 +30,10 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if let Some(error) = cause.downcast_ref::<TrainError>() {
         return Some(error.exit_code());
     }
-    if cause.is::<noise::NoiseError>() || cause.is::<crate::data_command::Taken>() {
+    if cause.is::<noise::NoiseError>()
+        || cause.is::<crate::data_command::Taken>()
+        || cause.is::<files::CacheError>()
+    {
         return Some(2);
     }
     // All other I/O is writing what was asked for.
