@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use feed::DeviceChoice;
 use tracing_subscriber::EnvFilter;
-use train::DeviceChoice;
 
 /// Forecasts of small, noisy time series by a variational autoencoder trained on diffused data.
 #[derive(Debug, Parser)]

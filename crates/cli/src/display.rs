@@ -6,7 +6,9 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
-use train::{Config, Epoch, NoiseSearch, Progress, RunInfo, Training, Trial};
+use train::{
+    Config, Epoch, NoiseSearch, Progress, RunInfo, RunProgress, SearchProgress, Training, Trial,
+};
 
 use crate::train_command::score;
 
@@ -57,16 +59,16 @@ impl<'a> Display<'a> {
             json!({
                 "event": "start",
                 "run": directory,
-                "data": training.source().info(),
+                "data": train::data_info(training.source()),
                 "summary": summary,
                 "continues_after_step": resumed,
             })
         });
     }
 
-    pub(crate) fn show(&mut self, progress: &Progress) {
+    pub(crate) fn show(&mut self, progress: &RunProgress) {
         match progress {
-            Progress::Step { epoch, done, of, windows } => {
+            RunProgress::Fit(Progress::Step { epoch, done, of, windows }) => {
                 self.clock.windows += windows;
                 if let Some(bar) = &self.bar {
                     bar.set_position(((epoch - 1) * of + done) as u64);
@@ -76,15 +78,15 @@ impl<'a> Display<'a> {
                     }
                 }
             }
-            Progress::Epoch(epoch, _) => self.epoch(epoch),
-            Progress::Search { done, of } => {
+            RunProgress::Fit(Progress::Epoch(epoch, _)) => self.epoch(epoch),
+            RunProgress::Search(SearchProgress::Step { done, of }) => {
                 if let Some(bar) = &self.bar {
                     bar.set_length(*of as u64);
                     bar.set_position(*done as u64);
                 }
             }
-            Progress::Trial(search) => self.trial(search),
-            Progress::Noise(search) => self.chosen(search),
+            RunProgress::Search(SearchProgress::Trial(search)) => self.trial(search),
+            RunProgress::Search(SearchProgress::Chosen(search)) => self.chosen(search),
         }
     }
 

@@ -42,8 +42,8 @@ pub(crate) fn report_panics() {
         if info.to_string().contains("Broken pipe") {
             std::process::exit(0);
         }
-        if train::is_out_of_memory(&info.to_string()) {
-            eprintln!("ballast: out of memory{}", train::MEMORY_HINT);
+        if feed::is_out_of_memory(&info.to_string()) {
+            eprintln!("ballast: out of memory{}", feed::MEMORY_HINT);
             std::process::exit(69);
         }
         if std::env::var_os("RUST_BACKTRACE").is_some() {
