@@ -58,11 +58,15 @@ const RULES: &[Rule] = &[
     rule("vae", &["objective", "tch", "torch-ext"], &[]),
     rule("record", &["data", "files", "stats"], &[]),
     rule("stats", &[], &[]),
+    rule("feed", &["data", "stats", "tch", "torch-ext"], &[]),
+    rule("baseline", &["feed", "objective", "tch"], &[]),
     rule(
         "train",
         &[
+            "baseline",
             "data",
             "events",
+            "feed",
             "files",
             "noise",
             "objective",
@@ -74,8 +78,9 @@ const RULES: &[Rule] = &[
         ],
         &[],
     ),
-    rule("cli", &["chart", "data", "files", "noise", "record", "train"], &[]),
-    rule("xtask", &["chart", "files", "record", "stats"], &[]),
+    rule("cli", &["chart", "data", "feed", "files", "noise", "record", "stats", "train"], &[]),
+    rule("lab", &["chart", "data", "files", "record", "stats"], &[]),
+    rule("xtask", &["files"], &[]),
     Rule { package: "journeys", may_use: Use::Anything, in_tests: &[] },
 ];
 
@@ -168,7 +173,8 @@ mod tests {
             ("vae", &[("objective", None), ("tch", None), ("torch-ext", None)]),
             ("train", &[("data", None), ("events", None), ("vae", None), ("tch", None)]),
             ("cli", &[("train", None), ("chart", None), ("clap", None)]),
-            ("xtask", &[("chart", None)]),
+            ("lab", &[("chart", None), ("statrs", None)]),
+            ("xtask", &[("clap", None)]),
             ("journeys", &[("tch", None), ("vae", Some("dev"))]),
         ]);
         assert_eq!(none, Vec::<String>::new());
