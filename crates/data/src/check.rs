@@ -1,0 +1,252 @@
+//! What was understood of a table, what looks wrong in it, and what a model will see: `ballast data check`.
+
+mod suspicion;
+mod text;
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+pub use suspicion::Suspicion;
+
+use crate::config::{DataConfig, SplitConfig};
+use crate::error::DataError;
+use crate::panel::Panel;
+use crate::read::{assemble, read_table, where_from};
+use crate::split::Split;
+use crate::finding::{Finding, FindingKind};
+use crate::window::PartWindows;
+
+/// A description of a table. `Display` writes it for people, `Serialize` for machines.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Description {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// SHA-256 over what was read.
+    pub fingerprint: String,
+    /// Rows of all series, inserted ones included.
+    pub rows: usize,
+    /// Time step, such as `1h`.
+    pub frequency: String,
+    /// Rows in a natural cycle: 24 for hours, 7 for days.
+    pub season: Option<usize>,
+    /// The column that tells series apart, where the table needs one that was not configured.
+    pub id: Option<String>,
+    /// Every series.
+    pub series: Vec<SeriesInfo>,
+    /// Every channel.
+    pub channels: Vec<ChannelInfo>,
+    /// Gaps, holidays, clock changes, with a remedy each.
+    pub findings: Vec<Remark>,
+    /// How the table was understood: columns left out, rows numbered.
+    pub notes: Vec<String>,
+    /// Lengths and split that fit the table; `None` where it is too short for any.
+    pub proposal: Option<Proposal>,
+}
+
+/// One series.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SeriesInfo {
+    /// Its name.
+    pub name: String,
+    /// Its rows.
+    pub rows: usize,
+    /// Time of the first.
+    pub from: String,
+    /// Time of the last.
+    pub to: String,
+    /// Cells without a value.
+    pub missing: usize,
+}
+
+/// One channel over all series, in original units.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ChannelInfo {
+    /// Its name.
+    pub name: String,
+    /// `target`, `past covariate`, `future covariate`.
+    pub role: &'static str,
+    /// Cells with a value.
+    pub observed: usize,
+    /// Cells without.
+    pub missing: usize,
+    /// Least value.
+    pub least: f64,
+    /// Mean.
+    pub mean: f64,
+    /// Standard deviation (n − 1).
+    pub std: f64,
+    /// Greatest value.
+    pub greatest: f64,
+    /// What looks wrong or asks for a setting.
+    pub suspicions: Vec<Suspicion>,
+}
+
+/// A finding with its remedy, as text and as data.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Remark {
+    /// The finding.
+    #[serde(flatten)]
+    pub finding: Finding,
+    /// What to do about it.
+    pub remedy: &'static str,
+}
+
+/// Lengths and split that fit, and what a model then sees.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Proposal {
+    /// Rows to look back over.
+    pub context: usize,
+    /// Rows to forecast.
+    pub horizon: usize,
+    /// How rows are divided.
+    pub split: SplitConfig,
+    /// Training windows, one at every row.
+    pub train_windows: usize,
+    /// Training windows that share no target: how much independent evidence there is.
+    pub disjoint_windows: usize,
+    /// Validation windows.
+    pub validation_windows: usize,
+    /// Test windows.
+    pub test_windows: usize,
+}
+
+/// Describes what `config` names; its context, horizon and split are proposed anew.
+///
+/// # Errors
+/// [`DataError`] where the table cannot be read: the message says where and what to do.
+pub fn check(config: &DataConfig, base: &Path) -> Result<Description, DataError> {
+    config.validate()?;
+    let (panel, id) = read_guessing_id(config, base)?;
+    Ok(describe(&panel, id))
+}
+
+/// Reads; where times repeat and a text column tells the rows apart, takes that column as `id`.
+fn read_guessing_id(
+    config: &DataConfig,
+    base: &Path,
+) -> Result<(Panel, Option<String>), DataError> {
+    let path = where_from(config, base);
+    let table = read_table(config, base)?;
+    let texts = table.text_columns.clone();
+    let error = match assemble::assemble(table, config, &path) {
+        Ok(panel) => return Ok((panel, None)),
+        Err(error) => error,
+    };
+    let repeats = |f: &Finding| {
+        matches!(
+            f.kind,
+            FindingKind::Duplicate { clock_change: false, .. } | FindingKind::Unsorted { .. }
+        )
+    };
+    let DataError::Timeline { findings, .. } = &error else { return Err(error) };
+    if config.id.is_none() && findings.iter().any(repeats) {
+        for column in texts {
+            let keyed = DataConfig { id: Some(column.clone()), ..config.clone() };
+            if let Ok(panel) = crate::read(&keyed, base)
+                && panel.series.len() * 2 <= panel.rows()
+            {
+                return Ok((panel, Some(column)));
+            }
+        }
+    }
+    Err(error)
+}
+
+fn describe(panel: &Panel, id: Option<String>) -> Description {
+    let width = panel.channels.len();
+    let missing_in = |rows: std::ops::Range<usize>| match &panel.observed {
+        None => 0,
+        Some(observed) => {
+            observed[rows.start * width..rows.end * width].iter().filter(|seen| !**seen).count()
+        }
+    };
+    let time = |row: usize| panel.time(row).unwrap_or_default();
+    let series = panel.series.iter().map(|s| SeriesInfo {
+        name: s.name.clone(),
+        rows: s.rows.len(),
+        from: time(s.rows.start),
+        to: time(s.rows.end.saturating_sub(1)),
+        missing: missing_in(s.rows.clone()),
+    });
+    let findings =
+        panel.findings.iter().map(|f| Remark { finding: f.clone(), remedy: f.remedy() }).collect();
+    Description {
+        path: panel.path.clone(),
+        fingerprint: panel.fingerprint(),
+        rows: panel.rows(),
+        frequency: panel.frequency.to_string(),
+        season: panel.frequency.season(),
+        id,
+        series: series.collect(),
+        channels: (0..panel.channels.calendar().start).map(|c| channel(panel, c)).collect(),
+        findings,
+        notes: panel.notes.clone(),
+        proposal: propose(panel, None, None),
+    }
+}
+
+fn channel(panel: &Panel, channel: usize) -> ChannelInfo {
+    let width = panel.channels.len();
+    let values = || {
+        let all = panel.values.iter().skip(channel).step_by(width);
+        all.filter(|v| !v.is_nan()).map(|&v| f64::from(v))
+    };
+    let n = values().count();
+    let mean = values().sum::<f64>() / n as f64;
+    let squares: f64 = values().map(|x| (x - mean) * (x - mean)).sum();
+    let targets = panel.channels.targets();
+    let past = panel.channels.past_covariates();
+    ChannelInfo {
+        name: panel.channels.names[channel].clone(),
+        role: match channel {
+            c if targets.contains(&c) => "target",
+            c if past.contains(&c) => "past covariate",
+            _ => "future covariate",
+        },
+        observed: n,
+        missing: panel.rows() - n,
+        least: values().fold(f64::INFINITY, f64::min),
+        mean,
+        std: (squares / n.saturating_sub(1).max(1) as f64).sqrt(),
+        greatest: values().fold(f64::NEG_INFINITY, f64::max),
+        suspicions: suspicion::find(panel, channel),
+    }
+}
+
+/// Context of a few seasons, horizon of one, shortened until training, validation and test have windows.
+pub(crate) fn propose(
+    panel: &Panel,
+    context: Option<usize>,
+    horizon: Option<usize>,
+) -> Option<Proposal> {
+    let rows = panel.series.iter().map(|s| s.rows.len()).max()?;
+    let season = panel.frequency.season().unwrap_or(12);
+    let most = (rows / 10).max(1); // the validation part's share
+    let horizon = horizon.unwrap_or_else(|| season.clamp(1, most));
+    let room = (rows * 7 / 10).checked_sub(horizon)?;
+    let context = context.unwrap_or_else(|| (4 * season).max(horizon).min((room / 3).max(1)));
+    for split in
+        [SplitConfig::default(), SplitConfig::Fractions { train: 0.6, validation: 0.2, test: 0.2 }]
+    {
+        let config = DataConfig { split: split.clone(), ..DataConfig::new("", context, horizon) };
+        let placed = Split::new(&config, panel)
+            .and_then(|split| PartWindows::new(context, horizon, panel, &split, 0));
+        if let Ok(windows) = placed
+            && !windows.validation.is_empty()
+            && !windows.test.is_empty()
+        {
+            let disjoint = |count: usize| count.div_ceil(horizon);
+            return Some(Proposal {
+                context,
+                horizon,
+                split,
+                train_windows: windows.train.len(),
+                disjoint_windows: windows.train.segments().iter().map(|s| disjoint(s.count)).sum(),
+                validation_windows: windows.validation.len(),
+                test_windows: windows.test.len(),
+            });
+        }
+    }
+    None
+}

@@ -1,0 +1,193 @@
+//! Time: how it is written, how rows are spaced, and what is wrong with it.
+
+pub(crate) mod civil;
+pub(crate) mod column;
+
+mod frequency;
+pub(crate) mod order;
+pub(crate) mod parse;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+pub use frequency::Frequency;
+
+use crate::error::DataError;
+use civil::{DAY, Date, split_day};
+
+/// What a time value counts.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Clock {
+    /// Row numbers.
+    Index,
+    /// Microseconds of clock time since 1970 with no zone: every day has 24 hours.
+    Civil,
+    /// Microseconds since 1970 in UTC, shown in a zone.
+    Zoned(TimeZone),
+}
+
+impl Clock {
+    pub(crate) fn in_zone(name: &str) -> Result<Clock, DataError> {
+        TimeZone::get(name).map(Clock::Zoned).map_err(|_| DataError::Config {
+            key: "time_zone",
+            value: format!("{name:?}"),
+            expected: "an IANA time zone such as \"Europe/Berlin\" or \"UTC\"".into(),
+        })
+    }
+
+    /// Clock time of an instant.
+    pub(crate) fn to_civil(&self, time: i64) -> i64 {
+        match self {
+            Clock::Index | Clock::Civil => time,
+            Clock::Zoned(zone) => Timestamp::from_microsecond(time)
+                .map_or(time, |t| time + i64::from(zone.to_offset(t).seconds()) * civil::SECOND),
+        }
+    }
+
+    /// The instant of a clock time; the earlier of two, and the time after a gap in a gap.
+    pub(crate) fn instant_of(&self, time: i64) -> i64 {
+        match self {
+            Clock::Index | Clock::Civil => time,
+            Clock::Zoned(zone) => to_instant(zone, time, None).unwrap_or(time),
+        }
+    }
+
+    /// As a forecast file writes it; midnight as a date alone.
+    pub(crate) fn show(&self, time: i64) -> String {
+        self.show_with(time, false)
+    }
+
+    /// As [`Clock::show`], at midnight too with the time of day if `clock_time`.
+    pub(crate) fn show_with(&self, time: i64, clock_time: bool) -> String {
+        if matches!(self, Clock::Index) {
+            return time.to_string();
+        }
+        let (day, within) = split_day(self.to_civil(time));
+        let date = Date::from_days(day);
+        let mut text = format!("{:04}-{:02}-{:02}", date.year, date.month, date.day);
+        let zoned = match self {
+            Clock::Zoned(zone) => Timestamp::from_microsecond(time).ok().map(|t| zone.to_offset(t)),
+            Clock::Index | Clock::Civil => None,
+        };
+        if clock_time || within != 0 || zoned.is_some() {
+            let (seconds, micros) = (within / civil::SECOND, within % civil::SECOND);
+            let (h, m, s) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+            text += &format!(" {h:02}:{m:02}:{s:02}");
+            if micros != 0 {
+                text += &format!(".{micros:06}");
+            }
+        }
+        if let Some(offset) = zoned {
+            let minutes = offset.seconds() / 60;
+            let sign = if minutes < 0 { '-' } else { '+' };
+            text += &format!("{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60);
+        }
+        text
+    }
+}
+
+/// The instant of a clock time in `zone`. In the hour that comes twice, `after` (the instant of the row
+/// before) picks the later one when the earlier would not lie after it.
+pub(crate) fn to_instant(zone: &TimeZone, civil_micros: i64, after: Option<i64>) -> Option<i64> {
+    let (day, within) = split_day(civil_micros);
+    let date = Date::from_days(day);
+    let time = jiff::civil::DateTime::new(
+        date.year.try_into().ok()?,
+        date.month as i8,
+        date.day as i8,
+        (within / civil::HOUR) as i8,
+        (within / civil::MINUTE % 60) as i8,
+        (within / civil::SECOND % 60) as i8,
+        (within % civil::SECOND * 1000) as i32,
+    )
+    .ok()?;
+    let ambiguous = zone.to_ambiguous_timestamp(time);
+    let fold = matches!(ambiguous.offset(), jiff::tz::AmbiguousOffset::Fold { .. });
+    if fold {
+        let earlier = ambiguous.earlier().ok()?.as_microsecond();
+        let later = ambiguous.later().ok()?.as_microsecond();
+        return Some(if after.is_some_and(|a| a >= earlier) { later } else { earlier });
+    }
+    Some(ambiguous.compatible().ok()?.as_microsecond())
+}
+
+/// The times of a series' rows.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Timeline {
+    /// Every row one step after the row before: nothing stored per row.
+    Grid { start: i64, frequency: Frequency },
+    /// One time per row.
+    Listed(Vec<i64>),
+}
+
+impl Timeline {
+    /// The time of row `row` of the series.
+    pub(crate) fn at(&self, row: usize, clock: &Clock) -> Option<i64> {
+        match self {
+            Timeline::Grid { start, frequency } => {
+                Some(frequency.advance(*start, row as i64, clock))
+            }
+            Timeline::Listed(times) => times.get(row).copied(),
+        }
+    }
+
+    /// Rows with a time before `moment`, of `rows` rows.
+    pub(crate) fn rows_before(&self, moment: i64, rows: usize, clock: &Clock) -> usize {
+        let (mut low, mut high) = (0, rows);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.at(middle, clock).is_some_and(|t| t < moment) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        low
+    }
+
+    /// The time `steps` rows after the last of `rows` rows.
+    pub(crate) fn beyond(
+        &self,
+        rows: usize,
+        steps: usize,
+        frequency: Frequency,
+        clock: &Clock,
+    ) -> i64 {
+        let last = rows.checked_sub(1).and_then(|r| self.at(r, clock)).unwrap_or(0);
+        if let (Frequency::Irregular, Timeline::Listed(times)) = (frequency, self) {
+            let mut gaps: Vec<i64> = times.windows(2).map(|w| w[1].saturating_sub(w[0])).collect();
+            gaps.sort_unstable();
+            let typical = gaps.get(gaps.len() / 2).copied().unwrap_or(DAY);
+            return last.saturating_add(typical.saturating_mul(steps as i64));
+        }
+        frequency.advance(last, steps as i64, clock)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hour_that_comes_twice_is_told_by_its_order() {
+        let Clock::Zoned(zone) = Clock::in_zone("Europe/Berlin").unwrap() else { panic!() };
+        // 2012-10-28: 02:30 comes twice.
+        let civil = 15_641 * DAY + 2 * civil::HOUR + 30 * civil::MINUTE;
+        let first = to_instant(&zone, civil, None).unwrap();
+        let second = to_instant(&zone, civil, Some(first)).unwrap();
+        assert_eq!(second - first, civil::HOUR);
+        let clock = Clock::Zoned(zone);
+        assert_eq!(clock.show(first), "2012-10-28 02:30:00+02:00");
+        assert_eq!(clock.show(second), "2012-10-28 02:30:00+01:00");
+    }
+
+    #[test]
+    fn times_beyond_the_data_follow_the_step() {
+        let grid = Timeline::Grid { start: 15_340 * DAY, frequency: Frequency::MonthEnds(1) };
+        let (frequency, clock) = (Frequency::MonthEnds(1), Clock::Civil);
+        // 2012-01-01 is no month end; the grid snaps to ends from the first step on.
+        assert_eq!(clock.show(grid.beyond(1, 1, frequency, &clock)), "2012-02-29");
+        let listed = Timeline::Listed(vec![0, DAY, 3 * DAY, 4 * DAY]);
+        assert_eq!(listed.beyond(4, 2, Frequency::Irregular, &clock), 6 * DAY);
+    }
+}
