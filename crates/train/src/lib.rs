@@ -31,7 +31,6 @@ mod metrics;
 mod optimizer;
 mod plan;
 mod run;
-mod schema;
 mod search;
 mod shape;
 mod start;
@@ -43,7 +42,7 @@ mod validate;
 pub use checkpoint::Checkpoint;
 pub use config::{
     AutoNoise, Config, ConfigError, EvaluateConfig, Keep, LearningRateSchedule, Noise,
-    ObjectiveConfig, Precision, TrainConfig,
+    ObjectiveConfig, Precision, TrainConfig, schema,
 };
 pub use control::Control;
 pub use error::TrainError;
@@ -65,7 +64,6 @@ pub use plan::{Plan, plan};
 pub use run::{
     DataInfo, RunInfo, RunOptions, RunProgress, Training, WindowCounts, data_info, load, prepare,
 };
-pub use schema::schema;
 pub use search::{Candidate, Chosen, NoiseSearch, Rung, SearchProgress, Trial, candidates};
 pub use shape::shape;
 pub use tch::Device;
