@@ -41,23 +41,14 @@ fn download(set: &DataSet) -> Result<(), Error> {
         "{}\nlicense: {}\nplease cite: {}\nfrom {}",
         set.title, set.licence, set.citation, set.url
     ))?;
+    let cache = files::cache_folder(|name| env::var_os(name))?;
     let bar = ProgressBar::new(set.bytes);
     let mirror = env::var("BALLAST_DATA_MIRROR").ok();
-    let path = fetch(set, &cache().join("data"), mirror.as_deref(), &mut |bytes| {
+    let path = fetch(set, &cache.join("data"), mirror.as_deref(), &mut |bytes| {
         bar.set_position(bytes);
     });
     bar.finish_and_clear();
     Ok(print(path.map_err(TrainError::from)?.display())?)
-}
-
-/// `$BALLAST_CACHE`, else `ballast` in the user's cache directory.
-fn cache() -> PathBuf {
-    let folder =
-        |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    folder("BALLAST_CACHE")
-        .or_else(|| Some(folder("XDG_CACHE_HOME")?.join("ballast")))
-        .or_else(|| Some(folder("HOME")?.join(".cache/ballast")))
-        .unwrap_or_else(|| env::temp_dir().join("ballast"))
 }
 
 /// The tables that follow `[data]` in a new config: what a stranger starts from.

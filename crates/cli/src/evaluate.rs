@@ -1,9 +1,10 @@
 //! `ballast evaluate`.
 
 use anyhow::Error;
+use stats::Difference;
 use train::{
-    Difference, Differences, DropLast, EvaluateOptions, Evaluation, LatentHealth, PointError,
-    RunOptions, Scored,
+    Differences, DropLast, EvaluateOptions, Evaluation, LatentHealth, PointError, RunOptions,
+    Scored,
 };
 
 use crate::args::Evaluate;

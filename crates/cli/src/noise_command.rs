@@ -1,8 +1,9 @@
 //! `ballast noise`.
 
 use anyhow::{Context, Error};
+use feed::Part;
 use noise::{Verdict, rows};
-use train::{Config, Part, Source, TrainError};
+use train::{Config, TrainError};
 
 use crate::args::Noise;
 use crate::output::{note, print};
@@ -81,6 +82,6 @@ fn table(noise: &noise::NoiseConfig) -> String {
 
 /// The first training context of the first target, standardized.
 fn window(config: &Config) -> Result<Vec<f64>, Error> {
-    let source = Source::load(config, train::Device::Cpu)?;
+    let source = train::load(config, train::Device::Cpu)?;
     Ok(source.first_context(Part::Train)?)
 }

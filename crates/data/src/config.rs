@@ -10,7 +10,9 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use choices::{CalendarFeature, Duplicates, Encoding, Fill, Format, Layout, Transform, Unsorted};
+pub use choices::{
+    CalendarFeature, Duplicates, Encoding, Fill, Format, Layout, Transform, Unsorted,
+};
 pub use protocol::Protocol;
 pub(crate) use protocol::Rules;
 pub use scale::{Ddof, ScaleConfig, ScaleKind, ScalePer};

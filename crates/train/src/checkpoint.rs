@@ -7,12 +7,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use feed::{Stream, device_name, seed};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
-use crate::device::device_name;
 use crate::error::TrainError;
-use crate::fit::{Stream, seed};
 use crate::metrics::{Epoch, Tally};
 use crate::state::{Position, State};
 use crate::tensors::{self, refused};
@@ -145,7 +144,7 @@ impl Checkpoint {
         self.note.position.seconds
     }
 
-    /// Puts `state` where the checkpoint stands; its random generator is left to [`Resumed::wake`].
+    /// Puts `state` where the checkpoint stands; its random generator is left to [`Resumed::restore_generator`].
     ///
     /// # Errors
     /// [`TrainError::Run`] if it does not fit the model.
@@ -204,7 +203,7 @@ impl Checkpoint {
     }
 }
 
-/// What is left to do when the epoch under way goes on.
+/// The part of a checkpoint that is restored once the order of the epoch under way is drawn again.
 #[derive(Debug)]
 pub(crate) struct Resumed {
     /// Absent on another kind of device, which has another generator.
@@ -215,7 +214,12 @@ pub(crate) struct Resumed {
 impl Resumed {
     /// Lets the random generator go on where it was, once the order of the epoch of `steps` steps has been
     /// drawn again.
-    pub(crate) fn wake(self, base: u64, state: &State, steps: usize) -> Result<(), TrainError> {
+    pub(crate) fn restore_generator(
+        self,
+        base: u64,
+        state: &State,
+        steps: usize,
+    ) -> Result<(), TrainError> {
         let done = state.position.done;
         if done > steps {
             return Err(refused(&self.path, format!("is at step {done} of an epoch of {steps}")));

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
 use crate::files::{RunDirectory, write_json};
-use crate::fit::Progress;
+use crate::run::RunProgress;
 
 pub use linear::Tightness;
 pub use noised::TargetFit;
@@ -45,7 +45,7 @@ pub struct ElboStudy {
 /// If training fails or the folder cannot be written.
 pub fn elbo_study(
     folder: &Path,
-    observe: &mut dyn FnMut(Progress),
+    observe: &mut dyn FnMut(RunProgress),
 ) -> Result<ElboStudy, TrainError> {
     RunDirectory::create(folder)?;
     tch::manual_seed(1);

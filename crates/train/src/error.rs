@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use baseline::BaselineError;
+use feed::{FeedError, is_out_of_memory, memory_hint};
+
 /// An error of training, evaluation or forecasting.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -9,21 +12,9 @@ pub enum TrainError {
     /// The config does not say something that can be run.
     #[error("{0}")]
     Config(#[from] crate::config::ConfigError),
-    /// The data cannot be read or used.
+    /// The data cannot be read or used, the device is not there, or libtorch failed.
     #[error(transparent)]
-    Data(#[from] data::DataError),
-    /// A part of the split has no room for one window.
-    #[error(
-        "the {part} part is too short for a window of {context} + {horizon} rows\n  hint: lower `data.context` or `data.horizon`, or give it more rows in `data.split`"
-    )]
-    NoWindows {
-        /// Which part.
-        part: &'static str,
-        /// Rows of a context.
-        context: usize,
-        /// Rows of a horizon.
-        horizon: usize,
-    },
+    Feed(#[from] FeedError),
     /// A part of the split has no observed value to score.
     #[error("nothing was observed in the {part} windows\n  hint: check the gaps in the data")]
     NothingObserved {
@@ -66,16 +57,6 @@ pub enum TrainError {
     /// The model was handed something inconsistent.
     #[error(transparent)]
     Model(#[from] vae::VaeError),
-    /// The device that was asked for is not there.
-    #[error("device `{asked}`: {reason}\n  hint: {hint}")]
-    Device {
-        /// What the user asked for.
-        asked: String,
-        /// Why it cannot be had.
-        reason: String,
-        /// What to do.
-        hint: &'static str,
-    },
     /// A file or folder that should be there is not.
     #[error("{}: no such file or directory\n  hint: {hint}", path.display())]
     Missing {
@@ -166,32 +147,30 @@ pub enum TrainError {
         /// Why.
         source: std::io::Error,
     },
-    /// What tch lacks failed.
+    /// An operation that tch lacks failed.
     #[error("{}{}", .0, memory_hint(&.0.to_string()))]
     Extension(#[from] torch_ext::TorchExtError),
-    /// libtorch failed.
-    #[error("libtorch: {}{}", first_line(.0), memory_hint(&.0.to_string()))]
-    Torch(#[from] tch::TchError),
 }
 
-/// libtorch appends a C++ stack trace to its messages.
-fn first_line(error: &tch::TchError) -> String {
-    let text = error.to_string();
-    text.lines().find(|line| !line.trim().is_empty()).unwrap_or("unknown error").to_owned()
+impl From<tch::TchError> for TrainError {
+    fn from(error: tch::TchError) -> Self {
+        TrainError::Feed(error.into())
+    }
 }
 
-/// What to do when memory runs out.
-pub const MEMORY_HINT: &str =
-    "\n  hint: lower `train.batch_size`, `evaluate.samples` or the size of the model";
-
-/// Whether a message of libtorch, on the CPU or on CUDA, is that memory ran out.
-pub fn is_out_of_memory(message: &str) -> bool {
-    let text = message.to_lowercase();
-    text.contains("out of memory") || text.contains("can't allocate memory")
+impl From<data::DataError> for TrainError {
+    fn from(error: data::DataError) -> Self {
+        TrainError::Feed(error.into())
+    }
 }
 
-fn memory_hint(message: &str) -> &'static str {
-    if is_out_of_memory(message) { MEMORY_HINT } else { "" }
+impl From<BaselineError> for TrainError {
+    fn from(error: BaselineError) -> Self {
+        match error {
+            BaselineError::Feed(error) => TrainError::Feed(error),
+            BaselineError::Objective(error) => TrainError::Objective(error),
+        }
+    }
 }
 
 impl TrainError {
@@ -202,30 +181,19 @@ impl TrainError {
             | TrainError::Missing { .. } => 66,
             TrainError::Config(_) | TrainError::Noise(_) => 2,
             TrainError::Model(vae::VaeError::Config { .. } | vae::VaeError::Size { .. }) => 2,
-            TrainError::Data(error) => match error.kind() {
-                data::ErrorKind::Config => 2,
-                data::ErrorKind::NoSuchFile => 66,
-                data::ErrorKind::Disk => 74,
-                _ => 65,
-            },
-            TrainError::NoWindows { .. }
-            | TrainError::NothingObserved { .. }
+            TrainError::Feed(error) => error.exit_code(),
+            TrainError::NothingObserved { .. }
             | TrainError::TooFewWindows { .. }
             | TrainError::Gap { .. } => 65,
             TrainError::NoForecast => 2,
             TrainError::Run { .. } => 65,
-            TrainError::Device { .. } => 69,
             TrainError::Diverged { .. } => 3,
             TrainError::Write { .. } => 74,
             TrainError::Interrupted { .. } | TrainError::InterruptedSearch { .. } => 75,
             TrainError::Budget { .. } | TrainError::NoiseUndecided => 2,
             TrainError::Locked { .. } => 2,
-            TrainError::Torch(error) if is_out_of_memory(&error.to_string()) => 69,
             TrainError::Extension(error) if is_out_of_memory(&error.to_string()) => 69,
-            TrainError::Model(_)
-            | TrainError::Objective(_)
-            | TrainError::Torch(_)
-            | TrainError::Extension(_) => 70,
+            TrainError::Model(_) | TrainError::Objective(_) | TrainError::Extension(_) => 70,
         }
     }
 }

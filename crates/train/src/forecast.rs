@@ -3,14 +3,12 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use feed::{DevicePanel, Stream, seed};
 use tch::{Kind, Tensor, no_grad};
 
-use crate::batch::Rows;
 use crate::error::TrainError;
 use crate::files::write_text;
-use crate::fit::{Stream, seed};
 use crate::run::{Loaded, RunOptions, set_threads};
-use crate::source;
 
 /// Levels of the quantiles that are written.
 const LEVELS: [f64; 7] = [0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95];
@@ -54,12 +52,12 @@ pub fn forecast(
     let run = Loaded::open(path)?;
     let data = &run.config.data;
     let input = run.info.pipeline.forecast_input(input)?;
-    let mut rows = source::rows(&input.panel, data, device)?;
-    if !run.info.masked && rows.masked() {
+    let mut panel = DevicePanel::of(&input.panel, data, device)?;
+    if !run.info.masked && panel.masked() {
         complete(&input)?;
-        rows = rows.without_masks();
+        panel = panel.without_masks();
     }
-    let forecaster = run.forecaster(&rows)?;
+    let forecaster = run.forecaster(&panel)?;
     if forecaster.autoencodes() {
         return Err(TrainError::NoForecast);
     }
@@ -68,7 +66,7 @@ pub fn forecast(
     let names = channels.names()[channels.targets()].to_vec();
     let starts = input.windows.starts().enumerate();
     let series = starts.map(|(index, start)| {
-        let samples = no_grad(|| sample(&forecaster, &rows, start))?;
+        let samples = no_grad(|| sample(&forecaster, &panel, start))?;
         let mut values = Vec::<f32>::try_from(samples)?;
         input.to_original(index, &mut values)?;
         let name = input.panel.series()[index].name().to_owned();
@@ -81,11 +79,11 @@ pub fn forecast(
 /// `[S · H · C]` standardized samples after one context.
 fn sample(
     forecaster: &crate::forecaster::Forecaster,
-    rows: &Rows,
+    panel: &DevicePanel,
     start: usize,
 ) -> Result<Tensor, TrainError> {
-    let start = Tensor::f_from_slice(&[start as i64])?.f_to(rows.device())?;
-    let samples = forecaster.sample(&rows.gather(&start)?, SAMPLES)?;
+    let start = Tensor::f_from_slice(&[start as i64])?.f_to(panel.device())?;
+    let samples = forecaster.sample(&panel.gather(&start)?, SAMPLES)?;
     let flat = samples.f_contiguous()?.f_view([-1])?.f_to_kind(Kind::Float)?;
     Ok(flat.f_to(tch::Device::Cpu)?)
 }

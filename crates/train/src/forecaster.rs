@@ -1,5 +1,6 @@
 //! Model, noise and objective put together: what is trained, and what forecasts.
 
+use feed::Batch;
 use noise::{Diffuser, StepSampler, TargetLikelihood};
 use objective::elbo::{Elbo, FreeBits, KlWeight, sum_over_target};
 use objective::score::crps_loss;
@@ -7,7 +8,6 @@ use tch::nn::VarStore;
 use tch::{Device, Kind, Tensor};
 use vae::{BoundTerms, Inputs, Instance, Latent, Model, ModelKind, Observation, Pass, Shape};
 
-use crate::batch::Batch;
 use crate::config::Config;
 use crate::error::TrainError;
 use crate::memory::keep_freed;

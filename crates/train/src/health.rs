@@ -1,12 +1,12 @@
 //! How the latent variables of a trained model are doing, on held-out windows.
 
+use feed::{Batch, FeedError};
 use objective::DiagonalGaussian;
 use objective::elbo::{iwae, sum_over_target};
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 use vae::{Bounds, HealthMeter, Pass};
 
-use crate::batch::Batch;
 use crate::error::TrainError;
 use crate::forecaster::Forecaster;
 
@@ -35,7 +35,7 @@ pub struct LatentHealth {
 /// If a batch does not fit the model.
 pub(crate) fn measure(
     forecaster: &Forecaster,
-    batches: impl Iterator<Item = Result<Batch, TrainError>>,
+    batches: impl Iterator<Item = Result<Batch, FeedError>>,
 ) -> Result<LatentHealth, TrainError> {
     let mut meter = HealthMeter::new();
     let (mut elbo, mut tighter, mut windows) = (0.0, 0.0, 0.0);

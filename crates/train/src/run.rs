@@ -3,25 +3,24 @@
 use std::path::Path;
 use std::time::Instant;
 
+use baseline::{Baseline, Rule};
 use data::Pipeline;
+use feed::{Batch, DeviceChoice, DevicePanel, Part, Selection, Source, device_name};
 use serde::{Deserialize, Serialize};
-use tch::Tensor;
+use tch::Device;
 
-use crate::baseline::Asked;
-use crate::batch::{Batch, Rows};
 use crate::checkpoint::Checkpoint;
 use crate::config::{Config, ConfigError, Noise};
 use crate::control::Control;
-use crate::device::{DeviceChoice, device_name};
 use crate::error::TrainError;
-use crate::evaluate::naive_baseline;
 use crate::files::{RunDirectory, read_json, read_text, write_json, write_text};
-use crate::fit::{Divergence, Fitted, Job, Progress, fit};
+use crate::fit::{Divergence, Fitted, Progress, fit};
 use crate::forecaster::Forecaster;
+use crate::job::Job;
 use crate::lock::RunLock;
-use crate::search::{NoiseSearch, search};
-use crate::source::{Part, Source};
-use crate::start;
+use crate::search::{NoiseSearch, SearchProgress, search};
+use crate::shape::shape;
+use crate::start::{self, instance_helps};
 use crate::tensors::load_store;
 use crate::validate::validation_crps;
 
@@ -108,9 +107,31 @@ const DIVERGED: &str = "diverged";
 /// The libtorch this is built against.
 const LIBTORCH: &str = "2.11.0";
 
+/// A report of a run while it goes on.
+#[derive(Debug)]
+pub enum RunProgress<'a> {
+    /// Of the search for a noise.
+    Search(SearchProgress<'a>),
+    /// Of the training.
+    Fit(Progress<'a>),
+}
+
+/// Reads and prepares the data that a config names.
+///
+/// # Errors
+/// As [`Source::load`].
+pub fn load(config: &Config, device: Device) -> Result<Source, TrainError> {
+    let selection = Selection {
+        season: config.evaluate.season,
+        validation_stride: config.train.validation_stride,
+    };
+    Ok(Source::load(&config.data, selection, device)?)
+}
+
 /// A training that is ready to start or to go on, and alone in its directory.
 #[derive(Debug)]
 pub struct Training {
+    config: Config,
     source: Source,
     directory: RunDirectory,
     threads: usize,
@@ -131,7 +152,7 @@ pub struct Training {
 pub fn prepare(config: &Config, path: &Path, options: RunOptions) -> Result<Training, TrainError> {
     let device = options.device.resolve()?;
     let threads = set_threads(options.threads);
-    let source = Source::load(config, device)?;
+    let source = load(config, device)?;
     let directory = RunDirectory::create(path)?;
     let lock = RunLock::acquire(directory.lock())?;
     let resolved = config.to_toml()?;
@@ -152,7 +173,8 @@ pub fn prepare(config: &Config, path: &Path, options: RunOptions) -> Result<Trai
         checkpoint = Checkpoint::read(&directory.checkpoint(), source.fingerprint())?;
         write_text(&directory.config(), &resolved)?;
     }
-    Ok(Training { source, directory, threads, done, checkpoint, lock })
+    let config = config.clone();
+    Ok(Training { config, source, directory, threads, done, checkpoint, lock })
 }
 
 /// Whether something was trained in the directory, and it would be lost with the config.
@@ -205,7 +227,7 @@ impl Training {
 
     /// What is about to be trained, in two lines.
     pub fn summary(&self) -> String {
-        describe(&self.source, self.threads)
+        describe(&self.config, &self.source, self.threads)
     }
 
     /// Trains, and leaves a finished run directory.
@@ -216,41 +238,35 @@ impl Training {
     pub fn run(
         self,
         control: &Control,
-        observe: &mut dyn FnMut(Progress),
+        observe: &mut dyn FnMut(RunProgress),
     ) -> Result<RunInfo, TrainError> {
         let started = Instant::now();
-        let Training { mut source, directory, threads, checkpoint, lock, .. } = self;
+        let Training { mut config, source, directory, threads, checkpoint, lock, .. } = self;
         let _span = tracing::info_span!("run", directory = %directory.path().display()).entered();
         let before = checkpoint.as_ref().map_or(0.0, Checkpoint::seconds);
         // A run that is not finished has no run.json.
-        remove(&directory)?;
-        let chooses = source.config().train.choose_instance_norm;
-        let instance_norm = if chooses { start::instance_helps(&source)? } else { None };
+        forget_unfinished(&directory)?;
+        let chooses = config.train.choose_instance_norm;
+        let instance_norm = if chooses { instance_helps(&config, &source)? } else { None };
         if let Some(on) = instance_norm {
-            source.set_instance_norm(on);
+            config.model.instance_norm = on;
         }
-        let asked = source.config();
-        let search = match asked.noise {
+        let search = match config.noise {
             Noise::Fixed(_) => None,
-            Noise::Auto(auto) => Some(search(&source, auto, &directory, control, observe)?),
+            Noise::Auto(auto) => {
+                let mut report = |progress: SearchProgress| observe(RunProgress::Search(progress));
+                Some(search(&config, &source, auto, &directory, control, &mut report)?)
+            }
         };
-        let resolved =
-            search.as_ref().map(|search| search.resolve(asked, &directory)).transpose()?;
-        let config = resolved.as_ref().unwrap_or(asked);
-        let device = source.rows().device();
-        let mut forecaster = start::forecaster(&source, config)?;
-        let naive = naive(&source, &forecaster)?;
-        let job = Job {
-            config,
-            rows: source.rows(),
-            train: source.starts(Part::Train),
-            validation: source.starts(Part::Validation),
-            channels: source.channels(),
-            fingerprint: source.fingerprint(),
-            naive_crps: naive.map(|naive| naive.1),
-            run: &directory,
-        };
-        let fitted = fit(&job, &mut forecaster, checkpoint, control, observe)?;
+        if let Some(search) = &search {
+            config = search.resolve(&config, &directory)?;
+        }
+        let device = source.panel().device();
+        let mut forecaster = start::forecaster(&config, &source)?;
+        let naive_crps = naive_crps(&config, &source, &forecaster)?;
+        let job = Job { config: &config, source: &source, naive_crps, run: &directory };
+        let mut report = |progress: Progress| observe(RunProgress::Fit(progress));
+        let fitted = fit(&job, &mut forecaster, checkpoint, control, &mut report)?;
         let info = RunInfo {
             version: VERSION,
             status: if fitted.diverged.is_some() { DIVERGED } else { DONE }.to_owned(),
@@ -264,8 +280,8 @@ impl Training {
             instance_norm,
             fitted,
             wall_seconds: before + started.elapsed().as_secs_f64(),
-            data: source.info(),
-            masked: source.rows().masked(),
+            data: data_info(&source),
+            masked: source.panel().masked(),
             pipeline: source.pipeline().clone(),
         };
         let saved = info.fitted.best_epoch > 0;
@@ -282,10 +298,25 @@ impl Training {
     }
 }
 
+/// The data of a run, as `run.json` has it.
+pub fn data_info(source: &Source) -> DataInfo {
+    DataInfo {
+        name: source.name(),
+        fingerprint: source.fingerprint().to_owned(),
+        rows: source.rows(),
+        series: source.series_names().len(),
+        channels: source.channels().to_vec(),
+        windows: WindowCounts {
+            train: source.windows(Part::Train).count(),
+            validation: source.windows(Part::Validation).count(),
+            test: source.windows(Part::Test).count(),
+        },
+    }
+}
+
 /// Data, windows, model and device in two lines.
-pub(crate) fn describe(source: &Source, threads: usize) -> String {
-    let config = source.config();
-    let DataInfo { name, rows, series, channels, windows, .. } = source.info();
+pub(crate) fn describe(config: &Config, source: &Source, threads: usize) -> String {
+    let DataInfo { name, rows, series, channels, windows, .. } = data_info(source);
     format!(
         "{name}: {rows} rows, {series} series, {} channels; windows {} → {}: {} train, {} validation, {} test\n\
          {:?} with {:?} backbone, noise {}; device {}, {}, {} threads, seed {}",
@@ -298,15 +329,15 @@ pub(crate) fn describe(source: &Source, threads: usize) -> String {
         config.model.kind,
         config.model.backbone,
         config.noise,
-        device_name(source.rows().device()),
-        config.train.precision.name(source.rows().device()),
+        device_name(source.panel().device()),
+        config.train.precision.name(source.panel().device()),
         threads,
         config.seed,
     )
 }
 
-/// Forgets what an earlier, unfinished run left beside its checkpoint.
-fn remove(directory: &RunDirectory) -> Result<(), TrainError> {
+/// Removes the files that an earlier, unfinished run left beside its checkpoint.
+fn forget_unfinished(directory: &RunDirectory) -> Result<(), TrainError> {
     let scores = std::fs::read_dir(directory.path()).into_iter().flatten().flatten();
     let scores = scores.map(|entry| entry.path()).filter(|path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -330,20 +361,21 @@ fn remove(directory: &RunDirectory) -> Result<(), TrainError> {
     Ok(())
 }
 
-/// Name and validation CRPS of what skill is relative to: seasonal naive, or the last value where no
-/// season fits the context. `None` for a model of contexts, or where gaps leave nothing to fit.
-fn naive(source: &Source, forecaster: &Forecaster) -> Result<Option<(String, f64)>, TrainError> {
+/// The validation CRPS that skill is relative to: of seasonal naive, or of the last value where no season fits the
+/// context. `None` for a model of contexts, or where gaps leave nothing to fit.
+fn naive_crps(
+    config: &Config,
+    source: &Source,
+    forecaster: &Forecaster,
+) -> Result<Option<f64>, TrainError> {
     if forecaster.autoencodes() {
         return Ok(None);
     }
-    let Some((name, baseline)) = naive_baseline(source)? else { return Ok(None) };
-    let config = source.config();
+    let mut fitted = Baseline::fit_all(source, &[Rule::naive(source)], config.seed)?;
+    let Some((_, Some(baseline))) = fitted.pop() else { return Ok(None) };
     let samples = config.train.validation_samples as i64;
-    let mut draw =
-        |batch: &Batch, starts: &Tensor| baseline.sample(&Asked { batch, starts }, samples);
-    let (rows, windows) = (source.rows(), source.starts(Part::Validation));
-    let crps = validation_crps(config, rows, windows, forecaster, &mut draw)?;
-    Ok(crps.map(|crps| (name, crps)))
+    let mut draw = |batch: &Batch| Ok(baseline.sample(batch, samples)?);
+    validation_crps(config, source, forecaster, &mut draw)
 }
 
 /// A finished run, loaded.
@@ -352,7 +384,7 @@ pub(crate) struct Loaded {
     pub(crate) directory: RunDirectory,
     /// As `config.toml` says.
     pub(crate) asked: Config,
-    /// The same with what was chosen: the noise, instance normalisation.
+    /// The same with what was chosen: the noise, instance normalization.
     pub(crate) config: Config,
     pub(crate) info: RunInfo,
 }
@@ -385,28 +417,28 @@ impl Loaded {
         }
         Err(TrainError::Run {
             path: self.directory.path().to_owned(),
-            reason: format!("{} is not the data it was trained on", source.info().name),
+            reason: format!("{} is not the data it was trained on", source.name()),
             hint: "train again on the new data, or bring the old file back".to_owned(),
         })
     }
 
     /// The forecaster with the weights of the run.
-    pub(crate) fn forecaster(&self, rows: &Rows) -> Result<Forecaster, TrainError> {
-        self.with_weights(&self.directory.weights(), rows)
+    pub(crate) fn forecaster(&self, panel: &DevicePanel) -> Result<Forecaster, TrainError> {
+        self.with_weights(&self.directory.weights(), panel)
     }
 
     /// The forecaster with the weights of the last epoch.
-    pub(crate) fn last_forecaster(&self, rows: &Rows) -> Result<Forecaster, TrainError> {
+    pub(crate) fn last_forecaster(&self, panel: &DevicePanel) -> Result<Forecaster, TrainError> {
         let path = self.directory.last_weights();
         if !path.exists() {
             let hint = "train with `train.keep = \"both\"`".to_owned();
             return Err(TrainError::Missing { path, hint });
         }
-        self.with_weights(&path, rows)
+        self.with_weights(&path, panel)
     }
 
-    fn with_weights(&self, path: &Path, rows: &Rows) -> Result<Forecaster, TrainError> {
-        let forecaster = Forecaster::new(&self.config, rows.shape(), rows.device())?;
+    fn with_weights(&self, path: &Path, panel: &DevicePanel) -> Result<Forecaster, TrainError> {
+        let forecaster = Forecaster::new(&self.config, shape(panel), panel.device())?;
         load_store(path, forecaster.store())?;
         Ok(forecaster)
     }

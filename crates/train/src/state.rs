@@ -46,7 +46,7 @@ pub(crate) struct Position {
     pub(crate) seconds: f64,
 }
 
-/// So many steps in a row that are not finite end a training.
+/// Number of steps in a row that are not finite at which a training ends.
 const MOST_SKIPPED: usize = 10;
 
 impl State {
@@ -98,18 +98,18 @@ impl State {
         self.average.as_ref().map_or(self.flat.parameters(), Average::weights)
     }
 
-    /// Puts the average into the model, where there is one, and returns the weights that training goes
-    /// on with, for [`State::take_back`].
-    pub(crate) fn lend_average(&self) -> Result<Option<Tensor>, TrainError> {
-        let Some(average) = &self.average else { return Ok(None) };
+    /// Does `work` with the average in the model, where there is one; afterwards the model has the weights again that
+    /// training goes on with.
+    pub(crate) fn with_average<T>(
+        &mut self,
+        work: impl FnOnce(&mut State) -> Result<T, TrainError>,
+    ) -> Result<T, TrainError> {
+        let Some(average) = &self.average else { return work(self) };
         let own = self.flat.parameters().copy();
         self.set_weights(average.weights())?;
-        Ok(Some(own))
-    }
-
-    /// Puts the weights back that training goes on with.
-    pub(crate) fn take_back(&self, own: Option<Tensor>) -> Result<(), TrainError> {
-        own.map_or(Ok(()), |own| self.set_weights(&own))
+        let done = work(self);
+        self.set_weights(&own)?;
+        done
     }
 
     /// Puts `weights` into the model.

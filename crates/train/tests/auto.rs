@@ -11,7 +11,8 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use rand_distr::StandardNormal;
 use train::{
-    Config, Control, NoiseSearch, Progress, RunOptions, TrainError, evaluate_run, plan, prepare,
+    Config, Control, NoiseSearch, Progress, RunOptions, RunProgress, SearchProgress, TrainError,
+    evaluate_run, plan, prepare,
 };
 
 /// The generator of libtorch belongs to the process: trainings take turns.
@@ -45,10 +46,10 @@ fn train(config: &Config, run: &Path, stops: usize) -> [usize; 2] {
         let before = steps[0] + steps[1];
         let stop = Arc::new(AtomicBool::new(false));
         let control = Control::new(Arc::clone(&stop)).save_every(Duration::MAX);
-        let mut observe = |progress: Progress| {
+        let mut observe = |progress: RunProgress| {
             match progress {
-                Progress::Search { .. } => steps[0] += 1,
-                Progress::Step { .. } => steps[1] += 1,
+                RunProgress::Search(SearchProgress::Step { .. }) => steps[0] += 1,
+                RunProgress::Fit(Progress::Step { .. }) => steps[1] += 1,
                 _ => return,
             }
             stop.store(steps[0] + steps[1] - before == stops, Ordering::Relaxed);

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use crate::error::DataError;
 use super::protocol::Protocol;
+use crate::error::DataError;
 
 /// How rows are divided. Fractions, row counts, dates or a benchmark's own borders.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

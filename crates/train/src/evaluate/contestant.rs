@@ -1,14 +1,15 @@
-//! Who forecasts: a trained model, several as one, or a baseline, all asked in the same way.
+//! The forecasters that are scored: a trained model, several as one, or a baseline, all asked in the same way.
 
+use baseline::Baseline;
+use feed::Batch;
 use tch::Tensor;
 
-use crate::baseline::{Asked, Baseline};
 use crate::error::TrainError;
 use crate::forecaster::Forecaster;
 
 /// Whatever draws forecasts of windows.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Contestant<'a> {
+pub(super) enum Entrant<'a> {
     /// A trained model.
     Model(&'a Forecaster),
     /// Trained models that share the samples: an equal mixture.
@@ -16,17 +17,17 @@ pub(super) enum Contestant<'a> {
     Baseline(&'a Baseline),
 }
 
-impl Contestant<'_> {
+impl Entrant<'_> {
     /// Samples `[S, B, H, C]`, standardized.
-    pub(super) fn sample(&self, asked: &Asked, samples: i64) -> Result<Tensor, TrainError> {
+    pub(super) fn sample(&self, batch: &Batch, samples: i64) -> Result<Tensor, TrainError> {
         match self {
-            Contestant::Model(model) => model.sample(asked.batch, samples),
-            Contestant::Baseline(baseline) => baseline.sample(asked, samples),
-            Contestant::Ensemble(models) => {
+            Entrant::Model(model) => model.sample(batch, samples),
+            Entrant::Baseline(baseline) => Ok(baseline.sample(batch, samples)?),
+            Entrant::Ensemble(models) => {
                 let shares = models.iter().zip(shares(samples, models.len() as i64));
                 let drawn = shares
                     .filter(|(_, share)| *share > 0)
-                    .map(|(model, share)| model.sample(asked.batch, share));
+                    .map(|(model, share)| model.sample(batch, share));
                 Ok(Tensor::f_cat(&drawn.collect::<Result<Vec<_>, _>>()?, 0)?)
             }
         }
@@ -34,12 +35,12 @@ impl Contestant<'_> {
 
     /// The mean forecast `[B, H, C]`, standardized: stated and not a mean of samples, whose noise counts as
     /// squared error.
-    pub(super) fn mean(&self, asked: &Asked, draws: i64) -> Result<Tensor, TrainError> {
+    pub(super) fn mean(&self, batch: &Batch, draws: i64) -> Result<Tensor, TrainError> {
         match self {
-            Contestant::Model(model) => model.mean(asked.batch, draws),
-            Contestant::Baseline(baseline) => baseline.mean(asked),
-            Contestant::Ensemble(models) => {
-                let each = models.iter().map(|model| model.mean(asked.batch, draws));
+            Entrant::Model(model) => model.mean(batch, draws),
+            Entrant::Baseline(baseline) => Ok(baseline.mean(batch)?),
+            Entrant::Ensemble(models) => {
+                let each = models.iter().map(|model| model.mean(batch, draws));
                 let all = Tensor::f_stack(&each.collect::<Result<Vec<_>, _>>()?, 0)?;
                 Ok(all.f_mean_dim([0_i64].as_slice(), false, None)?)
             }
@@ -47,12 +48,12 @@ impl Contestant<'_> {
     }
 
     /// The log density of each element of the target, `[B, H, C]`, standardized, in nats.
-    pub(super) fn log_density(&self, asked: &Asked, draws: i64) -> Result<Tensor, TrainError> {
+    pub(super) fn log_density(&self, batch: &Batch, draws: i64) -> Result<Tensor, TrainError> {
         match self {
-            Contestant::Model(model) => model.log_density(asked.batch, draws),
-            Contestant::Baseline(baseline) => baseline.log_density(asked, draws),
-            Contestant::Ensemble(models) => {
-                let each = models.iter().map(|model| model.log_density(asked.batch, draws));
+            Entrant::Model(model) => model.log_density(batch, draws),
+            Entrant::Baseline(baseline) => Ok(baseline.log_density(batch, draws)?),
+            Entrant::Ensemble(models) => {
+                let each = models.iter().map(|model| model.log_density(batch, draws));
                 let all = Tensor::f_stack(&each.collect::<Result<Vec<_>, _>>()?, 0)?;
                 Ok(all.f_logsumexp([0_i64].as_slice(), false)? - (models.len() as f64).ln())
             }
@@ -71,7 +72,6 @@ mod tests {
     use vae::Shape;
 
     use super::*;
-    use crate::batch::Batch;
     use crate::config::Config;
 
     /// Laws: over a fine grid of truths the density of a model sums to one, and its mean is that of the
@@ -96,6 +96,7 @@ mod tests {
             let grid = Tensor::arange(points, on) * step - 20.0;
             let context = Tensor::from_slice(&[1.0_f32, 3.0, 2.0, 4.0, 2.5, 3.5]).view([1, 6, 1]);
             let batch = Batch {
+                first_rows: Tensor::zeros([points], (Kind::Int64, Device::Cpu)),
                 context: context.expand([points, 6, 1], false).contiguous(),
                 extras: None,
                 future: None,
@@ -103,18 +104,16 @@ mod tests {
                 context_observed: None,
                 target_observed: None,
             };
-            let starts = Tensor::zeros([points], (Kind::Int64, Device::Cpu));
-            let asked = Asked { batch: &batch, starts: &starts };
-            for who in [Contestant::Model(&models[0]), Contestant::Ensemble(&models)] {
+            for who in [Entrant::Model(&models[0]), Entrant::Ensemble(&models)] {
                 let density =
-                    no_grad(|| who.log_density(&asked, 100)).unwrap().exp().view([-1]) * step;
+                    no_grad(|| who.log_density(&batch, 100)).unwrap().exp().view([-1]) * step;
                 let total = density.sum(Kind::Double).double_value(&[]);
                 assert!((total - 1.0).abs() < 0.02, "{likelihood}, {normalized}: {total}");
                 let mean = (density * grid.to_kind(Kind::Double)).sum(Kind::Double);
-                let samples = no_grad(|| who.sample(&asked, 20)).unwrap();
+                let samples = no_grad(|| who.sample(&batch, 20)).unwrap();
                 let error = samples.std(true).double_value(&[]) / f64::sqrt(20.0 * 2001.0);
                 let off = mean.double_value(&[]) - samples.mean(Kind::Double).double_value(&[]);
-                let stated = no_grad(|| who.mean(&asked, 100)).unwrap().mean(Kind::Double);
+                let stated = no_grad(|| who.mean(&batch, 100)).unwrap().mean(Kind::Double);
                 let apart = stated.double_value(&[]) - samples.mean(Kind::Double).double_value(&[]);
                 assert!(apart.abs() < 6.0 * error, "{likelihood}, {normalized}: {apart}");
                 // Both means are sampled, and the first over fewer draws that share their grid point.

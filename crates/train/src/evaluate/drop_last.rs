@@ -2,9 +2,9 @@
 //! loader keeps, beside all of them.
 
 use serde::{Deserialize, Serialize};
+use stats::{Difference, Pairing, mean_of_finite};
 
-use super::difference::{Difference, Pairing};
-use super::scoring::{WindowScore, average};
+use super::scoring::WindowScore;
 
 /// Windows per batch of D-Va's loader, which drops the last incomplete batch of each series.
 const BATCH: usize = 16;
@@ -81,9 +81,9 @@ fn over_series(
     let each = places.chunk_by(|a, b| a == b).filter_map(|windows| {
         let (series, after) = rest.split_at(windows.len());
         rest = after;
-        average(series.iter().copied())
+        mean_of_finite(series.iter().copied())
     });
-    average(each.collect::<Vec<_>>().into_iter()).unwrap_or(f64::NAN)
+    mean_of_finite(each.collect::<Vec<_>>().into_iter()).unwrap_or(f64::NAN)
 }
 
 #[cfg(test)]

@@ -1,13 +1,12 @@
 //! What is drawn of an evaluation: a few forecasts, and the noise of the training.
 
+use feed::{Part, Source};
 use objective::score::quantiles;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-use super::contestant::Contestant;
-use crate::baseline::Asked;
+use super::contestant::Entrant;
 use crate::error::TrainError;
-use crate::source::{Part, Source};
 
 /// Levels of the bands of a fan.
 const FAN_LEVELS: [f64; 5] = [0.05, 0.25, 0.5, 0.75, 0.95];
@@ -52,7 +51,7 @@ pub struct NoiseCurve {
 /// score is the median of its channels.
 pub(super) fn fans(
     source: &Source,
-    forecaster: &Contestant,
+    forecaster: &Entrant,
     window_crps: &[Option<f64>],
 ) -> Result<Vec<Fan>, TrainError> {
     let scored = window_crps.iter().enumerate();
@@ -68,15 +67,14 @@ pub(super) fn fans(
 
 fn fan(
     source: &Source,
-    forecaster: &Contestant,
+    forecaster: &Entrant,
     label: &str,
     (window, crps): (usize, f64),
 ) -> Result<Fan, TrainError> {
-    let starts = source.starts(Part::Test);
-    let indices = Tensor::f_from_slice(&[window as i64])?.f_to(source.rows().device())?;
-    let rows = starts.rows(&indices)?;
-    let batch = source.rows().gather(&rows)?;
-    let standardized = forecaster.sample(&Asked { batch: &batch, starts: &rows }, 1000)?;
+    let index = Tensor::f_from_slice(&[window as i64])?.f_to(source.panel().device())?;
+    let rows = source.windows(Part::Test).first_rows_of(&index)?;
+    let batch = source.panel().gather(&rows)?;
+    let standardized = forecaster.sample(&batch, 1000)?;
     let channel = middle_channel(&standardized, &batch.target)?;
     let column = |values: &Tensor| -> Result<Vec<f64>, TrainError> {
         let values = values.f_select(-1, channel)?.f_contiguous()?.f_view([-1])?;

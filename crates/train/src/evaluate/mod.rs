@@ -1,7 +1,6 @@
 //! Forecasts scored, beside baselines scored the same way: what stands in `evaluation.json`.
 
 mod contestant;
-mod difference;
 mod drop_last;
 mod fan;
 mod runs;
@@ -9,24 +8,23 @@ mod scoring;
 mod slope;
 mod write;
 
+use baseline::{Baseline, Rule};
 use data::{Protocol, SplitConfig};
+use feed::{Part, Source, Stream, WindowSet, seed};
 use serde::{Deserialize, Serialize};
+use stats::{Difference, Pairing, mean_of_finite};
 use tch::{Tensor, no_grad};
 
-pub use difference::{Difference, Pairing};
 pub use drop_last::{DropLast, PointError};
 pub use fan::{Fan, NoiseCurve};
 pub use runs::{EvaluateOptions, evaluate_run, evaluate_runs};
 pub use scoring::{Calibration, Coverage, Scores, SeriesScores};
 
-use crate::baseline::{Baseline, Material, Pairs, Rule};
-use crate::batch::Starts;
+use crate::config::Config;
 use crate::error::TrainError;
-use crate::fit::{Stream, seed};
 use crate::forecaster::Forecaster;
 use crate::health::LatentHealth;
-use crate::source::{Part, Source};
-use contestant::Contestant;
+use contestant::Entrant;
 use scoring::{Depth, Measured, score};
 use write::{Dump, Sheet};
 
@@ -109,14 +107,19 @@ pub struct Evaluation {
 ///
 /// # Errors
 /// If a forecast is not finite or memory runs out.
-pub fn evaluate(source: &Source, forecaster: &Forecaster) -> Result<Evaluation, TrainError> {
+pub fn evaluate(
+    config: &Config,
+    source: &Source,
+    forecaster: &Forecaster,
+) -> Result<Evaluation, TrainError> {
     let models = std::slice::from_ref(forecaster);
-    let all = evaluate_models(source, models, &[source.config().seed], &EvaluateOptions::default());
+    let all = evaluate_models(config, source, models, &[config.seed], &EvaluateOptions::default());
     Ok(all?.0)
 }
 
 /// Scores models of one config and several seeds, and the baselines.
 fn evaluate_models(
+    config: &Config,
     source: &Source,
     models: &[Forecaster],
     seeds: &[u64],
@@ -126,39 +129,35 @@ fn evaluate_models(
         return Err(TrainError::NoForecast);
     }
     no_grad(|| {
-        let config = source.config();
         let mut left_out = Vec::new();
-        let baselines = fit_baselines(source, &mut left_out)?;
+        let baselines = fit_baselines(config, source, &mut left_out)?;
         let entries = entries(models, seeds, &baselines);
-        let test = source.starts(Part::Test);
-        let main = source.test_stride();
+        let test = source.windows(Part::Test);
         let (mut forecasters, sheet, drop_last) =
-            compare(source, &entries, test, main, options.dump.as_deref(), &mut left_out)?;
-        let train = source.starts(Part::Train);
+            compare(config, source, &entries, test, options.dump.as_deref(), &mut left_out)?;
         let window = (config.data.horizon * source.channels().len()) as i64;
         let most = (config.evaluate.train_windows as i64).min(MAX_TRAIN / window).max(1);
-        let some = train.evenly(most.min(train.count()))?;
+        let train = source.windows(Part::Train).at_most(most);
         let gap = models.iter().map(|model| {
-            score(source, &Contestant::Model(model), train, &some, Depth::Elements, &mut |_, _| {
-                Ok(())
-            })
+            let entrant = Entrant::Model(model);
+            score(config, source, &entrant, &train, Depth::Elements, &mut |_, _| Ok(()))
         });
         let gap = gap.collect::<Result<Vec<_>, _>>()?;
         if let (Some(gap), Some(model)) = (Measured::mean_of(&gap), forecasters.first_mut()) {
             model.train = Some(gap.summarize(Part::Train.name(), &[], &[])?.0);
         }
         let shown = match models {
-            [model] => Contestant::Model(model),
-            models => Contestant::Ensemble(models),
+            [model] => Entrant::Model(model),
+            models => Entrant::Ensemble(models),
         };
         let fans = fan::fans(source, &shown, &forecasters[0].test.window_crps)?;
         let mut sheets = vec![sheet];
         let supplement = match options.stride {
             None => None,
             Some(stride) => {
-                let starts = source.test_starts(stride)?;
+                let windows = source.windows_every(Part::Test, stride.max(1))?;
                 let (forecasters, sheet, _) =
-                    compare(source, &entries, &starts, stride, None, &mut left_out)?;
+                    compare(config, source, &entries, &windows, None, &mut left_out)?;
                 sheets.push(sheet);
                 Some(Supplement { stride, forecasters })
             }
@@ -176,7 +175,7 @@ fn evaluate_models(
             left_out,
             fans,
             noise: fan::noise_curve(config.noise.fixed().ok_or(TrainError::NoiseUndecided)?),
-            health: health(source, &models[0])?,
+            health: health(config, source, &models[0])?,
         };
         Ok((evaluation, sheets))
     })
@@ -186,7 +185,7 @@ fn evaluate_models(
 struct Entry<'a> {
     name: String,
     kind: &'static str,
-    contestant: Contestant<'a>,
+    contestant: Entrant<'a>,
 }
 
 /// A fitted baseline and its name.
@@ -199,45 +198,44 @@ fn entries<'a>(models: &'a [Forecaster], seeds: &[u64], baselines: &'a [Named]) 
         [model] => entries.push(Entry {
             name: "ballast".to_owned(),
             kind: "model",
-            contestant: Contestant::Model(model),
+            contestant: Entrant::Model(model),
         }),
         models => {
             entries.extend(models.iter().zip(seeds).map(|(model, seed)| Entry {
                 name: format!("ballast, seed {seed}"),
                 kind: "seed",
-                contestant: Contestant::Model(model),
+                contestant: Entrant::Model(model),
             }));
             entries.push(Entry {
                 name: format!("ensemble of {}", models.len()),
                 kind: "ensemble",
-                contestant: Contestant::Ensemble(models),
+                contestant: Entrant::Ensemble(models),
             });
         }
     }
     entries.extend(baselines.iter().map(|(name, baseline)| Entry {
         name: name.clone(),
         kind: "baseline",
-        contestant: Contestant::Baseline(baseline),
+        contestant: Entrant::Baseline(baseline),
     }));
     entries
 }
 
 /// Scores everyone on the same windows, and the model against each of the others.
 fn compare(
+    config: &Config,
     source: &Source,
     entries: &[Entry],
-    starts: &Starts,
-    stride: usize,
+    windows: &WindowSet,
     dump: Option<&std::path::Path>,
     left_out: &mut Vec<String>,
 ) -> Result<(Vec<Scored>, Sheet, Option<DropLast>), TrainError> {
-    let indices = starts.evenly(starts.count())?;
-    let rows = Vec::<i64>::try_from(starts.rows(&indices)?.f_to(tch::Device::Cpu)?)?;
+    let rows = Vec::<i64>::try_from(windows.first_rows()?.f_to(tch::Device::Cpu)?)?;
     let places = rows.iter().map(|row| source.origin(*row as usize));
     let (series, times): (Vec<usize>, Vec<String>) =
         places.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
     let names = source.series_names();
-    let pairing = Pairing::new(&times, source.config().data.horizon, stride);
+    let pairing = source.pairing(windows)?;
     // What is dumped is the model, or the ensemble of the seeds.
     let dumped = entries.iter().position(|entry| matches!(entry.kind, "model" | "ensemble"));
     let mut measured = Vec::with_capacity(entries.len());
@@ -247,7 +245,7 @@ fn compare(
             Some(dump) => dump.add(truth, samples),
             None => Ok(()),
         };
-        measured.push(score(source, &entry.contestant, starts, &indices, Depth::All, &mut keep)?);
+        measured.push(score(config, source, &entry.contestant, windows, Depth::All, &mut keep)?);
         if let Some(dump) = dump {
             dump.finish()?;
         }
@@ -255,9 +253,9 @@ fn compare(
     let seeds = entries.iter().filter(|entry| entry.kind == "seed").count();
     let models: &[Measured] = &measured[..seeds.max(1)];
     let mean = Measured::mean_of(models).filter(|_| seeds > 0);
-    let mut sheet = Sheet::new(stride);
+    let mut sheet = Sheet::new(windows.stride());
     let mut forecasters = Vec::new();
-    let stocks = source.config().data.split == SplitConfig::Protocol(Protocol::Stocks);
+    let stocks = source.config().split == SplitConfig::Protocol(Protocol::Stocks);
     let mut drop_last = stocks.then(|| DropLast::new(&series));
     let pooled = mean.iter().map(|mean| (format!("ballast, mean of {seeds}"), "model", mean));
     let each = entries.iter().zip(&measured);
@@ -307,9 +305,9 @@ fn differences(models: &[Measured], other: &Measured, pairing: &Pairing) -> Diff
         pairing.difference(&seeds)
     };
     let crps = |measured: &Measured| {
-        scoring::average(measured.windows.iter().map(|window| window.relative.crps))
+        mean_of_finite(measured.windows.iter().map(|window| window.relative.crps))
     };
-    let own = scoring::average(models.iter().filter_map(crps)).unwrap_or(f64::NAN);
+    let own = mean_of_finite(models.iter().filter_map(crps)).unwrap_or(f64::NAN);
     Differences {
         crps: of(|window| window.relative.crps),
         crps_standardized: of(|window| window.crps_standardized),
@@ -321,13 +319,17 @@ fn differences(models: &[Measured], other: &Measured, pairing: &Pairing) -> Diff
 }
 
 /// The baselines of the config, else those that suit the data; and which of them could not be fitted.
-fn fit_baselines(source: &Source, left_out: &mut Vec<String>) -> Result<Vec<Named>, TrainError> {
-    let rules = match &source.config().evaluate.baselines {
+fn fit_baselines(
+    config: &Config,
+    source: &Source,
+    left_out: &mut Vec<String>,
+) -> Result<Vec<Named>, TrainError> {
+    let rules = match &config.evaluate.baselines {
         Some(rules) => rules.clone(),
-        None => default_rules(source),
+        None => Rule::defaults(source),
     };
     let mut baselines = Vec::new();
-    for (name, baseline) in fit_rules(source, &rules)? {
+    for (name, baseline) in Baseline::fit_all(source, &rules, config.seed)? {
         match baseline {
             Some(baseline) => baselines.push((name, baseline)),
             None => {
@@ -340,70 +342,15 @@ fn fit_baselines(source: &Source, left_out: &mut Vec<String>) -> Result<Vec<Name
     Ok(baselines)
 }
 
-/// Fits each rule; `None` beside those that cannot be.
-fn fit_rules(
+fn health(
+    config: &Config,
     source: &Source,
-    rules: &[Rule],
-) -> Result<Vec<(String, Option<Baseline>)>, TrainError> {
-    if rules.is_empty() {
-        return Ok(Vec::new());
-    }
-    let pairs = |part| -> Result<Pairs, TrainError> {
-        let starts = source.starts(part);
-        Pairs::new(source.rows(), &starts.rows(&starts.evenly(source.rows().fitted_at_most())?)?)
-    };
-    let (train, validation) = (pairs(Part::Train)?, pairs(Part::Validation)?);
-    let (history, season) = (source.history(), source.season());
-    let material = Material {
-        rows: source.rows(),
-        history: &history,
-        train: &train,
-        validation: &validation,
-        season,
-    };
-    let fit = |rule: &Rule| {
-        // Its own draws decide how residuals are taken: the same whatever was fitted before.
-        seed(source.config().seed, Stream::Evaluation);
-        Ok((rule.name(season), Baseline::fit(*rule, &material)?))
-    };
-    rules.iter().map(fit).collect()
-}
-
-/// What skill is relative to while training: seasonal naive, or the last value where no season fits.
-/// `None` where gaps leave nothing to fit.
-pub(crate) fn naive_baseline(source: &Source) -> Result<Option<(String, Baseline)>, TrainError> {
-    let fits = |season: &usize| 1 < *season && *season <= source.config().data.context;
-    let rule = match source.season().filter(fits) {
-        Some(_) => Rule::SeasonalNaive,
-        None => Rule::LastValue,
-    };
-    let fitted = no_grad(|| fit_rules(source, &[rule]))?.pop();
-    Ok(fitted.and_then(|(name, baseline)| Some((name, baseline?))))
-}
-
-fn default_rules(source: &Source) -> Vec<Rule> {
-    let context = source.config().data.context;
-    let mut rules = vec![Rule::LastValue];
-    match source.season() {
-        Some(season) if 1 < season && season <= context => rules.push(Rule::SeasonalNaive),
-        season => tracing::warn!(?season, "no seasonal naive baseline: the season does not fit"),
-    }
-    if context > 1 {
-        rules.push(Rule::Drift);
-    }
-    rules.extend([Rule::Climatology, Rule::Ridge]);
-    if source.returns() {
-        rules.extend([Rule::ConstantStudentT, Rule::Ewma, Rule::Garch]);
-    }
-    rules
-}
-
-fn health(source: &Source, forecaster: &Forecaster) -> Result<LatentHealth, TrainError> {
-    seed(source.config().seed, Stream::Evaluation);
-    let starts = source.starts(Part::Validation);
-    let indices = starts.evenly(MAX_HEALTH)?.f_split(source.rows().scored_at_once(32), 0)?;
-    let batch = |indices: Tensor| source.rows().gather(&starts.rows(&indices)?);
-    crate::health::measure(forecaster, indices.into_iter().map(batch))
+    forecaster: &Forecaster,
+) -> Result<LatentHealth, TrainError> {
+    seed(config.seed, Stream::Evaluation);
+    let panel = source.panel();
+    let windows = source.windows(Part::Validation).at_most(MAX_HEALTH);
+    crate::health::measure(forecaster, windows.batches(panel, panel.scored_at_once(32)))
 }
 
 /// At most so many values of training windows are scored for the train–test gap.

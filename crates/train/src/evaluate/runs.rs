@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{Evaluation, evaluate_models};
 use crate::error::TrainError;
 use crate::files::{RunDirectory, write_json};
-use crate::run::{Loaded, RunOptions, set_threads};
-use crate::source::Source;
+use crate::run::{Loaded, RunOptions, load, set_threads};
 
 /// What to do besides scoring the test windows.
 #[derive(Debug, Clone, Default)]
@@ -70,17 +69,17 @@ pub fn evaluate_runs(
         None => common_folder(paths)?,
     };
     RunDirectory::create(&folder)?;
-    let source = Source::load(&first.config, device)?;
+    let source = load(&first.config, device)?;
     for run in &runs {
         run.check_data(&source)?;
     }
     let models = runs.iter().map(|run| match asked.last {
-        true => run.last_forecaster(source.rows()),
-        false => run.forecaster(source.rows()),
+        true => run.last_forecaster(source.panel()),
+        false => run.forecaster(source.panel()),
     });
     let models = models.collect::<Result<Vec<_>, _>>()?;
     let seeds: Vec<u64> = runs.iter().map(|run| run.config.seed).collect();
-    let (evaluation, sheets) = evaluate_models(&source, &models, &seeds, asked)?;
+    let (evaluation, sheets) = evaluate_models(&first.config, &source, &models, &seeds, asked)?;
     for (index, sheet) in sheets.iter().enumerate() {
         sheet.write(&folder, index > 0)?;
     }

@@ -1,19 +1,18 @@
 //! One forecaster on some windows: every score of every window, and their means.
 
+use feed::{Source, Stream, WindowSet, seed};
 use objective::score::{
-    LEVELS, PairEstimator, SortedSamples, WindowScores, energy_score, mean, window_scores_sum,
+    LEVELS, PairEstimator, SortedSamples, WindowScores, energy_score, mean, over_observed,
+    window_scores_sum,
 };
 use serde::{Deserialize, Serialize};
+use stats::mean_of_finite;
 use tch::{Device, Kind, Tensor};
 
-use super::contestant::Contestant;
+use super::contestant::Entrant;
 use super::slope::{moments, slope};
-use crate::baseline::Asked;
-use crate::batch::Starts;
+use crate::config::Config;
 use crate::error::TrainError;
-use crate::fit::{Stream, seed};
-use crate::score::over_observed;
-use crate::source::Source;
 
 /// Samples scored at once: buffers that stay in the cache, and that the allocator keeps.
 const NUMBERS: i64 = 1 << 19;
@@ -155,41 +154,40 @@ pub(super) enum Depth {
     All,
 }
 
-/// Scores whatever a forecaster says of windows `indices`, in batches; `keep` sees truth and samples of
-/// each batch in original units, `[B, H, C]` and `[S, B, H, C]`.
+/// Scores the forecasts of `windows`, in batches; `keep` sees truth and samples of each batch in original units,
+/// `[B, H, C]` and `[S, B, H, C]`.
 pub(super) fn score(
+    config: &Config,
     source: &Source,
-    contestant: &Contestant,
-    starts: &Starts,
-    indices: &Tensor,
+    entrant: &Entrant,
+    windows: &WindowSet,
     depth: Depth,
     keep: &mut dyn FnMut(&Tensor, &Tensor) -> Result<(), TrainError>,
 ) -> Result<Measured, TrainError> {
-    seed(source.config().seed, Stream::Evaluation);
-    let samples = source.config().evaluate.samples as i64;
-    let numbers_each = samples * (source.config().data.horizon * source.channels().len()) as i64;
+    seed(config.seed, Stream::Evaluation);
+    let samples = config.evaluate.samples as i64;
+    let numbers_each = samples * (config.data.horizon * source.channels().len()) as i64;
     let at_once = (NUMBERS / numbers_each.max(1)).clamp(1, 512);
-    let mut windows = Vec::new();
+    let mut scored = Vec::new();
     let mut sums: Option<Sums> = None;
-    for indices in indices.f_split(at_once, 0)? {
-        let rows = starts.rows(&indices)?;
-        let batch = source.rows().gather(&rows)?;
-        let asked = Asked { batch: &batch, starts: &rows };
-        let drawn = contestant.sample(&asked, samples)?;
+    for batch in windows.batches(source.panel(), at_once) {
+        let batch = batch?;
+        let (rows, count) = (&batch.first_rows, batch.first_rows.numel());
+        let drawn = entrant.sample(&batch, samples)?;
         let density = match depth {
             Depth::Elements => batch.target.f_full_like(f64::NAN)?,
-            Depth::All => contestant.log_density(&asked, samples)?,
+            Depth::All => entrant.log_density(&batch, samples)?,
         };
         let square =
             |errors: Tensor| over_observed(&errors.f_square()?, batch.target_observed.as_ref());
         let (point, zero) = match depth {
             Depth::All if source.returns() => {
-                let mean = contestant.mean(&asked, samples)?;
+                let mean = entrant.mean(&batch, samples)?;
                 let errors = [&batch.target - mean, batch.target.shallow_clone()].map(square);
                 let [point, zero] = errors;
                 (numbers(&point?)?, numbers(&zero?)?)
             }
-            _ => (vec![f64::NAN; indices.numel()], vec![f64::NAN; indices.numel()]),
+            _ => (vec![f64::NAN; count], vec![f64::NAN; count]),
         };
         let sorted = SortedSamples::new(&drawn)?;
         let crps = sorted.crps(&batch.target, PairEstimator::Fair)?;
@@ -213,15 +211,15 @@ pub(super) fn score(
             },
         });
         let joint = match depth {
-            Depth::Elements => Joint::none(indices.numel()),
+            Depth::Elements => Joint::none(count),
             Depth::All => Joint::new(&drawn, &batch.target, &crps, &weight)?,
         };
-        let original = source.to_original(&drawn, &rows)?;
+        let original = source.to_original(&drawn, rows)?;
         let ordered = match source.elementwise() {
-            true => SortedSamples::from_ascending(&source.to_original(sorted.samples(), &rows)?)?,
+            true => SortedSamples::from_ascending(&source.to_original(sorted.samples(), rows)?)?,
             false => SortedSamples::new(&original)?,
         };
-        let truth = source.truth(&rows)?;
+        let truth = source.truth(rows)?;
         keep(&truth, &original)?;
         let mask = batch.target_observed.as_ref();
         let mask = mask.map(|mask| mask.f_not_equal(0.0)?.f_to(Device::Cpu)).transpose()?;
@@ -236,7 +234,7 @@ pub(super) fn score(
         let standardized = numbers(&over_observed(&crps, Some(&weight))?)?;
         let log_scores = numbers(&over_observed(&density, Some(&weight))?)?;
         for (i, (relative, crps_sum)) in relative.into_iter().zip(summed).enumerate() {
-            windows.push(WindowScore {
+            scored.push(WindowScore {
                 relative,
                 crps_sum,
                 crps_standardized: standardized[i],
@@ -261,7 +259,7 @@ pub(super) fn score(
     let total = weight.f_sum(Kind::Double)?.f_double_value(&[])?;
     let pit = numbers(&pit)?.into_iter().map(|count| count / total).collect();
     let slope = slope(&moments)?;
-    Ok(Measured { windows, by_step: along(1)?, by_channel: along(0)?, pit, slope })
+    Ok(Measured { windows: scored, by_step: along(1)?, by_channel: along(0)?, pit, slope })
 }
 
 /// Scores that see dependence, `[B]` each.
@@ -323,14 +321,6 @@ pub(super) fn finite(value: f64) -> Option<f64> {
     value.is_finite().then_some(value)
 }
 
-/// The mean of what is finite.
-pub(super) fn average(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let (sum, count) = values
-        .filter(|value| value.is_finite())
-        .fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
-    finite(sum / count)
-}
-
 impl Measured {
     /// Means over windows; `places` says which series each window is of, by its index in `names`.
     pub(super) fn summarize(
@@ -342,7 +332,7 @@ impl Measured {
         let relative: Vec<WindowScores> =
             self.windows.iter().map(|window| window.relative.clone()).collect();
         let means = mean(&relative).ok_or(TrainError::NothingObserved { part })?;
-        let all = |value: fn(&WindowScore) -> f64| average(self.windows.iter().map(value));
+        let all = |value: fn(&WindowScore) -> f64| mean_of_finite(self.windows.iter().map(value));
         // One window without a density leaves the mean without a meaning.
         let seen = |window: &&WindowScore| window.crps_standardized.is_finite();
         let dense = self.windows.iter().filter(seen).all(|window| window.log_score.is_finite());
@@ -387,10 +377,10 @@ impl Measured {
             SeriesScores {
                 name: names[series].to_owned(),
                 windows: mine().filter(|window| window.relative.observed > 0).count(),
-                crps: average(mine().map(|window| window.relative.crps)),
-                mse: average(mine().map(|window| window.relative.mse)),
-                crps_standardized: average(mine().map(|window| window.crps_standardized)),
-                log_score: average(mine().map(|window| window.log_score)),
+                crps: mean_of_finite(mine().map(|window| window.relative.crps)),
+                mse: mean_of_finite(mine().map(|window| window.relative.mse)),
+                crps_standardized: mean_of_finite(mine().map(|window| window.crps_standardized)),
+                log_score: mean_of_finite(mine().map(|window| window.log_score)),
             }
         };
         (0..names.len()).map(of_series).filter(|series| series.windows > 0).collect()

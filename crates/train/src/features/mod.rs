@@ -9,22 +9,21 @@ mod windows;
 
 use std::path::{Path, PathBuf};
 
+use feed::{Columns, Part, Source, Stream, WindowSet, seed};
 use noise::{NoiseConfig, Reinjection};
 use serde::{Deserialize, Serialize};
+use stats::Pairing;
 use tch::{Device, Kind, Tensor, no_grad};
 use vae::{GroupHealth, ModelKind};
 
 use crate::config::{Config, Noise};
 use crate::error::TrainError;
-use crate::evaluate::Pairing;
 use crate::files::write_json;
-use crate::fit::{Stream, seed};
 use crate::forecaster::Forecaster;
-use crate::run::{Loaded, RunOptions, WindowCounts, set_threads};
-use crate::source::{Part, Source};
+use crate::run::{Loaded, RunOptions, WindowCounts, load, set_threads};
 use information::{Gaussians, possible};
 use probe::{Parts, Reader};
-use windows::{Process, Windows, sees_context_alone};
+use windows::{NoisedWindows, Process, sees_context_alone};
 
 pub use probe::Probe;
 
@@ -127,9 +126,9 @@ pub fn features_run(
         Some(file) => Some(decided(&Noise::load(file)?)?),
         None => None,
     };
-    let source = Source::load(&run.config, device)?;
+    let source = load(&run.config, device)?;
     run.check_data(&source)?;
-    let forecaster = run.forecaster(source.rows())?;
+    let forecaster = run.forecaster(source.panel())?;
     let features = features(&source, &run.config, &forecaster, process, asked.steps)?;
     let file = run.directory.features();
     write_json(&file, &features)?;
@@ -163,7 +162,7 @@ pub(crate) fn features(
         let own = sees_context_alone(forecaster);
         let why = "mutual information: the posterior sees the target, not the context alone";
         let [train, validation, test] = [&study.train, &study.validation, &study.test];
-        let count = |windows: &Windows| windows.count() as i64;
+        let count = |windows: &NoisedWindows| windows.count() as i64;
         Ok(Features {
             version: 1,
             kind: config.model.kind,
@@ -207,9 +206,9 @@ const LEAST: [(Part, usize); 3] = [(Part::Train, 3), (Part::Validation, 1), (Par
 struct Study<'a> {
     forecaster: &'a Forecaster,
     process: Process,
-    train: Windows,
-    validation: Windows,
-    test: Windows,
+    train: NoisedWindows,
+    validation: NoisedWindows,
+    test: NoisedWindows,
     futures: Parts,
     contexts: Parts,
     /// Of errors over futures and over contexts, which overlap for longer.
@@ -224,19 +223,19 @@ impl<'a> Study<'a> {
         forecaster: &'a Forecaster,
         process: &NoiseConfig,
     ) -> Result<Study<'a>, TrainError> {
-        let rows = source.rows();
-        let shape = source.shape();
-        let values = (shape.context + shape.horizon) * shape.channels;
+        let panel = source.panel();
+        let Columns { context, horizon, targets, .. } = panel.columns();
+        let values = (context + horizon) * targets;
         let fitted = (MAX_TRAIN_VALUES / values).clamp(200, MAX_TRAIN);
         let draws = if sees_context_alone(forecaster) { DRAWS } else { 0 };
         // Held-out windows of every row: a protocol of few windows would leave little to measure on.
-        let (validation, test) =
-            (source.restarted(Part::Validation, 1)?, source.restarted(Part::Test, 1)?);
-        let gather = |starts, most, more| Windows::gather(forecaster, rows, starts, most, more);
-        let train = gather(source.starts(Part::Train), fitted, 0)?;
-        let validation = gather(&validation, MAX_VALIDATION.min(fitted), 0)?;
-        let all = test.count();
-        let test = gather(&test, MAX_TEST.min(fitted), draws)?;
+        let held_out = |part| source.windows_every(part, 1);
+        let gather =
+            |windows: WindowSet, draws| NoisedWindows::gather(forecaster, panel, &windows, draws);
+        let train = gather(source.windows(Part::Train).at_most(fitted), 0)?;
+        let validation = held_out(Part::Validation)?.at_most(MAX_VALIDATION.min(fitted));
+        let validation = gather(validation, 0)?;
+        let test = gather(held_out(Part::Test)?.at_most(MAX_TEST.min(fitted)), draws)?;
         for ((part, least), windows) in LEAST.into_iter().zip([&train, &validation, &test]) {
             if windows.count() < least {
                 let (part, found) = (part.name(), windows.count());
@@ -246,11 +245,12 @@ impl<'a> Study<'a> {
         let [(y, x), (y_held, x_held), (y_test, x_test)] =
             [train.truth()?, validation.truth()?, test.truth()?];
         let dims = forecaster.model().latent_dims();
+        let over = |rows: i64| source.pairing_of(&test.first_rows, 1, rows as usize);
         Ok(Study {
-            pairings: pairings(source, &test, all)?,
+            pairings: [over(horizon)?, over(context)?],
             draw: Tensor::f_randn([test.count() as i64, dims], (Kind::Double, Device::Cpu))?,
             forecaster,
-            process: Process::new(process, rows.device())?,
+            process: Process::new(process, panel.device())?,
             train,
             validation,
             test,
@@ -261,7 +261,7 @@ impl<'a> Study<'a> {
 
     fn step(&self, process: &Reinjection, t: usize) -> Result<StepFeatures, TrainError> {
         let _span = tracing::debug_span!("features", t).entered();
-        let encode = |windows: &Windows| windows.encode(self.forecaster, &self.process, t);
+        let encode = |windows: &NoisedWindows| windows.encode(self.forecaster, &self.process, t);
         let [train, validation, test] =
             [encode(&self.train)?, encode(&self.validation)?, encode(&self.test)?];
         let features = Reader::new(&Parts {
@@ -313,22 +313,4 @@ impl<'a> Study<'a> {
         let others = self.test.other_posteriors(self.forecaster, &self.process, t)?;
         Ok([Gaussians::over_noise(&others)?.information(&z)?, noised])
     }
-}
-
-/// How errors of neighboring test windows hang together, over horizons and over contexts; `all` is the number
-/// of windows that the measured ones were taken from.
-fn pairings(source: &Source, test: &Windows, all: i64) -> Result<[Pairing; 2], TrainError> {
-    let place = |start: &i64| source.origin(*start as usize);
-    let (series, origins): (Vec<usize>, Vec<String>) =
-        test.starts.iter().map(place).collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
-    let distinct = |mut sorted: Vec<String>| {
-        sorted.sort();
-        sorted.dedup();
-        sorted.len()
-    };
-    let series = series.iter().max().map_or(1, |last| last + 1);
-    let stride = all as usize / series / distinct(origins.clone()).max(1);
-    let shape = source.shape();
-    let over = |rows: i64| Pairing::new(&origins, rows as usize, stride.max(1));
-    Ok([over(shape.horizon), over(shape.context)])
 }

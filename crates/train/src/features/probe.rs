@@ -1,11 +1,11 @@
 //! What a linear reader makes of features: ridge regression, scored on windows it has not seen.
 
+use baseline::penalized;
 use serde::{Deserialize, Serialize};
+use stats::Pairing;
 use tch::{Kind, Tensor};
 
-use crate::baseline::penalized;
 use crate::error::TrainError;
-use crate::evaluate::Pairing;
 
 /// How much of the outputs a linear map of the features explains on the test windows.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -68,7 +68,7 @@ impl Reader {
         let Parts { train, validation, test } = &self.designs;
         let moment = train.f_tr()?.f_matmul(&outputs.train)?;
         let strengths = STRENGTHS.map(|strength| strength * train.size()[0] as f64);
-        let map = penalized(&self.gram, &moment, &strengths, |map| {
+        let map = penalized(&self.gram, &moment, &strengths, |map| -> Result<f64, TrainError> {
             let error = (validation.f_matmul(map)? - &outputs.validation).f_square()?;
             Ok(error.f_mean(Kind::Double)?.f_double_value(&[])?)
         })?;

@@ -3,6 +3,7 @@
 use tch::Device;
 
 use super::*;
+use crate::shape::shape;
 
 fn config(kind: &str, noise: &str) -> Config {
     let text = format!(
@@ -14,8 +15,8 @@ fn config(kind: &str, noise: &str) -> Config {
 }
 
 fn measure(config: &Config, steps: usize) -> (Source, Forecaster, Features) {
-    let source = Source::load(config, Device::Cpu).unwrap();
-    let forecaster = Forecaster::new(config, source.shape(), Device::Cpu).unwrap();
+    let source = load(config, Device::Cpu).unwrap();
+    let forecaster = Forecaster::new(config, shape(source.panel()), Device::Cpu).unwrap();
     let found = features(&source, config, &forecaster, None, steps).unwrap();
     (source, forecaster, found)
 }
@@ -35,13 +36,12 @@ fn steps_are_evenly_spaced_from_the_first_to_the_last() {
 fn features_of_the_first_step_are_those_of_clean_windows() {
     let noise = "steps = 10\ninput = { reinject = 1.0, normalization = \"none\" }";
     let config = config("predict", noise);
-    let source = Source::load(&config, Device::Cpu).unwrap();
-    let forecaster = Forecaster::new(&config, source.shape(), Device::Cpu).unwrap();
+    let source = load(&config, Device::Cpu).unwrap();
+    let forecaster = Forecaster::new(&config, shape(source.panel()), Device::Cpu).unwrap();
     let process = Process::new(config.noise.fixed().unwrap(), Device::Cpu).unwrap();
-    let starts = source.starts(Part::Test);
-    let windows = Windows::gather(&forecaster, source.rows(), starts, 50, 0).unwrap();
-    let indices = starts.evenly(50).unwrap();
-    let batch = source.rows().gather(&starts.rows(&indices).unwrap()).unwrap();
+    let some = source.windows(Part::Test).at_most(50);
+    let windows = NoisedWindows::gather(&forecaster, source.panel(), &some, 0).unwrap();
+    let batch = source.panel().gather(&some.first_rows().unwrap()).unwrap();
     let gap = |a: &Tensor, b: &Tensor| (a - b).abs().max().double_value(&[]);
     no_grad(|| {
         let found = windows.encode(&forecaster, &process, 0).unwrap();
@@ -65,11 +65,11 @@ fn features_of_the_first_step_are_those_of_clean_windows() {
 fn windows_are_noised_as_the_process_says_with_one_noise() {
     let config = config("predict", "schedule = \"cosine\"\nsteps = 10");
     let noise = config.noise.fixed().unwrap();
-    let source = Source::load(&config, Device::Cpu).unwrap();
-    let forecaster = Forecaster::new(&config, source.shape(), Device::Cpu).unwrap();
+    let source = load(&config, Device::Cpu).unwrap();
+    let forecaster = Forecaster::new(&config, shape(source.panel()), Device::Cpu).unwrap();
     let process = Process::new(noise, Device::Cpu).unwrap();
-    let starts = source.starts(Part::Train);
-    let windows = Windows::gather(&forecaster, source.rows(), starts, 600, 1).unwrap();
+    let some = source.windows(Part::Train).at_most(600);
+    let windows = NoisedWindows::gather(&forecaster, source.panel(), &some, 1).unwrap();
     let context = windows.truth().unwrap().1;
     let epsilon = |t: usize| {
         let alpha_bar = noise.input().equivalent_alpha_bar()[t];
@@ -133,8 +133,8 @@ fn too_few_windows_are_told() {
     .unwrap()
     .remove("split")
     .unwrap();
-    let source = Source::load(&config, Device::Cpu).unwrap();
-    let forecaster = Forecaster::new(&config, source.shape(), Device::Cpu).unwrap();
+    let source = load(&config, Device::Cpu).unwrap();
+    let forecaster = Forecaster::new(&config, shape(source.panel()), Device::Cpu).unwrap();
     let error = features(&source, &config, &forecaster, None, 3).unwrap_err();
     let (part, found, least) = ("test", 2, 3);
     let is_it = matches!(error, TrainError::TooFewWindows { part: p, found: f, least: l }

@@ -1,11 +1,11 @@
 //! Windows of one part of the data with the noise that is added to them, the same at every diffusion step.
 
+use feed::{Batch, DevicePanel, WindowSet};
 use noise::{Diffuser, NoiseConfig};
 use tch::{Device, Kind, Tensor};
 use vae::{HealthMeter, Inputs, ModelKind};
 
 use super::information::Gaussians;
-use crate::batch::{Batch, Rows, Starts};
 use crate::error::TrainError;
 use crate::forecaster::{Forecaster, inputs};
 
@@ -30,10 +30,10 @@ impl Process {
 
 /// Whole windows of one part, with noise drawn once.
 #[derive(Debug)]
-pub(super) struct Windows {
+pub(super) struct NoisedWindows {
     chunks: Vec<Chunk>,
     /// Rows at which they start.
-    pub(super) starts: Vec<i64>,
+    pub(super) first_rows: Vec<i64>,
 }
 
 #[derive(Debug)]
@@ -57,34 +57,28 @@ pub(super) struct Encoded {
     pub(super) raw: Tensor,
 }
 
-impl Windows {
-    /// At most `most` windows, evenly spaced, of those that are wholly observed; `more` further draws of noise.
+impl NoisedWindows {
+    /// Those of `windows` that are wholly observed, with `more` further draws of noise.
     ///
     /// Noise is drawn on the CPU from torch's generator: the same on every device, and for every model.
     pub(super) fn gather(
         forecaster: &Forecaster,
-        rows: &Rows,
-        starts: &Starts,
-        most: i64,
+        panel: &DevicePanel,
+        windows: &WindowSet,
         more: usize,
-    ) -> Result<Windows, TrainError> {
+    ) -> Result<NoisedWindows, TrainError> {
         let mut chunks = Vec::new();
         let mut kept = Vec::new();
-        for indices in starts.evenly(most)?.f_split(AT_ONCE, 0)? {
-            let at = starts.rows(&indices)?;
-            let batch = rows.gather(&at)?;
-            let (at, batch) = match whole(&batch)? {
-                None => (at, batch),
-                Some(whole) => {
-                    let at = at.f_masked_select(&whole)?;
-                    let batch = rows.gather(&at)?;
-                    (at, batch)
-                }
+        for batch in windows.batches(panel, AT_ONCE) {
+            let batch = batch?;
+            let batch = match whole(&batch)? {
+                None => batch,
+                Some(whole) => panel.gather(&batch.first_rows.f_masked_select(&whole)?)?,
             };
-            if at.numel() == 0 {
+            if batch.first_rows.numel() == 0 {
                 continue;
             }
-            kept.extend(Vec::<i64>::try_from(at.f_to_device(Device::Cpu)?)?);
+            kept.extend(Vec::<i64>::try_from(batch.first_rows.f_to_device(Device::Cpu)?)?);
             let (_, context, target) = forecaster.relative(&batch)?;
             let draw = |like: &Tensor| {
                 Tensor::f_randn(like.size(), (Kind::Float, Device::Cpu))?.f_to_device(like.device())
@@ -93,12 +87,12 @@ impl Windows {
             let more = (0..more).map(|_| draw(&context)).collect::<Result<_, _>>()?;
             chunks.push(Chunk { batch, context, target, noise, target_noise, more });
         }
-        Ok(Windows { chunks, starts: kept })
+        Ok(NoisedWindows { chunks, first_rows: kept })
     }
 
     /// How many there are.
     pub(super) fn count(&self) -> usize {
-        self.starts.len()
+        self.first_rows.len()
     }
 
     /// Clean futures `[N, H · C]` and contexts `[N, L · C]`, relative to their windows.

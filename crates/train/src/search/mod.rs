@@ -17,18 +17,19 @@ mod candidates;
 
 use std::fs;
 
+use feed::{Part, Source};
 use noise::NoiseConfig;
 use serde::{Deserialize, Serialize};
+use stats::{Difference, Pairing};
 use tch::no_grad;
 
 use crate::checkpoint::Checkpoint;
 use crate::config::{AutoNoise, Config, Noise};
 use crate::control::Control;
 use crate::error::TrainError;
-use crate::evaluate::{Difference, Pairing};
 use crate::files::{RunDirectory, read_json, write_json};
-use crate::fit::{Fitted, Job, Progress, fit};
-use crate::source::{Part, Source};
+use crate::fit::{Fitted, Progress, fit};
+use crate::job::Job;
 use crate::start;
 use crate::validate::{scored_windows, window_scores};
 
@@ -88,6 +89,22 @@ pub struct Chosen {
     pub rival: String,
     /// Its scores less those without noise; absent where one of them diverged or too few windows are there.
     pub difference: Option<Difference>,
+}
+
+/// A report of a search while it goes on.
+#[derive(Debug)]
+pub enum SearchProgress<'a> {
+    /// A step of one of its trainings is done.
+    Step {
+        /// Steps of the search that are done.
+        done: usize,
+        /// Steps of all its trainings.
+        of: usize,
+    },
+    /// The last trial so far is done.
+    Trial(&'a NoiseSearch),
+    /// The noise is chosen.
+    Chosen(&'a NoiseSearch),
 }
 
 /// Of `noise.json`.
@@ -205,13 +222,14 @@ impl NoiseSearch {
 /// [`TrainError::InterruptedSearch`] where `control` stopped it, [`TrainError::Budget`] if there are too few steps for
 /// all candidates, [`TrainError::Run`] if `noise.json` is of another search.
 pub(crate) fn search(
+    config: &Config,
     source: &Source,
     auto: AutoNoise,
     directory: &RunDirectory,
     control: &Control,
-    observe: &mut dyn FnMut(Progress),
+    observe: &mut dyn FnMut(SearchProgress),
 ) -> Result<NoiseSearch, TrainError> {
-    let mut search = begin(source, auto, directory)?;
+    let mut search = begin(config, source, auto, directory)?;
     let of = total(&search.rungs);
     if search.chosen.is_none() {
         write_json(&directory.noise(), &search)?;
@@ -221,8 +239,8 @@ pub(crate) fn search(
                     continue;
                 }
                 let before: usize = search.trials.iter().map(|trial| trial.steps).sum();
-                let mut watch = |steps| observe(Progress::Search { done: before + steps, of });
-                let place = Place { source, directory, rung: index + 1 };
+                let mut watch = |steps| observe(SearchProgress::Step { done: before + steps, of });
+                let place = Place { config, source, directory, rung: index + 1 };
                 let mut trial = place.train(&rung, &candidate, control, &mut watch)?;
                 if index + 1 < search.rungs.len() {
                     trial.windows.clear(); // only the last rung is compared window by window
@@ -230,27 +248,28 @@ pub(crate) fn search(
                 search.trials.push(trial);
                 write_json(&directory.noise(), &search)?;
                 place.clear()?;
-                observe(Progress::Trial(&search));
+                observe(SearchProgress::Trial(&search));
             }
         }
-        search.chosen = Some(search.choose(&pairing(source)?));
+        search.chosen = Some(search.choose(&source.pairing(&scored_windows(source))?));
         write_json(&directory.noise(), &search)?;
     }
-    observe(Progress::Noise(&search));
+    observe(SearchProgress::Chosen(&search));
     Ok(search)
 }
 
 /// The search as `noise.json` has it, or a new one.
 fn begin(
+    config: &Config,
     source: &Source,
     auto: AutoNoise,
     directory: &RunDirectory,
 ) -> Result<NoiseSearch, TrainError> {
-    let table = &source.config().train;
-    let per_epoch = table.steps_of_epoch(source.starts(Part::Train).count());
+    let table = &config.train;
+    let per_epoch = table.steps_of_epoch(source.windows(Part::Train).count());
     let rungs = rungs(auto.budget, table, per_epoch)?;
     let training_steps = table.epochs * per_epoch;
-    let autoencodes = source.config().model.kind == vae::ModelKind::Autoencode;
+    let autoencodes = config.model.kind == vae::ModelKind::Autoencode;
     let new = NoiseSearch {
         version: VERSION,
         data: source.fingerprint().to_owned(),
@@ -275,6 +294,7 @@ fn begin(
 
 /// Where and on what a candidate is trained.
 struct Place<'a> {
+    config: &'a Config,
     source: &'a Source,
     directory: &'a RunDirectory,
     /// From 1.
@@ -290,26 +310,16 @@ impl Place<'_> {
         control: &Control,
         watch: &mut dyn FnMut(usize),
     ) -> Result<Trial, TrainError> {
-        let Place { source, directory, rung: number } = *self;
+        let Place { config: whole, source, directory, rung: number } = *self;
         let name = candidate.name;
         let _span = tracing::info_span!("trial", rung = number, candidate = name).entered();
-        let whole = source.config();
-        let per_epoch = whole.train.steps_of_epoch(source.starts(Part::Train).count());
+        let per_epoch = whole.train.steps_of_epoch(source.windows(Part::Train).count());
         let (config, pace) = rung.shortened(whole, candidate, per_epoch);
         let run = RunDirectory::create(&directory.search().join(format!("{number}-{name}")))?;
         let checkpoint = Checkpoint::read(&run.checkpoint(), source.fingerprint())?;
-        let forecaster = start::forecaster(source, &config)?;
+        let forecaster = start::forecaster(&config, source)?;
         let mut forecaster = forecaster.with_pace(pace);
-        let job = Job {
-            config: &config,
-            rows: source.rows(),
-            train: source.starts(Part::Train),
-            validation: source.starts(Part::Validation),
-            channels: source.channels(),
-            fingerprint: source.fingerprint(),
-            naive_crps: None,
-            run: &run,
-        };
+        let job = Job { config: &config, source, naive_crps: None, run: &run };
         let mut steps = checkpoint.as_ref().map_or(0, Checkpoint::step);
         let mut step = |progress: Progress| {
             if let Progress::Step { .. } = progress {
@@ -330,9 +340,7 @@ impl Place<'_> {
             None => no_grad(|| window_scores(&job, &forecaster))?,
             Some(_) => Vec::new(),
         };
-        let seen = windows.iter().filter(|score| score.is_finite());
-        let (sum, count) = seen.fold((0.0, 0.0), |(sum, count), score| (sum + score, count + 1.0));
-        let score = (count > 0.0).then_some(sum / count);
+        let score = stats::mean_of_finite(windows.iter().copied());
         tracing::debug!(steps, score, "scored");
         let windows = windows.into_iter().map(|score| score.is_finite().then_some(score)).collect();
         Ok(Trial { rung: number, candidate: name.to_owned(), steps, score, windows })
@@ -343,24 +351,6 @@ impl Place<'_> {
         let path = self.directory.search();
         fs::remove_dir_all(&path).map_err(|source| TrainError::Write { path, source })
     }
-}
-
-/// Which of the scored validation windows share a time, and how far they overlap.
-fn pairing(source: &Source) -> Result<Pairing, TrainError> {
-    let rows = scored_windows(source.starts(Part::Validation))?;
-    let origins: Vec<(usize, String)> =
-        rows.iter().map(|row| source.origin(*row)).collect::<Result<_, _>>()?;
-    // Of the rows that the windows of one series reach over, every so manyth is an origin of some window.
-    let mut reach = std::collections::BTreeMap::new();
-    for ((series, _), row) in origins.iter().zip(&rows) {
-        let (first, last) = reach.entry(*series).or_insert((*row, *row));
-        (*first, *last) = ((*first).min(*row), (*last).max(*row));
-    }
-    let span = reach.values().map(|(first, last)| last - first + 1).max().unwrap_or(1);
-    let labels: Vec<String> = origins.into_iter().map(|(_, time)| time).collect();
-    let distinct = labels.iter().collect::<std::collections::BTreeSet<_>>().len();
-    let stride = (span / distinct.max(1)).max(1);
-    Ok(Pairing::new(&labels, source.config().data.horizon, stride))
 }
 
 fn refused(directory: &RunDirectory, reason: String) -> TrainError {

@@ -1,20 +1,16 @@
-//! Scores of standardized samples, as training and tables need them.
+//! Means over the observed part of a target.
 
-use objective::score::{PairEstimator, crps};
 use tch::{Kind, Tensor};
 
-use crate::error::TrainError;
+use super::{PairEstimator, crps};
+use crate::error::Result;
 
 /// Fair CRPS of samples `[S, B, H, C]`, one number per window: the mean over its observed steps and
-/// channels, in units of the training standard deviation.
+/// channels, in the unit of the samples; NaN where nothing was observed.
 ///
 /// # Errors
 /// If the samples are not finite.
-pub(crate) fn window_crps(
-    samples: &Tensor,
-    truth: &Tensor,
-    observed: Option<&Tensor>,
-) -> Result<Tensor, TrainError> {
+pub fn window_crps(samples: &Tensor, truth: &Tensor, observed: Option<&Tensor>) -> Result<Tensor> {
     over_observed(&crps(samples, truth, PairEstimator::Fair)?, observed)
 }
 
@@ -22,11 +18,8 @@ pub(crate) fn window_crps(
 /// there are none.
 ///
 /// # Errors
-/// [`TrainError::Torch`] if the shapes do not fit.
-pub(crate) fn over_observed(
-    values: &Tensor,
-    observed: Option<&Tensor>,
-) -> Result<Tensor, TrainError> {
+/// [`ObjectiveError::Torch`](crate::ObjectiveError::Torch) if the shapes do not fit.
+pub fn over_observed(values: &Tensor, observed: Option<&Tensor>) -> Result<Tensor> {
     let over = [-2_i64, -1];
     let values = values.f_to_kind(Kind::Double)?;
     let Some(observed) = observed else {

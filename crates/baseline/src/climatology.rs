@@ -2,39 +2,36 @@
 
 use std::collections::HashMap;
 
+use feed::{Batch, DevicePanel, History};
 use objective::score::{bandwidth, kernel_log_density};
 use tch::{Device, Kind, Tensor};
 
-use super::{Asked, History, MAX_COMPONENTS, thinned};
-use crate::batch::Rows;
-use crate::error::TrainError;
-
-/// At most so many numbers of a density are worked on at once.
-const NUMBERS: i64 = 1 << 19;
+use crate::error::Result;
+use crate::law::{Law, MAX_COMPONENTS, NUMBERS};
 
 /// Training blocks `[H, C]` by series and phase, as first rows.
 #[derive(Debug)]
-pub(super) struct Climatology {
+pub(crate) struct Climatology {
     context: usize,
     season: usize,
     /// Where each series starts: the phase of a row is counted from there.
     first: Vec<usize>,
     /// Blocks of each group, `[K · season]`, none empty.
-    pub(super) groups: Vec<Vec<usize>>,
+    pub(crate) groups: Vec<Vec<usize>>,
     /// All blocks on the device, `[R', H, C]` as a view of the rows.
-    pub(super) blocks: Tensor,
+    pub(crate) blocks: Tensor,
 }
 
 impl Climatology {
     /// Gathers blocks; `season` is 1 for the plain one. A group without a block whole in all channels takes
     /// those of its series, and a series without one those of all; `None` if there is none at all.
-    pub(super) fn fit(
+    pub(crate) fn fit(
         history: &History,
-        rows: &Rows,
+        panel: &DevicePanel,
         context: usize,
         season: usize,
-    ) -> Result<Option<Climatology>, TrainError> {
-        let blocks = rows.target_blocks()?;
+    ) -> Result<Option<Climatology>> {
+        let blocks = panel.target_blocks()?;
         let horizon = blocks.size()[1] as usize;
         let count = history.series().len();
         let whole: Vec<Vec<usize>> =
@@ -60,8 +57,8 @@ impl Climatology {
     }
 
     /// The group of each window.
-    fn groups_of(&self, asked: &Asked) -> Result<Vec<usize>, TrainError> {
-        let starts = Vec::<i64>::try_from(asked.starts.f_to(Device::Cpu)?)?;
+    fn groups_of(&self, batch: &Batch) -> Result<Vec<usize>> {
+        let starts = Vec::<i64>::try_from(batch.first_rows.f_to(Device::Cpu)?)?;
         let group = |start: i64| {
             let origin = start as usize + self.context;
             let series = self.first.partition_point(|first| *first < origin).max(1) - 1;
@@ -69,10 +66,12 @@ impl Climatology {
         };
         Ok(starts.into_iter().map(group).collect())
     }
+}
 
+impl Law for Climatology {
     /// Blocks drawn with replacement from each window's group, `[S, B, H, C]`.
-    pub(super) fn sample(&self, asked: &Asked, samples: i64) -> Result<Tensor, TrainError> {
-        let groups = self.groups_of(asked)?;
+    fn sample(&self, batch: &Batch, samples: i64) -> Result<Tensor> {
+        let groups = self.groups_of(batch)?;
         let place = Tensor::f_rand([samples, groups.len() as i64], (Kind::Double, Device::Cpu))?;
         let place = Vec::<f64>::try_from(place.f_view([-1])?)?;
         let pick = |(index, share): (usize, f64)| {
@@ -87,8 +86,8 @@ impl Climatology {
     }
 
     /// The mean of all blocks of each window's group, `[B, H, C]`.
-    pub(super) fn mean(&self, asked: &Asked) -> Result<Tensor, TrainError> {
-        let groups = self.groups_of(asked)?;
+    fn mean(&self, batch: &Batch) -> Result<Tensor> {
+        let groups = self.groups_of(batch)?;
         let mut means: HashMap<usize, Tensor> = HashMap::new();
         for group in &groups {
             if !means.contains_key(group) {
@@ -104,9 +103,9 @@ impl Climatology {
 
     /// The log density of each element under a kernel estimate from up to 200 blocks of its group,
     /// `[B, H, C]`, in nats.
-    pub(super) fn log_density(&self, asked: &Asked) -> Result<Tensor, TrainError> {
-        let groups = self.groups_of(asked)?;
-        let target = &asked.batch.target;
+    fn log_density(&self, batch: &Batch, _: i64) -> Result<Tensor> {
+        let groups = self.groups_of(batch)?;
+        let target = &batch.target;
         let mut scored: Vec<Option<Tensor>> = groups.iter().map(|_| None).collect();
         let mut distinct = groups.clone();
         distinct.sort_unstable();
@@ -140,4 +139,10 @@ impl Climatology {
         let scored: Vec<Tensor> = scored.into_iter().flatten().collect();
         Ok(Tensor::f_stack(&scored, 0)?)
     }
+}
+
+/// At most `most` evenly spaced items.
+fn thinned<T>(all: &[T], most: usize) -> impl Iterator<Item = &T> {
+    let kept = all.len().min(most);
+    (0..kept).map(move |i| &all[i * all.len() / kept])
 }

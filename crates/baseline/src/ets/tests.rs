@@ -20,7 +20,7 @@ struct Case {
 /// Oracle: another implementation, the six models with given weights and initial states.
 #[test]
 fn smoothing_is_as_another_library_has_it() {
-    let text = include_str!("../../../tests/goldens/baselines.json");
+    let text = include_str!("../../tests/goldens/baselines.json");
     let mut document: serde_json::Value = serde_json::from_str(text).unwrap();
     let cases: Vec<Case> = serde_json::from_value(document["ets"].take()).unwrap();
     assert_eq!(cases.len(), 6);

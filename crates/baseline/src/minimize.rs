@@ -10,7 +10,7 @@ type Vertex = (Vec<f64>, f64);
 ///
 /// # References
 /// Nelder & Mead (1965), *A simplex method for function minimization*.
-pub(super) fn minimize(f: &dyn Fn(&[f64]) -> f64, start: &[f64], step: f64) -> Vertex {
+pub(crate) fn minimize(f: &dyn Fn(&[f64]) -> f64, start: &[f64], step: f64) -> Vertex {
     const RESTARTS: usize = 8;
     let mut best = (start.to_vec(), bounded(f, start));
     for restart in 0..RESTARTS {

@@ -12,11 +12,13 @@
 //! corrected criterion of Akaike, and the states are carried through all rows up to each origin, where a
 //! missing value changes nothing but the trend.
 
-use super::garch::LEAST;
-use super::minimize::minimize;
-use super::{Asked, History};
-use crate::error::TrainError;
+use feed::{Batch, History};
 use tch::{Device, Kind, Tensor};
+
+use crate::error::Result;
+use crate::garch::LEAST;
+use crate::minimize::minimize;
+use crate::point::Point;
 
 /// One smoother with its parameters; what is left out has weight 0.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -166,7 +168,7 @@ impl Smoother {
 
 /// Smoothers of every series and channel with their states at every row.
 #[derive(Debug)]
-pub(super) struct Ets {
+pub(crate) struct Ets {
     context: usize,
     horizon: usize,
     channels: usize,
@@ -178,7 +180,7 @@ pub(super) struct Ets {
 
 impl Ets {
     /// Fits the training rows of every series; `None` where one has too few.
-    pub(super) fn fit(
+    pub(crate) fn fit(
         history: &History,
         season: Option<usize>,
         context: usize,
@@ -197,10 +199,12 @@ impl Ets {
         let first = history.series().iter().map(|series| series.train.start).collect();
         Some(Ets { context, horizon, channels: history.channels(), fitted, first })
     }
+}
 
+impl Point for Ets {
     /// Point forecasts `[B, H, C]` from all rows before the origins.
-    pub(super) fn forecast(&self, asked: &Asked) -> Result<Tensor, TrainError> {
-        let starts = Vec::<i64>::try_from(asked.starts.f_to(Device::Cpu)?)?;
+    fn forecast(&self, batch: &Batch) -> Result<Tensor> {
+        let starts = Vec::<i64>::try_from(batch.first_rows.f_to(Device::Cpu)?)?;
         let windows = starts.len();
         let mut values = vec![0.0; windows * self.horizon * self.channels];
         for (window, start) in starts.into_iter().enumerate() {
@@ -214,7 +218,7 @@ impl Ets {
             }
         }
         let size = [windows as i64, self.horizon as i64, self.channels as i64];
-        let device = asked.batch.context.device();
+        let device = batch.context.device();
         Ok(Tensor::f_from_slice(&values)?.f_view(size)?.f_to_kind(Kind::Float)?.f_to(device)?)
     }
 }

@@ -13,10 +13,10 @@
 
 use statrs::function::gamma::ln_gamma;
 
-use super::minimize::minimize;
+use crate::minimize::minimize;
 
 /// Fewer observed training values than this fit nothing.
-pub(super) const LEAST: usize = 30;
+pub(crate) const LEAST: usize = 30;
 /// RiskMetrics' decay for daily data (J.P. Morgan & Reuters 1996).
 const RISK_METRICS: f64 = 0.94;
 /// The least variance, in squared training deviations: a series that never moves.
@@ -24,7 +24,7 @@ const FLOOR: f64 = 1e-8;
 
 /// Which law is fitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     ConstantGaussian,
     ConstantStudentT,
     Ewma,
@@ -32,22 +32,22 @@ pub(super) enum Kind {
     Garch,
 }
 
-/// A law of returns.
+/// A law of the returns of one series.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Law {
-    pub(super) mean: f64,
-    pub(super) omega: f64,
-    pub(super) alpha: f64,
-    pub(super) beta: f64,
+pub(crate) struct Returns {
+    pub(crate) mean: f64,
+    pub(crate) omega: f64,
+    pub(crate) alpha: f64,
+    pub(crate) beta: f64,
     /// Degrees of freedom, above 2; `None` for normal innovations.
-    pub(super) degrees: Option<f64>,
+    pub(crate) degrees: Option<f64>,
     /// `(r − μ)²` and `σ²` before the first row.
     presample: f64,
 }
 
-impl Law {
+impl Returns {
     /// Fits to training returns, NaN where missing; `None` for fewer than 30.
-    pub(super) fn fit(kind: Kind, returns: &[f64]) -> Option<Law> {
+    pub(crate) fn fit(kind: Kind, returns: &[f64]) -> Option<Returns> {
         let observed: Vec<f64> = returns.iter().copied().filter(|r| r.is_finite()).collect();
         if observed.len() < LEAST {
             return None;
@@ -56,14 +56,15 @@ impl Law {
         let mean = observed.iter().sum::<f64>() / n;
         let variance = observed.iter().map(|r| (r - mean).powi(2)).sum::<f64>() / n;
         let presample = variance.max(FLOOR);
-        let plain = Law { mean, omega: presample, alpha: 0.0, beta: 0.0, degrees: None, presample };
+        let plain =
+            Returns { mean, omega: presample, alpha: 0.0, beta: 0.0, degrees: None, presample };
         Some(match kind {
             Kind::ConstantGaussian => plain,
             Kind::Ewma => plain.smoothed(RISK_METRICS),
             Kind::EwmaFitted => {
                 plain.best(returns, &[&[2.7], &[5.0]], |law, x| law.smoothed(logistic(x[0])))
             }
-            Kind::ConstantStudentT => plain.best(returns, &[&[mean, 0.0, 1.4]], |law, x| Law {
+            Kind::ConstantStudentT => plain.best(returns, &[&[mean, 0.0, 1.4]], |law, x| Returns {
                 mean: x[0],
                 omega: presample * x[1].exp(),
                 degrees: Some(heavy(x[2])),
@@ -78,7 +79,7 @@ impl Law {
                 ];
                 plain.best(returns, &starts, |law, x| {
                     let (persistence, share) = (logistic(x[2]), logistic(x[3]));
-                    Law {
+                    Returns {
                         mean: x[0],
                         omega: presample * x[1].exp() * (1.0 - persistence),
                         alpha: persistence * share,
@@ -92,12 +93,17 @@ impl Law {
     }
 
     /// The exponentially weighted variance with decay `λ`.
-    fn smoothed(self, decay: f64) -> Law {
-        Law { omega: 0.0, alpha: 1.0 - decay, beta: decay, ..self }
+    fn smoothed(self, decay: f64) -> Returns {
+        Returns { omega: 0.0, alpha: 1.0 - decay, beta: decay, ..self }
     }
 
     /// The likeliest of the laws that `make` builds, from several starts.
-    fn best(self, returns: &[f64], starts: &[&[f64]], make: impl Fn(Law, &[f64]) -> Law) -> Law {
+    fn best(
+        self,
+        returns: &[f64],
+        starts: &[&[f64]],
+        make: impl Fn(Returns, &[f64]) -> Returns,
+    ) -> Returns {
         let loss = |x: &[f64]| -make(self, x).log_likelihood(returns);
         let ends = starts.iter().map(|start| minimize(&loss, start, 0.5));
         let best = ends.min_by(|a, b| a.1.total_cmp(&b.1));
@@ -105,7 +111,7 @@ impl Law {
     }
 
     /// `σ²_t` for each row and for the one after the last: each from the rows before it only.
-    pub(super) fn filter(&self, returns: &[f64]) -> Vec<f64> {
+    pub(crate) fn filter(&self, returns: &[f64]) -> Vec<f64> {
         let mut variance = self.next(self.presample, self.presample);
         let mut all = Vec::with_capacity(returns.len() + 1);
         all.push(variance);
@@ -122,7 +128,7 @@ impl Law {
     }
 
     /// `Σ ln p(r_t | r_1, …, r_{t−1})` over the observed rows, in nats.
-    pub(super) fn log_likelihood(&self, returns: &[f64]) -> f64 {
+    pub(crate) fn log_likelihood(&self, returns: &[f64]) -> f64 {
         let constant = match self.degrees {
             None => -0.5 * (2.0 * std::f64::consts::PI).ln(),
             Some(df) => {

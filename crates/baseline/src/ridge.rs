@@ -1,18 +1,20 @@
 //! Ridge regression from the scaled context to the scaled horizon, shared over channels.
 
+use feed::Batch;
 use tch::{Kind, Tensor};
 
-use super::Pairs;
-use crate::error::TrainError;
+use crate::error::Result;
+use crate::examples::Examples;
+use crate::point::Point;
 
 /// Ridge strengths tried; the one with the least squared error on the validation windows is kept.
-pub(crate) const RIDGE_STRENGTHS: [f64; 6] = [0.1, 1.0, 10.0, 100.0, 1e3, 1e4];
+pub const RIDGE_STRENGTHS: [f64; 6] = [0.1, 1.0, 10.0, 100.0, 1e3, 1e4];
 /// The least scale of a window, in units of the training standard deviation.
 const SCALE_FLOOR: f64 = 0.1;
 
 /// Coefficients `[L + 1, H]`, the last row the intercept, and whether windows are relative to their own moments.
 #[derive(Debug)]
-pub(super) struct Ridge {
+pub(crate) struct Ridge {
     coefficients: Tensor,
     instance: bool,
 }
@@ -20,25 +22,27 @@ pub(super) struct Ridge {
 impl Ridge {
     /// `W = (XᵀX + λ D)⁻¹ XᵀY` with `D` the identity but for the intercept, `λ` chosen on validation.
     /// `None` if no row is whole.
-    pub(super) fn fit(
-        train: &Pairs,
-        validation: &Pairs,
+    pub(crate) fn fit(
+        train: &Examples,
+        validation: &Examples,
         instance: bool,
-    ) -> Result<Option<Ridge>, TrainError> {
+    ) -> Result<Option<Ridge>> {
         let coefficients = ridge(train, validation, instance)?;
         Ok(coefficients.map(|coefficients| Ridge { coefficients, instance }))
     }
+}
 
-    /// `[B, L, C]` → `[B, H, C]`.
-    pub(super) fn forecast(&self, context: &Tensor) -> Result<Tensor, TrainError> {
-        let (mean, scale) = moments(context, self.instance)?;
-        let inputs = design(&((context - &mean) / &scale))?;
+impl Point for Ridge {
+    fn forecast(&self, batch: &Batch) -> Result<Tensor> {
+        let context = batch.filled_context()?;
+        let (mean, scale) = moments(&context, self.instance)?;
+        let inputs = design(&((&context - &mean) / &scale))?;
         Ok(inputs.f_matmul(&self.coefficients)?.f_transpose(1, 2)? * scale + mean)
     }
 }
 
 /// [`window_moments`], or the zero and the one that change nothing.
-fn moments(context: &Tensor, instance: bool) -> Result<(Tensor, Tensor), TrainError> {
+fn moments(context: &Tensor, instance: bool) -> Result<(Tensor, Tensor)> {
     if instance {
         return window_moments(context);
     }
@@ -48,7 +52,7 @@ fn moments(context: &Tensor, instance: bool) -> Result<(Tensor, Tensor), TrainEr
 }
 
 /// Mean and floored standard deviation over the context, `[B, 1, C]` each.
-pub(super) fn window_moments(context: &Tensor) -> Result<(Tensor, Tensor), TrainError> {
+pub(crate) fn window_moments(context: &Tensor) -> Result<(Tensor, Tensor)> {
     let kind = context.kind();
     let mean = context.f_mean_dim(1_i64, true, kind)?;
     let variance = (context - &mean).f_square()?.f_mean_dim(1_i64, true, kind)?;
@@ -56,7 +60,7 @@ pub(super) fn window_moments(context: &Tensor) -> Result<(Tensor, Tensor), Train
 }
 
 /// `[N, L, C]` → `[N, C, L + 1]`: one row per channel, a one at its end for the intercept.
-fn design(context: &Tensor) -> Result<Tensor, TrainError> {
+fn design(context: &Tensor) -> Result<Tensor> {
     let rows = context.f_transpose(1, 2)?;
     let ones = rows.f_narrow(2, 0, 1)?.f_ones_like()?;
     Ok(Tensor::f_cat(&[rows, ones], 2)?)
@@ -64,16 +68,16 @@ fn design(context: &Tensor) -> Result<Tensor, TrainError> {
 
 /// Inputs `[M, L + 1]` and outputs `[M, H]` of the regression, one row per window and channel, in
 /// f64; rows with a missing output are left out.
-fn regression(pairs: &Pairs, instance: bool) -> Result<(Tensor, Tensor), TrainError> {
-    let (mean, scale) = moments(&pairs.context, instance)?;
-    let inputs = design(&((&pairs.context - &mean) / &scale))?.f_flatten(0, 1)?;
-    let outputs = ((&pairs.target - &mean) / &scale).f_transpose(1, 2)?.f_flatten(0, 1)?;
+fn regression(examples: &Examples, instance: bool) -> Result<(Tensor, Tensor)> {
+    let (mean, scale) = moments(examples.context(), instance)?;
+    let inputs = design(&((examples.context() - &mean) / &scale))?.f_flatten(0, 1)?;
+    let outputs = ((examples.target() - &mean) / &scale).f_transpose(1, 2)?.f_flatten(0, 1)?;
     let whole = outputs.f_isfinite()?.f_all_dim(1, false)?;
     let pick = |rows: Tensor| rows.f_index(&[Some(&whole)])?.f_to_kind(Kind::Double);
     Ok((pick(inputs)?, pick(outputs)?))
 }
 
-fn ridge(train: &Pairs, validation: &Pairs, instance: bool) -> Result<Option<Tensor>, TrainError> {
+fn ridge(train: &Examples, validation: &Examples, instance: bool) -> Result<Option<Tensor>> {
     let (inputs, outputs) = regression(train, instance)?;
     if inputs.size()[0] == 0 {
         return Ok(None);
@@ -81,21 +85,25 @@ fn ridge(train: &Pairs, validation: &Pairs, instance: bool) -> Result<Option<Ten
     let (held_in, held_out) = regression(validation, instance)?;
     let gram = inputs.f_tr()?.f_matmul(&inputs)?;
     let moment = inputs.f_tr()?.f_matmul(&outputs)?;
-    let coefficients = penalized(&gram, &moment, &RIDGE_STRENGTHS, |coefficients| {
-        let error = (held_in.f_matmul(coefficients)? - &held_out).f_square()?;
-        Ok(error.f_mean(Kind::Double)?.f_double_value(&[])?)
-    })?;
+    let coefficients =
+        penalized(&gram, &moment, &RIDGE_STRENGTHS, |coefficients| -> Result<f64> {
+            let error = (held_in.f_matmul(coefficients)? - &held_out).f_square()?;
+            Ok(error.f_mean(Kind::Double)?.f_double_value(&[])?)
+        })?;
     Ok(Some(coefficients))
 }
 
 /// The coefficients `(XᵀX + λ D)⁻¹ XᵀY`, in f32, whose λ of `strengths` has the least validation `error`; `D` is
 /// the identity but for the intercept, which is last.
-pub(crate) fn penalized(
+///
+/// # Errors
+/// Those of `error`, or libtorch's own.
+pub fn penalized<E: From<tch::TchError>>(
     gram: &Tensor,
     moment: &Tensor,
     strengths: &[f64],
-    error: impl Fn(&Tensor) -> Result<f64, TrainError>,
-) -> Result<Tensor, TrainError> {
+    error: impl Fn(&Tensor) -> Result<f64, E>,
+) -> Result<Tensor, E> {
     let penalty = Tensor::f_ones([gram.size()[0]], (Kind::Double, gram.device()))?;
     let _ = penalty.f_narrow(0, penalty.size()[0] - 1, 1)?.f_fill_(0.0)?;
     let penalty = penalty.f_diag(0)?;

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use tch::{Cuda, Device};
 
-use crate::error::TrainError;
+use crate::error::FeedError;
 
 /// What the user asked for with `--device`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -50,8 +50,8 @@ impl DeviceChoice {
     /// The device to use.
     ///
     /// # Errors
-    /// [`TrainError::Device`] if CUDA is asked for by name and cannot be used.
-    pub fn resolve(self) -> Result<Device, TrainError> {
+    /// [`FeedError::Device`] if CUDA is asked for by name and cannot be used.
+    pub fn resolve(self) -> Result<Device, FeedError> {
         if self != DeviceChoice::Cpu {
             self.load_cuda()?;
         }
@@ -73,21 +73,21 @@ impl DeviceChoice {
                 "install the NVIDIA driver and run `cargo xtask setup --cuda`, or use `--device cpu`",
             )
         };
-        Err(TrainError::Device { asked: self.to_string(), reason, hint })
+        Err(FeedError::Device { asked: self.to_string(), reason, hint })
     }
 }
 
 impl DeviceChoice {
     /// Loads what the libtorch at hand has for CUDA, which programs are not linked to. A machine that
     /// cannot load it can still compute on its CPU, unless it was asked for CUDA by name.
-    fn load_cuda(self) -> Result<(), TrainError> {
+    fn load_cuda(self) -> Result<(), FeedError> {
         match torch_ext::load_cuda() {
             Ok(_) => Ok(()),
             Err(error) if self == DeviceChoice::Auto => {
                 tracing::warn!(%error, "CUDA is there and cannot be loaded; computing on the CPU");
                 Ok(())
             }
-            Err(error) => Err(TrainError::Device {
+            Err(error) => Err(FeedError::Device {
                 asked: self.to_string(),
                 reason: error.to_string(),
                 hint: "run `cargo xtask setup --cuda` again, or use `--device cpu`",

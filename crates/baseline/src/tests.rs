@@ -1,27 +1,31 @@
-use objective::Likelihood;
-use tch::Device;
+//! Fitted baselines beside what is known of them.
 
-use super::residual::Residuals;
-use super::*;
-use crate::batch::Columns;
+use feed::{Batch, Columns, DevicePanel, History, SeriesRows, WindowSet};
+use objective::Likelihood;
+use tch::{Device, Kind, Tensor};
+
+use crate::examples::Examples;
+use crate::fit::{Baseline, FitData, Fitted};
+use crate::residual::{Residuals, WithResiduals};
+use crate::rule::Rule;
 
 fn random(size: [i64; 3]) -> Tensor {
     Tensor::randn(size, (Kind::Float, Device::Cpu))
 }
 
-fn pairs(context: &Tensor, target: &Tensor) -> Pairs {
+fn examples(context: &Tensor, target: &Tensor) -> Examples {
     let starts = Tensor::zeros([context.size()[0]], (Kind::Int64, Device::Cpu));
-    Pairs::of(context.shallow_clone(), target.shallow_clone(), starts)
+    Examples::of(context.shallow_clone(), target.shallow_clone(), starts)
 }
 
 /// Fits a rule that looks at nothing but windows.
-fn fit(rule: Rule, train: &Pairs, validation: &Pairs, season: usize) -> Option<Baseline> {
+fn fit(rule: Rule, train: &Examples, validation: &Examples, season: usize) -> Option<Baseline> {
     let columns = Columns { context: 1, horizon: 1, targets: 1, past: 0, future: 0 };
-    let rows = Rows::new(&[0.0; 4], None, columns, Device::Cpu).unwrap();
+    let panel = DevicePanel::new(&[0.0; 4], None, columns, Device::Cpu).unwrap();
     let history = History::new(vec![0.0; 4], 1, vec![SeriesRows { rows: 0..4, train: 0..4 }]);
-    let (rows, history) = (&rows, &history);
-    let material = Material { rows, history, train, validation, season: Some(season) };
-    Baseline::fit(rule, &material).unwrap()
+    let (panel, history) = (&panel, &history);
+    let data = FitData { panel, history, train, validation, season: Some(season) };
+    Baseline::fit(rule, &data).unwrap()
 }
 
 fn with_residuals(baseline: &Baseline) -> &WithResiduals {
@@ -38,10 +42,10 @@ fn ridge_recovers_a_linear_map() {
             + context.narrow(1, 0, 3) * 0.25
             + context.mean_dim(1_i64, true, Kind::Float) * 0.25
     };
-    let (train, held) = (pairs(&context, &target(&context)), pairs(&held, &target(&held)));
+    let (train, held) = (examples(&context, &target(&context)), examples(&held, &target(&held)));
     let baseline = fit(Rule::Ridge, &train, &held, 1).unwrap();
-    let found = with_residuals(&baseline).point.forecast(&held.asked()).unwrap();
-    let error = (found - &held.target).abs().max();
+    let found = with_residuals(&baseline).point.forecast(held.batch()).unwrap();
+    let error = (found - held.target()).abs().max();
     assert!(error.double_value(&[]) < 2e-3, "{error:?}");
 }
 
@@ -49,10 +53,10 @@ fn ridge_recovers_a_linear_map() {
 #[test]
 fn naive_rules_repeat_what_they_say() {
     let count = Tensor::arange(7, (Kind::Float, Device::Cpu)).view([1, 7, 1]);
-    let windows = pairs(&count, &random([1, 5, 1]));
+    let windows = examples(&count, &random([1, 5, 1]));
     let forecast = |rule| {
         let baseline = fit(rule, &windows, &windows, 3).unwrap();
-        let found = with_residuals(&baseline).point.forecast(&windows.asked()).unwrap();
+        let found = with_residuals(&baseline).point.forecast(windows.batch()).unwrap();
         Vec::<f32>::try_from(found.flatten(0, -1)).unwrap()
     };
     assert_eq!(forecast(Rule::LastValue), [6.0; 5]);
@@ -71,12 +75,12 @@ fn the_stated_mean_is_that_of_the_samples() {
         let spread = random([2000, 1, 1]).exp().pow_tensor_scalar(2.0 * f64::from(relative));
         let context = random([2000, 3, 1]) * &spread;
         let target = context.narrow(1, 2, 1) + (random([2000, 2, 1]) + 0.5) * spread;
-        let train = pairs(&context, &target);
+        let train = examples(&context, &target);
         let baseline = fit(Rule::LastValue, &train, &train, 1).unwrap();
         assert_eq!(with_residuals(&baseline).relative, relative);
         let some = train.every(100).unwrap();
-        let samples = baseline.sample(&some.asked(), 4000).unwrap();
-        let mean = baseline.mean(&some.asked()).unwrap();
+        let samples = baseline.sample(some.batch(), 4000).unwrap();
+        let mean = baseline.mean(some.batch()).unwrap();
         let error = samples.std_dim(Some([0_i64].as_slice()), true, false) / 4000_f64.sqrt();
         let z = (samples.mean_dim([0_i64].as_slice(), false, Kind::Float) - mean) / error;
         assert!(z.abs().max().double_value(&[]) < 6.0, "{z:?}");
@@ -89,17 +93,17 @@ fn the_stated_mean_is_that_of_the_samples() {
 fn samples_spread_like_training_errors() {
     let context = random([4000, 3, 1]);
     let target = context.narrow(1, 2, 1) + random([4000, 2, 1]);
-    let train = pairs(&context, &target);
+    let train = examples(&context, &target);
     let baseline = fit(Rule::LastValue, &train, &train, 1).unwrap();
     let asked = train.every(80).unwrap();
-    let samples = baseline.sample(&asked.asked(), 400).unwrap();
-    let errors = samples - asked.context.narrow(1, 2, 1);
+    let samples = baseline.sample(asked.batch(), 400).unwrap();
+    let errors = samples - asked.context().narrow(1, 2, 1);
     assert_eq!(errors.size(), [400, 50, 2, 1]);
     // 4000 residual blocks of 2 errors: the standard error of their variance is √(2/8000).
     let z = (errors.var(true).double_value(&[]) - 1.0) / (2.0_f64 / 8000.0).sqrt();
     assert!(z.abs() < 5.0, "{z}");
 
-    let density = baseline.log_density(&train.asked(), 1).unwrap();
+    let density = baseline.log_density(train.batch(), 1).unwrap();
     let mean = density.mean(Kind::Double).double_value(&[]);
     let best = -0.5 * (2.0 * std::f64::consts::PI * std::f64::consts::E).ln();
     // The entropy of 8000 normals has error √(1/2/8000) = .008; a kernel over 200 values loses some.
@@ -116,11 +120,11 @@ fn residuals_are_taken_as_validation_prefers() {
     for relative in [true, false] {
         let noise = random([3000, 2, 1]);
         let target = &last + if relative { noise * &scale } else { noise };
-        let windows = pairs(&context, &target);
+        let windows = examples(&context, &target);
         let baseline = fit(Rule::LastValue, &windows, &windows, 1).unwrap();
         assert_eq!(with_residuals(&baseline).relative, relative);
         if relative {
-            let density = baseline.log_density(&windows.asked(), 1).unwrap();
+            let density = baseline.log_density(windows.batch(), 1).unwrap();
             let truth = Likelihood::gaussian(last.shallow_clone(), scale.log()).unwrap();
             let best = truth.log_prob(&target).unwrap().mean(Kind::Double);
             let lost = (best - density.mean(Kind::Double)).double_value(&[]);
@@ -134,7 +138,7 @@ fn windows_with_missing_targets_give_no_residuals() {
     let context = random([10, 3, 1]);
     let target = random([10, 2, 1]);
     let _ = target.narrow(0, 4, 1).fill_(f64::NAN);
-    let windows = pairs(&context, &target);
+    let windows = examples(&context, &target);
     for rule in [Rule::LastValue, Rule::Ridge] {
         let baseline = fit(rule, &windows, &windows, 1).unwrap();
         let Residuals::Joint(blocks) = &with_residuals(&baseline).residuals else {
@@ -152,21 +156,21 @@ fn channels_with_gaps_of_their_own_have_residuals_of_their_own() {
     let mut target = random([40, 2, 2]);
     let _ = target.narrow(0, 0, 20).narrow(2, 0, 1).fill_(f64::NAN);
     let _ = target.narrow(0, 20, 20).narrow(2, 1, 1).fill_(f64::NAN);
-    let windows = pairs(&context, &target);
+    let windows = examples(&context, &target);
     for rule in [Rule::LastValue, Rule::Ridge] {
         let baseline = fit(rule, &windows, &windows, 1).unwrap();
-        let samples = baseline.sample(&windows.asked(), 10).unwrap();
+        let samples = baseline.sample(windows.batch(), 10).unwrap();
         assert_eq!(samples.isfinite().all().int64_value(&[]), 1);
     }
     let _ = target.fill_(f64::NAN);
-    let nothing = pairs(&context, &target);
+    let nothing = examples(&context, &target);
     assert!(fit(Rule::LastValue, &nothing, &nothing, 1).is_none());
     assert!(fit(Rule::Ridge, &nothing, &nothing, 1).is_none());
 }
 
 /// Two series of one channel in one buffer.
 struct Panel {
-    rows: Rows,
+    device: DevicePanel,
     history: History,
 }
 
@@ -182,7 +186,7 @@ impl Panel {
         let series = [0..half, half..2 * half]
             .map(|rows| SeriesRows { train: rows.start..rows.start + half * 3 / 4, rows });
         Panel {
-            rows: Rows::new(&single, None, columns, Device::Cpu).unwrap(),
+            device: DevicePanel::new(&single, None, columns, Device::Cpu).unwrap(),
             history: History::new(values.to_vec(), 1, series.to_vec()),
         }
     }
@@ -190,24 +194,23 @@ impl Panel {
     fn fit(&self, rule: Rule, season: usize) -> Baseline {
         let half = self.history.series()[0].rows.end as i64;
         let windows = |from: i64, to: i64| {
-            let one = Tensor::arange_start(from, to, (Kind::Int64, Device::Cpu));
-            Pairs::new(&self.rows, &Tensor::cat(&[&one, &(&one + half)], 0)).unwrap()
+            let segments = [(from, to - from, 1), (from + half, to - from, 1)];
+            let windows = WindowSet::new(segments, Device::Cpu).unwrap();
+            Examples::new(&self.device, &windows).unwrap()
         };
         let (train, validation) = (windows(0, half * 3 / 4 - 7), windows(half / 2, half * 3 / 4));
-        let material = Material {
-            rows: &self.rows,
+        let data = FitData {
+            panel: &self.device,
             history: &self.history,
             train: &train,
             validation: &validation,
             season: Some(season),
         };
-        Baseline::fit(rule, &material).unwrap().unwrap()
+        Baseline::fit(rule, &data).unwrap().unwrap()
     }
 
-    fn ask<T>(&self, starts: &[i64], answer: impl Fn(&Asked) -> T) -> T {
-        let starts = Tensor::from_slice(starts);
-        let batch = self.rows.gather(&starts).unwrap();
-        answer(&Asked { batch: &batch, starts: &starts })
+    fn batch(&self, first_rows: &[i64]) -> Batch {
+        self.device.gather(&Tensor::from_slice(first_rows)).unwrap()
     }
 }
 
@@ -218,9 +221,9 @@ fn climatology_draws_blocks_of_its_series_and_season() {
     for (rule, season) in [(Rule::Climatology, 1), (Rule::SeasonalClimatology, 5)] {
         let baseline = panel.fit(rule, season as usize);
         // Origins 72 and 80 + 66.
-        let samples =
-            panel.ask(&[68, 142], |asked| baseline.sample(asked, 4000)).unwrap().squeeze_dim(-1);
-        let mean = panel.ask(&[68, 142], |asked| baseline.mean(asked)).unwrap();
+        let batch = panel.batch(&[68, 142]);
+        let samples = baseline.sample(&batch, 4000).unwrap().squeeze_dim(-1);
+        let mean = baseline.mean(&batch).unwrap();
         for (window, phase, rows) in [(0, 72 % season, 0..60), (1, 66 % season, 80..140)] {
             let drawn = samples.select(1, window);
             let first = Vec::<f32>::try_from(drawn.select(1, 0).contiguous()).unwrap();
@@ -248,8 +251,9 @@ fn climatology_has_the_density_of_the_training_values() {
     let panel = Panel::new(&values.unwrap());
     let baseline = panel.fit(Rule::Climatology, 1);
     let starts: Vec<i64> = (1600..1900).chain(3600..3900).collect();
-    let density = panel.ask(&starts, |asked| baseline.log_density(asked, 1)).unwrap();
-    let truth = panel.ask(&starts, |asked| asked.batch.target.square().mean(Kind::Double));
+    let batch = panel.batch(&starts);
+    let density = baseline.log_density(&batch, 1).unwrap();
+    let truth = batch.target.square().mean(Kind::Double);
     let best = -0.5 * ((2.0 * std::f64::consts::PI).ln() + truth.double_value(&[]));
     let found = density.mean(Kind::Double).double_value(&[]);
     assert!((best - 0.08..best + 0.01).contains(&found), "{found} of {best}");
@@ -282,15 +286,14 @@ fn simulated_returns_have_the_variance_of_the_recursion() {
         let (start, draws) = (1100, 40_000);
         let law = fitted.laws[0][0];
         let mut variance = law.filter(&values[..start + 4])[start + 4];
-        let (samples, density, truth) = panel.ask(&[start as i64], |asked| {
-            let samples = baseline.sample(asked, draws).unwrap();
-            let density = baseline.log_density(asked, 50).unwrap();
-            let mean = baseline.mean(asked).unwrap();
-            assert_eq!(mean.size(), [1, HORIZON, 1]);
-            let off = (mean.to_kind(Kind::Double) - law.mean).abs().max();
-            assert!(off.double_value(&[]) < 1e-6, "{rule:?}: {off:?}");
-            (samples, density, asked.batch.target.to_kind(Kind::Double))
-        });
+        let batch = panel.batch(&[start as i64]);
+        let samples = baseline.sample(&batch, draws).unwrap();
+        let density = baseline.log_density(&batch, 50).unwrap();
+        let mean = baseline.mean(&batch).unwrap();
+        assert_eq!(mean.size(), [1, HORIZON, 1]);
+        let off = (mean.to_kind(Kind::Double) - law.mean).abs().max();
+        assert!(off.double_value(&[]) < 1e-6, "{rule:?}: {off:?}");
+        let truth = batch.target.to_kind(Kind::Double);
         let one = |value: f64| Tensor::from_slice(&[value]);
         let first = match law.degrees {
             None => Likelihood::gaussian(one(law.mean), one(0.5 * variance.ln())),
@@ -327,8 +330,10 @@ fn nothing_after_the_origin_is_seen() {
             let panel = Panel::new(values);
             let baseline = panel.fit(rule, 5);
             // Origins 349 and 748: the first altered row is 350, 750.
-            panel.ask(&[346, 744], |asked| match &baseline.0 {
-                Fitted::Residual(fitted) => fitted.point.forecast(asked).unwrap(),
+            match &baseline.0 {
+                Fitted::Residual(fitted) => {
+                    fitted.point.forecast(&panel.batch(&[346, 744])).unwrap()
+                }
                 Fitted::Volatility(fitted) => {
                     let law = fitted.laws[1][0];
                     let places = [350, 748 + 1].map(|at| fitted.variances[at] as f32);
@@ -339,7 +344,7 @@ fn nothing_after_the_origin_is_seen() {
                     let rows = Tensor::from_slice(&blocks.collect::<Vec<_>>());
                     fitted.blocks.index_select(0, &rows)
                 }
-            })
+            }
         };
         let (before, after) = (forecast(&values), forecast(&altered));
         assert!(before.equal(&after), "{rule:?}");
@@ -356,7 +361,7 @@ fn persistence_is_the_squared_correlation_of_levels() {
         + context.mean_dim(1_i64, true, Kind::Float) * 0.8
         + Tensor::from_slice(&[0.0_f32, 50.0]);
     let _ = target.narrow(0, 0, 20).narrow(2, 1, 1).fill_(f64::NAN);
-    let found = pairs(&context, &target).persistence().unwrap();
+    let found = examples(&context, &target).persistence().unwrap();
     let (mut both, mut one, mut other) = (0.0, 0.0, 0.0);
     for channel in 0..2 {
         let first = if channel == 1 { 20 } else { 0 };
@@ -378,8 +383,8 @@ fn persistence_is_the_squared_correlation_of_levels() {
     let expected = both * both / (one * other);
     assert!((found - expected).abs() < 1e-9, "{found} {expected}");
     let copy = context.mean_dim(1_i64, true, Kind::Float).repeat([1, 3, 1]);
-    assert!((pairs(&context, &copy).persistence().unwrap() - 1.0).abs() < 1e-6);
+    assert!((examples(&context, &copy).persistence().unwrap() - 1.0).abs() < 1e-6);
     // 600 levels: r² is about 1 / 600.
-    assert!(pairs(&context, &random([300, 3, 2])).persistence().unwrap() < 36.0 / 600.0);
-    assert_eq!(pairs(&context, &random([300, 3, 2]).zeros_like()).persistence().unwrap(), 0.0);
+    assert!(examples(&context, &random([300, 3, 2])).persistence().unwrap() < 36.0 / 600.0);
+    assert_eq!(examples(&context, &random([300, 3, 2]).zeros_like()).persistence().unwrap(), 0.0);
 }

@@ -18,17 +18,17 @@ struct Case {
 }
 
 fn cases() -> Vec<Case> {
-    let text = include_str!("../../../tests/goldens/baselines.json");
+    let text = include_str!("../../tests/goldens/baselines.json");
     let mut document: serde_json::Value = serde_json::from_str(text).unwrap();
     serde_json::from_value(document["garch"].take()).unwrap()
 }
 
-fn law(mean: f64, omega: f64, alpha: f64, beta: f64, degrees: Option<f64>) -> Law {
-    Law { mean, omega, alpha, beta, degrees, presample: omega / (1.0 - alpha - beta) }
+fn law(mean: f64, omega: f64, alpha: f64, beta: f64, degrees: Option<f64>) -> Returns {
+    Returns { mean, omega, alpha, beta, degrees, presample: omega / (1.0 - alpha - beta) }
 }
 
 /// A path of a law, from its unconditional variance.
-fn simulated(law: Law, rows: usize, seed: u64) -> Vec<f64> {
+fn simulated(law: Returns, rows: usize, seed: u64) -> Vec<f64> {
     let mut generator = StdRng::seed_from_u64(seed);
     let mut variance = law.next(law.presample, law.presample);
     (0..rows)
@@ -48,9 +48,15 @@ fn simulated(law: Law, rows: usize, seed: u64) -> Vec<f64> {
 #[test]
 fn garch_is_as_another_library_has_it() {
     for Case { returns, mu, omega, alpha, beta, nu, log_likelihood, variance } in cases() {
-        let fitted = Law::fit(Kind::Garch, &returns).unwrap();
-        let theirs =
-            Law { mean: mu, omega, alpha, beta, degrees: Some(nu), presample: fitted.presample };
+        let fitted = Returns::fit(Kind::Garch, &returns).unwrap();
+        let theirs = Returns {
+            mean: mu,
+            omega,
+            alpha,
+            beta,
+            degrees: Some(nu),
+            presample: fitted.presample,
+        };
         let found = theirs.log_likelihood(&returns);
         assert!((found - log_likelihood).abs() < 1e-6, "{found} against {log_likelihood}");
         let filtered = theirs.filter(&returns);
@@ -79,10 +85,10 @@ fn garch_recovers_its_parameters() {
     let mut squared = Vec::new();
     for seed in 0..4 {
         let returns = simulated(make(&truth), 4000, seed);
-        let fitted = Law::fit(Kind::Garch, &returns).unwrap();
+        let fitted = Returns::fit(Kind::Garch, &returns).unwrap();
         let at = [fitted.mean, fitted.omega, fitted.alpha, fitted.beta, fitted.degrees.unwrap()];
         let likelihood =
-            |x: &[f64]| Law { presample: fitted.presample, ..make(x) }.log_likelihood(&returns);
+            |x: &[f64]| Returns { presample: fitted.presample, ..make(x) }.log_likelihood(&returns);
         let covariance = inverse(information(&likelihood, &at));
         for i in 0..5 {
             let z = (at[i] - truth[i]) / covariance[i][i].sqrt();
@@ -138,7 +144,7 @@ fn inverse(mut a: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
 #[test]
 fn simpler_laws_are_fitted() {
     let returns = simulated(law(0.3, 2.0, 0.0, 0.0, None), 2000, 5);
-    let fitted = Law::fit(Kind::ConstantGaussian, &returns).unwrap();
+    let fitted = Returns::fit(Kind::ConstantGaussian, &returns).unwrap();
     let mean = returns.iter().sum::<f64>() / 2000.0;
     let variance = returns.iter().map(|r| (r - mean).powi(2)).sum::<f64>() / 2000.0;
     assert_eq!((fitted.mean, fitted.omega), (mean, variance));
@@ -146,12 +152,12 @@ fn simpler_laws_are_fitted() {
     assert!((fitted.log_likelihood(&returns) - entropy).abs() < 1e-8);
 
     let returns = simulated(law(-0.2, 1.5, 0.0, 0.0, Some(4.0)), 3000, 6);
-    let fitted = Law::fit(Kind::ConstantStudentT, &returns).unwrap();
+    let fitted = Returns::fit(Kind::ConstantStudentT, &returns).unwrap();
     let best = fitted.log_likelihood(&returns);
     for (mean, scale, degrees) in
         [(0.01, 1.0, 1.0), (0.0, 1.03, 1.0), (0.0, 0.97, 1.0), (0.0, 1.0, 1.05)]
     {
-        let other = Law {
+        let other = Returns {
             mean: fitted.mean + mean,
             omega: fitted.omega * scale,
             degrees: fitted.degrees.map(|df| df * degrees),
@@ -165,9 +171,9 @@ fn simpler_laws_are_fitted() {
     let mut integrated = law(0.0, 0.0, 0.1, 0.9, None);
     integrated.presample = 1.0;
     let returns = simulated(integrated, 3000, 7);
-    let fitted = Law::fit(Kind::EwmaFitted, &returns).unwrap();
+    let fitted = Returns::fit(Kind::EwmaFitted, &returns).unwrap();
     assert!((fitted.beta - 0.9).abs() < 0.03 && fitted.omega == 0.0, "{fitted:?}");
-    assert!(Law::fit(Kind::Garch, &returns[..29]).is_none());
+    assert!(Returns::fit(Kind::Garch, &returns[..29]).is_none());
 }
 
 /// Oracle: the recursion by hand; a missing return leaves a constant law alone and decays others.
