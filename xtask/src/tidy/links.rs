@@ -9,6 +9,9 @@ pub(super) fn check(path: &str, text: &str, paths: &[String]) -> Vec<Finding> {
         paths.iter().any(|path| path == target || path.starts_with(&folder))
     };
     let mut findings = Vec::new();
+    if path.starts_with("xtask/src/tidy/") {
+        return findings; // the tests there name pages that do not exist
+    }
     for (at, line) in text.lines().enumerate() {
         let links = if path.ends_with(".md") { linked(path, line) } else { Vec::new() };
         for target in links.into_iter().chain(mentioned(line)).filter(|target| !exists(target)) {
@@ -22,9 +25,10 @@ pub(super) fn check(path: &str, text: &str, paths: &[String]) -> Vec<Finding> {
 
 /// The files of the checkout that a line of a page links to, as paths from the root.
 fn linked(page: &str, line: &str) -> Vec<String> {
-    let targets = line.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let plain: String = line.split('`').step_by(2).collect();
+    let targets = plain.split("](").skip(1).filter_map(|rest| rest.split(')').next());
     let files = targets.filter_map(|target| target.split('#').next());
-    let files = files.filter(|file| !file.is_empty() && !file.contains(':') && !file.contains('{'));
+    let files = files.filter(|file| !file.is_empty() && !file.contains([':', '{', ' ']));
     files.filter_map(|file| from_root(page, file)).collect()
 }
 
@@ -61,7 +65,7 @@ mod tests {
 
     #[test]
     fn links_are_followed_from_the_folder_of_the_page() {
-        let page = "[a](math/noise.md#x), [b](../README.md),\n[c](math), [d](https://a.b/c.md), [e](#f)";
+        let page = "[a](math/noise.md#x), [b](../README.md),\n[c](math), [d](https://a.b/c.md), [e](#f), `f[g](h.md)`";
         assert_eq!(missing("docs/math.md", page), [""; 0]);
         let broken = "error: docs/math.md:2: names `docs/noise.md`, which does not exist";
         assert_eq!(missing("docs/math.md", "\n[a](noise.md)"), [broken]);
