@@ -10,9 +10,10 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use rand_distr::StandardNormal;
+use record::NoiseSearch;
 use train::{
-    Config, Control, NoiseSearch, Progress, RunOptions, RunProgress, SearchProgress, TrainError,
-    evaluate_run, plan, prepare,
+    Config, Control, Progress, RunOptions, RunProgress, SearchProgress, TrainError, evaluate_run,
+    plan, prepare,
 };
 
 /// The generator of libtorch belongs to the process: trainings take turns.
