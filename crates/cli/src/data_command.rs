@@ -7,7 +7,8 @@ use anyhow::Error;
 use data::fetch::{DataSet, SETS, fetch, find};
 use data::{DataConfig, check};
 use indicatif::ProgressBar;
-use train::{Config, TrainError, write_text};
+use record::RecordError;
+use train::{Config, TrainError};
 
 use crate::args::{Data, DataCommand, Init};
 use crate::output::print;
@@ -68,7 +69,7 @@ pub(crate) fn init(args: Init) -> Result<(), Error> {
     let new = data::init(&wanted, Path::new("")).map_err(TrainError::from)?;
     let text = Config::new(new.config).commented(&new.about).map_err(TrainError::from)?;
     Config::parse(&text, &output.display().to_string(), &[]).map_err(TrainError::from)?;
-    write_text(&output, &text)?;
+    files::write_text(&output, &text).map_err(RecordError::writing(&output))?;
     Ok(print(format_args!("written to {0}; next: ballast train {0}", output.display()))?)
 }
 
