@@ -172,7 +172,7 @@ pub fn write_text(path: &Path, text: &str) -> Result<(), TrainError> {
 ///
 /// # Errors
 /// As [`write_atomically`].
-pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), TrainError> {
+pub fn write_json(path: &Path, value: &impl Serialize) -> Result<(), TrainError> {
     write_atomically(path, |temporary| {
         let mut file = BufWriter::new(File::create(temporary)?);
         serde_json::to_writer_pretty(&mut file, value)?;

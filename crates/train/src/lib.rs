@@ -16,14 +16,10 @@ mod copula;
 mod diagnose;
 pub mod elbo;
 mod error;
-mod evaluate;
-mod features;
 mod files;
 mod fit;
 mod flat;
-mod forecast;
 mod forecaster;
-mod health;
 mod job;
 mod lock;
 mod memory;
@@ -47,23 +43,17 @@ pub use config::{
 };
 pub use control::Control;
 pub use error::TrainError;
-pub use evaluate::{
-    Calibration, Coverage, Differences, DropLast, EvaluateOptions, Evaluation, Fan, NoiseCurve,
-    PointError, Scored, Scores, SeriesScores, Supplement, evaluate, evaluate_run, evaluate_runs,
-};
-pub use features::{Features, FeaturesOptions, Probe, StepFeatures, features_run};
-pub use files::{RunDirectory, write_atomically, write_text};
+pub use files::{RunDirectory, write_atomically, write_json, write_text};
 pub use fit::{Divergence, Fitted, Progress, fit};
 pub use flat::Flat;
-pub use forecast::{Forecast, forecast};
-pub use forecaster::{Forecaster, Terms};
-pub use health::LatentHealth;
+pub use forecaster::{Forecaster, Terms, inputs};
 pub use job::Job;
 pub use metrics::Epoch;
 pub use optimizer::AdamW;
 pub use plan::{Plan, plan};
 pub use run::{
-    DataInfo, RunInfo, RunOptions, RunProgress, Training, WindowCounts, data_info, load, prepare,
+    DataInfo, Loaded, RunInfo, RunOptions, RunProgress, Training, WindowCounts, data_info, load,
+    prepare, set_threads,
 };
 pub use schema::schema;
 pub use search::{Candidate, Chosen, NoiseSearch, Rung, SearchProgress, Trial, candidates};

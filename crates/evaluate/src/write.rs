@@ -4,15 +4,14 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use tch::{Kind, Tensor};
+use train::{TrainError, write_atomically, write_text};
 
-use super::scoring::WindowScore;
-use crate::error::TrainError;
-use crate::files::{write_atomically, write_text};
 use crate::forecast::quoted;
+use crate::scoring::WindowScore;
 
 /// Scores of every forecaster and window, as CSV.
 #[derive(Debug)]
-pub(super) struct Sheet {
+pub(crate) struct Sheet {
     stride: usize,
     text: String,
 }
@@ -21,12 +20,12 @@ const HEADER: &str = "forecaster,window,series,origin,crps,nmae,mae,mse,coverage
 coverage_90,width_90,crps_sum,crps_standardized,log_score,energy,crps_of_step_sum,crps_of_channel_sum\n";
 
 impl Sheet {
-    pub(super) fn new(stride: usize) -> Sheet {
+    pub(crate) fn new(stride: usize) -> Sheet {
         Sheet { stride, text: HEADER.to_owned() }
     }
 
     /// One row per window; what a window has no score of is empty.
-    pub(super) fn add(
+    pub(crate) fn add(
         &mut self,
         name: &str,
         windows: &[WindowScore],
@@ -66,7 +65,7 @@ impl Sheet {
     }
 
     /// Writes `scores.csv`, or for a supplement `scores-stride-N.csv`, into a folder.
-    pub(super) fn write(&self, folder: &Path, supplement: bool) -> Result<PathBuf, TrainError> {
+    pub(crate) fn write(&self, folder: &Path, supplement: bool) -> Result<PathBuf, TrainError> {
         let path = match supplement {
             true => folder.join(format!("scores-stride-{}.csv", self.stride)),
             false => folder.join("scores.csv"),
@@ -78,19 +77,19 @@ impl Sheet {
 
 /// Truth and samples of all windows, for anyone to score again.
 #[derive(Debug)]
-pub(super) struct Dump {
+pub(crate) struct Dump {
     path: PathBuf,
     targets: Vec<Tensor>,
     samples: Vec<Tensor>,
 }
 
 impl Dump {
-    pub(super) fn new(path: &Path) -> Dump {
+    pub(crate) fn new(path: &Path) -> Dump {
         Dump { path: path.to_owned(), targets: Vec::new(), samples: Vec::new() }
     }
 
     /// Truth `[B, H, C]` and samples `[S, B, H, C]` of the next windows, original units.
-    pub(super) fn add(&mut self, truth: &Tensor, samples: &Tensor) -> Result<(), TrainError> {
+    pub(crate) fn add(&mut self, truth: &Tensor, samples: &Tensor) -> Result<(), TrainError> {
         let single = |tensor: &Tensor| tensor.f_to_kind(Kind::Float)?.f_contiguous();
         self.targets.push(single(truth)?);
         self.samples.push(single(&samples.f_transpose(0, 1)?)?);
@@ -98,7 +97,7 @@ impl Dump {
     }
 
     /// Writes `targets` `[N, H, C]` and `samples` `[N, S, H, C]` as f32 safetensors.
-    pub(super) fn finish(self) -> Result<(), TrainError> {
+    pub(crate) fn finish(self) -> Result<(), TrainError> {
         let (targets, samples) =
             (Tensor::f_cat(&self.targets, 0)?, Tensor::f_cat(&self.samples, 0)?);
         write_atomically(&self.path, |path| {

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use stats::{Difference, Pairing, mean_of_finite};
 
-use super::scoring::WindowScore;
+use crate::scoring::WindowScore;
 
 /// Windows per batch of D-Va's loader, which drops the last incomplete batch of each series.
 const BATCH: usize = 16;
@@ -35,13 +35,13 @@ pub struct PointError {
 
 impl DropLast {
     /// Nothing yet, for windows of series `places`, one series after another.
-    pub(super) fn new(places: &[usize]) -> DropLast {
+    pub(crate) fn new(places: &[usize]) -> DropLast {
         let kept = kept(places).iter().filter(|kept| **kept).count();
         DropLast { batch: BATCH, kept, forecasters: Vec::new() }
     }
 
     /// Adds what `of` says of each window.
-    pub(super) fn add(
+    pub(crate) fn add(
         &mut self,
         name: &str,
         windows: &[WindowScore],

@@ -1,12 +1,6 @@
 //! Forecasts scored, beside baselines scored the same way: what stands in `evaluation.json`.
 
-mod contestant;
-mod drop_last;
-mod fan;
-mod runs;
-mod scoring;
-mod slope;
-mod write;
+use std::path::PathBuf;
 
 use baseline::{Baseline, Rule};
 use data::{Protocol, SplitConfig};
@@ -14,19 +8,27 @@ use feed::{Part, Source, Stream, WindowSet, seed};
 use serde::{Deserialize, Serialize};
 use stats::{Difference, Pairing, mean_of_finite};
 use tch::{Tensor, no_grad};
+use train::{Config, Forecaster, TrainError};
 
-pub use drop_last::{DropLast, PointError};
-pub use fan::{Fan, NoiseCurve};
-pub use runs::{EvaluateOptions, evaluate_run, evaluate_runs};
-pub use scoring::{Calibration, Coverage, Scores, SeriesScores};
+use crate::drop_last::DropLast;
+use crate::entrant::Entrant;
+use crate::fan::{self, Fan, NoiseCurve};
+use crate::health::{self, LatentHealth};
+use crate::scoring::{self, Calibration, Depth, Measured, Scores, score};
+use crate::write::{Dump, Sheet};
 
-use crate::config::Config;
-use crate::error::TrainError;
-use crate::forecaster::Forecaster;
-use crate::health::LatentHealth;
-use contestant::Entrant;
-use scoring::{Depth, Measured, score};
-use write::{Dump, Sheet};
+/// Options of an evaluation besides scoring the test windows.
+#[derive(Debug, Clone, Default)]
+pub struct EvaluateOptions {
+    /// Rows between the test windows of a supplement, if there is to be one.
+    pub stride: Option<usize>,
+    /// Where to write truth and samples of the model as safetensors, if anywhere.
+    pub dump: Option<PathBuf>,
+    /// Whether to score the weights of the last epoch, which `train.keep = "both"` leaves beside the best ones.
+    pub last: bool,
+    /// The folder to write to: the run directory, or the one that holds all run directories, if absent; or `last` in it.
+    pub folder: Option<PathBuf>,
+}
 
 /// A model or a baseline and how it did.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -118,7 +120,7 @@ pub fn evaluate(
 }
 
 /// Scores models of one config and several seeds, and the baselines.
-fn evaluate_models(
+pub(crate) fn evaluate_models(
     config: &Config,
     source: &Source,
     models: &[Forecaster],
@@ -350,7 +352,7 @@ fn health(
     seed(config.seed, Stream::Evaluation);
     let panel = source.panel();
     let windows = source.windows(Part::Validation).at_most(MAX_HEALTH);
-    crate::health::measure(forecaster, windows.batches(panel, panel.scored_at_once(32)))
+    health::measure(forecaster, windows.batches(panel, panel.scored_at_once(32)))
 }
 
 /// At most so many values of training windows are scored for the train–test gap.

@@ -3,7 +3,7 @@
 use tch::Device;
 
 use super::*;
-use crate::shape::shape;
+use train::shape;
 
 fn config(kind: &str, noise: &str) -> Config {
     let text = format!(

@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use evaluate::evaluate_run;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use rand_distr::StandardNormal;
 use train::{
     Config, Control, NoiseSearch, Progress, RunOptions, RunProgress, SearchProgress, TrainError,
-    evaluate_run, plan, prepare,
+    plan, prepare,
 };
 
 /// The generator of libtorch belongs to the process: trainings take turns.

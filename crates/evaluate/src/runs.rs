@@ -1,24 +1,9 @@
 //! From run directories to files: one run, or several seeds of one config.
 
 use std::path::{Path, PathBuf};
+use train::{Loaded, RunDirectory, RunOptions, TrainError, load, set_threads, write_json};
 
-use super::{Evaluation, evaluate_models};
-use crate::error::TrainError;
-use crate::files::{RunDirectory, write_json};
-use crate::run::{Loaded, RunOptions, load, set_threads};
-
-/// What to do besides scoring the test windows.
-#[derive(Debug, Clone, Default)]
-pub struct EvaluateOptions {
-    /// Also score test windows every so many rows.
-    pub stride: Option<usize>,
-    /// Where to write truth and samples of the model as safetensors, if anywhere.
-    pub dump: Option<PathBuf>,
-    /// Whether to score the weights of the last epoch, which `train.keep = "both"` leaves beside the best ones.
-    pub last: bool,
-    /// The folder to write to: the run directory, or the one that holds all run directories, if absent; or `last` in it.
-    pub folder: Option<PathBuf>,
-}
+use crate::compare::{EvaluateOptions, Evaluation, evaluate_models};
 
 /// Scores the run at `path` on the test windows of its data, and writes `evaluation.json` and
 /// `scores.csv`.
