@@ -1,9 +1,8 @@
 //! `ballast evaluate`.
 
 use anyhow::Error;
-use evaluate::{
-    Differences, DropLast, EvaluateOptions, Evaluation, LatentHealth, PointError, Scored,
-};
+use evaluate::EvaluateOptions;
+use record::{Differences, DropLast, Evaluation, LatentHealth, PointError, Scored};
 use stats::Difference;
 use train::RunOptions;
 

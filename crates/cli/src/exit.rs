@@ -4,6 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Error;
+use record::RecordError;
 use train::TrainError;
 
 use crate::output::note;
@@ -30,7 +31,13 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if let Some(error) = cause.downcast_ref::<TrainError>() {
         return Some(error.exit_code());
     }
-    if cause.is::<noise::NoiseError>() || cause.is::<crate::data_command::Taken>() {
+    if let Some(error) = cause.downcast_ref::<RecordError>() {
+        return Some(error.exit_code());
+    }
+    if cause.is::<noise::NoiseError>()
+        || cause.is::<crate::data_command::Taken>()
+        || cause.is::<files::CacheError>()
+    {
         return Some(2);
     }
     // All other I/O is writing what was asked for.

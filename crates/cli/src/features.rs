@@ -1,7 +1,8 @@
 //! `ballast features`.
 
 use anyhow::Error;
-use probe::{Features, FeaturesOptions, Probe, StepFeatures};
+use probe::FeaturesOptions;
+use record::{Features, Probe, StepFeatures};
 use train::RunOptions;
 
 use crate::args;

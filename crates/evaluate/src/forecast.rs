@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use feed::{DevicePanel, Stream, seed};
+use record::RecordError;
 use tch::{Kind, Tensor, no_grad};
-use train::{Loaded, RunOptions, TrainError, set_threads, write_text};
+use train::{Loaded, RunOptions, TrainError, set_threads};
 
 /// Levels of the quantiles that are written.
 const LEVELS: [f64; 7] = [0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95];
@@ -131,7 +132,7 @@ impl Forecast {
     /// Writes a CSV: one row per series and step; per channel `NAME_mean` and `NAME_q05 … NAME_q95`.
     ///
     /// # Errors
-    /// [`TrainError::Write`], an older file intact.
+    /// [`TrainError::Record`], an older file intact.
     pub fn write_csv(&self, path: &Path) -> Result<(), TrainError> {
         let several = self.series.len() > 1;
         let mut text = String::new();
@@ -159,7 +160,7 @@ impl Forecast {
                 line(&mut text, cells);
             }
         }
-        write_text(path, &text)
+        Ok(files::write_text(path, &text).map_err(RecordError::writing(path))?)
     }
 }
 

@@ -20,10 +20,6 @@ mod scoring;
 mod slope;
 mod write;
 
-pub use compare::{Differences, EvaluateOptions, Evaluation, Scored, Supplement, evaluate};
-pub use drop_last::{DropLast, PointError};
-pub use fan::{Fan, NoiseCurve};
+pub use compare::{EvaluateOptions, evaluate};
 pub use forecast::{Forecast, SeriesForecast, forecast};
-pub use health::LatentHealth;
 pub use runs::{evaluate_run, evaluate_runs};
-pub use scoring::{Calibration, Coverage, Scores, SeriesScores};

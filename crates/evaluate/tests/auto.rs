@@ -11,9 +11,9 @@ use evaluate::evaluate_run;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use rand_distr::StandardNormal;
+use record::NoiseSearch;
 use train::{
-    Config, Control, NoiseSearch, Progress, RunOptions, RunProgress, SearchProgress, TrainError,
-    plan, prepare,
+    Config, Control, Progress, RunOptions, RunProgress, SearchProgress, TrainError, plan, prepare,
 };
 
 /// The generator of libtorch belongs to the process: trainings take turns.
@@ -155,7 +155,8 @@ fn the_chosen_noise_is_trained_as_if_it_were_given() {
     for candidate in train::candidates() {
         let mut noise = search(&run);
         let choice = noise.chosen.as_mut().unwrap();
-        (choice.candidate, choice.noise) = (candidate.name.to_owned(), candidate.noise.clone());
+        (choice.candidate, choice.noise) =
+            (candidate.name.to_owned(), serde_json::to_value(&candidate.noise).unwrap());
         for folder in [&run, &given] {
             let _ = fs::remove_dir_all(folder);
             fs::create_dir(folder).unwrap();

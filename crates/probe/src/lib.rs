@@ -10,5 +10,4 @@ mod information;
 mod linear;
 mod windows;
 
-pub use features::{Features, FeaturesOptions, StepFeatures, features, features_run};
-pub use linear::Probe;
+pub use features::{FeaturesOptions, features, features_run};

@@ -16,12 +16,10 @@ mod copula;
 mod diagnose;
 pub mod elbo;
 mod error;
-mod files;
 mod fit;
 mod flat;
 mod forecaster;
 mod job;
-mod lock;
 mod memory;
 mod metrics;
 mod optimizer;
@@ -43,20 +41,16 @@ pub use config::{
 };
 pub use control::Control;
 pub use error::TrainError;
-pub use files::{RunDirectory, write_atomically, write_json, write_text};
-pub use fit::{Divergence, Fitted, Progress, fit};
+pub use fit::{Progress, fit};
 pub use flat::Flat;
 pub use forecaster::{Forecaster, Terms, inputs};
 pub use job::Job;
-pub use metrics::Epoch;
 pub use optimizer::AdamW;
 pub use plan::{Plan, plan};
-pub use run::{
-    DataInfo, Loaded, RunInfo, RunOptions, RunProgress, Training, WindowCounts, data_info, load,
-    prepare, set_threads,
-};
+pub use run::{Loaded, RunOptions, RunProgress, Training, data_info, load, prepare, set_threads};
 pub use schema::schema;
-pub use search::{Candidate, Chosen, NoiseSearch, Rung, SearchProgress, Trial, candidates};
+pub use search::{Candidate, SearchProgress, candidates};
 pub use shape::shape;
 pub use tch::Device;
+pub use tensors::serialized;
 pub use vae::ModelKind;

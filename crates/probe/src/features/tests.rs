@@ -93,7 +93,7 @@ fn without_noise_there_is_one_step() {
     assert_eq!((only.snr_db, only.possible_information), (None, None));
     assert_eq!(only.mutual_information, only.mutual_information_noised);
     assert!(only.raw_context.r2.unwrap() > 0.999, "the window itself: {only:?}");
-    assert_eq!(found.noise, "own");
+    assert_eq!(found.noise, ProcessOrigin::Own);
 }
 
 /// Kinds with a learned prior have features and no posterior of the context alone; what is not a number
@@ -101,14 +101,14 @@ fn without_noise_there_is_one_step() {
 #[test]
 fn every_kind_has_features_and_reads_back() {
     for (kind, feature) in [
-        ("autoencode", "posterior mean"),
-        ("predict", "posterior mean"),
-        ("conditional", "prior mean"),
-        ("hierarchical", "prior mean"),
+        ("autoencode", Feature::PosteriorMean),
+        ("predict", Feature::PosteriorMean),
+        ("conditional", Feature::PriorMean),
+        ("hierarchical", Feature::PriorMean),
     ] {
         let (_, forecaster, found) = measure(&config(kind, "steps = 4"), 3);
-        let own = feature == "posterior mean";
-        assert_eq!((found.feature.as_str(), found.left_out.len()), (feature, usize::from(!own)));
+        let own = feature == Feature::PosteriorMean;
+        assert_eq!((found.feature, found.left_out.len()), (feature, usize::from(!own)));
         assert_eq!(found.steps.iter().map(|step| step.t).collect::<Vec<_>>(), [0, 2, 4]);
         for step in &found.steps {
             assert_eq!(step.mutual_information.is_some(), own);

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use feed::Part;
 use objective::ppca::{Ppca, principal_cosines};
+use record::RecordError;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, no_grad};
 use vae::Inputs;
@@ -14,7 +15,6 @@ use vae::Inputs;
 use crate::config::Config;
 use crate::control::Control;
 use crate::error::TrainError;
-use crate::files::write_text;
 use crate::fit::Progress;
 use crate::run::{Loaded, RunOptions, RunProgress, load, prepare};
 
@@ -88,7 +88,8 @@ pub(super) fn measure(
 ) -> Result<LinearTraining, TrainError> {
     let truth = truth()?;
     let file = folder.join("ppca.csv");
-    write_text(&file, &csv(&truth.sample(EXAMPLES + 203)?)?)?;
+    files::replace_text(&file, &csv(&truth.sample(EXAMPLES + 203)?)?)
+        .map_err(RecordError::writing(&file))?;
     let config = Config::parse(
         CONFIG,
         "the configuration of the elbo experiment",
