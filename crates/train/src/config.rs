@@ -152,7 +152,7 @@ pub struct EvaluateConfig {
     /// seasonal naive where the season fits in the context, drift, climatology and ridge, and for returns
     /// (`data.transform = "return"`, or the protocol `stocks`) constant Student-t, EWMA and GARCH.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub baselines: Option<Vec<crate::baseline::Rule>>,
+    pub baselines: Option<Vec<baseline::Rule>>,
 }
 
 /// Largest number of epochs, steps of an epoch, windows of a batch, samples of a window, rows of a season.

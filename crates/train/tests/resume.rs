@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use train::{Config, Control, Progress, RunOptions, TrainError, prepare};
+use train::{Config, Control, Progress, RunOptions, RunProgress, TrainError, prepare};
 
 /// The generator of libtorch belongs to the process: trainings take turns.
 static TURN: Mutex<()> = Mutex::new(());
@@ -82,8 +82,8 @@ fn train(config: &Config, run: &Path, stops: usize) -> usize {
         let stop = Arc::new(AtomicBool::new(false));
         let control = Control::new(Arc::clone(&stop)).save_every(Duration::MAX);
         let mut steps = 0;
-        let mut observe = |progress: Progress| {
-            if let Progress::Step { .. } = progress {
+        let mut observe = |progress: RunProgress| {
+            if let RunProgress::Fit(Progress::Step { .. }) = progress {
                 steps += 1;
                 stop.store(steps == stops, Ordering::Relaxed);
             }

@@ -1,6 +1,7 @@
 //! The noises to choose from.
 
 use noise::{InputTable, NoiseConfig, NoiseTable, SamplerTable, ScheduleKind, TargetTable};
+use record::NoiseSearch;
 
 /// A noise and its name.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,7 +13,7 @@ pub struct Candidate {
 }
 
 /// The candidate that is there to the end.
-pub(crate) const NONE: &str = "none";
+pub(crate) const NONE: &str = NoiseSearch::NONE;
 
 /// No noise, and seven kinds of it from heavy to light: all `T = 100`, linear `β`, variance-normalized inputs,
 /// and a clean target but for the two that noise it (`κ = 0.1`, `λ_y = 1`, noise-aware).
