@@ -47,7 +47,7 @@ pub enum Layout {
     Long,
 }
 
-/// What to do with rows out of order.
+/// Treatment of rows out of order.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -59,7 +59,7 @@ pub enum Unsorted {
     Sort,
 }
 
-/// What to do with rows of one time.
+/// Treatment of rows of one series that share a time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -75,7 +75,7 @@ pub enum Duplicates {
     Mean,
 }
 
-/// What stands in for a missing cell.
+/// Treatment of missing cells and rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
