@@ -225,7 +225,7 @@ impl Evaluation {
         if ranks.len() == test.windows { ranks } else { (0..test.windows).collect() }
     }
 
-    /// What does not fit together, if anything.
+    /// Two parts that do not fit together, if there are any.
     pub(crate) fn contradiction(&self) -> Option<String> {
         let models = self.of(ForecasterKind::Model).count();
         if models != 1 {
