@@ -17,14 +17,22 @@ const KINDS: [&str; 4] = ["conditional", "hierarchical", "predict", "autoencode"
 
 /// A desk with a series and a config of a model of `kind`, trained with all that has a state.
 fn desk(kind: &str, epochs: usize) -> Desk {
-    let train = format!(
-        "epochs = {epochs}\nema_decay = 0.9\nlearning_rate_schedule = \"cosine\"\nwarmup_steps = 5\npatience = 0"
-    );
-    let config = CONFIG.replace("conditional", kind).replace("epochs = 3", &train);
-    let noise = "[noise]\nschedule = \"linear\"\nsteps = 20\n[model]\ndropout = 0.1";
+    let mut config = CONFIG.to_owned();
+    for (from, to) in [
+        ("conditional", kind),
+        ("epochs = 3", &format!("epochs = {epochs}\nwarmup_steps = 5")),
+        ("\"constant\"", "\"cosine\""),
+        ("ema_decay = 0.0", "ema_decay = 0.9"),
+        ("patience = 10", "patience = 0"),
+        ("schedule = \"linear\"", "schedule = \"linear\"\nsteps = 20"),
+        ("dropout = 0.0", "dropout = 0.1"),
+    ] {
+        assert_eq!(config.matches(from).count(), 1, "{from}");
+        config = config.replace(from, to);
+    }
     let desk = Desk::new();
     desk.write("series.csv", &csv(&autoregression(200, 0.5, 1)));
-    desk.write("config.toml", &config.replace("[model]", noise));
+    desk.write("config.toml", &config);
     desk
 }
 

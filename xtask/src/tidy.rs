@@ -5,6 +5,7 @@
 mod additions;
 mod edges;
 mod files;
+mod links;
 mod phrases;
 mod prose;
 mod rings;
@@ -79,6 +80,7 @@ fn findings(workspace: &Workspace, unread: Option<&str>) -> Result<Vec<Finding>>
         // Skip binary files, and files deleted from the work tree.
         let Ok(text) = std::fs::read_to_string(workspace.root.join(path)) else { continue };
         findings.extend(files::text(path, &text));
+        findings.extend(links::check(path, &text, &paths));
         let asked = unread.is_some_and(|asked| path.starts_with(asked));
         if asked || phrases::unread(path).is_none() {
             findings.extend(phrases::check(path, &text));

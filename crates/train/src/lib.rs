@@ -29,7 +29,6 @@ mod metrics;
 mod optimizer;
 mod plan;
 mod run;
-mod schema;
 mod search;
 mod shape;
 mod start;
@@ -41,7 +40,7 @@ mod validate;
 pub use checkpoint::Checkpoint;
 pub use config::{
     AutoNoise, Config, ConfigError, EvaluateConfig, Keep, LearningRateSchedule, Noise,
-    ObjectiveConfig, Precision, TrainConfig,
+    ObjectiveConfig, Precision, TrainConfig, schema,
 };
 pub use control::Control;
 pub use error::TrainError;
@@ -54,9 +53,16 @@ pub use forecaster::{Forecaster, Terms};
 pub use job::Job;
 pub use optimizer::AdamW;
 pub use plan::{Plan, plan};
+<<<<<<< HEAD
+pub use run::{
+    DataInfo, RunInfo, RunOptions, RunProgress, Training, WindowCounts, data_info, load, prepare,
+};
+pub use search::{Candidate, Chosen, NoiseSearch, Rung, SearchProgress, Trial, candidates};
+=======
 pub use run::{RunOptions, RunProgress, Training, data_info, load, prepare};
 pub use schema::schema;
 pub use search::{Candidate, SearchProgress, candidates};
+>>>>>>> base
 pub use shape::shape;
 pub use tch::Device;
 pub use vae::ModelKind;

@@ -81,7 +81,9 @@ latent = 2
 hidden = 8
 dropout = 0.1
 [objective]
+likelihood = "gaussian"
 kl_weight = { schedule = "linear", steps = 20 }
+crps_weight = 0.0
 [train]
 epochs = 8
 batch_size = 16
@@ -91,6 +93,10 @@ ema_decay = 0.9
 warmup_steps = 5
 validation_samples = 5
 ridge_start = true
+choose_instance_norm = false
+steps_per_epoch = 0
+weight_decay = 0.0
+patience = 10
 "#;
 const WINDOWS: &str = "context = 8\nhorizon = 4";
 
@@ -266,7 +272,18 @@ kind = "conditional"
 latent = 2
 hidden = 64
 instance_norm = false
+dropout = 0.0
+[objective]
+likelihood = "gaussian"
+kl_weight = 1.0
+crps_weight = 0.0
 [train]
+ridge_start = false
+choose_instance_norm = false
+learning_rate_schedule = "constant"
+weight_decay = 0.0
+ema_decay = 0.0
+patience = 10
 epochs = 6
 steps_per_epoch = 200
 batch_size = 20
@@ -292,7 +309,18 @@ kind = "conditional"
 latent = 2
 hidden = 32
 instance_norm = false
+dropout = 0.0
+[objective]
+likelihood = "gaussian"
+kl_weight = 1.0
+crps_weight = 0.0
 [train]
+ridge_start = false
+choose_instance_norm = false
+learning_rate_schedule = "constant"
+weight_decay = 0.0
+ema_decay = 0.0
+patience = 10
 epochs = 6
 steps_per_epoch = 200
 batch_size = 32
