@@ -45,7 +45,7 @@ fn parts(jobs: &[Job], chosen: &[usize], longest: usize) -> Vec<Part> {
 
 impl<T: Product> Watch<'_, T> {
     /// Submits the jobs at these places, none of which needs a later one.
-    pub(super) fn submit(&mut self, name: &str, chosen: Vec<usize>, at_once: usize) -> Result<()> {
+    pub(crate) fn submit(&mut self, name: &str, chosen: Vec<usize>, at_once: usize) -> Result<()> {
         let parts = parts(self.attempts.jobs, &chosen, queue::longest_array()?);
         let tasks = parts.iter().flat_map(|part| part.jobs.iter().copied()).collect();
         let (threads, jobs) = (self.attempts.threads.to_owned(), self.attempts.jobs.to_vec());

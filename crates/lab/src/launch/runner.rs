@@ -1,12 +1,13 @@
 //! Does every job that is not finished, several at a time, each in child processes.
 
 use std::collections::VecDeque;
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::path::Path;
 use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow};
+use files::{Lock, LockError};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
 
@@ -14,23 +15,23 @@ use super::attempt::{Attempts, Stop, last_lines};
 use super::cost::Cost;
 use super::fingerprint::Match;
 use super::job::{Job, Jobs, Stage};
-use super::number::duration;
 use super::slurm::{self, Slurm};
+use crate::number::duration;
 
 /// What the user chose.
 #[derive(Debug, Clone)]
-pub(super) struct Options {
-    pub(super) jobs: usize,
-    /// So many GPUs share the jobs: each worker sees one of them.
-    pub(super) gpus: Option<usize>,
-    pub(super) fresh: bool,
-    pub(super) keep_runs: bool,
+pub(crate) struct Options {
+    pub(crate) jobs: usize,
+    /// GPUs shared by the jobs: each worker sees one of them.
+    pub(crate) gpus: Option<usize>,
+    pub(crate) fresh: bool,
+    pub(crate) keep_runs: bool,
     /// Hands the jobs over instead of running them here.
-    pub(super) slurm: Option<Slurm>,
+    pub(crate) slurm: Option<Slurm>,
 }
 
 /// What a finished job leaves behind.
-pub(super) trait Product: Sized + Send {
+pub(crate) trait Product: Sized + Send {
     /// Reads it from the job's folder, and checks that it is whole.
     fn read(job: &Job, folder: &Path) -> Result<Self>;
 
@@ -40,16 +41,16 @@ pub(super) trait Product: Sized + Send {
 
 /// A job that was done, tried, or found done.
 #[derive(Debug, Clone)]
-pub(super) struct Ended<T> {
-    pub(super) origin: Origin,
-    pub(super) cost: Cost,
-    pub(super) outcome: Result<T, Failure>,
+pub(crate) struct Ended<T> {
+    pub(crate) origin: Origin,
+    pub(crate) cost: Cost,
+    pub(crate) outcome: Result<T, Failure>,
 }
 
 /// Whether a run is from this call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Origin {
+pub(crate) enum Origin {
     New,
     /// Finished before, from the same config, data and code.
     Reused,
@@ -59,31 +60,31 @@ pub(super) enum Origin {
 
 /// Why a run has no result.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Failure {
-    pub(super) reason: String,
+pub(crate) struct Failure {
+    pub(crate) reason: String,
     /// The last lines of its log.
-    pub(super) tail: Vec<String>,
+    pub(crate) tail: Vec<String>,
 }
 
 impl Failure {
     /// Of an attempt in this folder.
-    pub(super) fn new(error: &anyhow::Error, folder: &Path) -> Failure {
+    pub(crate) fn new(error: &anyhow::Error, folder: &Path) -> Failure {
         let tail = last_lines(&folder.join("log.txt"), 8);
         Failure { reason: format!("{error:#}"), tail }
     }
 
     /// Of a job that was never begun.
-    pub(super) fn needs(failed: usize) -> Failure {
+    pub(crate) fn needs(failed: usize) -> Failure {
         Failure { reason: format!("{failed} of the runs it needs failed"), tail: vec![] }
     }
 }
 
 /// The jobs in planned order, and what became of them: failures too, and nothing for what is neither
 /// finished nor wanted.
-pub(super) type Ran<T> = (Vec<Job>, Vec<Option<Ended<T>>>);
+pub(crate) type Ran<T> = (Vec<Job>, Vec<Option<Ended<T>>>);
 
 /// Everything needed to do the jobs of an experiment.
-pub(super) struct Runner<'a> {
+pub(crate) struct Runner<'a> {
     root: &'a Path,
     name: String,
     executable: &'a Path,
@@ -102,7 +103,7 @@ struct Progressing<T> {
 
 impl<'a> Runner<'a> {
     /// Takes the jobs over, and the experiment's folder `runs/NAME` for this process alone.
-    pub(super) fn new(
+    pub(crate) fn new(
         root: &'a Path,
         name: &str,
         jobs: Jobs<'a>,
@@ -115,7 +116,7 @@ impl<'a> Runner<'a> {
     }
 
     /// Does the jobs; nothing where they were left in a queue.
-    pub(super) fn run<T: Product>(self) -> Result<Option<Ran<T>>> {
+    pub(crate) fn run<T: Product>(self) -> Result<Option<Ran<T>>> {
         let (ended, queue) = self.queue();
         let ended = match &self.options.slurm {
             Some(slurm) => {
@@ -251,30 +252,15 @@ impl<'a> Runner<'a> {
     }
 }
 
-/// A locked file.
-struct Lock(File);
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        // Closing is not enough: a child that is just being started still has the file open.
-        let _ = self.0.unlock();
-    }
-}
-
 /// Takes the experiment's folder for this process alone; the system frees it however we end.
 fn lock(folder: &Path) -> Result<Lock> {
     fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
-    let path = folder.join(".lock");
-    let file = File::create(&path).with_context(|| format!("making {}", path.display()))?;
-    match file.try_lock() {
-        Ok(()) => Ok(Lock(file)),
-        Err(TryLockError::WouldBlock) => {
-            bail!("this experiment is running already, from another terminal")
+    Lock::acquire(&folder.join(".lock")).map_err(|error| match error {
+        LockError::Held { owner, .. } => {
+            anyhow!("this experiment is running already, from another terminal ({owner})")
         }
-        Err(TryLockError::Error(error)) => {
-            Err(error).with_context(|| format!("locking {}", path.display()))
-        }
-    }
+        error => error.into(),
+    })
 }
 
 /// One line per finished run; on a terminal also a last line with what is running.

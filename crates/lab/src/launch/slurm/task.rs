@@ -17,7 +17,7 @@ use super::super::runner::Failure;
 use super::queue;
 use super::submission::{List, cut, failed, read, write};
 
-/// A task goes back into the queue so many times: what then is not done makes no progress.
+/// Requeues allowed per task; one that needs more is not progressing.
 const RESTARTS: u32 = 100;
 
 /// Do one job of a list: what the scripts of `--launcher slurm` call

@@ -1,30 +1,28 @@
-//! What is run: child processes of `ballast` in order, and the folder they leave their results in.
+//! Jobs: child processes of `ballast` in order, and the folder they leave their results in.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
-use toml::Table;
 
 use super::fingerprint::{Fingerprint, Fingerprints};
-use super::read::{Evaluation, Finished, RunInfo};
+use crate::plan::Config;
+use crate::runs::{self, Finished};
 
-/// A config, what is changed of it, and a seed: all that one training is made of.
+/// The ingredients of a training: a config, settings that override it, and a seed.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Recipe<'a> {
-    /// Relative to the workspace.
-    pub(super) config: &'a Path,
-    pub(super) table: &'a Table,
+pub(crate) struct Recipe<'a> {
+    pub(crate) config: &'a Config,
     /// Dotted key and TOML value, as `--set` takes them.
-    pub(super) set: &'a [(String, String)],
-    pub(super) seed: u64,
-    pub(super) device: Option<&'a str>,
+    pub(crate) set: &'a [(String, String)],
+    pub(crate) seed: u64,
+    pub(crate) device: Option<&'a str>,
 }
 
-/// What a job does, and so what it leaves.
+/// The stages of a run that a job covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Stage {
+pub(crate) enum Stage {
     /// `ballast train`.
     Train,
     /// `ballast train`, then `ballast evaluate` of that run.
@@ -35,27 +33,27 @@ pub(super) enum Stage {
 
 /// One thing to do, and where.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Job {
-    pub(super) stage: Stage,
+pub(crate) struct Job {
+    pub(crate) stage: Stage,
     /// Relative to the workspace.
-    pub(super) config: PathBuf,
+    pub(crate) config: PathBuf,
     /// For people, while it runs.
-    pub(super) label: String,
+    pub(crate) label: String,
     /// The folder, relative to the workspace.
-    pub(super) shown: String,
-    pub(super) seed: u64,
+    pub(crate) shown: String,
+    pub(crate) seed: u64,
     /// Whether to run it; else it counts only if it has finished before.
-    pub(super) wanted: bool,
+    pub(crate) wanted: bool,
     /// Arguments of `ballast`, one child process after the other.
-    pub(super) steps: Vec<Vec<String>>,
+    pub(crate) steps: Vec<Vec<String>>,
     /// Earlier jobs of the list that have to succeed first: their weights are read.
-    pub(super) after: Vec<usize>,
-    pub(super) fingerprint: Fingerprint,
+    pub(crate) after: Vec<usize>,
+    pub(crate) fingerprint: Fingerprint,
 }
 
 impl Job {
-    /// What reproduces it, to be typed in the workspace.
-    pub(super) fn commands(&self) -> Vec<String> {
+    /// The commands that reproduce it, to be typed in the workspace.
+    pub(crate) fn commands(&self) -> Vec<String> {
         let command = |args: &Vec<String>| {
             let quoted: Vec<String> = args.iter().map(|arg| quote(arg)).collect();
             format!("ballast {}", quoted.join(" "))
@@ -63,38 +61,38 @@ impl Job {
         self.steps.iter().map(command).collect()
     }
 
-    /// Whether what the job leaves is in the folder and whole.
-    pub(super) fn check(&self, folder: &Path) -> Result<()> {
+    /// Checks that the folder holds the job's results, whole.
+    pub(crate) fn check(&self, folder: &Path) -> Result<()> {
         match self.stage {
-            Stage::Train => RunInfo::read(folder, self.seed).map(drop),
+            Stage::Train => runs::info(folder, self.seed).map(drop),
             Stage::Both => Finished::read(folder, self.seed).map(drop),
-            Stage::Evaluate => Evaluation::read(folder).map(drop),
+            Stage::Evaluate => runs::evaluation(folder).map(drop),
         }
     }
 }
 
 /// Where a job leaves its results, and under which name.
 #[derive(Debug)]
-pub(super) struct Place {
-    pub(super) label: String,
+pub(crate) struct Place {
+    pub(crate) label: String,
     /// The folder, relative to the workspace.
-    pub(super) shown: String,
+    pub(crate) shown: String,
     /// As in [`Job`].
-    pub(super) wanted: bool,
+    pub(crate) wanted: bool,
 }
 
 /// A list of jobs in the making.
-pub(super) struct Jobs<'a> {
-    root: &'a Path,
-    pub(super) executable: &'a Path,
+pub(crate) struct Jobs<'a> {
+    pub(crate) root: &'a Path,
+    pub(crate) executable: &'a Path,
     /// `OMP_NUM_THREADS` of the children.
-    pub(super) threads: String,
+    pub(crate) threads: String,
     fingerprints: Fingerprints,
-    pub(super) list: Vec<Job>,
+    pub(crate) list: Vec<Job>,
 }
 
 impl<'a> Jobs<'a> {
-    pub(super) fn new(root: &'a Path, executable: &'a Path) -> Result<Self> {
+    pub(crate) fn new(root: &'a Path, executable: &'a Path) -> Result<Self> {
         // One thread per run: small models gain nothing from more, and results repeat.
         let threads = std::env::var("OMP_NUM_THREADS").unwrap_or_else(|_| "1".to_owned());
         let fingerprints = Fingerprints::new(executable, &threads)?;
@@ -102,9 +100,9 @@ impl<'a> Jobs<'a> {
     }
 
     /// Adds a training, with its evaluation for [`Stage::Both`]; returns its place in the list.
-    pub(super) fn train(&mut self, stage: Stage, recipe: Recipe, place: Place) -> Result<usize> {
+    pub(crate) fn train(&mut self, stage: Stage, recipe: Recipe, place: Place) -> Result<usize> {
         let Place { label, shown, wanted } = place;
-        let mut train = vec!["train".to_owned(), recipe.config.display().to_string()];
+        let mut train = vec!["train".to_owned(), recipe.config.path.display().to_string()];
         for (key, value) in recipe.set {
             train.extend(["--set".to_owned(), format!("{key}={value}")]);
         }
@@ -121,7 +119,7 @@ impl<'a> Jobs<'a> {
     }
 
     /// Adds the evaluation of the runs that earlier jobs train, of one recipe but for the seed, together.
-    pub(super) fn evaluate(
+    pub(crate) fn evaluate(
         &mut self,
         recipe: Recipe,
         place: Place,
@@ -146,7 +144,7 @@ impl<'a> Jobs<'a> {
     ) -> Result<usize> {
         let Place { label, shown, wanted } = place;
         let fingerprint = self.fingerprints.of(self.root, recipe)?;
-        let (config, seed) = (recipe.config.to_owned(), recipe.seed);
+        let (config, seed) = (recipe.config.path.clone(), recipe.seed);
         let job = Job { stage, config, label, shown, seed, wanted, steps, after, fingerprint };
         self.list.push(job);
         Ok(self.list.len() - 1)
@@ -158,7 +156,7 @@ fn device(recipe: Recipe) -> impl Iterator<Item = String> {
 }
 
 /// An argument as a POSIX shell wants it.
-pub(super) fn quote(arg: &str) -> String {
+pub(crate) fn quote(arg: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+%@".contains(c);
     if !arg.is_empty() && arg.chars().all(plain) {
         return arg.to_owned();

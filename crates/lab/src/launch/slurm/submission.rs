@@ -1,4 +1,4 @@
-//! What is handed to Slurm together, and the folder `runs/NAME/slurm/N` that holds it.
+//! A submission: jobs handed to Slurm together, in the folder `runs/NAME/slurm/N`.
 //!
 //! ```text
 //! jobs.json        the jobs, by content, and which of them are tasks
@@ -21,38 +21,41 @@ use super::super::job::Job;
 use super::super::runner::Failure;
 use super::queue::States;
 
+/// The largest of our own files that is read.
+const MOST_BYTES: u64 = 1 << 30;
+
 /// `jobs.json`.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct List {
+pub(crate) struct List {
     /// `OMP_NUM_THREADS`.
-    pub(super) threads: String,
+    pub(crate) threads: String,
     /// All jobs of the experiment, since they need others by their place.
-    pub(super) jobs: Vec<Job>,
+    pub(crate) jobs: Vec<Job>,
     /// The places of those that were submitted: task T is job `tasks[T]`.
-    pub(super) tasks: Vec<usize>,
+    pub(crate) tasks: Vec<usize>,
 }
 
 /// A job array that Slurm took.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Submitted {
+pub(crate) struct Submitted {
     /// Its number at Slurm.
-    pub(super) id: String,
-    pub(super) script: String,
+    pub(crate) id: String,
+    pub(crate) script: String,
     /// Its first task in the list, and how many they are.
-    pub(super) first: usize,
-    pub(super) count: usize,
+    pub(crate) first: usize,
+    pub(crate) count: usize,
     /// The arrays that it starts after.
-    pub(super) after: Vec<String>,
+    pub(crate) after: Vec<String>,
 }
 
 /// A submission's folder and what is in it.
 #[derive(Debug)]
-pub(super) struct Submission {
+pub(crate) struct Submission {
     /// Relative to the workspace.
-    pub(super) shown: String,
-    pub(super) folder: PathBuf,
-    pub(super) list: List,
-    pub(super) arrays: Vec<Submitted>,
+    pub(crate) shown: String,
+    pub(crate) folder: PathBuf,
+    pub(crate) list: List,
+    pub(crate) arrays: Vec<Submitted>,
 }
 
 fn base(name: &str) -> String {
@@ -70,7 +73,7 @@ fn numbers(root: &Path, name: &str) -> Vec<u32> {
 
 impl Submission {
     /// Those that may have something left in the queue or to report, the oldest first.
-    pub(super) fn open(root: &Path, name: &str) -> Result<Vec<Submission>> {
+    pub(crate) fn open(root: &Path, name: &str) -> Result<Vec<Submission>> {
         let open = |number: u32| {
             let shown = format!("{}/{number}", base(name));
             let folder = root.join(&shown);
@@ -89,7 +92,7 @@ impl Submission {
     }
 
     /// A new one, with its list written.
-    pub(super) fn create(root: &Path, name: &str, list: List) -> Result<Submission> {
+    pub(crate) fn create(root: &Path, name: &str, list: List) -> Result<Submission> {
         let number = numbers(root, name).last().map_or(1, |last| last + 1);
         let shown = format!("{}/{number}", base(name));
         let folder = root.join(&shown);
@@ -99,49 +102,49 @@ impl Submission {
     }
 
     /// Notes an array that Slurm took.
-    pub(super) fn took(&mut self, array: Submitted) -> Result<()> {
+    pub(crate) fn took(&mut self, array: Submitted) -> Result<()> {
         self.arrays.push(array);
         write(&self.folder.join("submitted.json"), &self.arrays)
     }
 
     /// The array of a task; none if it was never submitted.
-    pub(super) fn array(&self, task: usize) -> Option<&Submitted> {
+    pub(crate) fn array(&self, task: usize) -> Option<&Submitted> {
         self.arrays.iter().find(|array| (array.first..array.first + array.count).contains(&task))
     }
 
     /// A task as Slurm calls it.
-    pub(super) fn id(&self, task: usize) -> Option<String> {
+    pub(crate) fn id(&self, task: usize) -> Option<String> {
         self.array(task).map(|array| format!("{}_{}", array.id, task - array.first))
     }
 
-    pub(super) fn is_alive(&self, task: usize, states: &States) -> bool {
+    pub(crate) fn is_alive(&self, task: usize, states: &States) -> bool {
         self.id(task).and_then(|id| states.get(&id)).is_some_and(super::queue::State::alive)
     }
 
-    pub(super) fn any_alive(&self, states: &States) -> bool {
+    pub(crate) fn any_alive(&self, states: &States) -> bool {
         (0..self.list.tasks.len()).any(|task| self.is_alive(task, states))
     }
 
     /// What Slurm writes of a task's own output, relative to the workspace.
-    pub(super) fn log(&self, task: usize) -> Option<String> {
+    pub(crate) fn log(&self, task: usize) -> Option<String> {
         let array = self.array(task)?;
         let stem = array.script.strip_suffix(".sh").unwrap_or(&array.script);
         Some(format!("{}/{stem}-{}.log", self.shown, task - array.first))
     }
 
-    pub(super) fn failure(&self, task: usize) -> Option<Failure> {
+    pub(crate) fn failure(&self, task: usize) -> Option<Failure> {
         read(&failed(&self.folder, task)).ok()
     }
 
-    pub(super) fn was_reported(&self, task: usize) -> bool {
+    pub(crate) fn was_reported(&self, task: usize) -> bool {
         self.folder.join(format!("reported-{task}")).exists()
     }
 
-    pub(super) fn report(&self, task: usize) -> Result<()> {
+    pub(crate) fn report(&self, task: usize) -> Result<()> {
         self.mark(&format!("reported-{task}"))
     }
 
-    pub(super) fn collected(&self) -> Result<()> {
+    pub(crate) fn collected(&self) -> Result<()> {
         self.mark("collected")
     }
 
@@ -152,25 +155,20 @@ impl Submission {
 }
 
 /// Where a task says why it failed.
-pub(super) fn failed(folder: &Path, task: usize) -> PathBuf {
+pub(crate) fn failed(folder: &Path, task: usize) -> PathBuf {
     folder.join(format!("failed-{task}.json"))
 }
 
 /// Where a task notes a step that it has to do again from its start.
-pub(super) fn cut(folder: &Path, task: usize) -> PathBuf {
+pub(crate) fn cut(folder: &Path, task: usize) -> PathBuf {
     folder.join(format!("cut-{task}.json"))
 }
 
-pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-    serde_json::from_str(&text).with_context(|| format!("reading {}", path.display()))
+pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    files::read_json(path, MOST_BYTES).with_context(|| format!("reading {}", path.display()))
 }
 
 /// Whole or not at all: others look at it meanwhile.
-pub(super) fn write<T: Serialize>(path: &Path, value: &T) -> Result<()> {
-    let text = serde_json::to_string(value).context("writing JSON")?;
-    let part = path.with_extension("part");
-    fs::write(&part, text + "\n")
-        .and_then(|()| fs::rename(&part, path))
-        .with_context(|| format!("writing {}", path.display()))
+pub(crate) fn write<T: Serialize>(path: &Path, value: &T) -> Result<()> {
+    files::replace_json(path, value).with_context(|| format!("writing {}", path.display()))
 }

@@ -1,24 +1,36 @@
-//! Where the data of a cell lie, and how a run names them.
+//! Data sets outside of the repository: where they lie, and how a run names them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use super::plan::Data;
+/// A file or folder that is not part of the repository.
+#[derive(Debug, Clone)]
+pub(crate) struct Data {
+    /// Relative to the folder that `--data` names.
+    pub(crate) path: PathBuf,
+    /// Its name for `ballast data fetch`, if it can be fetched.
+    pub(crate) fetch: Option<String>,
+}
 
 /// Folders to look in.
 #[derive(Debug, Clone)]
 pub(crate) struct Places {
-    /// Of `--data`.
+    /// The folder of `--data`.
     folder: Option<PathBuf>,
     /// Where `ballast data fetch` puts files.
     fetched: Option<PathBuf>,
 }
 
 impl Places {
+    /// The folder of `--data`, and the cache.
+    pub(crate) fn new(folder: Option<&Path>) -> Result<Places> {
+        Places::with_cache(folder, files::cache_folder(|name| std::env::var_os(name)).ok().as_deref())
+    }
+
     /// `folder` is that of `--data`, `cache` that of everything Ballast fetches.
-    pub(crate) fn new(folder: Option<&Path>, cache: Option<&Path>) -> Result<Places> {
+    pub(crate) fn with_cache(folder: Option<&Path>, cache: Option<&Path>) -> Result<Places> {
         let folder = folder.map(|folder| {
             ensure!(folder.is_dir(), "--data {}: no such folder", folder.display());
             std::path::absolute(folder).context("the folder of --data")
@@ -37,7 +49,7 @@ impl Places {
     }
 }
 
-/// What to do about data that are missing.
+/// Advice on how to get data that are missing.
 pub(crate) fn remedy(data: &Data) -> String {
     let fetch =
         data.fetch.as_ref().map(|name| format!("fetch it with `ballast data fetch {name}`, or "));

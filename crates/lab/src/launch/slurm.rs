@@ -1,7 +1,7 @@
-//! `--launcher slurm`: the jobs as arrays of Slurm, met again in the files they leave.
+//! `--launcher slurm`: the jobs as arrays of Slurm, whose results are found in the files they leave.
 //!
-//! A call submits what is neither finished nor in the queue, waits, and collects. What a task leaves in the
-//! job's folder is what the job would have left here; Slurm is asked only which tasks it still knows.
+//! A call submits the jobs that are neither finished nor in the queue, waits, and collects. A task leaves the
+//! same files as a job that runs here; Slurm is asked only which tasks it still knows.
 
 mod queue;
 mod script;
@@ -41,7 +41,7 @@ pub(crate) struct Flags {
     /// Where the runs are made
     #[arg(long, value_enum, default_value = "local")]
     launcher: Launcher,
-    /// Slurm: of one task; a training that needs longer is saved and goes back into the queue [default: 02:00:00]
+    /// Slurm: time for one task; a training that needs longer is saved and requeued [default: 02:00:00]
     #[arg(long, value_name = "TIME")]
     time_limit: Option<TimeLimit>,
     /// Slurm: another option of sbatch, such as partition=gpu or account=me; may be repeated
@@ -50,13 +50,13 @@ pub(crate) struct Flags {
     /// Slurm: submit and return; the same command collects later
     #[arg(long)]
     no_wait: bool,
-    /// Slurm: seconds between two looks at the folders
+    /// Slurm: seconds between two polls of the folders
     #[arg(long, hide = true, default_value = "5", value_name = "SECONDS")]
     poll: f64,
 }
 
 impl Flags {
-    pub(super) fn slurm(&self) -> Result<Option<Slurm>> {
+    pub(crate) fn slurm(&self) -> Result<Option<Slurm>> {
         if self.launcher == Launcher::Local {
             if self.time_limit.is_some() || !self.slurm_option.is_empty() || self.no_wait {
                 bail!("--time-limit, --slurm-option and --no-wait are for `--launcher slurm`");
@@ -76,7 +76,7 @@ impl Flags {
 
 /// How to hand jobs to Slurm.
 #[derive(Debug, Clone)]
-pub(super) struct Slurm {
+pub(crate) struct Slurm {
     /// What the tasks run.
     lab: PathBuf,
     time_limit: TimeLimit,
@@ -85,8 +85,8 @@ pub(super) struct Slurm {
     poll: Duration,
 }
 
-/// A task without a result for so many looks after Slurm has forgotten it is lost: files may be seen late.
-const LOOKS: u32 = 6;
+/// Polls without a result until a task that Slurm has forgotten counts as lost: files may be seen late.
+const POLLS_UNTIL_LOST: u32 = 6;
 
 /// A job that is in the queue, or was when last heard of.
 struct Waiting {
@@ -111,7 +111,7 @@ struct Watch<'a, T> {
 
 impl Slurm {
     /// Submits what of `queue` is not submitted, and collects all of it; nothing where it is not awaited.
-    pub(super) fn conduct<T: Product>(
+    pub(crate) fn conduct<T: Product>(
         &self,
         name: &str,
         attempts: &Attempts,
@@ -138,7 +138,7 @@ impl Slurm {
 }
 
 /// Fails if Slurm has tasks of this experiment: both would write into the same folders.
-pub(super) fn ensure_idle(root: &Path, name: &str) -> Result<()> {
+pub(crate) fn ensure_idle(root: &Path, name: &str) -> Result<()> {
     let submissions = Submission::open(root, name)?;
     if submissions.is_empty() {
         return Ok(());
@@ -317,7 +317,7 @@ impl<T: Product> Watch<'_, T> {
             return None;
         }
         let since = waiting.gone.get_or_insert_with(Instant::now);
-        if since.elapsed() < LOOKS * self.slurm.poll {
+        if since.elapsed() < POLLS_UNTIL_LOST * self.slurm.poll {
             return None;
         }
         let id = submission.id(waiting.task).unwrap_or_default();

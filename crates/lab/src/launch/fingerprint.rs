@@ -1,24 +1,24 @@
-//! What a run was made of: equal fingerprints, equal results.
+//! The ingredients of a run, by content: equal fingerprints, equal results.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use files::{sha256, sha256_of};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
-use super::binary::sha256;
 use super::job::Recipe;
+use crate::plan::Config;
 
 /// Written into a run directory as the very last file: where it is, the run has finished.
 const FILE: &str = "fingerprint.json";
-/// Written into it before anything else: a run that was interrupted goes on if it is of the same.
+/// Written into it before anything else: an interrupted run goes on if its fingerprint is the same.
 const BEGUN: &str = "begun.json";
 
 /// Everything a run depends on, by content.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Fingerprint {
+pub(crate) struct Fingerprint {
     version: u32,
     /// The config as parsed, so that its comments may change.
     base: serde_json::Value,
@@ -38,7 +38,7 @@ pub(super) struct Fingerprint {
 
 /// How far a finished run matches what is wanted now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Match {
+pub(crate) enum Match {
     Same,
     /// The same but for the executable.
     OtherCode,
@@ -46,26 +46,28 @@ pub(super) enum Match {
 }
 
 /// Makes fingerprints; reads each file once.
-pub(super) struct Fingerprints {
+pub(crate) struct Fingerprints {
     executable: String,
     threads: String,
     data: BTreeMap<PathBuf, Option<String>>,
 }
 
 impl Fingerprints {
-    pub(super) fn new(executable: &Path, threads: &str) -> Result<Self> {
-        let (executable, threads) = (sha256(executable)?, threads.to_owned());
+    pub(crate) fn new(executable: &Path, threads: &str) -> Result<Self> {
+        let threads = threads.to_owned();
+        let executable = sha256(executable)
+            .with_context(|| format!("reading {}", executable.display()))?;
         Ok(Fingerprints { executable, threads, data: BTreeMap::new() })
     }
 
-    pub(super) fn of(&mut self, root: &Path, recipe: Recipe) -> Result<Fingerprint> {
+    pub(crate) fn of(&mut self, root: &Path, recipe: Recipe) -> Result<Fingerprint> {
         let data = data_path(recipe).and_then(|path| {
             // A missing file is for `ballast` to complain about.
             self.data.entry(root.join(path)).or_insert_with_key(|path| content(path)).clone()
         });
         Ok(Fingerprint {
             version: 1,
-            base: serde_json::to_value(recipe.table).context("the config as JSON")?,
+            base: serde_json::to_value(&recipe.config.table).context("the config as JSON")?,
             set: recipe.set.iter().cloned().collect(),
             seed: recipe.seed,
             device: recipe.device.map(str::to_owned),
@@ -78,23 +80,24 @@ impl Fingerprints {
 }
 
 impl Fingerprint {
-    pub(super) fn device(&self) -> Option<&str> {
+    pub(crate) fn device(&self) -> Option<&str> {
         self.device.as_deref()
     }
 
     /// Fails where the executable, the config or the data are no longer what this was made of.
-    pub(super) fn verify(&self, root: &Path, config: &Path, executable: &Path) -> Result<()> {
+    pub(crate) fn verify(&self, root: &Path, config: &Path, executable: &Path) -> Result<()> {
         let text = fs::read_to_string(root.join(config))
             .with_context(|| format!("reading {}", config.display()))?;
-        let table = super::plan::parse_toml(config, &text)?;
+        let table = crate::plan::parse(config, &text)?;
+        let config = Config { path: config.to_owned(), text, table };
         let set: Vec<(String, String)> = self.set.clone().into_iter().collect();
         let (seed, device) = (self.seed, self.device.as_deref());
-        let recipe = Recipe { config, table: &table, set: &set, seed, device };
+        let recipe = Recipe { config: &config, set: &set, seed, device };
         let now = Fingerprints::new(executable, &self.threads)?.of(root, recipe)?;
         let what = if now.executable != self.executable {
             executable.display()
         } else if now.base != self.base {
-            config.display()
+            config.path.display()
         } else if now.data != self.data {
             bail!("the data have changed since this was planned; run the same command again");
         } else {
@@ -104,13 +107,13 @@ impl Fingerprint {
     }
 
     /// The same, of an evaluation that reads what is now in these run directories.
-    pub(super) fn with_weights<'a>(&self, runs: impl Iterator<Item = &'a Path>) -> Fingerprint {
+    pub(crate) fn with_weights<'a>(&self, runs: impl Iterator<Item = &'a Path>) -> Fingerprint {
         let weights = runs.map(|run| content(&run.join("model.safetensors"))).collect();
         Fingerprint { weights, ..self.clone() }
     }
 
     /// Compares with the finished run in a directory.
-    pub(super) fn compare(&self, run: &Path) -> Match {
+    pub(crate) fn compare(&self, run: &Path) -> Match {
         let Some(found) = Fingerprint::read(&run.join(FILE)) else { return Match::Different };
         let other_code = found.executable != self.executable;
         match (Fingerprint { executable: self.executable.clone(), ..found } == *self, other_code) {
@@ -121,7 +124,7 @@ impl Fingerprint {
     }
 
     /// Whether the directory holds a run of the same that was begun and not finished.
-    pub(super) fn continues(&self, run: &Path) -> bool {
+    pub(crate) fn continues(&self, run: &Path) -> bool {
         !is_finished(run) && Fingerprint::read(&run.join(BEGUN)).as_ref() == Some(self)
     }
 
@@ -130,26 +133,23 @@ impl Fingerprint {
     }
 
     /// Marks a run directory as begun.
-    pub(super) fn begin(&self, run: &Path) -> Result<()> {
+    pub(crate) fn begin(&self, run: &Path) -> Result<()> {
         self.write_as(run, BEGUN)
     }
 
     /// Marks a run directory as finished.
-    pub(super) fn write(&self, run: &Path) -> Result<()> {
+    pub(crate) fn write(&self, run: &Path) -> Result<()> {
         self.write_as(run, FILE)
     }
 
     fn write_as(&self, run: &Path, file: &str) -> Result<()> {
-        let text = serde_json::to_string_pretty(self).context("a fingerprint as JSON")?;
-        let (part, path) = (run.join(format!("{file}.part")), run.join(file));
-        fs::write(&part, text)
-            .and_then(|()| fs::rename(&part, &path))
-            .with_context(|| format!("writing {}", path.display()))
+        let path = run.join(file);
+        files::replace_json(&path, self).with_context(|| format!("writing {}", path.display()))
     }
 }
 
 /// Whether the run in this directory has finished, of whatever it is made.
-pub(super) fn is_finished(run: &Path) -> bool {
+pub(crate) fn is_finished(run: &Path) -> bool {
     run.join(FILE).exists()
 }
 
@@ -161,12 +161,12 @@ fn content(path: &Path) -> Option<String> {
     let mut entries: Vec<PathBuf> =
         fs::read_dir(path).ok()?.map(|entry| Some(entry.ok()?.path())).collect::<Option<_>>()?;
     entries.sort();
-    let mut all = Sha256::new();
+    let mut all = String::new();
     for entry in entries {
         // A name cannot hold a `/`, and the hash behind it has a fixed length.
-        all.update(format!("{}/{}\n", entry.file_name()?.to_string_lossy(), content(&entry)?));
+        all += &format!("{}/{}\n", entry.file_name()?.to_string_lossy(), content(&entry)?);
     }
-    Some(all.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    sha256_of(all.as_bytes()).ok()
 }
 
 /// The data of a recipe: an override's path is relative to the workspace, that of the config to its
@@ -177,6 +177,6 @@ fn data_path(recipe: Recipe) -> Option<PathBuf> {
         let parsed: toml::Table = toml::from_str(&format!("v = {value}")).ok()?;
         return parsed.get("v")?.as_str().map(PathBuf::from);
     }
-    let path = recipe.table.get("data")?.get("path")?.as_str()?;
-    Some(recipe.config.parent()?.join(path))
+    let path = recipe.config.table.get("data")?.get("path")?.as_str()?;
+    Some(recipe.config.path.parent()?.join(path))
 }

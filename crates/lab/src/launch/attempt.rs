@@ -17,31 +17,31 @@ use super::job::{Job, Stage};
 
 /// Where attempts are made, and with what.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Attempts<'a> {
-    pub(super) root: &'a Path,
-    pub(super) executable: &'a Path,
+pub(crate) struct Attempts<'a> {
+    pub(crate) root: &'a Path,
+    pub(crate) executable: &'a Path,
     /// `OMP_NUM_THREADS` of the children.
-    pub(super) threads: &'a str,
+    pub(crate) threads: &'a str,
     /// All of the list, since jobs need others by their place in it.
-    pub(super) jobs: &'a [Job],
+    pub(crate) jobs: &'a [Job],
     /// The only GPU that the children see; what the environment says without.
-    pub(super) gpu: Option<usize>,
+    pub(crate) gpu: Option<usize>,
 }
 
 impl Attempts<'_> {
-    pub(super) fn folder(&self, job: &Job) -> PathBuf {
+    pub(crate) fn folder(&self, job: &Job) -> PathBuf {
         self.root.join(&job.shown)
     }
 
     /// What the results of a job are made of, by content.
-    pub(super) fn fingerprint(&self, job: &Job) -> Fingerprint {
+    pub(crate) fn fingerprint(&self, job: &Job) -> Fingerprint {
         let runs: Vec<PathBuf> =
             job.after.iter().map(|run| self.folder(&self.jobs[*run])).collect();
         job.fingerprint.with_weights(runs.iter().map(PathBuf::as_path))
     }
 
     /// How far the finished run of a job, if there is one, is what is wanted.
-    pub(super) fn compare(&self, job: &Job) -> Match {
+    pub(crate) fn compare(&self, job: &Job) -> Match {
         let folder = self.folder(job);
         if !is_finished(&folder) {
             return Match::Different; // spares reading the weights that the job needs
@@ -50,9 +50,9 @@ impl Attempts<'_> {
     }
 
     /// Removes what is in the job's folder, unless the job goes on from there.
-    pub(super) fn clear(&self, job: &Job) -> Result<()> {
+    pub(crate) fn clear(&self, job: &Job) -> Result<()> {
         let folder = self.folder(job);
-        // An evaluation starts anew each time.
+        // An evaluation starts over each time.
         let continues = job.stage != Stage::Evaluate && self.fingerprint(job).continues(&folder);
         if folder.exists() && !continues {
             fs::remove_dir_all(&folder)
@@ -63,7 +63,7 @@ impl Attempts<'_> {
 
     /// Does a job; `read` checks what it left before it counts as finished. An error is [`Stopped`] where
     /// the same attempt may go on later.
-    pub(super) fn make<T>(
+    pub(crate) fn make<T>(
         &self,
         job: &Job,
         stop: &Stop,
@@ -116,15 +116,15 @@ impl Attempts<'_> {
 }
 
 /// The exit code of `ballast` that asks for the same command again.
-pub(super) const SAVED: i32 = 75;
+pub(crate) const SAVED: i32 = 75;
 
 /// An attempt that ended early and can go on: the child saved its state, or we were asked to stop.
 #[derive(Debug)]
-pub(super) struct Stopped {
+pub(crate) struct Stopped {
     /// The command of `ballast` that it stopped in.
-    pub(super) step: String,
+    pub(crate) step: String,
     /// Whether that command goes on where it was; else it starts anew.
-    pub(super) saved: bool,
+    pub(crate) saved: bool,
     how: String,
 }
 
@@ -145,7 +145,7 @@ impl std::error::Error for Stopped {}
 
 /// Asks an attempt to stop: its child gets `SIGTERM`, and no further one is started.
 #[derive(Debug, Default)]
-pub(super) struct Stop(Mutex<Asked>);
+pub(crate) struct Stop(Mutex<Asked>);
 
 #[derive(Debug, Default)]
 struct Asked {
@@ -154,7 +154,7 @@ struct Asked {
 }
 
 impl Stop {
-    pub(super) fn ask(&self) {
+    pub(crate) fn ask(&self) {
         let mut asked = self.0.lock().expect("no panic inside");
         asked.stop = true;
         if let Some(child) = asked.child {
@@ -201,7 +201,7 @@ fn how_it_ended(status: ExitStatus) -> String {
 }
 
 /// The last lines of a log that are not empty.
-pub(super) fn last_lines(path: &Path, count: usize) -> Vec<String> {
+pub(crate) fn last_lines(path: &Path, count: usize) -> Vec<String> {
     let bytes = fs::read(path).unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();

@@ -1,7 +1,6 @@
 //! Processor seconds of a job's child processes: what the clock says depends on what else is running.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,10 +8,11 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 const FILE: &str = "cost.json";
+const MOST_BYTES: u64 = 1 << 20;
 
 /// User and system time of the child processes, over all attempts.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Cost {
+pub(crate) struct Cost {
     /// By `ballast` command.
     cpu_seconds: BTreeMap<String, f64>,
     /// Attempts begun, and those whose end we saw.
@@ -21,41 +21,39 @@ pub(super) struct Cost {
 }
 
 impl Cost {
-    /// What a job's folder says; nothing for a folder of before there was this file.
-    pub(super) fn read(folder: &Path) -> Cost {
-        let text = fs::read_to_string(folder.join(FILE)).unwrap_or_default();
-        serde_json::from_str(&text).unwrap_or_default()
+    /// The cost of the job in a folder; none for a folder without the file.
+    pub(crate) fn read(folder: &Path) -> Cost {
+        files::read_json(&folder.join(FILE), MOST_BYTES).unwrap_or_default()
     }
 
     /// Notes in the folder that an attempt begins.
-    pub(super) fn begin(folder: &Path) -> Result<Cost> {
+    pub(crate) fn begin(folder: &Path) -> Result<Cost> {
         let mut cost = Cost::read(folder);
         cost.begun += 1;
         cost.write(folder)?;
         Ok(cost)
     }
 
-    pub(super) fn add(&mut self, command: &str, time: Duration) {
+    pub(crate) fn add(&mut self, command: &str, time: Duration) {
         *self.cpu_seconds.entry(command.to_owned()).or_default() += time.as_secs_f64();
     }
 
     /// Notes that the attempt has ended.
-    pub(super) fn end(&mut self, folder: &Path) -> Result<()> {
+    pub(crate) fn end(&mut self, folder: &Path) -> Result<()> {
         self.ended += 1;
         self.write(folder)
     }
 
     /// The seconds of one command; `None` where they were not measured whole, as an attempt was killed
     /// together with us.
-    pub(super) fn of(&self, command: &str) -> Option<f64> {
+    pub(crate) fn of(&self, command: &str) -> Option<f64> {
         let whole = self.begun == self.ended;
         self.cpu_seconds.get(command).copied().filter(|_| whole)
     }
 
     fn write(&self, folder: &Path) -> Result<()> {
         let path = folder.join(FILE);
-        let text = serde_json::to_string_pretty(self).context("the cost as JSON")?;
-        fs::write(&path, text + "\n").with_context(|| format!("writing {}", path.display()))
+        files::replace_json(&path, self).with_context(|| format!("writing {}", path.display()))
     }
 }
 

@@ -9,16 +9,16 @@ use anyhow::{Context, Result, anyhow, bail};
 
 /// What Slurm says of a task of an array.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct State {
+pub(crate) struct State {
     /// As `squeue` spells it, such as `RUNNING`.
-    pub(super) state: String,
+    pub(crate) state: String,
     /// Why it waits.
-    pub(super) reason: String,
+    pub(crate) reason: String,
 }
 
 impl State {
     /// Whether it may still come to a result.
-    pub(super) fn alive(&self) -> bool {
+    pub(crate) fn alive(&self) -> bool {
         // All others are ends: COMPLETED, CANCELLED, FAILED, TIMEOUT, NODE_FAIL, OUT_OF_MEMORY, ...
         const ALIVE: [&str; 14] = [
             "PENDING",
@@ -41,10 +41,10 @@ impl State {
 }
 
 /// By `ARRAY_INDEX`, the tasks of this user that Slurm still knows.
-pub(super) type States = BTreeMap<String, State>;
+pub(crate) type States = BTreeMap<String, State>;
 
 /// Submits a script to start when the arrays in `after` have ended, however; returns the array's number.
-pub(super) fn sbatch(root: &Path, script: &str, after: &[String]) -> Result<String> {
+pub(crate) fn sbatch(root: &Path, script: &str, after: &[String]) -> Result<String> {
     let mut command = Command::new("sbatch");
     command.current_dir(root).arg("--parsable");
     if !after.is_empty() {
@@ -61,7 +61,7 @@ pub(super) fn sbatch(root: &Path, script: &str, after: &[String]) -> Result<Stri
 }
 
 /// Where all tasks of this user are, ended ones as long as Slurm remembers them.
-pub(super) fn states() -> Result<States> {
+pub(crate) fn states() -> Result<States> {
     let mut command = Command::new("squeue");
     command.args(["--me", "--array", "--noheader", "--states=all", "--format=%F_%K|%T|%r"]);
     Ok(parse(&output(&mut command)?))
@@ -77,12 +77,12 @@ fn parse(said: &str) -> States {
 }
 
 /// Puts a running task back into the queue; this ends its processes.
-pub(super) fn requeue(task: &str) -> Result<()> {
+pub(crate) fn requeue(task: &str) -> Result<()> {
     output(Command::new("scontrol").args(["requeue", task])).map(drop)
 }
 
 /// The number of tasks that one array may have.
-pub(super) fn longest_array() -> Result<usize> {
+pub(crate) fn longest_array() -> Result<usize> {
     let said = output(Command::new("scontrol").args(["show", "config"]))?;
     let line = said.lines().find_map(|line| line.trim().strip_prefix("MaxArraySize"));
     let value = line.and_then(|rest| rest.trim_start_matches([' ', '=']).trim().parse().ok());

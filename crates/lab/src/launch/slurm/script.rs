@@ -95,27 +95,27 @@ impl FromStr for Extra {
 
 /// A job array: consecutive tasks of a submission.
 #[derive(Debug)]
-pub(super) struct Array<'a> {
+pub(crate) struct Array<'a> {
     /// Of the experiment.
-    pub(super) name: &'a str,
+    pub(crate) name: &'a str,
     /// The submission's folder, relative to the workspace.
-    pub(super) folder: &'a str,
+    pub(crate) folder: &'a str,
     /// Of this script in the folder, from 1.
-    pub(super) number: usize,
+    pub(crate) number: usize,
     /// Its first task in the submission's list, and how many they are.
-    pub(super) first: usize,
-    pub(super) count: usize,
-    /// At most so many at a time.
-    pub(super) jobs: usize,
-    pub(super) cuda: bool,
-    pub(super) threads: &'a str,
-    pub(super) time_limit: &'a TimeLimit,
-    pub(super) extra: &'a [Extra],
+    pub(crate) first: usize,
+    pub(crate) count: usize,
+    /// Most tasks at a time.
+    pub(crate) jobs: usize,
+    pub(crate) cuda: bool,
+    pub(crate) threads: &'a str,
+    pub(crate) time_limit: &'a TimeLimit,
+    pub(crate) extra: &'a [Extra],
 }
 
 impl Array<'_> {
     /// The script. It becomes our own executable (`exec`), so that Slurm's signal reaches that.
-    pub(super) fn script(&self, root: &Path, lab: &Path, ballast: &Path) -> Result<String> {
+    pub(crate) fn script(&self, root: &Path, lab: &Path, ballast: &Path) -> Result<String> {
         let Array { name, folder, number, first, threads, .. } = self;
         let mut options: Vec<(&str, Option<String>)> = Vec::new();
         let mut set = |key, value: String| options.push((key, Some(value)));
@@ -148,7 +148,7 @@ impl Array<'_> {
         let path = |path: &Path| -> Result<String> {
             let text = path
                 .to_str()
-                .with_context(|| format!("{} is no UTF-8, which a script needs", path.display()))?;
+                .with_context(|| format!("{} is not UTF-8, as a script must be", path.display()))?;
             Ok(quote(text))
         };
         let (root, lab, ballast) = (path(root)?, path(lab)?, path(ballast)?);
