@@ -10,13 +10,14 @@ use indicatif::ProgressBar;
 use train::{Config, TrainError, write_text};
 
 use crate::args::{Data, DataCommand, Init};
+use crate::output::print;
 
 pub(crate) fn run(args: Data) -> Result<(), Error> {
     match args.command {
         DataCommand::Check { file, json } => describe(&file, json),
         DataCommand::Fetch { name: None } => {
             for set in SETS {
-                println!("{:<12} {} ({})", set.name, set.title, set.licence);
+                print(format_args!("{:<12} {} ({})", set.name, set.title, set.licence))?;
             }
             Ok(())
         }
@@ -28,26 +29,25 @@ fn describe(file: &Path, json: bool) -> Result<(), Error> {
     let config = DataConfig::new(file, 1, 1);
     let description = check(&config, Path::new("")).map_err(TrainError::from)?;
     if json {
-        println!("{}", serde_json::to_string_pretty(&description)?);
+        print(serde_json::to_string_pretty(&description)?)?;
     } else {
-        println!("{description}");
+        print(description)?;
     }
     Ok(())
 }
 
 fn download(set: &DataSet) -> Result<(), Error> {
-    println!(
-        "{}\nlicence: {}\nplease cite: {}\nfrom {}",
+    print(format_args!(
+        "{}\nlicense: {}\nplease cite: {}\nfrom {}",
         set.title, set.licence, set.citation, set.url
-    );
+    ))?;
     let bar = ProgressBar::new(set.bytes);
     let mirror = env::var("BALLAST_DATA_MIRROR").ok();
     let path = fetch(set, &cache().join("data"), mirror.as_deref(), &mut |bytes| {
         bar.set_position(bytes);
     });
     bar.finish_and_clear();
-    println!("{}", path.map_err(TrainError::from)?.display());
-    Ok(())
+    Ok(print(path.map_err(TrainError::from)?.display())?)
 }
 
 /// `$BALLAST_CACHE`, else `ballast` in the user's cache directory.
@@ -80,8 +80,7 @@ pub(crate) fn init(args: Init) -> Result<(), Error> {
     let text = format!("seed = 1\n\n{}\n\n{REST}", table.trim_end());
     Config::parse(&text, &output.display().to_string(), &[]).map_err(TrainError::from)?;
     write_text(&output, &text)?;
-    println!("written to {0}; next: ballast train {0}", output.display());
-    Ok(())
+    Ok(print(format_args!("written to {0}; next: ballast train {0}", output.display()))?)
 }
 
 /// A file that would be overwritten.

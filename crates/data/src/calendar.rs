@@ -6,41 +6,11 @@
 
 use std::f64::consts::TAU;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
+use crate::config::CalendarFeature;
 use crate::time::Clock;
 use crate::time::civil::{DAY, Date, days_in_month, is_leap, split_day, weekday};
 
-/// A cycle of the calendar; each gives two channels, a sine and a cosine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum CalendarFeature {
-    /// Time within the day (24 hours), to the microsecond.
-    Hour,
-    /// Day of the week, Monday 0.
-    Weekday,
-    /// Day within the month, over the length of that month.
-    DayOfMonth,
-    /// Month of the year, January 0.
-    Month,
-    /// Day of the year, over 365 or 366.
-    DayOfYear,
-}
-
 impl CalendarFeature {
-    /// The name used in the configuration.
-    pub fn name(self) -> &'static str {
-        match self {
-            CalendarFeature::Hour => "hour",
-            CalendarFeature::Weekday => "weekday",
-            CalendarFeature::DayOfMonth => "day-of-month",
-            CalendarFeature::Month => "month",
-            CalendarFeature::DayOfYear => "day-of-year",
-        }
-    }
-
     /// Names of the two channels.
     pub(crate) fn channels(self) -> [String; 2] {
         [format!("{}.sin", self.name()), format!("{}.cos", self.name())]

@@ -27,11 +27,12 @@ mod error;
 #[cfg(feature = "fetch")]
 pub mod fetch;
 mod fill;
+mod finding;
 mod forecast;
 mod init;
+mod number;
 mod panel;
 mod prepare;
-mod protocol;
 mod read;
 mod scale;
 mod split;
@@ -39,20 +40,20 @@ mod statics;
 mod time;
 mod window;
 
-pub use calendar::CalendarFeature;
 pub use check::{ChannelInfo, Description, Proposal, Remark, SeriesInfo, Suspicion, check};
 pub use config::{
-    DataConfig, Ddof, Duplicates, Encoding, Fill, Format, Layout, ScaleConfig, ScaleKind, ScalePer,
-    SplitConfig, Transform, Unsorted,
+    CalendarFeature, DataConfig, Ddof, Duplicates, Encoding, Fill, Format, Layout, Protocol, ScaleConfig,
+    ScaleKind, ScalePer, SplitConfig, Transform, Unsorted,
 };
 pub use error::{BadCell, BadTime, DataError, ErrorKind, Hint};
+pub use finding::{Finding, FindingKind};
 pub use forecast::ForecastInput;
 pub use init::{Init, init};
-pub use panel::{Channels, Panel, Series, Statics};
+pub use panel::{Channels, Panel, Series};
 pub use prepare::{Pipeline, Prepared, load, prepare, prepare_fold};
-pub use protocol::Protocol;
 pub use read::{read, read_bytes};
 pub use scale::{Affine, Scaler};
 pub use split::{Parts, Rolling, Split};
-pub use time::{Finding, FindingKind, Frequency};
+pub use statics::Statics;
+pub use time::Frequency;
 pub use window::{PartWindows, Segment, Windows};

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use sha2::{Digest, Sha256};
 
 use crate::error::DataError;
-use crate::time::{Clock, Finding, Frequency, Timeline};
+use crate::finding::Finding;
+use crate::statics::{Encoder, Statics};
+use crate::time::{Clock, Frequency, Timeline};
 
 /// Channels by role. A row of the buffer holds targets, past covariates, future covariates and calendar
 /// features, in this order.
@@ -75,25 +77,6 @@ impl Series {
     }
 }
 
-/// Static covariates as numbers.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Statics {
-    pub(crate) names: Vec<String>,
-    pub(crate) values: Vec<f32>,
-}
-
-impl Statics {
-    /// Names, such as `area` or `region=north`.
-    pub fn names(&self) -> &[String] {
-        &self.names
-    }
-
-    /// Values, row-major `[series, names]`.
-    pub fn values(&self) -> &[f32] {
-        &self.values
-    }
-}
-
 /// Many series in one buffer `[rows, channels]`, with what is known about their times.
 ///
 /// Missing cells hold NaN until they are filled, so that code that forgets the mask fails loudly; the
@@ -106,7 +89,7 @@ pub struct Panel {
     pub(crate) channels: Channels,
     pub(crate) series: Vec<Series>,
     pub(crate) statics: Statics,
-    pub(crate) encoders: Vec<crate::statics::Encoder>,
+    pub(crate) encoders: Vec<Encoder>,
     pub(crate) frequency: Frequency,
     pub(crate) clock: Clock,
     pub(crate) findings: Vec<Finding>,
@@ -221,7 +204,7 @@ impl Panel {
             bytes.extend(chunk.iter().flat_map(|v| v.to_le_bytes()));
             hash.update(&bytes);
         }
-        self.statics.values.iter().for_each(|v| hash.update(v.to_le_bytes()));
+        self.statics.values().iter().for_each(|v| hash.update(v.to_le_bytes()));
         hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
     }
 }

@@ -4,10 +4,9 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{DataConfig, SplitConfig};
+use crate::config::{DataConfig, Rules, SplitConfig};
 use crate::error::DataError;
 use crate::panel::Panel;
-use crate::protocol::Rules;
 use crate::time::column::TimeColumn;
 use crate::time::{self, Clock};
 

@@ -5,8 +5,26 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::error::DataError;
-use crate::panel::Statics;
-use crate::read::number::{self, Cell, Style};
+use crate::number::{self, Cell, Style};
+
+/// Static covariates as numbers.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Statics {
+    names: Vec<String>,
+    values: Vec<f32>,
+}
+
+impl Statics {
+    /// Names, such as `area` or `region=north`.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Values, row-major `[series, names]`.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+}
 
 /// How one static column becomes numbers; learned from the training table, saved with the model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

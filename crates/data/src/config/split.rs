@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use crate::error::DataError;
-use crate::protocol::Protocol;
+use super::protocol::Protocol;
 
 /// How rows are divided. Fractions, row counts, dates or a benchmark's own borders.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

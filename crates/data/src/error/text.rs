@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::time::Finding;
+use crate::finding::Finding;
 
 /// A cell made fit for one line: control characters escaped, long text cut.
 pub(super) struct Shown<'a>(pub(super) &'a str);

@@ -3,15 +3,16 @@
 use std::path::Path;
 
 use super::table::Table;
-use crate::calendar::{self, CalendarFeature};
-use crate::config::{DataConfig, Fill};
+use crate::calendar;
+use crate::config::{CalendarFeature, DataConfig, Fill};
 use crate::error::DataError;
 use crate::panel::{Channels, Panel, Series};
-use crate::statics::{self, Encoder};
+use crate::statics::{self, Encoder, Statics};
 use crate::time::column::Times;
 use crate::time::order::{Arranged, Origin, Policy, Slot, arrange};
 use crate::time::parse::Written;
-use crate::time::{self, Clock, Finding, FindingKind, Frequency, Timeline};
+use crate::finding::{Finding, FindingKind};
+use crate::time::{self, Clock, Frequency, Timeline};
 
 pub(crate) fn assemble(table: Table, config: &DataConfig, path: &Path) -> Result<Panel, DataError> {
     assemble_with(table, config, path, None, None)
@@ -268,7 +269,7 @@ fn static_covariates(
     config: &DataConfig,
     encoders: Option<&[Encoder]>,
     path: &Path,
-) -> Result<(crate::panel::Statics, Vec<Encoder>), DataError> {
+) -> Result<(Statics, Vec<Encoder>), DataError> {
     let rows: Vec<&[String]> = table.series.iter().map(|s| s.statics.as_slice()).collect();
     let encoders = match encoders {
         Some(fitted) => fitted.to_vec(),

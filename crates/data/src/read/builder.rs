@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use super::columns::{check_duplicates, find, guess_time};
 use super::lines::Row;
-use super::number::{self, Cell, Style};
 use super::table::{Bad, Lines, RawSeries, RowFault, Trial, Use};
 use crate::config::DataConfig;
 use crate::error::DataError;
+use crate::number::{self, Cell, Style};
 use crate::time::column::TimeColumn;
 
 /// Collects rows.

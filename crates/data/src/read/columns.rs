@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::number::{self, Cell, Style};
 use crate::config::DataConfig;
 use crate::error::DataError;
+use crate::number::{self, Cell, Style};
 
 pub(super) fn check_duplicates(path: &Path, header: &[String]) -> Result<(), DataError> {
     let mut seen: HashMap<&str, usize> = HashMap::with_capacity(header.len());

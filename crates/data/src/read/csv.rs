@@ -6,11 +6,11 @@ use std::rc::Rc;
 use super::builder::Builder;
 use super::dialect::{Dialect, EitherComma};
 use super::lines::{Cells, Next, PlainLines, Row, Split};
-use super::number;
 use super::open::{self, ROW_TOO_LONG, Source};
 use super::table::{RowFault, Use, bad_cell, bad_time};
 use crate::config::{DataConfig, Encoding};
 use crate::error::DataError;
+use crate::number;
 
 /// Reads one file into `builder`; returns how it is written.
 pub(crate) fn read(

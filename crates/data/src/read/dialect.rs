@@ -1,7 +1,7 @@
 //! How a text table is written: its delimiter and its decimal separator, from the first lines.
 
-use super::number::{self, Cell, Style};
 use crate::config::DataConfig;
+use crate::number::{self, Cell, Style};
 
 /// The writing of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

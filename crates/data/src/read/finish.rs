@@ -7,9 +7,9 @@
 //! an error. No column is dropped silently: those left out are listed in the notes.
 
 use super::builder::Builder;
-use super::number::Style;
 use super::table::{Bad, Table, Trial, bad_cell};
 use crate::error::DataError;
+use crate::number::Style;
 use crate::time::column::Times;
 
 impl Builder<'_> {

@@ -5,8 +5,8 @@
 
 use std::io::{self, Read};
 
-use super::number;
 use super::open::{LONGEST_ROW, ROW_TOO_LONG};
+use crate::number;
 
 /// Lines of a stream, as slices of one buffer.
 pub(crate) struct PlainLines {

@@ -12,10 +12,10 @@ use parquet::schema::types::Type;
 use super::NO_TEXT;
 use super::builder::Builder;
 use super::lines::Split;
-use super::number::Style;
 use super::open::{self, Source};
 use super::table::{RowFault, bad_cell, bad_time};
 use crate::error::DataError;
+use crate::number::Style;
 use crate::time::Clock;
 
 /// Reads one file into `builder`.

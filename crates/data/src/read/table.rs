@@ -3,8 +3,8 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::number::{self, Style};
 use crate::error::{BadCell, BadTime, DataError};
+use crate::number::{self, Style};
 use crate::time::column::Times;
 
 /// What a column of a file is for.

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 
 use super::civil::{DAY, Date, HOUR, split_day, weekday};
-use super::{Clock, Finding, FindingKind, Frequency, Timeline};
+use super::{Clock, Frequency, Timeline};
 use crate::config::{Duplicates, Unsorted};
+use crate::finding::{Finding, FindingKind};
 
 /// How to treat what is out of order.
 pub(crate) struct Policy<'a> {

@@ -1,6 +1,7 @@
 //! The `[data]` table: every key a user may write, with its range. Unknown keys are errors.
 
 mod choices;
+mod protocol;
 mod scale;
 mod split;
 
@@ -9,11 +10,12 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use choices::{Duplicates, Encoding, Fill, Format, Layout, Transform, Unsorted};
+pub use choices::{CalendarFeature, Duplicates, Encoding, Fill, Format, Layout, Transform, Unsorted};
+pub use protocol::Protocol;
+pub(crate) use protocol::Rules;
 pub use scale::{Ddof, ScaleConfig, ScaleKind, ScalePer};
 pub use split::SplitConfig;
 
-use crate::calendar::CalendarFeature;
 use crate::error::DataError;
 
 /// The `[data]` table. `path` or `source`, `context` and `horizon` are required; the rest has defaults.

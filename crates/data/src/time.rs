@@ -2,7 +2,7 @@
 
 pub(crate) mod civil;
 pub(crate) mod column;
-mod finding;
+
 mod frequency;
 pub(crate) mod order;
 pub(crate) mod parse;
@@ -10,7 +10,6 @@ pub(crate) mod parse;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-pub use finding::{Finding, FindingKind};
 pub use frequency::Frequency;
 
 use crate::error::DataError;

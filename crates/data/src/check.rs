@@ -14,7 +14,7 @@ use crate::error::DataError;
 use crate::panel::Panel;
 use crate::read::{assemble, read_table, where_from};
 use crate::split::Split;
-use crate::time::{Finding, FindingKind};
+use crate::finding::{Finding, FindingKind};
 use crate::window::PartWindows;
 
 /// A description of a table. `Display` writes it for people, `Serialize` for machines.

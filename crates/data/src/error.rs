@@ -8,7 +8,7 @@ use std::path::PathBuf;
 pub use cell::{BadCell, BadTime, Hint};
 use text::{Difference, Example, Listed, Shown, Suggest, TimelineText};
 
-use crate::time::Finding;
+use crate::finding::Finding;
 
 /// Everything this crate refuses, located as closely as the fault allows.
 #[derive(Debug, thiserror::Error)]

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Ddof, ScaleConfig, ScaleKind, ScalePer};
+use super::scale::{Ddof, ScaleConfig, ScaleKind, ScalePer};
 use crate::error::DataError;
 
 /// A published protocol.

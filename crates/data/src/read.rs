@@ -7,7 +7,6 @@ pub(crate) mod csv;
 pub(crate) mod dialect;
 mod finish;
 mod lines;
-pub(crate) mod number;
 pub(crate) mod open;
 #[cfg(feature = "parquet")]
 mod parquet;
@@ -18,6 +17,7 @@ use std::path::{Path, PathBuf};
 use crate::bundled;
 use crate::config::{DataConfig, Format};
 use crate::error::DataError;
+use crate::number::Style;
 use crate::panel::Panel;
 use builder::Builder;
 use dialect::Dialect;
@@ -70,7 +70,7 @@ pub(crate) fn read_table(config: &DataConfig, base: &Path) -> Result<Table, Data
 
 fn read_sources(config: &DataConfig, sources: &[Source]) -> Result<Table, DataError> {
     let mut builder = Builder::new(config);
-    let mut dialect = Dialect { delimiter: b',', style: number::Style::default() };
+    let mut dialect = Dialect { delimiter: b',', style: Style::default() };
     for source in sources {
         let name = series_name(source.path());
         if is_parquet(source, config.format)? {
