@@ -165,7 +165,9 @@ mod tests {
             refused,
             "--data is for benchmarks and the study; `trial` is an experiment of arms"
         );
-        assert!(check("--seeds 2", Kind::Study).unwrap_err().starts_with("--seeds is for benchmarks;"));
+        assert!(
+            check("--seeds 2", Kind::Study).unwrap_err().starts_with("--seeds is for benchmarks;")
+        );
         assert!(check("--write-docs", Kind::Study).is_err());
         assert!(check("--device cuda", Kind::Benchmarks).is_err());
     }

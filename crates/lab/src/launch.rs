@@ -12,5 +12,5 @@ mod slurm;
 
 pub(crate) use job::{Job, Jobs, Place, Recipe, Stage, quote};
 pub(crate) use runner::{Ended, Failure, Options, Origin, Product, Ran, Runner};
-pub(crate) use slurm::Flags;
 pub use slurm::ExperimentJob;
+pub(crate) use slurm::Flags;

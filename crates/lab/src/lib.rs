@@ -4,7 +4,11 @@
 //! the study. Each kind reads its plan, lists its jobs and judges what these leave; a job is a few child processes of
 //! `ballast` and a folder. The laboratory knows runs only by the files in their folders, as [`record`] has them, and
 //! takes all uncertainty from [`stats`].
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the commands of a command-line tool")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the commands of a command-line tool"
+)]
 
 mod arms;
 mod benchmarks;

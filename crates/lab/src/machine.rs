@@ -33,7 +33,10 @@ pub(crate) fn describe(root: &Path) -> Machine {
         system: field("/etc/os-release", "PRETTY_NAME", '='),
         compiler: output(root, "rustc", &["--version"]),
         commit: output(root, "git", &["describe", "--always", "--dirty", "--exclude", "*"]),
-        written: Timestamp::now().to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M UTC").to_string(),
+        written: Timestamp::now()
+            .to_zoned(TimeZone::UTC)
+            .strftime("%Y-%m-%d %H:%M UTC")
+            .to_string(),
     }
 }
 

@@ -26,7 +26,10 @@ pub(crate) struct Places {
 impl Places {
     /// The folder of `--data`, and the cache.
     pub(crate) fn new(folder: Option<&Path>) -> Result<Places> {
-        Places::with_cache(folder, files::cache_folder(|name| std::env::var_os(name)).ok().as_deref())
+        Places::with_cache(
+            folder,
+            files::cache_folder(|name| std::env::var_os(name)).ok().as_deref(),
+        )
     }
 
     /// `folder` is that of `--data`, `cache` that of everything Ballast fetches.

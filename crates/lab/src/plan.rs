@@ -160,9 +160,8 @@ impl PlanFile {
     /// Reads a config that the plan names.
     pub(crate) fn config(&self, root: &Path, path: &Spanned<PathBuf>) -> Result<Config> {
         let relative = self.beside(path.get_ref());
-        let text = fs::read_to_string(root.join(&relative)).map_err(|error| {
-            self.at(path.span(), format!("{}: {error}", relative.display()))
-        })?;
+        let text = fs::read_to_string(root.join(&relative))
+            .map_err(|error| self.at(path.span(), format!("{}: {error}", relative.display())))?;
         let table = parse(&relative, &text)?;
         Ok(Config { path: relative, text, table })
     }

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use anyhow::{Result, anyhow, ensure};
-use record::{Epoch, Evaluation, ForecasterKind, RecordError, RunDirectory, RunInfo, Scored, Status};
+use record::{
+    Epoch, Evaluation, ForecasterKind, RecordError, RunDirectory, RunInfo, Scored, Status,
+};
 
 /// A run that was trained and evaluated.
 #[derive(Debug, Clone)]
@@ -17,11 +19,7 @@ impl Finished {
     /// Reads the directory of a run with this seed.
     pub(crate) fn read(folder: &Path, seed: u64) -> Result<Finished> {
         let epochs = RunDirectory::at(folder).read_epochs().map_err(in_one_line);
-        Ok(Finished {
-            info: info(folder, seed)?,
-            evaluation: evaluation(folder)?,
-            epochs: epochs?,
-        })
+        Ok(Finished { info: info(folder, seed)?, evaluation: evaluation(folder)?, epochs: epochs? })
     }
 
     pub(crate) fn model(&self) -> &Scored {

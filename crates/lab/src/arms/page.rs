@@ -7,7 +7,7 @@ use super::{Run, figures};
 use crate::launch::Origin;
 use crate::machine::Machine;
 use crate::number::{duration, plain};
-use crate::page::{Block, Column, Document, Fold, Form, Row, Table, Tone, count, fill};
+use crate::page::{Block, Column, Document, Fold, Form, Head, Table, Tone, count, fill};
 
 pub(super) fn document(
     plan: &Plan,
@@ -82,10 +82,10 @@ fn every_run(plan: &Plan, runs: &[Run]) -> Table {
         let here = run.shown.splitn(3, '/').nth(2).unwrap_or(run.shown);
         let first = sorted.iter().find(|other| other.arm == run.arm);
         let id = first.is_some_and(|first| std::ptr::eq(*first, *run));
-        Row {
+        Head {
             link: Some(format!("{here}/")),
             id: id.then(|| format!("runs-{}", plan.arms[run.arm].name)),
-            ..Row::new(here)
+            ..Head::new(here)
         }
     };
     let columns: [Column<&Run>; 5] = [
@@ -103,10 +103,14 @@ fn every_run(plan: &Plan, runs: &[Run]) -> Table {
         Column::new("standardized", "the same, standardized", |run: &&Run| {
             Some(plain(run.outcome.ok()?.model().test.crps_standardized))
         }),
-        Column::new("epochs (best)", "trained, and the one with the best validation score", |run: &&Run| {
-            let fitted = &run.outcome.ok()?.info.fitted;
-            Some(format!("{} ({})", fitted.epochs, fitted.best_epoch))
-        }),
+        Column::new(
+            "epochs (best)",
+            "trained, and the one with the best validation score",
+            |run: &&Run| {
+                let fitted = &run.outcome.ok()?.info.fitted;
+                Some(format!("{} ({})", fitted.epochs, fitted.best_epoch))
+            },
+        ),
         Column::new("training", "by the clock", |run: &&Run| {
             Some(duration(run.outcome.ok()?.info.wall_seconds))
         }),

@@ -128,9 +128,8 @@ impl<'a> Comparison<'a> {
 
     /// Paired difference of the test scores, over the seeds that both have; negative is better for `a`.
     pub(super) fn test(&self, a: Who, b: Who) -> Option<Paired> {
-        self.estimate(a, b, |scored| Some(&scored.test)).map(|(estimate, windows, seeds)| {
-            Paired::new(estimate, windows, seeds)
-        })
+        self.estimate(a, b, |scored| Some(&scored.test))
+            .map(|(estimate, windows, seeds)| Paired::new(estimate, windows, seeds))
     }
 
     /// Paired difference of the train–test gaps of two arms.
@@ -223,9 +222,7 @@ impl<'a> Comparison<'a> {
             finished: tests.len(),
             planned: self.plan.seeds.len(),
             scores,
-            difference: others
-                .then(|| self.test(Who::Arm(arm), Who::Arm(reference)))
-                .flatten(),
+            difference: others.then(|| self.test(Who::Arm(arm), Who::Arm(reference))).flatten(),
         }
     }
 

@@ -55,15 +55,11 @@ fn columns() -> Vec<Column<'static, Row>> {
         share(0.5, "in 50 %", |s| s.coverage_50),
         share(0.8, "in 80 %", |s| s.coverage_80),
         share(0.9, "in 90 %", |s| s.coverage_90),
-        Column::new(
-            "in 50/80/90 %",
-            "percent of the truth inside the interval",
-            |row: &Row| {
-                let scores = row.scores.as_ref()?;
-                let shares = [scores.coverage_50, scores.coverage_80, scores.coverage_90];
-                Some(shares.map(|share| format!("{:.0}", 100.0 * share.mean)).join(" "))
-            },
-        )
+        Column::new("in 50/80/90 %", "percent of the truth inside the interval", |row: &Row| {
+            let scores = row.scores.as_ref()?;
+            let shares = [scores.coverage_50, scores.coverage_80, scores.coverage_90];
+            Some(shares.map(|share| format!("{:.0}", 100.0 * share.mean)).join(" "))
+        })
         .only(&[Form::Terminal]),
         Column::new("training", "time by the clock, mean over seeds", |row: &Row| {
             Some(duration(row.scores.as_ref()?.seconds?.mean))
@@ -77,10 +73,10 @@ fn columns() -> Vec<Column<'static, Row>> {
 
 pub(super) fn table(summary: &Summary) -> Table {
     let first_baseline = summary.rows.iter().find(|row| row.kind == Kind::Baseline);
-    let head = |row: &Row| page::Row {
+    let head = |row: &Row| page::Head {
         link: (row.kind == Kind::Arm).then(|| format!("#runs-{}", row.name)),
         rule: first_baseline.is_some_and(|first| std::ptr::eq(first, row)),
-        ..page::Row::new(&row.label)
+        ..page::Head::new(&row.label)
     };
     Table::new("forecaster", &summary.rows, head, &columns())
 }

@@ -58,9 +58,8 @@ impl<'a> Summary<'a> {
             Answer { word, ..Answer::new(outcome, &text, evidence) }
         };
         let shown = self.outcomes.iter().filter(|o| !matches!(o.state, State::NotChosen));
-        let mut all: Vec<Answer> = shown
-            .map(|o| answer(o.outcome(), o.word(), &self.label(o), o.sentence()))
-            .collect();
+        let mut all: Vec<Answer> =
+            shown.map(|o| answer(o.outcome(), o.word(), &self.label(o), o.sentence())).collect();
         let average = |Check { outcome, text }: &Check| {
             answer(*outcome, outcome.target(), "Stocks on average", text.clone())
         };
@@ -95,7 +94,9 @@ impl<'a> Summary<'a> {
         if !missing.is_empty() {
             let not_run = count(|state| matches!(state, State::NotRun { .. }));
             let missing = missing.join(", ");
-            warnings.push(format!("{not_run} of {all} cells were not run, as files are missing: {missing}."));
+            warnings.push(format!(
+                "{not_run} of {all} cells were not run, as files are missing: {missing}."
+            ));
         }
         let left_out = count(|state| matches!(state, State::NotChosen));
         if left_out > 0 {

@@ -142,8 +142,7 @@ impl Plan {
             })
         });
         let mut cells = own.collect::<Result<Vec<Cell>>>()?;
-        let of_default: Vec<Cell> =
-            cells.iter().map(|cell| default_cell(cell, &default)).collect();
+        let of_default: Vec<Cell> = cells.iter().map(|cell| default_cell(cell, &default)).collect();
         cells.extend(of_default);
         Ok(Plan {
             name: file.name.clone(),

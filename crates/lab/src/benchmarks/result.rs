@@ -14,7 +14,7 @@ use crate::runs::{self, model};
 
 /// Results of a job: a run, or the scores of several.
 #[derive(Debug, Clone)]
-pub(super) enum Left {
+pub(crate) enum Left {
     Run(Box<RunInfo>),
     Scores(Box<Evaluation>),
 }
@@ -136,7 +136,10 @@ impl Scored {
             samples: evaluation.samples,
             parameters: infos.first().map_or(0, |info| info.fitted.parameters),
             crps: each.unwrap_or(Spread { mean: f64::NAN, std: None, count: 0 }),
-            ensemble: evaluation.of(ForecasterKind::Ensemble).next().map(|ensemble| ensemble.test.crps),
+            ensemble: evaluation
+                .of(ForecasterKind::Ensemble)
+                .next()
+                .map(|ensemble| ensemble.test.crps),
             coverage_90: model.test.coverage.ninety,
             log_score: model.test.log_score,
             baselines: evaluation.of(ForecasterKind::Baseline).map(Baseline::new).collect(),
@@ -170,8 +173,7 @@ fn smallest<'a>(baselines: impl Iterator<Item = &'a Baseline>) -> Option<&'a Bas
 impl Baseline {
     fn new(scored: &record::Scored) -> Baseline {
         let record::Scored { name, test, difference, .. } = scored;
-        let compared =
-            |d: &record::Differences| Compared { crps: d.crps, log_score: d.log_score };
+        let compared = |d: &record::Differences| Compared { crps: d.crps, log_score: d.log_score };
         Baseline {
             name: name.clone(),
             crps: test.crps,

@@ -6,7 +6,7 @@ use super::plan::{Group, Plan, Target};
 use super::result::{Baseline, Compared, Outcome, Scored};
 use super::verdict::number;
 use crate::number::{difference, interval, percent, score, score_with_error};
-use crate::page::{self, Row, Table};
+use crate::page::{self, Head, Table};
 
 /// A table and what it shows.
 pub(super) struct Section {
@@ -88,7 +88,7 @@ fn table<'a>(plan: &'a Plan, rows: &[&'a Outcome], columns: &[Column<'a>]) -> Ta
             Group::Own => cell.label.clone(),
             Group::Default => format!("{}, default", cell.label),
         };
-        Row { link: Some(format!("#{}", cell.name)), ..Row::new(label) }
+        Head { link: Some(format!("#{}", cell.name)), ..Head::new(label) }
     };
     Table::new("cell", rows, head, columns)
 }
@@ -279,7 +279,9 @@ pub(super) fn csv(plan: &Plan, outcomes: &[Outcome]) -> String {
         ("seeds", Box::new(|o| o.scored().map_or(0, |s| s.seeds.len()).to_string())),
         (
             "best_baseline_name",
-            Box::new(|o| o.scored().and_then(Scored::best).map_or(String::new(), |b| b.name.clone())),
+            Box::new(|o| {
+                o.scored().and_then(Scored::best).map_or(String::new(), |b| b.name.clone())
+            }),
         ),
         ("crps", pick(|s| Some(s.crps.mean))),
         ("crps_error", pick(|s| s.crps.error())),

@@ -59,10 +59,7 @@ pub(super) fn average(cells: &[&Scored]) -> Vec<Check> {
     };
     let crps = |c: &Scored| c.baseline(GARCH)?.difference.crps;
     let log = |c: &Scored| c.baseline(GARCH)?.difference.log_score;
-    vec![
-        check("CRPS minus", crps, |d| d <= 0.0),
-        check("log score minus", log, |d| d >= 0.0),
-    ]
+    vec![check("CRPS minus", crps, |d| d <= 0.0), check("log score minus", log, |d| d >= 0.0)]
 }
 
 fn crps(scored: &Scored, most: f64) -> Check {

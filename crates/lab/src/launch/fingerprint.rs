@@ -55,8 +55,8 @@ pub(crate) struct Fingerprints {
 impl Fingerprints {
     pub(crate) fn new(executable: &Path, threads: &str) -> Result<Self> {
         let threads = threads.to_owned();
-        let executable = sha256(executable)
-            .with_context(|| format!("reading {}", executable.display()))?;
+        let executable =
+            sha256(executable).with_context(|| format!("reading {}", executable.display()))?;
         Ok(Fingerprints { executable, threads, data: BTreeMap::new() })
     }
 

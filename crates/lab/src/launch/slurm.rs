@@ -19,7 +19,7 @@ use anyhow::{Context, Result, bail};
 use queue::States;
 use script::{Extra, TimeLimit};
 use submission::Submission;
-pub(crate) use task::ExperimentJob;
+pub use task::ExperimentJob;
 
 use super::attempt::{Attempts, last_lines};
 use super::cost::Cost;

@@ -83,7 +83,8 @@ fn block(block: &Block, out: &mut String) {
             *out += "<div class=\"charts\">\n";
             for Figure { svg, caption } in figures {
                 let caption = text(caption);
-                let _ = writeln!(out, "<figure>\n{svg}<figcaption>{caption}</figcaption>\n</figure>");
+                let _ =
+                    writeln!(out, "<figure>\n{svg}<figcaption>{caption}</figcaption>\n</figure>");
             }
             *out += "</div>\n";
         }
@@ -137,10 +138,10 @@ fn table(table: &Table, out: &mut String) {
     }
     *out += "</tr></thead>\n<tbody>\n";
     for row in &table.rows {
-        let id = row.id.as_ref().map_or(String::new(), |id| format!(" id=\"{}\"", escape(id)));
-        let rule = if row.rule { " class=\"ruled\"" } else { "" };
-        let label = text(&row.label);
-        let label = match &row.link {
+        let id = row.head.id.as_ref().map_or(String::new(), |id| format!(" id=\"{}\"", escape(id)));
+        let rule = if row.head.rule { " class=\"ruled\"" } else { "" };
+        let label = text(&row.head.label);
+        let label = match &row.head.link {
             Some(link) => format!("<a href=\"{}\">{label}</a>", escape(link)),
             None => label,
         };

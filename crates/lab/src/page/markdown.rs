@@ -77,7 +77,7 @@ fn table(table: &Table, out: &mut String) {
     *out += "\n|---|";
     columns.iter().for_each(|_| *out += "--:|");
     for row in &table.rows {
-        let _ = write!(out, "\n| {} |", safe(&row.label));
+        let _ = write!(out, "\n| {} |", safe(&row.head.label));
         for column in &columns {
             let cell = &row.cells[*column];
             let mark = if cell.best { "**" } else { "" };

@@ -31,16 +31,21 @@ pub(super) struct Heading {
     pub(super) forms: &'static [Form],
 }
 
-/// A row.
+/// The first cell of a row.
 #[derive(Debug, Default)]
-pub(crate) struct Row {
+pub(crate) struct Head {
     pub(crate) label: String,
     /// The target of a link on its label.
     pub(crate) link: Option<String>,
     /// The target that it is itself.
     pub(crate) id: Option<String>,
-    /// Whether a rule parts it from the row before.
+    /// Whether a rule parts its row from the row before.
     pub(crate) rule: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) head: Head,
     pub(super) cells: Vec<Cell>,
 }
 
@@ -96,13 +101,13 @@ impl Table {
     pub(crate) fn new<T>(
         corner: &str,
         rows: &[T],
-        head: impl Fn(&T) -> Row,
+        head: impl Fn(&T) -> Head,
         columns: &[Column<T>],
     ) -> Table {
         let cells: Vec<Vec<Cell>> = columns.iter().map(|column| column.cells(rows)).collect();
         let row = |(index, row): (usize, &T)| Row {
+            head: head(row),
             cells: cells.iter().map(|column| column[index].clone()).collect(),
-            ..head(row)
         };
         let heading = |column: &Column<T>| Heading {
             text: column.heading.clone(),
@@ -143,9 +148,9 @@ impl Table {
     }
 }
 
-impl Row {
-    pub(crate) fn new(label: impl Into<String>) -> Row {
-        Row { label: label.into(), ..Row::default() }
+impl Head {
+    pub(crate) fn new(label: impl Into<String>) -> Head {
+        Head { label: label.into(), ..Head::default() }
     }
 }
 

@@ -22,7 +22,9 @@ fn block(block: &Block, out: &mut String) {
             let _ = writeln!(out, "{mark}{text}");
         }
         Block::Answers(answers) => answers.iter().for_each(|each| answer(each, out)),
-        Block::List(items) => items.iter().for_each(|Item { text, .. }| _ = writeln!(out, "- {text}")),
+        Block::List(items) => {
+            items.iter().for_each(|Item { text, .. }| _ = writeln!(out, "- {text}"))
+        }
         Block::Facts(facts) => {
             facts.iter().for_each(|(name, value)| _ = writeln!(out, "{name}: {value}"));
         }
@@ -47,7 +49,7 @@ fn answer(Answer { word, text, evidence, parts, .. }: &Answer, out: &mut String)
 
 /// Aligned columns; the best cells have a star.
 fn table(table: &Table, out: &mut String) {
-    let labels = table.rows.iter().map(|row| row.label.clone());
+    let labels = table.rows.iter().map(|row| row.head.label.clone());
     let mut columns: Vec<Vec<String>> =
         vec![std::iter::once(String::new()).chain(labels).collect()];
     for column in table.columns(Form::Terminal) {
@@ -61,7 +63,7 @@ fn table(table: &Table, out: &mut String) {
         columns.iter().map(|cells| cells.iter().map(length).max().unwrap_or(0)).collect();
     let rule = "─".repeat(widths.iter().sum::<usize>() + widths.len() - 1);
     for line in 0..=table.rows.len() {
-        if line == 1 || (line > 1 && table.rows[line - 1].rule) {
+        if line == 1 || (line > 1 && table.rows[line - 1].head.rule) {
             let _ = writeln!(out, "{rule}");
         }
         let mut text = format!("{:<width$}", columns[0][line], width = widths[0]);

@@ -9,21 +9,27 @@ fn document() -> Document {
     document.add(Block::Answers(vec![Answer { parts: vec![part], ..answer }]));
     document.paragraph(Tone::Warning, "One run failed.");
     document.heading("Scores");
-    let head = |row: &(&str, f64)| Row {
+    let head = |row: &(&str, f64)| Head {
         link: (row.0 == "A").then(|| "#a".to_owned()),
         rule: row.0 == "C",
-        ..Row::new(row.0)
+        ..Head::new(row.0)
     };
     let columns = [
-        Column::new("CRPS", "smaller is better", |row: &(&str, f64)| Some(format!("{} ± 1", row.1)))
-            .best(|row| Some(row.1)),
+        Column::new("CRPS", "smaller is better", |row: &(&str, f64)| {
+            Some(format!("{} ± 1", row.1))
+        })
+        .best(|row| Some(row.1)),
         Column::new("wide", "on pages", |_: &(&str, f64)| Some("x|y".to_owned()))
             .only(&[Form::Page, Form::Markdown]),
         Column::new("empty", "nothing", |_: &(&str, f64)| None),
     ];
     let table = Table::new("arm", &[("A", 2.0), ("B", 1.0), ("C", 3.0)], head, &columns);
     document.add(Block::Table(table.without_empty_columns()));
-    document.figures("Curves", "", vec![Figure { svg: "<svg/>".to_owned(), caption: "C".to_owned() }]);
+    document.figures(
+        "Curves",
+        "",
+        vec![Figure { svg: "<svg/>".to_owned(), caption: "C".to_owned() }],
+    );
     document.list("- one\n  line\n- two\n");
     document.add(Fold::code("Commands", "ballast train <a>"));
     document
@@ -60,7 +66,10 @@ fn a_terminal_gets_aligned_columns() {
     let text = document().terminal();
     let table = "\n    CRPS\n──────────\nA  2 ± 1\nB  1 ± 1*\n──────────\nC  3 ± 1\n";
     assert!(text.contains(table), "{text}");
-    assert!(text.contains("- In part. A is smaller. p < .001\n    In one? Undecided: p = .2\n"), "{text}");
+    assert!(
+        text.contains("- In part. A is smaller. p < .001\n    In one? Undecided: p = .2\n"),
+        "{text}"
+    );
     assert!(text.contains("note: One run failed.\n"), "{text}");
 }
 

@@ -191,10 +191,13 @@ impl Material<'_> {
         }
         let other = self.runs.iter().filter(|run| run.origin == Origin::OtherCode).count();
         if other > 0 {
-            warnings.push(format!("{} made by an earlier version of the code.", match other {
-                1 => "1 run was".to_owned(),
-                other => format!("{other} runs were"),
-            }));
+            warnings.push(format!(
+                "{} made by an earlier version of the code.",
+                match other {
+                    1 => "1 run was".to_owned(),
+                    other => format!("{other} runs were"),
+                }
+            ));
         }
         warnings
     }

@@ -295,9 +295,8 @@ impl Names<'_> {
                     let message = format!("{percent} is not from 1 to 100");
                     return Err(self.file.at(share.span(), message));
                 }
-                let same = |cell: &Cell| {
-                    (cell.data, cell.model, cell.percent) == (data, model, percent)
-                };
+                let same =
+                    |cell: &Cell| (cell.data, cell.model, cell.percent) == (data, model, percent);
                 let place = cells.iter().position(same).unwrap_or_else(|| {
                     cells.push(Cell { data, model, percent, arms: vec![], features: false });
                     cells.len() - 1
@@ -321,8 +320,12 @@ impl Names<'_> {
         if let Some(against) = &test.against {
             let named = |name: &String| Spanned::new(against.span(), name.clone());
             let both = match against.get_ref() {
-                Against::Model(names) => names.iter().try_for_each(|n| self.model(&named(n)).map(drop)),
-                Against::Data(names) => names.iter().try_for_each(|n| self.data(&named(n)).map(drop)),
+                Against::Model(names) => {
+                    names.iter().try_for_each(|n| self.model(&named(n)).map(drop))
+                }
+                Against::Data(names) => {
+                    names.iter().try_for_each(|n| self.data(&named(n)).map(drop))
+                }
                 Against::Percent(_) => Ok(()),
             };
             both?;

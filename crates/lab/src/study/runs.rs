@@ -28,7 +28,7 @@ pub(super) struct Run<'a> {
 }
 
 /// The results of a run: scores of the weights that validation chose and of the last ones, and of their features.
-pub(super) struct Studied {
+pub(crate) struct Studied {
     pub(super) chosen: Finished,
     pub(super) last: Evaluation,
     pub(super) features: Option<Features>,
@@ -40,7 +40,8 @@ impl Product for Studied {
     fn read(job: &Job, folder: &Path) -> Result<Studied> {
         let chosen = Finished::read(folder, job.seed)?;
         let last = runs::evaluation(&folder.join("last"))?;
-        let probed = job.steps.iter().any(|step| step.first().is_some_and(|name| name == "features"));
+        let probed =
+            job.steps.iter().any(|step| step.first().is_some_and(|name| name == "features"));
         let features = || RunDirectory::at(folder).read_features().map_err(runs::in_one_line);
         let features = probed.then(features).transpose()?;
         if let Some(Features { steps, .. }) = &features {
@@ -130,8 +131,8 @@ fn add(
     let place = Place { label, shown: shown.clone(), wanted: true };
     let index = jobs.train(Stage::Both, recipe, place)?;
     let mut step = |words: &[&str]| {
-        let words = words.iter().chain(&["--device", device]).map(|word| (*word).to_owned());
-        jobs.list[index].steps.push(words.collect());
+        let words = [words, &["--device", device]].concat();
+        jobs.list[index].steps.push(words.into_iter().map(str::to_owned).collect());
     };
     step(&["evaluate", &shown, "--last"]);
     if cell.features {

@@ -164,9 +164,8 @@ fn best(table: &Table, cell: usize) -> Option<Row> {
     let origins: Vec<usize> = (first..first + windows).collect();
     let scores = simulation.process.best(&series, &origins, horizon).ok()?;
     let spread = run.spread;
-    let mean = |value: fn(&BestScores) -> f64| {
-        stats::mean(&scores.iter().map(value).collect::<Vec<_>>())
-    };
+    let mean =
+        |value: fn(&BestScores) -> f64| stats::mean(&scores.iter().map(value).collect::<Vec<_>>());
     Some(Row {
         label: match simulation.process.expected(horizon) {
             Some(long_run) => {
@@ -192,7 +191,7 @@ pub(super) fn cell(table: &Table, cell: usize) -> page::Table {
             false => String::new(),
         };
         let rule = first.is_some_and(|first| std::ptr::eq(first, row));
-        page::Row { rule, ..page::Row::new(format!("{}{missing}", row.label)) }
+        page::Head { rule, ..page::Head::new(format!("{}{missing}", row.label)) }
     };
     page::Table::new("arm", &rows, head, &columns()).without_empty_columns()
 }
@@ -266,10 +265,7 @@ pub(super) fn comparisons_csv(claims: &[Judged]) -> String {
         ("relative", number(|c| c.relative.mean)),
         ("interval_low", number(|c| c.interval.0)),
         ("interval_high", number(|c| c.interval.1)),
-        (
-            "cohens_d",
-            Box::new(|(_, _, c)| c.effect_size.map_or(String::new(), |d| d.to_string())),
-        ),
+        ("cohens_d", Box::new(|(_, _, c)| c.effect_size.map_or(String::new(), |d| d.to_string()))),
         ("p_holm", number(|c| c.p_value)),
         ("outcome", Box::new(|(_, _, c)| c.outcome.word().to_lowercase())),
     ];
@@ -286,9 +282,11 @@ pub(super) fn comparisons(test: &Tested) -> page::Table {
     let relative = test.is_relative();
     let show = |value: f64| if relative { share(value) } else { signed(value) };
     let columns: Vec<Column<Comparison>> = vec![
-        Column::new("difference", "in units of the measure, ± standard error", |c: &Comparison| {
-            Some(difference(c.difference.mean, c.difference.error))
-        }),
+        Column::new(
+            "difference",
+            "in units of the measure, ± standard error",
+            |c: &Comparison| Some(difference(c.difference.mean, c.difference.error)),
+        ),
         Column::new(
             if relative { "relative" } else { "the same" },
             "relative to the score of the reference arm, where the measure is a CRPS",
@@ -312,6 +310,6 @@ pub(super) fn comparisons(test: &Tested) -> page::Table {
             Some(c.outcome.word().to_lowercase())
         }),
     ];
-    let head = |c: &Comparison| page::Row::new(&c.cell);
+    let head = |c: &Comparison| page::Head::new(&c.cell);
     page::Table::new("cell", &test.comparisons, head, &columns).unexplained()
 }

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use jiff::ToSpan;
 use jiff::civil::{Date, date};
 
 /// The date of the first row.
@@ -29,7 +30,7 @@ pub(in crate::study) fn write(path: &Path, series: &[f64]) -> Result<()> {
     let lines = |file: &mut dyn Write| {
         let mut table = csv::Writer::from_writer(file);
         table.write_record(["date", "value"])?;
-        let dates = FIRST.series(jiff::ToSpan::day(1));
+        let dates = FIRST.series(1.day());
         for (date, value) in dates.zip(series) {
             table.write_record([date.to_string(), value.to_string()])?;
         }
