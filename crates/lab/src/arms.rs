@@ -1,5 +1,6 @@
 //! An experiment of arms: variants of one config, each trained on every seed, beside each other.
 
+mod compare;
 mod figures;
 mod page;
 mod plan;

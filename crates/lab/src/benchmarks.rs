@@ -3,6 +3,7 @@
 //! A cell is a config on a task. Each seed is trained by itself, then all are evaluated together, so that the
 //! baselines are scored once.
 
+mod ended;
 mod page;
 mod plan;
 mod result;
@@ -12,9 +13,10 @@ mod verdict;
 use std::path::Path;
 
 use anyhow::Result;
+use ended::{Ended, State};
 use page::Summary;
 use plan::{Cell, Group, Plan};
-use result::{Left, Outcome, Scored, State};
+use result::{Left, Scored};
 
 use crate::experiment::{Context, Experiment, Report};
 use crate::launch::{Jobs, Place, Ran, Recipe, Stage};
@@ -99,9 +101,9 @@ impl Benchmarks {
         Ok(Planned::Jobs { runs, scores })
     }
 
-    fn outcome(&self, cell: usize, planned: &Planned, (jobs, ended): &Ran<Left>) -> Outcome {
+    fn end(&self, cell: usize, planned: &Planned, (jobs, ended): &Ran<Left>) -> Ended {
         let (runs, scores) = match planned {
-            Planned::Not(state) => return Outcome { cell, commands: vec![], state: state.clone() },
+            Planned::Not(state) => return Ended { cell, commands: vec![], state: state.clone() },
             Planned::Jobs { runs, scores } => (runs, *scores),
         };
         let all = runs.iter().chain([&scores]);
@@ -125,7 +127,7 @@ impl Benchmarks {
             },
             _ => State::NotChosen,
         };
-        Outcome { cell, commands, state }
+        Ended { cell, commands, state }
     }
 }
 
@@ -149,15 +151,15 @@ impl Experiment for Benchmarks {
     }
 
     fn report(&self, ran: &Ran<Left>, context: &Context) -> Report {
-        let outcome = |(cell, planned)| self.outcome(cell, planned, ran);
-        let outcomes: Vec<Outcome> = self.planned.iter().enumerate().map(outcome).collect();
-        let summary = Summary::new(&self.plan, outcomes, &self.seeds, &context.machine);
-        let failed = |outcome: &&Outcome| matches!(outcome.state, State::Failed(_));
-        let failed = summary.outcomes.iter().filter(failed).count();
+        let end = |(cell, planned)| self.end(cell, planned, ran);
+        let cells: Vec<Ended> = self.planned.iter().enumerate().map(end).collect();
+        let summary = Summary::new(&self.plan, cells, &self.seeds, &context.machine);
+        let failed = |ended: &&Ended| matches!(ended.state, State::Failed(_));
+        let failed = summary.cells.iter().filter(failed).count();
         Report {
             document: summary.report(),
             results: summary.json(),
-            tables: vec![("table.csv", tables::csv(&self.plan, &summary.outcomes))],
+            tables: vec![("table.csv", tables::csv(&self.plan, &summary.cells))],
             docs: self.choice.write_docs.then(|| (DOCS.into(), summary.docs())),
             closing: format!("{}\n", summary.headline()),
             failed: (failed > 0)

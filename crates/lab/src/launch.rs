@@ -5,12 +5,15 @@
 
 mod attempt;
 mod cost;
+mod ended;
 mod fingerprint;
 mod job;
 mod runner;
 mod slurm;
 
-pub(crate) use job::{Job, Jobs, Place, Recipe, Stage, quote};
-pub(crate) use runner::{Ended, Failure, Options, Origin, Product, Ran, Runner};
+pub(crate) use ended::{Ended, Failure, Origin, Product};
+pub(crate) use fingerprint::Recipe;
+pub(crate) use job::{Job, Jobs, Place, Stage, quote};
+pub(crate) use runner::{Options, Ran, Runner};
 pub use slurm::ExperimentJob;
 pub(crate) use slurm::Flags;

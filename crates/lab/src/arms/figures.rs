@@ -4,8 +4,9 @@ use chart::{Chart, Color};
 use record::{Epoch, NoiseCurve};
 
 use super::Run;
+use super::compare::{Comparison, Kind};
 use super::plan::Plan;
-use super::summary::{Comparison, Kind, Summary};
+use super::summary::Summary;
 use crate::figures::{calibration_chart, fan, mean_calibration, over_epochs};
 use crate::page::{Figure, count};
 

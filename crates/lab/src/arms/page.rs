@@ -1,7 +1,8 @@
 //! The report of an experiment of arms.
 
+use super::compare::Kind;
 use super::plan::Plan;
-use super::summary::{Kind, Summary};
+use super::summary::Summary;
 use super::table::{caption, table};
 use super::{Run, figures};
 use crate::launch::Origin;

@@ -2,7 +2,8 @@
 
 use stats::Spread;
 
-use super::summary::{Kind, Row, RowScores, Summary};
+use super::compare::{Kind, Row, RowScores};
+use super::summary::Summary;
 use crate::number::{difference, duration, percent, with_error};
 use crate::page::{self, Column, Form, Table};
 

@@ -1,7 +1,7 @@
 //! Answers in a sentence, made from the numbers and from nothing else.
 
+use super::compare::{Comparison, Kind, Paired, Row, Who, best};
 use super::plan::Measure;
-use super::summary::{Comparison, Kind, Paired, Row, Who, best};
 use crate::number::{difference, plain};
 use crate::outcome::Outcome;
 use crate::page::{Answer, count};

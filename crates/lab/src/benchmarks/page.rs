@@ -3,8 +3,9 @@
 use chart::Chart;
 use serde_json::{Value, json};
 
+use super::ended::{Ended, State};
 use super::plan::{Group, Plan, Target};
-use super::result::{Outcome, Scored, State};
+use super::result::Scored;
 use super::tables::{Section, sections};
 use super::verdict::{Check, average};
 use crate::machine::Machine;
@@ -15,7 +16,7 @@ use crate::page::{Answer, Block, Document, Figure, Fold, Form, Item, Tone, fill}
 pub(super) struct Summary<'a> {
     plan: &'a Plan,
     /// In the order of the plan's cells.
-    pub(super) outcomes: Vec<Outcome>,
+    pub(super) cells: Vec<Ended>,
     /// Conditions on the averages over cells of returns; empty if there are none.
     average: Vec<Check>,
     seeds: &'a [u64],
@@ -25,20 +26,20 @@ pub(super) struct Summary<'a> {
 impl<'a> Summary<'a> {
     pub(super) fn new(
         plan: &'a Plan,
-        outcomes: Vec<Outcome>,
+        cells: Vec<Ended>,
         seeds: &'a [u64],
         machine: &'a Machine,
     ) -> Summary<'a> {
-        let of_returns = |o: &&Outcome| plan.cells[o.cell].target == Target::Returns;
+        let of_returns = |o: &&Ended| plan.cells[o.cell].target == Target::Returns;
         let scored: Vec<&Scored> =
-            outcomes.iter().filter(of_returns).filter_map(Outcome::scored).collect();
+            cells.iter().filter(of_returns).filter_map(Ended::scored).collect();
         let average = if scored.is_empty() { vec![] } else { average(&scored) };
-        Summary { plan, average, outcomes, seeds, machine }
+        Summary { plan, average, cells, seeds, machine }
     }
 
     /// The number of targets that are met, as a sentence.
     pub(super) fn headline(&self) -> String {
-        let count = |word: &str| self.outcomes.iter().filter(|o| o.word() == word).count();
+        let count = |word: &str| self.cells.iter().filter(|o| o.word() == word).count();
         let words = ["met", "missed", "unknown", "failed", "not run"];
         let counts: Vec<String> = words
             .into_iter()
@@ -46,7 +47,7 @@ impl<'a> Summary<'a> {
             .filter(|(count, word)| *count > 0 || *word == "met")
             .map(|(count, word)| format!("{count} {word}"))
             .collect();
-        format!("{} targets: {}.", self.outcomes.len(), counts.join(", "))
+        format!("{} targets: {}.", self.cells.len(), counts.join(", "))
     }
 
     /// An answer for each cell, the worst first; then the averages.
@@ -57,9 +58,9 @@ impl<'a> Summary<'a> {
             let (text, evidence) = (format!("{label}:"), format!("{evidence}."));
             Answer { word, ..Answer::new(outcome, &text, evidence) }
         };
-        let shown = self.outcomes.iter().filter(|o| !matches!(o.state, State::NotChosen));
+        let shown = self.cells.iter().filter(|o| !matches!(o.state, State::NotChosen));
         let mut all: Vec<Answer> =
-            shown.map(|o| answer(o.outcome(), o.word(), &self.label(o), o.sentence())).collect();
+            shown.map(|o| answer(o.answer(), o.word(), &self.label(o), o.sentence())).collect();
         let average = |Check { outcome, text }: &Check| {
             answer(*outcome, outcome.target(), "Stocks on average", text.clone())
         };
@@ -68,7 +69,7 @@ impl<'a> Summary<'a> {
         all
     }
 
-    fn label(&self, outcome: &Outcome) -> String {
+    fn label(&self, outcome: &Ended) -> String {
         let cell = &self.plan.cells[outcome.cell];
         match cell.group {
             Group::Own => cell.label.clone(),
@@ -79,11 +80,10 @@ impl<'a> Summary<'a> {
     /// Warnings for a reader, before the numbers are trusted.
     fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
-        let count =
-            |test: fn(&State) -> bool| self.outcomes.iter().filter(|o| test(&o.state)).count();
-        let all = self.outcomes.len();
+        let count = |test: fn(&State) -> bool| self.cells.iter().filter(|o| test(&o.state)).count();
+        let all = self.cells.len();
         let mut missing: Vec<String> = Vec::new();
-        for outcome in &self.outcomes {
+        for outcome in &self.cells {
             if let State::NotRun { missing: path, .. } = &outcome.state {
                 let path = path.display().to_string();
                 if !missing.contains(&path) {
@@ -106,7 +106,7 @@ impl<'a> Summary<'a> {
             let (used, planned) = (self.seeds.len(), self.plan.seeds.len());
             warnings.push(format!("{used} of {planned} seeds were asked for."));
         }
-        let other: usize = self.outcomes.iter().filter_map(|o| Some(o.scored()?.other_code)).sum();
+        let other: usize = self.cells.iter().filter_map(|o| Some(o.scored()?.other_code)).sum();
         if other > 0 {
             warnings.push(format!(
                 "{other} trainings were made by another version of the code and kept at your request \
@@ -124,7 +124,7 @@ impl<'a> Summary<'a> {
             document.paragraph(Tone::Warning, warning);
         }
         document.add(Block::Answers(self.answers()));
-        for Section { title, note, table } in sections(self.plan, &self.outcomes) {
+        for Section { title, note, table } in sections(self.plan, &self.cells) {
             document.heading(title);
             document.paragraph(Tone::Note, note);
             document.add(Block::Table(table));
@@ -142,7 +142,7 @@ impl<'a> Summary<'a> {
         details.paragraph(Tone::Note, note);
         details.add(Block::Code(format!("cargo xtask experiment {} --data DIR", self.plan.name)));
         details.paragraph(Tone::Plain, self.made_on());
-        for outcome in &self.outcomes {
+        for outcome in &self.cells {
             details.add(Block::Fold(self.cell(outcome)));
         }
         details.heading("Protocol");
@@ -152,7 +152,7 @@ impl<'a> Summary<'a> {
     }
 
     /// The baselines and commands of a cell.
-    fn cell(&self, outcome: &Outcome) -> Fold {
+    fn cell(&self, outcome: &Ended) -> Fold {
         let mut blocks = Vec::new();
         if let Some(scored) = outcome.scored() {
             let mut all: Vec<_> = scored.baselines.iter().collect();
@@ -182,14 +182,14 @@ impl<'a> Summary<'a> {
         let plan = self.plan;
         let seeds: Vec<String> = self.seeds.iter().map(u64::to_string).collect();
         let mut commands = Vec::new();
-        for outcome in self.outcomes.iter().filter(|outcome| outcome.scored().is_some()) {
+        for outcome in self.cells.iter().filter(|outcome| outcome.scored().is_some()) {
             commands.extend(outcome.commands.first().into_iter().chain(outcome.commands.last()));
         }
         let commands: Vec<String> =
             commands.into_iter().map(|command| format!("    {command}")).collect();
         let protocol: Vec<String> =
             self.protocol().iter().map(|item| format!("- {}", item.text)).collect();
-        let missed = self.outcomes.iter().any(|outcome| outcome.word() == "missed");
+        let missed = self.cells.iter().any(|outcome| outcome.word() == "missed");
         let values = [
             ("name", plan.name.clone()),
             ("title", plan.title.clone()),
@@ -236,7 +236,7 @@ impl<'a> Summary<'a> {
 
     /// `results.json`: every number, with the commands behind it.
     pub(super) fn json(&self) -> Value {
-        let cell = |outcome: &Outcome| {
+        let cell = |outcome: &Ended| {
             let cell = &self.plan.cells[outcome.cell];
             let config = cell.config.as_ref().map_or_else(|missing| missing, |config| &config.path);
             json!({
@@ -252,7 +252,7 @@ impl<'a> Summary<'a> {
             "headline": self.headline(),
             "warnings": self.warnings(),
             "seeds": self.seeds,
-            "cells": self.outcomes.iter().map(cell).collect::<Vec<_>>(),
+            "cells": self.cells.iter().map(cell).collect::<Vec<_>>(),
             "average": self.average,
             "cited": self.plan.cited,
             "machine": self.machine,
@@ -263,7 +263,7 @@ impl<'a> Summary<'a> {
     fn against_ridge(&self) -> Vec<Figure> {
         let mut labels = Vec::new();
         let (mut xs, mut ys, mut errors) = (vec![], vec![], vec![]);
-        for outcome in &self.outcomes {
+        for outcome in &self.cells {
             let ridge = outcome.scored().and_then(|s| s.baseline("ridge"));
             let Some((ridge, difference)) = ridge.and_then(|r| Some((r, r.difference.crps?)))
             else {

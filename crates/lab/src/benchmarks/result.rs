@@ -1,15 +1,13 @@
 //! Results of the runs of a cell: the numbers behind tables and verdicts.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Result;
 use record::{Evaluation, ForecasterKind, PointError, RunInfo};
 use serde::Serialize;
 use stats::{Difference, Spread};
 
-use super::verdict::Check;
 use crate::launch::{Ended, Job, Origin, Product, Stage};
-use crate::outcome;
 use crate::runs::{self, model};
 
 /// Results of a job: a run, or the scores of several.
@@ -33,33 +31,6 @@ impl Product for Left {
             Left::Scores(scores) => format!("test CRPS {:.4}", model(scores).test.crps),
         }
     }
-}
-
-/// A cell and how it ended.
-#[derive(Debug, Serialize)]
-pub(super) struct Outcome {
-    /// Index into the cells of the plan.
-    pub(super) cell: usize,
-    /// The commands of its runs, as one would type them.
-    pub(super) commands: Vec<String>,
-    pub(super) state: State,
-}
-
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum State {
-    Scored {
-        scored: Box<Scored>,
-        checks: Vec<Check>,
-    },
-    /// A file is missing; with a remedy.
-    NotRun {
-        missing: PathBuf,
-        remedy: String,
-    },
-    /// Neither asked for nor finished before.
-    NotChosen,
-    Failed(Vec<String>),
 }
 
 /// The numbers of a cell.
@@ -196,57 +167,4 @@ fn points(evaluation: &Evaluation) -> Option<Points> {
         zero_kept: zero.map(|zero| zero.kept),
         to_zero: *to_zero,
     })
-}
-
-impl Outcome {
-    pub(super) fn scored(&self) -> Option<&Scored> {
-        match &self.state {
-            State::Scored { scored, .. } => Some(scored),
-            _ => None,
-        }
-    }
-
-    /// The state in one or two words.
-    pub(super) fn word(&self) -> &'static str {
-        match &self.state {
-            State::Scored { checks, .. } => self::outcome(checks).target(),
-            State::NotRun { .. } | State::NotChosen => "not run",
-            State::Failed(_) => "failed",
-        }
-    }
-
-    /// Whether the target is met.
-    pub(super) fn outcome(&self) -> outcome::Outcome {
-        match &self.state {
-            State::Scored { checks, .. } => self::outcome(checks),
-            State::NotRun { .. } | State::NotChosen => outcome::Outcome::Unknown,
-            State::Failed(_) => outcome::Outcome::No,
-        }
-    }
-
-    /// The numbers that decide, or the reason why there are none, as one line of text.
-    pub(super) fn sentence(&self) -> String {
-        match &self.state {
-            State::Scored { checks, .. } => {
-                // Conditions that are missed come first.
-                let mut sorted: Vec<&Check> = checks.iter().collect();
-                sorted.sort_by_key(|check| check.outcome);
-                let texts: Vec<String> = match sorted.as_slice() {
-                    [only] => vec![only.text.clone()],
-                    several => several
-                        .iter()
-                        .map(|check| format!("{}: {}", check.outcome.target(), check.text))
-                        .collect(),
-                };
-                texts.join("; ")
-            }
-            State::NotRun { missing, remedy } => format!("{} missing; {remedy}", missing.display()),
-            State::NotChosen => "left out by `--only`".to_owned(),
-            State::Failed(reasons) => reasons.join("; "),
-        }
-    }
-}
-
-fn outcome(checks: &[Check]) -> outcome::Outcome {
-    outcome::Outcome::all(checks.iter().map(|check| check.outcome))
 }

@@ -2,8 +2,9 @@
 
 use stats::Difference;
 
+use super::ended::Ended;
 use super::plan::{Group, Plan, Target};
-use super::result::{Baseline, Compared, Outcome, Scored};
+use super::result::{Baseline, Compared, Scored};
 use super::verdict::number;
 use crate::number::{difference, interval, percent, score, score_with_error};
 use crate::page::{self, Head, Table};
@@ -15,16 +16,16 @@ pub(super) struct Section {
     pub(super) table: Table,
 }
 
-type Column<'a> = page::Column<'a, &'a Outcome>;
+type Column<'a> = page::Column<'a, &'a Ended>;
 
 /// All tables that have a row.
-pub(super) fn sections<'a>(plan: &'a Plan, outcomes: &'a [Outcome]) -> Vec<Section> {
-    let cell = |outcome: &Outcome| &plan.cells[outcome.cell];
-    let own = |outcome: &&Outcome| cell(outcome).group == Group::Own;
-    let returns = |outcome: &&Outcome| cell(outcome).target == Target::Returns;
-    let others: Vec<&Outcome> = outcomes.iter().filter(own).filter(|o| !returns(o)).collect();
-    let stocks: Vec<&Outcome> = outcomes.iter().filter(own).filter(returns).collect();
-    let default: Vec<&Outcome> = outcomes.iter().filter(|o| !own(o)).collect();
+pub(super) fn sections<'a>(plan: &'a Plan, outcomes: &'a [Ended]) -> Vec<Section> {
+    let cell = |outcome: &Ended| &plan.cells[outcome.cell];
+    let own = |outcome: &&Ended| cell(outcome).group == Group::Own;
+    let returns = |outcome: &&Ended| cell(outcome).target == Target::Returns;
+    let others: Vec<&Ended> = outcomes.iter().filter(own).filter(|o| !returns(o)).collect();
+    let stocks: Vec<&Ended> = outcomes.iter().filter(own).filter(returns).collect();
+    let default: Vec<&Ended> = outcomes.iter().filter(|o| !own(o)).collect();
     let tables = [
         (
             "Scores",
@@ -70,7 +71,7 @@ pub(super) fn sections<'a>(plan: &'a Plan, outcomes: &'a [Outcome]) -> Vec<Secti
             table: table(plan, rows, &columns),
         })
         .collect();
-    let scored: Vec<&Outcome> = outcomes.iter().filter(|o| o.scored().is_some()).collect();
+    let scored: Vec<&Ended> = outcomes.iter().filter(|o| o.scored().is_some()).collect();
     if !scored.is_empty() {
         let note = "Percent of the truth inside 90 % intervals, log predictive density in nats a value, and \
                     processor seconds (user and system) measured of the child processes: of training one \
@@ -81,8 +82,8 @@ pub(super) fn sections<'a>(plan: &'a Plan, outcomes: &'a [Outcome]) -> Vec<Secti
     sections
 }
 
-fn table<'a>(plan: &'a Plan, rows: &[&'a Outcome], columns: &[Column<'a>]) -> Table {
-    let head = |outcome: &&Outcome| {
+fn table<'a>(plan: &'a Plan, rows: &[&'a Ended], columns: &[Column<'a>]) -> Table {
+    let head = |outcome: &&Ended| {
         let cell = &plan.cells[outcome.cell];
         let label = match cell.group {
             Group::Own => cell.label.clone(),
@@ -97,9 +98,9 @@ fn table<'a>(plan: &'a Plan, rows: &[&'a Outcome], columns: &[Column<'a>]) -> Ta
 fn column<'a>(
     heading: &str,
     meaning: &str,
-    say: impl Fn(&'a Outcome, &'a Scored) -> Option<String> + 'a,
+    say: impl Fn(&'a Ended, &'a Scored) -> Option<String> + 'a,
 ) -> Column<'a> {
-    Column::new(heading, meaning, move |outcome: &&'a Outcome| say(outcome, outcome.scored()?))
+    Column::new(heading, meaning, move |outcome: &&'a Ended| say(outcome, outcome.scored()?))
 }
 
 fn crps<'a>() -> Column<'a> {
@@ -109,7 +110,7 @@ fn crps<'a>() -> Column<'a> {
 }
 
 fn verdict<'a>() -> Column<'a> {
-    Column::new("verdict", "whether the target is met", |outcome: &&Outcome| {
+    Column::new("verdict", "whether the target is met", |outcome: &&Ended| {
         Some(outcome.word().to_owned())
     })
 }
@@ -118,7 +119,7 @@ fn scores(plan: &Plan) -> Vec<Column<'_>> {
     let mut columns = vec![
         crps(),
         column("ensemble", "CRPS of all seeds as one", |_, s| s.ensemble.map(score)),
-        Column::new("target", "the CRPS to reach", |o: &&Outcome| {
+        Column::new("target", "the CRPS to reach", |o: &&Ended| {
             Some(match plan.cells[o.cell].target {
                 Target::Crps(most) => format!("≤ {}", number(most)),
                 _ => "all baselines".to_owned(),
@@ -145,7 +146,7 @@ fn cited(plan: &Plan, wanted: fn(Target) -> bool) -> Vec<Column<'_>> {
     let columns = plan.cited.iter().filter_map(|cited| {
         let mut cells = plan.cells.iter().filter(|cell| cell.cited.contains_key(&cited.name));
         let any = cells.any(|cell| wanted(cell.target));
-        let column = Column::new(&cited.name, &cited.source, |outcome: &&Outcome| {
+        let column = Column::new(&cited.name, &cited.source, |outcome: &&Ended| {
             plan.cells[outcome.cell].cited.get(&cited.name).map(|value| number(*value))
         });
         any.then_some(column)
@@ -201,7 +202,7 @@ fn squared_errors(plan: &Plan) -> Vec<Column<'_>> {
 
 fn distributions<'a>() -> Vec<Column<'a>> {
     let less = |name: &'static str, of: fn(&Compared) -> Option<Difference>| {
-        move |_: &Outcome, s: &Scored| of(&s.baseline(name)?.difference).map(plus_minus)
+        move |_: &Ended, s: &Scored| of(&s.baseline(name)?.difference).map(plus_minus)
     };
     let crps_of = |c: &Compared| c.crps;
     let log_of = |c: &Compared| c.log_score;
@@ -217,11 +218,11 @@ fn distributions<'a>() -> Vec<Column<'a>> {
     ]
 }
 
-fn of_default<'a>(outcomes: &'a [Outcome], plan: &'a Plan) -> Vec<Column<'a>> {
-    let own = move |outcome: &Outcome| {
+fn of_default<'a>(outcomes: &'a [Ended], plan: &'a Plan) -> Vec<Column<'a>> {
+    let own = move |outcome: &Ended| {
         let label = &plan.cells[outcome.cell].label;
         let mut all = outcomes.iter();
-        let of_own = |o: &&Outcome| {
+        let of_own = |o: &&Ended| {
             plan.cells[o.cell].label == *label && plan.cells[o.cell].group == Group::Own
         };
         all.find(of_own)?.scored()
@@ -260,8 +261,8 @@ fn costs<'a>() -> Vec<Column<'a>> {
 }
 
 /// All digits, one line per cell.
-pub(super) fn csv(plan: &Plan, outcomes: &[Outcome]) -> String {
-    type Field<'a> = Box<dyn Fn(&Outcome) -> String + 'a>;
+pub(super) fn csv(plan: &Plan, outcomes: &[Ended]) -> String {
+    type Field<'a> = Box<dyn Fn(&Ended) -> String + 'a>;
     fn pick<'a>(of: fn(&Scored) -> Option<f64>) -> Field<'a> {
         Box::new(move |outcome| {
             outcome.scored().and_then(of).map(|value| value.to_string()).unwrap_or_default()

@@ -8,13 +8,22 @@ use anyhow::{Context, Result, bail};
 use files::{sha256, sha256_of};
 use serde::{Deserialize, Serialize};
 
-use super::job::Recipe;
 use crate::plan::Config;
 
 /// Written into a run directory as the very last file: where it is, the run has finished.
 const FILE: &str = "fingerprint.json";
 /// Written into it before anything else: an interrupted run goes on if its fingerprint is the same.
 const BEGUN: &str = "begun.json";
+
+/// The ingredients of a training: a config, settings that override it, and a seed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Recipe<'a> {
+    pub(crate) config: &'a Config,
+    /// Dotted key and TOML value, as `--set` takes them.
+    pub(crate) set: &'a [(String, String)],
+    pub(crate) seed: u64,
+    pub(crate) device: Option<&'a str>,
+}
 
 /// Everything a run depends on, by content.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

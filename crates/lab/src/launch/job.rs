@@ -5,19 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use super::fingerprint::{Fingerprint, Fingerprints};
-use crate::plan::Config;
+use super::fingerprint::{Fingerprint, Fingerprints, Recipe};
 use crate::runs::{self, Finished};
-
-/// The ingredients of a training: a config, settings that override it, and a seed.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Recipe<'a> {
-    pub(crate) config: &'a Config,
-    /// Dotted key and TOML value, as `--set` takes them.
-    pub(crate) set: &'a [(String, String)],
-    pub(crate) seed: u64,
-    pub(crate) device: Option<&'a str>,
-}
 
 /// The stages of a run that a job covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

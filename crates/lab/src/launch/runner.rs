@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow};
 use files::{Lock, LockError};
 use indicatif::{ProgressBar, ProgressStyle};
-use serde::{Deserialize, Serialize};
 
-use super::attempt::{Attempts, Stop, last_lines};
+use super::attempt::{Attempts, Stop};
 use super::cost::Cost;
+use super::ended::{Ended, Failure, Origin, Product};
 use super::fingerprint::Match;
 use super::job::{Job, Jobs, Stage};
 use super::slurm::{self, Slurm};
@@ -28,55 +28,6 @@ pub(crate) struct Options {
     pub(crate) keep_runs: bool,
     /// Hands the jobs over instead of running them here.
     pub(crate) slurm: Option<Slurm>,
-}
-
-/// What a finished job leaves behind.
-pub(crate) trait Product: Sized + Send {
-    /// Reads it from the job's folder, and checks that it is whole.
-    fn read(job: &Job, folder: &Path) -> Result<Self>;
-
-    /// In a few words, for whoever watches.
-    fn headline(&self) -> String;
-}
-
-/// A job that was done, tried, or found done.
-#[derive(Debug, Clone)]
-pub(crate) struct Ended<T> {
-    pub(crate) origin: Origin,
-    pub(crate) cost: Cost,
-    pub(crate) outcome: Result<T, Failure>,
-}
-
-/// Whether a run is from this call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Origin {
-    New,
-    /// Finished before, from the same config, data and code.
-    Reused,
-    /// Finished before, by other code.
-    OtherCode,
-}
-
-/// Why a run has no result.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Failure {
-    pub(crate) reason: String,
-    /// The last lines of its log.
-    pub(crate) tail: Vec<String>,
-}
-
-impl Failure {
-    /// Of an attempt in this folder.
-    pub(crate) fn new(error: &anyhow::Error, folder: &Path) -> Failure {
-        let tail = last_lines(&folder.join("log.txt"), 8);
-        Failure { reason: format!("{error:#}"), tail }
-    }
-
-    /// Of a job that was never begun.
-    pub(crate) fn needs(failed: usize) -> Failure {
-        Failure { reason: format!("{failed} of the runs it needs failed"), tail: vec![] }
-    }
 }
 
 /// The jobs in planned order, and what became of them: failures too, and nothing for what is neither
@@ -120,8 +71,13 @@ impl<'a> Runner<'a> {
         let (ended, queue) = self.queue();
         let ended = match &self.options.slurm {
             Some(slurm) => {
-                let ended =
-                    slurm.conduct(&self.name, &self.attempts(), &self.options, ended, queue)?;
+                let ended = slurm.conduct(
+                    &self.name,
+                    &self.attempts(),
+                    (self.options.jobs, self.options.fresh),
+                    ended,
+                    queue,
+                )?;
                 let Some(ended) = ended else { return Ok(None) };
                 ended
             }

@@ -23,8 +23,8 @@ pub use task::ExperimentJob;
 
 use super::attempt::{Attempts, last_lines};
 use super::cost::Cost;
+use super::ended::{Ended, Failure, Origin, Product};
 use super::fingerprint::Match;
-use super::runner::{Ended, Failure, Options, Origin, Product};
 
 /// Where the runs are made
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -115,7 +115,7 @@ impl Slurm {
         &self,
         name: &str,
         attempts: &Attempts,
-        options: &Options,
+        (jobs, fresh): (usize, bool),
         ended: Vec<Option<Ended<T>>>,
         queue: VecDeque<usize>,
     ) -> Result<Option<Vec<Option<Ended<T>>>>> {
@@ -128,10 +128,10 @@ impl Slurm {
         let total = attempts.jobs.iter().filter(|job| job.wanted).count();
         let (waiting, failed) = (Vec::new(), Vec::new());
         let mut watch = Watch { slurm: self, attempts, submissions, ended, waiting, failed, total };
-        queue = watch.find_submitted(queue, &states, options.fresh)?;
+        queue = watch.find_submitted(queue, &states, fresh)?;
         queue = watch.leave_out_hopeless(queue);
         if !queue.is_empty() {
-            watch.submit(name, queue, options.jobs)?;
+            watch.submit(name, queue, jobs)?;
         }
         watch.collect(name)
     }

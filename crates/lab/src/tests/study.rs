@@ -2,7 +2,6 @@
 
 mod best;
 mod numbers;
-mod oracle;
 mod page;
 mod plans;
 mod runs;

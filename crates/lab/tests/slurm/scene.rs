@@ -100,7 +100,7 @@ impl Scene {
             }
         }
         for cell in ["weather", "default-weather"] {
-            let text = prepared::cell(prepared::GOOD).to_string();
+            let text = prepared::json(&prepared::cell(prepared::GOOD));
             scene.write(&format!("prepared/{cell}/evaluation.json"), &text);
         }
         scene

@@ -17,8 +17,8 @@ use anyhow::{Context, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::super::ended::Failure;
 use super::super::job::Job;
-use super::super::runner::Failure;
 use super::queue::States;
 
 /// The largest of our own files that is read.

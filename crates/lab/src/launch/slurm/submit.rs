@@ -5,8 +5,8 @@ use std::fs;
 
 use anyhow::{Context, Result};
 
+use super::super::ended::Product;
 use super::super::job::Job;
-use super::super::runner::Product;
 use super::queue;
 use super::script::Array;
 use super::submission::{List, Submission, Submitted};

@@ -11,9 +11,9 @@ use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 
 use super::super::attempt::{Attempts, SAVED, Stop, Stopped};
+use super::super::ended::Failure;
 use super::super::fingerprint::Match;
 use super::super::job::Job;
-use super::super::runner::Failure;
 use super::queue;
 use super::submission::{List, cut, failed, read, write};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use super::scene::{ARMS, BALLAST, CELLS, PLAN, PROBED, Study, scored};
-use crate::runner::Options;
+use crate::launch::Options;
 use crate::tests::fake::ALL;
 
 const RUNS: usize = 4 * 4 * 2;
@@ -168,7 +168,7 @@ fn runs_of_other_code_are_kept_only_when_asked_and_said_to_be() {
     assert_eq!(study.calls(), [""; 0]);
     let report = study.read("report.html");
     assert!(
-        report.contains("32 runs are of an earlier version of the code.")
+        report.contains("32 runs were made by an earlier version of the code.")
             && report.contains("(other code)")
     );
     study.conduct();
@@ -196,7 +196,7 @@ fn a_failed_run_is_listed_and_counts_nowhere() {
     assert!(report.contains("31 of 32 planned runs finished, 1 failed."));
     assert!(report.contains("error: a &lt; b &amp; c"), "the end of its log");
     let warning = format!(
-        "1 runs failed and count nowhere; their partners in a pair do not count either: runs/study/{failed}"
+        "1 run failed and count nowhere; neither do their partners in a pair: runs/study/{failed}."
     );
     assert!(study.read("table.md").contains(&warning));
     assert!(study.read("table.md").contains("| x₀ <added> back (1 of 2 seeds) |"));
@@ -215,8 +215,12 @@ fn a_failed_run_is_listed_and_counts_nowhere() {
 fn files_that_cannot_be_read_fail_the_run() {
     for (file, text, reason) in [
         ("last/evaluation.json", "{", "evaluation.json: EOF"),
-        ("features.json", "{\"steps\": []}", "features.json has no steps"),
-        ("run.json", "{\"status\": \"begun\"}", "run.json: missing field"),
+        ("features.json", "{\"version\": 1, \"steps\": []}", "features.json: missing field"),
+        (
+            "run.json",
+            "{\"version\": 1, \"status\": \"begun\"}",
+            "run.json: unknown variant `begun`",
+        ),
     ] {
         let study = Study::new();
         study.0.write(&format!("prepared/{}/x0/seed-1/{file}", CELLS[PROBED].0), text);
