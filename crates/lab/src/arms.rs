@@ -41,7 +41,7 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// Of the job at a place in the list; `None` if it was never begun.
+    /// The run of the job at a place in the list; `None` if it was never begun.
     fn new(
         plan: &Plan,
         index: usize,

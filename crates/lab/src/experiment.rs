@@ -1,4 +1,4 @@
-//! What the kinds of experiment have in common: jobs to be done, and a report on them.
+//! The common shape of all kinds of experiment: jobs to be done, and a report on them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,9 +7,9 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-use crate::launch::{Job, Jobs, Options, Product, Ran, Runner};
+use crate::launch::{Failure, Job, Jobs, Options, Product, Ran, Runner};
 use crate::machine::{self, Machine};
-use crate::page::Document;
+use crate::page::{Block, Document, Tone};
 
 /// An experiment whose plan is in order.
 ///
@@ -48,7 +48,7 @@ pub(crate) struct Report {
     pub(crate) docs: Option<(PathBuf, String)>,
     /// The last lines on a terminal: what to take away.
     pub(crate) closing: String,
-    /// How much failed, if anything: `2 of 12 runs`.
+    /// The share that failed, such as `2 of 12 runs`.
     pub(crate) failed: Option<String>,
 }
 
@@ -105,7 +105,13 @@ impl Report {
     }
 }
 
-/// Every failed job with the end of its log.
+/// A failed job in a report: the reason, and the end of its log.
+pub(crate) fn failed(shown: &str, failure: &Failure) -> [Block; 2] {
+    let reason = format!("Failed: {}; all of it: {shown}/log.txt", failure.reason);
+    [Block::Paragraph(Tone::Warning, reason), Block::Code(failure.tail.join("\n"))]
+}
+
+/// Prints every failed job with the end of its log.
 fn failures<T>((jobs, ended): &Ran<T>) {
     for (Job { shown, .. }, ended) in jobs.iter().zip(ended) {
         let Some(Err(failure)) = ended.as_ref().map(|ended| &ended.outcome) else { continue };

@@ -51,7 +51,7 @@ pub(crate) enum Form {
     Terminal,
 }
 
-/// How a paragraph is meant.
+/// The role of a paragraph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tone {
     Plain,

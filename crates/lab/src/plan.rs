@@ -104,14 +104,14 @@ impl PlanFile {
         if let Some((_, seed)) = twice {
             return Err(self.at(seeds.span(), format!("seed {seed} is there twice")));
         }
-        match (list.len(), least) {
-            (found, least) if found >= least => Ok(list.clone()),
-            (_, 1) => Err(self.at(seeds.span(), "there is no seed in it")),
-            (found, least) => Err(self.at(
-                seeds.span(),
-                format!("{found} seeds are too few: differences between seeds need {least}"),
-            )),
+        if list.is_empty() {
+            return Err(self.at(seeds.span(), "there is no seed in it"));
         }
+        if list.len() < least {
+            let message = format!("differences between seeds need at least {least} of them");
+            return Err(self.at(seeds.span(), message));
+        }
+        Ok(list.clone())
     }
 
     /// Checks names of one kind of thing: each can name a folder, and no two are the same.

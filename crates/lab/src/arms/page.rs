@@ -5,6 +5,7 @@ use super::plan::Plan;
 use super::summary::Summary;
 use super::table::{caption, table};
 use super::{Run, figures};
+use crate::experiment::failed;
 use crate::launch::Origin;
 use crate::machine::Machine;
 use crate::number::{duration, plain};
@@ -53,8 +54,7 @@ fn details(plan: &Plan, runs: &[Run], summary: &Summary, machine: &Machine) -> V
     document.add(Block::Table(every_run(plan, runs)));
     for run in runs {
         let Err(failure) = run.outcome else { continue };
-        document.paragraph(Tone::Warning, format!("Failed: {}: {}", run.shown, failure.reason));
-        document.add(Block::Code(failure.tail.join("\n")));
+        document.blocks.extend(failed(run.shown, failure));
     }
     document.heading("What was run");
     document.add(Block::Code(format!("cargo xtask experiment {}", plan.file.name)));

@@ -33,14 +33,14 @@ impl Attempts<'_> {
         self.root.join(&job.shown)
     }
 
-    /// What the results of a job are made of, by content.
+    /// The ingredients of a job's results, by content.
     pub(crate) fn fingerprint(&self, job: &Job) -> Fingerprint {
         let runs: Vec<PathBuf> =
             job.after.iter().map(|run| self.folder(&self.jobs[*run])).collect();
         job.fingerprint.with_weights(runs.iter().map(PathBuf::as_path))
     }
 
-    /// How far the finished run of a job, if there is one, is what is wanted.
+    /// Compares the finished run of a job, if there is one, with the run that is wanted.
     pub(crate) fn compare(&self, job: &Job) -> Match {
         let folder = self.folder(job);
         if !is_finished(&folder) {
@@ -123,7 +123,7 @@ pub(crate) const SAVED: i32 = 75;
 pub(crate) struct Stopped {
     /// The command of `ballast` that it stopped in.
     pub(crate) step: String,
-    /// Whether that command goes on where it was; else it starts anew.
+    /// Whether that command goes on where it was; else it starts over.
     pub(crate) saved: bool,
     how: String,
 }
@@ -181,7 +181,7 @@ impl Stop {
     }
 }
 
-/// How a child ended, by the exit codes that `ballast` documents.
+/// The end of a child in words, by the exit codes that `ballast` documents.
 fn how_it_ended(status: ExitStatus) -> String {
     let Some(code) = status.code() else {
         return format!("was killed ({status})");

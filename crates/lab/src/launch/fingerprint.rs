@@ -45,7 +45,7 @@ pub(crate) struct Fingerprint {
     executable: String,
 }
 
-/// How far a finished run matches what is wanted now.
+/// The match between a finished run and the run that is wanted now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Match {
     Same,

@@ -18,7 +18,7 @@ use super::job::{Job, Jobs, Stage};
 use super::slurm::{self, Slurm};
 use crate::number::duration;
 
-/// What the user chose.
+/// The options of all kinds of experiment.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
     pub(crate) jobs: usize,
@@ -30,8 +30,8 @@ pub(crate) struct Options {
     pub(crate) slurm: Option<Slurm>,
 }
 
-/// The jobs in planned order, and what became of them: failures too, and nothing for what is neither
-/// finished nor wanted.
+/// The jobs in planned order, and their ends: failures too, and `None` for a job that is neither finished nor
+/// wanted.
 pub(crate) type Ran<T> = (Vec<Job>, Vec<Option<Ended<T>>>);
 
 /// Everything needed to do the jobs of an experiment.
@@ -46,7 +46,7 @@ pub(crate) struct Runner<'a> {
     _lock: Lock,
 }
 
-/// What is still to do, and what has ended.
+/// Jobs that are still to do, and those that have ended.
 struct Progressing<T> {
     queue: VecDeque<usize>,
     ended: Vec<Option<Ended<T>>>,
@@ -89,7 +89,7 @@ impl<'a> Runner<'a> {
         Ok(Some((self.jobs, ended)))
     }
 
-    /// What has ended before, and what is to be done, those that others need first.
+    /// Jobs that ended before, and those to be done, in an order in which each comes after those it needs.
     fn queue<T: Product>(&self) -> (Vec<Option<Ended<T>>>, VecDeque<usize>) {
         let mut ended: Vec<Option<Ended<T>>> = Vec::new();
         for job in &self.jobs {
@@ -138,7 +138,7 @@ impl<'a> Runner<'a> {
                         let job = &self.jobs[index];
                         progress.started(job);
                         let started = Instant::now();
-                        // What it reads may have come out as it was.
+                        // The runs it reads may have come out as they were.
                         let run = self.reuse(job).unwrap_or_else(|| self.execute(job, gpu));
                         progress.finished(job, &run, started.elapsed());
                         state.lock().expect("no panic inside").ended[index] = Some(run);
@@ -188,7 +188,7 @@ impl<'a> Runner<'a> {
             return None;
         }
         let folder = self.root.join(&job.shown);
-        // What is quick to repeat is repeated: scores are always those of the code at hand.
+        // Evaluations are quick to repeat: scores are always those of the code at hand.
         let keep = self.options.keep_runs && job.stage != Stage::Evaluate;
         let origin = match self.attempts().compare(job) {
             Match::Same => Origin::Reused,

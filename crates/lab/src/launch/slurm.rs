@@ -35,7 +35,7 @@ pub(crate) enum Launcher {
     Slurm,
 }
 
-/// What the user chose about the launcher.
+/// The options of the launcher.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Flags {
     /// Where the runs are made
@@ -74,10 +74,10 @@ impl Flags {
     }
 }
 
-/// How to hand jobs to Slurm.
+/// The way in which jobs are handed to Slurm.
 #[derive(Debug, Clone)]
 pub(crate) struct Slurm {
-    /// What the tasks run.
+    /// The executable that tasks run.
     lab: PathBuf,
     time_limit: TimeLimit,
     extra: Vec<Extra>,
@@ -296,7 +296,7 @@ impl<T: Product> Watch<'_, T> {
         }
     }
 
-    /// What became of a job whose predecessors have ended; nothing while it may still come.
+    /// The end of a job whose predecessors have ended; `None` while it may still come.
     fn outcome(
         &self,
         waiting: &mut Waiting,

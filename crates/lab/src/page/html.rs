@@ -23,7 +23,7 @@ pub(super) fn write(document: &Document) -> String {
     out + "</main>\n</body>\n</html>\n"
 }
 
-/// Text, with what stands between backticks as code.
+/// Text, with words between backticks as code.
 fn text(text: &str) -> String {
     let parts: Vec<&str> = text.split('`').collect();
     let mut out = String::new();

@@ -64,7 +64,7 @@ fn markdown_is_complete_but_for_figures() {
 #[test]
 fn a_terminal_gets_aligned_columns() {
     let text = document().terminal();
-    let table = "\n    CRPS\n──────────\nA  2 ± 1\nB  1 ± 1*\n──────────\nC  3 ± 1\n";
+    let table = "\n   CRPS\n────────\nA 2 ± 1\nB 1 ± 1*\n────────\nC 3 ± 1\n";
     assert!(text.contains(table), "{text}");
     assert!(
         text.contains("- In part. A is smaller. p < .001\n    In one? Undecided: p = .2\n"),

@@ -204,12 +204,13 @@ fn effect_size(table: &Table, cell: usize, test: &Test) -> Option<f64> {
 impl Judged {
     /// The claim with its tests, for a reader.
     pub(super) fn answer(&self, alpha: f64) -> Answer {
-        let part = |test: &Tested| Answer::new(test.outcome, &test.asks, test.evidence(alpha));
+        let part =
+            |test: &Tested| Answer::new(test.outcome, &test.asks, test.evidence(alpha) + ".");
         let parts = self.answers.iter().map(part).collect();
         Answer { parts, ..Answer::new(self.outcome, &self.says, self.sentence(alpha)) }
     }
 
-    /// How the tests came out, and the numbers of the clearest one on the side of the outcome.
+    /// The outcomes of the tests in numbers, and the evidence of the clearest one on the side of the outcome.
     fn sentence(&self, alpha: f64) -> String {
         let say = |outcome| self.answers.iter().filter(|a| a.outcome == outcome).count();
         let (yes, no) = (say(Outcome::Yes), say(Outcome::No));

@@ -211,7 +211,7 @@ struct NoiseRow {
     equivalent_step: f64,
 }
 
-/// How often training sees each step of plain diffusion, for some strengths: computed by `ballast noise`.
+/// Density of the steps of plain diffusion that training sees, for some strengths: computed by `ballast noise`.
 pub(super) fn density(table: &Table, root: &Path, executable: &Path) -> Option<Figure> {
     const BINS: usize = 20;
     let config = &table.plan.data.first()?.config.path;

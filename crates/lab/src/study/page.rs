@@ -4,7 +4,7 @@ use super::claims::Judged;
 use super::measure::Table;
 use super::runs::{Missing, Run};
 use super::{figures, tables};
-use crate::experiment::Context;
+use crate::experiment::{Context, failed};
 use crate::launch::Origin;
 use crate::number::{duration, plain};
 use crate::page::{Block, Document, Fold, Form, Item, Tone, count, fill};
@@ -93,18 +93,17 @@ impl Material<'_> {
     fn every_run(&self) -> Vec<Block> {
         let mut document = Document::default();
         document.heading("Every run");
-        let failed = self.runs.iter().filter(|run| run.outcome.is_err()).count();
+        let failures = self.runs.iter().filter(|run| run.outcome.is_err()).count();
         let note = format!(
-            "{} of {} planned runs finished, {failed} failed. Each number above comes from these folders, which lie \
+            "{} of {} planned runs finished, {failures} failed. Each number above comes from these folders, which lie \
              beside this file.",
-            self.runs.len() - failed,
+            self.runs.len() - failures,
             self.planned
         );
         document.paragraph(Tone::Note, note);
         for run in self.runs {
             let Err(failure) = run.outcome else { continue };
-            document.paragraph(Tone::Warning, format!("Failed: {}: {}", run.shown, failure.reason));
-            document.add(Block::Code(failure.tail.join("\n")));
+            document.blocks.extend(failed(run.shown, failure));
         }
         for (index, cell) in self.table.plan.cells.iter().enumerate() {
             let item = |run: &Run| {

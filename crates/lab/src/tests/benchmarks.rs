@@ -229,13 +229,13 @@ fn missing_data_are_listed_with_a_remedy() {
             "{file}"
         );
     }
-    // What is cited and wanted of a cell does not depend on its run.
+    // Cited numbers and the target of a cell do not depend on its run.
     let table = bench.0.read("runs/benchmarks/table.md");
     assert!(
         table.contains("| ETTh1 24 → 24 | – | – | ≤ 0.218 | not run | – | – | – | 0.226 |"),
         "{table}"
     );
-    // What was fetched is found.
+    // Fetched data are found.
     bench.0.write("cache/data/ETTh1.csv", "date,a\n");
     let places = Places::with_cache(None, Some(&bench.0.root().join("cache"))).unwrap();
     bench.conduct_with(ALL, &Choice { places, ..choice }).unwrap();

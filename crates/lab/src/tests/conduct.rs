@@ -188,7 +188,7 @@ fn a_run_cut_short_goes_on_if_it_is_of_the_same() {
     fs::write(fake.root().join("runs/trial/none/seed-1/half"), "").unwrap();
     fs::write(fake.root().join("runs/trial/none/seed-2/fingerprint.json"), "{\"version\"").unwrap();
     fs::write(fake.root().join("runs/trial/none/seed-2/half"), "").unwrap();
-    // What was begun under another config is made again from nothing.
+    // A run that was begun under another config is made again from nothing.
     fs::remove_file(fake.root().join("runs/trial/none/seed-3/fingerprint.json")).unwrap();
     fs::copy(
         fake.root().join("runs/trial/none/seed-1/begun.json"),

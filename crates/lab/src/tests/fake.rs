@@ -160,7 +160,7 @@ impl Fake {
         serde_json::from_str(&self.read("runs/trial/results.json")).unwrap()
     }
 
-    /// How many times `ballast` was started since the last time this was asked.
+    /// The number of times that `ballast` was started since the last call.
     pub(super) fn calls(&self) -> usize {
         let calls = fs::read_to_string(self.root().join("calls")).unwrap_or_default();
         let _ = fs::remove_file(self.root().join("calls"));

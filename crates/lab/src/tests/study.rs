@@ -5,4 +5,4 @@ mod numbers;
 mod page;
 mod plans;
 mod runs;
-mod scene;
+pub(super) mod scene;

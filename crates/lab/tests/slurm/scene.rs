@@ -184,7 +184,7 @@ impl Scene {
         serde_json::from_str(&self.read("runs/trial/results.json")).unwrap()
     }
 
-    /// How many times `ballast` was started since the last time this was asked.
+    /// The number of times that `ballast` was started since the last call.
     pub(super) fn calls(&self) -> usize {
         self.taken("calls")
     }
@@ -201,7 +201,7 @@ impl Scene {
     }
 }
 
-/// What a command said.
+/// Output and exit code of a command.
 pub(super) struct Said {
     pub(super) code: Option<i32>,
     pub(super) out: String,

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, anyhow, bail};
 
-/// What Slurm says of a task of an array.
+/// The state of a task of an array, as Slurm reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct State {
     /// As `squeue` spells it, such as `RUNNING`.

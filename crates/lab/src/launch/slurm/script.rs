@@ -48,7 +48,7 @@ impl FromStr for TimeLimit {
 }
 
 impl TimeLimit {
-    /// How many seconds before it the signal is sent: enough to finish a step and write a checkpoint.
+    /// Seconds between the signal and the limit: enough to finish a step and write a checkpoint.
     fn lead(&self) -> u64 {
         (self.seconds / 2).min(120)
     }
@@ -96,11 +96,11 @@ impl FromStr for Extra {
 /// A job array: consecutive tasks of a submission.
 #[derive(Debug)]
 pub(crate) struct Array<'a> {
-    /// Of the experiment.
+    /// The name of the experiment.
     pub(crate) name: &'a str,
     /// The submission's folder, relative to the workspace.
     pub(crate) folder: &'a str,
-    /// Of this script in the folder, from 1.
+    /// The number of this script in the folder, from 1.
     pub(crate) number: usize,
     /// Its first task in the submission's list, and how many they are.
     pub(crate) first: usize,

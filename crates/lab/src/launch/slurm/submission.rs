@@ -72,7 +72,7 @@ fn numbers(root: &Path, name: &str) -> Vec<u32> {
 }
 
 impl Submission {
-    /// Those that may have something left in the queue or to report, the oldest first.
+    /// Submissions that may have something left in the queue or to report, the oldest first.
     pub(crate) fn open(root: &Path, name: &str) -> Result<Vec<Submission>> {
         let open = |number: u32| {
             let shown = format!("{}/{number}", base(name));
@@ -125,7 +125,7 @@ impl Submission {
         (0..self.list.tasks.len()).any(|task| self.is_alive(task, states))
     }
 
-    /// What Slurm writes of a task's own output, relative to the workspace.
+    /// The file with a task's own output, relative to the workspace.
     pub(crate) fn log(&self, task: usize) -> Option<String> {
         let array = self.array(task)?;
         let stem = array.script.strip_suffix(".sh").unwrap_or(&array.script);

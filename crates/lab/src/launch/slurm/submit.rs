@@ -49,7 +49,7 @@ impl<T: Product> Watch<'_, T> {
         let parts = parts(self.attempts.jobs, &chosen, queue::longest_array()?);
         let tasks = parts.iter().flat_map(|part| part.jobs.iter().copied()).collect();
         let (threads, jobs) = (self.attempts.threads.to_owned(), self.attempts.jobs.to_vec());
-        // What is left of before would pass for the result.
+        // Leftovers of an earlier attempt would pass for the result.
         chosen.iter().try_for_each(|job| self.attempts.clear(&jobs[*job]))?;
         let list = List { threads, jobs, tasks };
         let submission = Submission::create(self.attempts.root, name, list)?;
@@ -132,7 +132,7 @@ impl<T: Product> Watch<'_, T> {
         format!("submitting {script} (submitted before it, and left in the queue: {ids})")
     }
 
-    /// What was submitted, and how to watch and cancel it.
+    /// Prints the arrays that were submitted, and how to watch and cancel them.
     fn announce(&self) {
         let Some(submission) = self.submissions.last() else { return };
         let array = |array: &Submitted| {

@@ -34,7 +34,7 @@ pub struct ExperimentJob {
     ballast: PathBuf,
 }
 
-/// How the task ended.
+/// The end of the task.
 enum End {
     Finished,
     /// Stopped, and to go on later.
@@ -98,7 +98,7 @@ impl ExperimentJob {
         if restarts.unwrap_or(0) >= RESTARTS {
             return fail("it was begun 100 times and makes no progress: raise --time-limit");
         }
-        // What saves nothing gets one more chance, with all of the time for itself.
+        // A command that saves nothing gets one more chance, with all of the time for itself.
         let cut = cut(folder, self.index);
         if !stopped.saved {
             if read::<String>(&cut).is_ok_and(|step| step == stopped.step) {

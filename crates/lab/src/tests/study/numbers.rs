@@ -74,7 +74,7 @@ fn a_comparison_worked_by_hand() {
     }
 }
 
-/// What each measure compares, from the numbers that the runs were made of.
+/// Each measure, from the numbers that the runs were made of.
 #[test]
 fn every_measure_is_read_from_its_file() {
     let study = Study::new();

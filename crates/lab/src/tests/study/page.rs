@@ -1,4 +1,4 @@
-//! What a reader sees.
+//! The report, as a reader sees it.
 
 use super::scene::{CELLS, Study};
 use crate::tests::fake::ALL;

@@ -1,4 +1,4 @@
-//! What a plan may say, and where it is told what it may not.
+//! The file of a study: what is accepted, and how mistakes are reported.
 
 use std::fs;
 use std::path::Path;
@@ -58,7 +58,7 @@ fn errors_name_file_line_and_column() {
             "name = \"A/R\"",
             "the data set’s name `A/R` must be of lower-case letters, digits, `-` and `_`",
         ),
-        ("seeds = [1, 2]", "seeds = [1]", "1 seeds are too few: differences between seeds need 2"),
+        ("seeds = [1, 2]", "seeds = [1]", "differences between seeds need at least 2 of them"),
         ("seeds = [1, 2]", "seeds = [1, 2, 1]", "seed 1 is there twice"),
         ("alpha = 0.05", "alpha = 5.0", "5 is not between 0 and 1"),
         ("alpha = 0.05", "alpha = 0.0", "0 is not between 0 and 1"),
@@ -160,7 +160,7 @@ fn jitter_is_as_strong_as_reinjection_on_average() {
     assert!((beta - mean).abs() < 1e-14, "{beta}, not {mean}");
 }
 
-/// What the plan says of its schedules in words.
+/// The words of the plan about its schedules.
 #[test]
 fn schedules_are_what_their_names_say() {
     let end = |start, end| *linear(start, end, 100).last().unwrap();

@@ -162,14 +162,14 @@ fn features([clean, noisy]: [f64; 2]) -> Features {
 }
 
 /// The stand-in workspace.
-pub(super) struct Study(pub(super) Fake);
+pub(crate) struct Study(pub(crate) Fake);
 
 impl Study {
-    pub(super) fn new() -> Study {
+    pub(crate) fn new() -> Study {
         Study::of(PLAN, &[1, 2])
     }
 
-    pub(super) fn of(plan: &str, seeds: &[u64]) -> Study {
+    pub(crate) fn of(plan: &str, seeds: &[u64]) -> Study {
         let study = Study(Fake::bare(BALLAST));
         study.0.write("configs/experiments/study.toml", plan);
         study.0.write("configs/study/weather.toml", "[data]\nsource = \"seattle-weather\"\n");
@@ -188,7 +188,7 @@ impl Study {
         study
     }
 
-    pub(super) fn prepare(&self, cell: &str, arm: &str, seed: u64, scored: Scored) {
+    pub(crate) fn prepare(&self, cell: &str, arm: &str, seed: u64, scored: Scored) {
         for (file, text) in files(arm, seed, scored) {
             self.0.write(&format!("prepared/{cell}/{arm}/seed-{seed}/{file}"), &text);
         }
@@ -202,29 +202,29 @@ impl Study {
         Choice { budget: budget.to_owned(), places, device: None, command }
     }
 
-    pub(super) fn study(&self, budget: &str) -> anyhow::Result<study::Study> {
+    pub(crate) fn study(&self, budget: &str) -> anyhow::Result<study::Study> {
         let root = self.0.root();
         study::Study::new(root, PlanFile::read(root, "study")?, self.choice(budget))
     }
 
-    pub(super) fn conduct_with(&self, budget: &str, options: Options) -> anyhow::Result<()> {
+    pub(crate) fn conduct_with(&self, budget: &str, options: Options) -> anyhow::Result<()> {
         conduct(self.0.root(), &self.0.executable, options, self.study(budget)?)
     }
 
-    pub(super) fn conduct(&self) {
+    pub(crate) fn conduct(&self) {
         self.conduct_with("small", ALL).unwrap_or_else(|error| panic!("{error:#}"));
     }
 
-    pub(super) fn read(&self, file: &str) -> String {
+    pub(crate) fn read(&self, file: &str) -> String {
         self.0.read(&format!("runs/study/{file}"))
     }
 
-    pub(super) fn results(&self) -> Value {
+    pub(crate) fn results(&self) -> Value {
         serde_json::from_str(&self.read("results.json")).unwrap()
     }
 
     /// The commands since the last time this was asked, but for those that figures are made of.
-    pub(super) fn calls(&self) -> Vec<String> {
+    pub(crate) fn calls(&self) -> Vec<String> {
         let path = self.0.root().join("calls");
         let calls = fs::read_to_string(&path).unwrap_or_default();
         let _ = fs::remove_file(path);
@@ -232,18 +232,18 @@ impl Study {
     }
 
     /// The prepared evaluation of the chosen weights.
-    pub(super) fn evaluation(&self, cell: &str, arm: &str, seed: u64) -> Evaluation {
+    pub(crate) fn evaluation(&self, cell: &str, arm: &str, seed: u64) -> Evaluation {
         let path = format!("prepared/{cell}/{arm}/seed-{seed}/evaluation.json");
         serde_json::from_str(&self.0.read(&path)).unwrap()
     }
 
-    pub(super) fn prepare_evaluation(&self, cell: &str, arm: &str, seed: u64, of: &Evaluation) {
+    pub(crate) fn prepare_evaluation(&self, cell: &str, arm: &str, seed: u64, of: &Evaluation) {
         let path = format!("prepared/{cell}/{arm}/seed-{seed}/evaluation.json");
         self.0.write(&path, &prepared::json(of));
     }
 
     /// Lines of a CSV by column name.
-    pub(super) fn csv(&self, file: &str) -> Vec<BTreeMap<String, String>> {
+    pub(crate) fn csv(&self, file: &str) -> Vec<BTreeMap<String, String>> {
         let text = self.read(file);
         let mut reader = csv::Reader::from_reader(text.as_bytes());
         reader.deserialize().map(|line| line.unwrap()).collect()
