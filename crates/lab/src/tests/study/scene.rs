@@ -55,7 +55,7 @@ pub(super) const SPREAD: f64 = 2.5;
 
 /// Scores of one run, before the noise of its windows.
 #[derive(Clone, Copy)]
-pub(super) struct Scored {
+pub(crate) struct Scored {
     pub(super) test: f64,
     pub(super) end: f64,
     pub(super) gap_end: f64,
