@@ -2,8 +2,10 @@
 //!
 //! All findings are listed before it fails: one run shows everything there is to do.
 
+mod additions;
 mod edges;
 mod files;
+mod links;
 mod phrases;
 mod prose;
 mod rings;
@@ -64,17 +66,21 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
 fn findings(workspace: &Workspace, unread: Option<&str>) -> Result<Vec<Finding>> {
     let metadata = metadata(workspace)?;
     let mut findings = edges::check(&metadata);
+    let mut all_modules = Vec::new();
     for package in &metadata.packages {
         findings.extend(files::package(package, &workspace.root)?);
         let modules = rings::modules(package, &workspace.root)?;
         findings.extend(rings::check(&package.name, &modules, rings::KNOWN_RINGS));
+        all_modules.extend(modules);
     }
+    findings.extend(additions::check(&read(&workspace.root, "CONTRIBUTING.md")?, &all_modules));
     let paths = tracked(&workspace.root)?;
     findings.extend(files::names(&paths));
     for path in &paths {
         // Skip binary files, and files deleted from the work tree.
         let Ok(text) = std::fs::read_to_string(workspace.root.join(path)) else { continue };
         findings.extend(files::text(path, &text));
+        findings.extend(links::check(path, &text, &paths));
         let asked = unread.is_some_and(|asked| path.starts_with(asked));
         if asked || phrases::unread(path).is_none() {
             findings.extend(phrases::check(path, &text));
@@ -91,6 +97,10 @@ fn report(findings: &[Finding]) -> Result<()> {
         bail!("tidy found {errors} errors");
     }
     Ok(())
+}
+
+fn read(root: &Path, path: &str) -> Result<String> {
+    std::fs::read_to_string(root.join(path)).with_context(|| format!("reading {path}"))
 }
 
 fn metadata(workspace: &Workspace) -> Result<Metadata> {

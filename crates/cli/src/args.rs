@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use feed::DeviceChoice;
 use jiff::{Span, SpanRelativeTo};
 use tracing_subscriber::EnvFilter;
-use train::DeviceChoice;
 
 /// Forecasts small, noisy time series with a variational autoencoder.
 #[derive(Debug, Parser)]

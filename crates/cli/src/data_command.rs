@@ -7,7 +7,8 @@ use anyhow::Error;
 use data::fetch::{DataSet, SETS, fetch, find};
 use data::{DataConfig, check};
 use indicatif::ProgressBar;
-use train::{Config, TrainError, write_text};
+use record::RecordError;
+use train::{Config, TrainError};
 
 use crate::args::{Data, DataCommand, Init};
 use crate::output::print;
@@ -41,27 +42,15 @@ fn download(set: &DataSet) -> Result<(), Error> {
         "{}\nlicense: {}\nplease cite: {}\nfrom {}",
         set.title, set.licence, set.citation, set.url
     ))?;
+    let cache = files::cache_folder(|name| env::var_os(name))?;
     let bar = ProgressBar::new(set.bytes);
     let mirror = env::var("BALLAST_DATA_MIRROR").ok();
-    let path = fetch(set, &cache().join("data"), mirror.as_deref(), &mut |bytes| {
+    let path = fetch(set, &cache.join("data"), mirror.as_deref(), &mut |bytes| {
         bar.set_position(bytes);
     });
     bar.finish_and_clear();
     Ok(print(path.map_err(TrainError::from)?.display())?)
 }
-
-/// `$BALLAST_CACHE`, else `ballast` in the user's cache directory.
-fn cache() -> PathBuf {
-    let folder =
-        |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    folder("BALLAST_CACHE")
-        .or_else(|| Some(folder("XDG_CACHE_HOME")?.join("ballast")))
-        .or_else(|| Some(folder("HOME")?.join(".cache/ballast")))
-        .unwrap_or_else(|| env::temp_dir().join("ballast"))
-}
-
-/// The tables that follow `[data]` in a new config: what a stranger starts from.
-const REST: &str = include_str!("init.toml");
 
 pub(crate) fn init(args: Init) -> Result<(), Error> {
     let output = args.output.unwrap_or_else(|| args.file.with_extension("toml"));
@@ -76,10 +65,10 @@ pub(crate) fn init(args: Init) -> Result<(), Error> {
         id: args.id,
         time: args.time,
     };
-    let table = data::init(&wanted, Path::new("")).map_err(TrainError::from)?;
-    let text = format!("seed = 1\n\n{}\n\n{REST}", table.trim_end());
+    let new = data::init(&wanted, Path::new("")).map_err(TrainError::from)?;
+    let text = Config::new(new.config).commented(&new.about).map_err(TrainError::from)?;
     Config::parse(&text, &output.display().to_string(), &[]).map_err(TrainError::from)?;
-    write_text(&output, &text)?;
+    files::write_text(&output, &text).map_err(RecordError::writing(&output))?;
     Ok(print(format_args!("written to {0}; next: ballast train {0}", output.display()))?)
 }
 

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use record::{Epoch, NoiseSearch, RunInfo, Trial};
 use serde_json::{Value, json};
-use train::{Config, Epoch, NoiseSearch, Progress, RunInfo, Training, Trial};
+use train::{Config, Progress, RunProgress, SearchProgress, Training};
 
 use crate::output::print;
 use crate::train_command::score;
@@ -73,7 +74,7 @@ impl<'a> Display<'a> {
                 json!({
                     "event": "start",
                     "run": directory,
-                    "data": training.source().info(),
+                    "data": train::data_info(training.source()),
                     "summary": summary,
                     "continues_after_step": resumed,
                 })
@@ -81,21 +82,21 @@ impl<'a> Display<'a> {
         );
     }
 
-    pub(crate) fn show(&mut self, progress: &Progress) {
+    pub(crate) fn show(&mut self, progress: &RunProgress) {
         match progress {
-            Progress::Step { epoch, done, of, windows } => {
+            RunProgress::Fit(Progress::Step { epoch, done, of, windows }) => {
                 self.clock.windows += windows;
                 self.step(*epoch, *done, *of);
             }
-            Progress::Epoch(epoch, _) => self.epoch(epoch),
-            Progress::Search { done, of } => {
+            RunProgress::Fit(Progress::Epoch(epoch, _)) => self.epoch(epoch),
+            RunProgress::Search(SearchProgress::Step { done, of }) => {
                 if let Shown::Table { bar, .. } = &self.shown {
                     bar.set_length(*of as u64);
                     bar.set_position(*done as u64);
                 }
             }
-            Progress::Trial(search) => self.trial(search),
-            Progress::Noise(search) => self.chosen(search),
+            RunProgress::Search(SearchProgress::Trial(search)) => self.trial(search),
+            RunProgress::Search(SearchProgress::Chosen(search)) => self.chosen(search),
         }
     }
 

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Error;
+use record::RecordError;
 use train::TrainError;
 
 use crate::output::note;
@@ -30,7 +31,13 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if let Some(error) = cause.downcast_ref::<TrainError>() {
         return Some(error.exit_code());
     }
-    if cause.is::<noise::NoiseError>() || cause.is::<crate::data_command::Taken>() {
+    if let Some(error) = cause.downcast_ref::<RecordError>() {
+        return Some(error.exit_code());
+    }
+    if cause.is::<noise::NoiseError>()
+        || cause.is::<crate::data_command::Taken>()
+        || cause.is::<files::CacheError>()
+    {
         return Some(2);
     }
     // All other I/O is writing what was asked for.
@@ -41,8 +48,8 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
 pub(crate) fn report_panics() {
     let default = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
-        if train::is_out_of_memory(&info.to_string()) {
-            note(format_args!("ballast: out of memory{}", train::MEMORY_HINT));
+        if feed::is_out_of_memory(&info.to_string()) {
+            note(format_args!("ballast: out of memory{}", feed::MEMORY_HINT));
             std::process::exit(69);
         }
         if std::env::var_os("RUST_BACKTRACE").is_some() {

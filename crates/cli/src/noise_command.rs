@@ -1,8 +1,10 @@
 //! `ballast noise`.
 
 use anyhow::{Context, Error};
+use feed::Part;
 use noise::{Verdict, rows};
-use train::{Config, Part, Source, TrainError};
+use record::RecordError;
+use train::{Config, TrainError};
 
 use crate::args::Noise;
 use crate::output::{note, print};
@@ -21,7 +23,7 @@ pub(crate) fn run(args: Noise) -> Result<(), Error> {
     }
     if let Some(path) = args.figure {
         let svg = noise::figure(noise, &window(&config)?)?;
-        train::write_text(&path, &svg).context("drawing")?;
+        files::write_text(&path, &svg).map_err(RecordError::writing(&path)).context("drawing")?;
         note(format_args!("drawn to {}", path.display()));
     }
     Ok(())
@@ -81,6 +83,6 @@ fn table(noise: &noise::NoiseConfig) -> String {
 
 /// The first training context of the first target, standardized.
 fn window(config: &Config) -> Result<Vec<f64>, Error> {
-    let source = Source::load(config, train::Device::Cpu)?;
+    let source = train::load(config, train::Device::Cpu)?;
     Ok(source.first_context(Part::Train)?)
 }

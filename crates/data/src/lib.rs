@@ -42,13 +42,13 @@ mod window;
 
 pub use check::{ChannelInfo, Description, Proposal, Remark, SeriesInfo, Suspicion, check};
 pub use config::{
-    CalendarFeature, DataConfig, Ddof, Duplicates, Encoding, Fill, Format, Layout, Protocol, ScaleConfig,
-    ScaleKind, ScalePer, SplitConfig, Transform, Unsorted,
+    CalendarFeature, DataConfig, Ddof, Duplicates, Encoding, Fill, Format, Layout, Protocol,
+    ScaleConfig, ScaleKind, ScalePer, SplitConfig, Transform, Unsorted,
 };
 pub use error::{BadCell, BadTime, DataError, ErrorKind, Hint};
 pub use finding::{Finding, FindingKind};
 pub use forecast::ForecastInput;
-pub use init::{Init, init};
+pub use init::{Init, Initial, init};
 pub use panel::{Channels, Panel, Series};
 pub use prepare::{Pipeline, Prepared, load, prepare, prepare_fold};
 pub use read::{read, read_bytes};

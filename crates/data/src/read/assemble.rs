@@ -6,12 +6,12 @@ use super::table::Table;
 use crate::calendar;
 use crate::config::{CalendarFeature, DataConfig, Fill};
 use crate::error::DataError;
+use crate::finding::{Finding, FindingKind};
 use crate::panel::{Channels, Panel, Series};
 use crate::statics::{self, Encoder, Statics};
 use crate::time::column::Times;
 use crate::time::order::{Arranged, Origin, Policy, Slot, arrange};
 use crate::time::parse::Written;
-use crate::finding::{Finding, FindingKind};
 use crate::time::{self, Clock, Frequency, Timeline};
 
 pub(crate) fn assemble(table: Table, config: &DataConfig, path: &Path) -> Result<Panel, DataError> {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use toml::{Spanned, Table};
 
 use crate::places::Data;
-use crate::plan::{Config, Kind, PlanFile, Settings, data_path, parse};
+use crate::plan::{Config, Kind, PlanFile, Settings, data_path, parse, settings};
 
 /// A benchmark that can be run.
 #[derive(Debug)]
@@ -99,6 +99,9 @@ struct CellTable {
     name: Spanned<String>,
     label: String,
     config: PathBuf,
+    /// Keys of the config that the cell changes.
+    #[serde(default)]
+    set: Table,
     data: Option<Spanned<PathBuf>>,
     fetch: Option<String>,
     target: Target,
@@ -135,7 +138,7 @@ impl Plan {
                 label: cell.label.clone(),
                 group: Group::Own,
                 config: read_config(root, file.beside(&cell.config))?,
-                set: Vec::new(),
+                set: settings(&cell.set),
                 data: path.map(|path| Data { path, fetch: cell.fetch.clone() }),
                 target: cell.target,
                 cited: cell.cited.iter().map(|(k, v)| (k.get_ref().clone(), *v)).collect(),
@@ -185,6 +188,10 @@ fn check_cells(file: &PlanFile, table: &PlanTable) -> Result<()> {
             );
             return Err(file.at(cell.name.span(), message));
         }
+        if cell.set.contains_key("seed") {
+            let message = "a cell cannot set `seed`: every cell has the same `seeds`";
+            return Err(file.at(cell.name.span(), message));
+        }
         let inside = |path: &Path| path.components().all(|c| matches!(c, Component::Normal(_)));
         if let Some(path) = cell.data.as_ref().filter(|path| !inside(path.get_ref())) {
             return Err(file.at(path.span(), "must be a path inside the folder of --data"));
@@ -199,19 +206,23 @@ fn check_cells(file: &PlanFile, table: &PlanTable) -> Result<()> {
     Ok(())
 }
 
-/// The default config on the data of a cell: settings of the data are those of the cell's own config, but for its
-/// choice of features.
+/// The default config on the data of a cell: the keys of `[data]` that the cell has are set, but for those that it
+/// chooses in order to forecast better.
 fn default_cell(cell: &Cell, default: &Result<Config, PathBuf>) -> Cell {
-    let mut set = Vec::new();
-    let own = cell.config.as_ref().ok().and_then(|own| own.table.get("data")?.as_table());
-    for (key, value) in own.into_iter().flatten().filter(|(key, _)| !CHOSEN.contains(&key.as_str()))
-    {
-        set.push(match (key.as_str(), value.as_str()) {
+    let chosen = |key: &str| CHOSEN.contains(&key);
+    let of_cell =
+        |(key, _): &&(String, String)| key.strip_prefix("data.").is_some_and(|key| !chosen(key));
+    let of_config = cell.config.as_ref().ok().and_then(|own| own.table.get("data")?.as_table());
+    let mut set: Settings = (of_config.into_iter().flatten())
+        .filter(|(key, _)| !chosen(key))
+        .map(|(key, value)| match (key.as_str(), value.as_str()) {
             // As a file, so that it takes the place of another file.
             ("source", Some(name)) => data_path(&format!("{BUNDLED}/{name}.csv")),
             _ => (format!("data.{key}"), value.to_string()),
-        });
-    }
+        })
+        .filter(|(key, _)| !cell.set.iter().any(|(changed, _)| changed == key))
+        .collect();
+    set.extend(cell.set.iter().filter(of_cell).cloned());
     let own = cell.config.as_ref().err();
     Cell {
         name: format!("{DEFAULT}{}", cell.name),

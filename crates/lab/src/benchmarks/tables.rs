@@ -57,7 +57,7 @@ pub(super) fn sections<'a>(plan: &'a Plan, outcomes: &'a [Ended]) -> Vec<Section
         ),
         (
             "The default config",
-            "`configs/default.toml` with nothing but `--set data.…`.",
+            "`configs/benchmarks/default.toml`, which names data and nothing else, with `--set data.…`.",
             &default,
             of_default(outcomes, plan),
         ),

@@ -39,6 +39,7 @@ fn results_are_removed_and_the_rest_stays() {
         run.metrics(),
         run.noise(),
         folder.path().join("scores.txt"),
+        folder.path().join("other.csv"),
     ];
     let results = [run.info(), run.evaluation(), run.features(), run.weights(), run.last_weights()];
     let scores = [run.scores(None), run.scores(Some(4))];
