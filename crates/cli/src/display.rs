@@ -5,10 +5,9 @@ use std::path::Path;
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use record::{Epoch, NoiseSearch, RunInfo, Trial};
 use serde_json::{Value, json};
-use train::{
-    Config, Epoch, NoiseSearch, Progress, RunInfo, RunProgress, SearchProgress, Training, Trial,
-};
+use train::{Config, Progress, RunProgress, SearchProgress, Training};
 
 use crate::output::print;
 use crate::train_command::score;

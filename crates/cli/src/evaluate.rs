@@ -1,11 +1,9 @@
 //! `ballast evaluate`.
 
 use anyhow::Error;
+use record::{Differences, DropLast, Evaluation, LatentHealth, PointError, Scored};
 use stats::Difference;
-use train::{
-    Differences, DropLast, EvaluateOptions, Evaluation, LatentHealth, PointError, RunOptions,
-    Scored,
-};
+use train::{EvaluateOptions, RunOptions};
 
 use crate::args::Evaluate;
 use crate::output::print;

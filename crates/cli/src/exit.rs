@@ -4,6 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Error;
+use record::RecordError;
 use train::TrainError;
 
 use crate::output::note;
@@ -28,6 +29,9 @@ pub(crate) fn code(done: Result<(), Error>) -> ExitCode {
 
 fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if let Some(error) = cause.downcast_ref::<TrainError>() {
+        return Some(error.exit_code());
+    }
+    if let Some(error) = cause.downcast_ref::<RecordError>() {
         return Some(error.exit_code());
     }
     if cause.is::<noise::NoiseError>()

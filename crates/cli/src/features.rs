@@ -1,7 +1,8 @@
 //! `ballast features`.
 
 use anyhow::Error;
-use train::{Features, FeaturesOptions, Probe, RunOptions, StepFeatures};
+use record::{Features, Probe, StepFeatures};
+use train::{FeaturesOptions, RunOptions};
 
 use crate::args;
 use crate::output::print;

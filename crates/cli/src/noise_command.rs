@@ -3,6 +3,7 @@
 use anyhow::{Context, Error};
 use feed::Part;
 use noise::{Verdict, rows};
+use record::RecordError;
 use train::{Config, TrainError};
 
 use crate::args::Noise;
@@ -22,7 +23,7 @@ pub(crate) fn run(args: Noise) -> Result<(), Error> {
     }
     if let Some(path) = args.figure {
         let svg = noise::figure(noise, &window(&config)?)?;
-        train::write_text(&path, &svg).context("drawing")?;
+        files::write_text(&path, &svg).map_err(RecordError::writing(&path)).context("drawing")?;
         note(format_args!("drawn to {}", path.display()));
     }
     Ok(())

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error};
-use train::{Config, Control, RunInfo, RunOptions, TrainError};
+use record::{RecordError, RunInfo};
+use train::{Config, Control, RunOptions, TrainError};
 
 use crate::args::Train;
 use crate::display::Display;
@@ -40,11 +41,11 @@ pub(crate) fn run(args: Train) -> Result<(), Error> {
 }
 
 /// The config that was named, or else the one in the run directory.
-fn config_file(config: Option<&Path>, run: Option<&Path>) -> Result<PathBuf, TrainError> {
+fn config_file(config: Option<&Path>, run: Option<&Path>) -> Result<PathBuf, RecordError> {
     match (config, run) {
         (Some(config), _) => Ok(config.to_owned()),
         (None, Some(run)) if run.join("config.toml").exists() => Ok(run.join("config.toml")),
-        (None, run) => Err(TrainError::Missing {
+        (None, run) => Err(RecordError::Missing {
             path: run.unwrap_or(Path::new("")).join("config.toml"),
             hint: "no run was started there: name a config, `ballast train CONFIG --run DIR`"
                 .to_owned(),

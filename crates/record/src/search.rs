@@ -73,13 +73,16 @@ impl NoiseSearch {
     /// The version of `noise.json` that is written and read.
     pub const VERSION: u32 = 2;
 
+    /// Name of the candidate that is no noise at all.
+    pub const NONE: &str = "none";
+
     /// The training of a candidate in a rung, counted from 1, if it is finished.
     pub fn trial(&self, rung: usize, candidate: &str) -> Option<&Trial> {
         self.trials.iter().find(|trial| trial.rung == rung && trial.candidate == candidate)
     }
 
-    /// The choice in one line; `none` is the name of the candidate without noise.
-    pub fn sentence(&self, none: &str) -> String {
+    /// The choice in one line.
+    pub fn sentence(&self) -> String {
         let Some(Chosen { candidate, steps, rival, difference, .. }) = &self.chosen else {
             return format!("noise: not chosen yet, {} trainings done", self.trials.len());
         };
@@ -95,7 +98,7 @@ impl NoiseSearch {
             "noise: {candidate}, chosen in {steps} steps; validation {} of {rival} {} and of none {} ({difference})",
             self.score,
             score(rival),
-            score(none),
+            score(NoiseSearch::NONE),
         )
     }
 }

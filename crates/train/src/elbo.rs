@@ -13,10 +13,10 @@ mod training;
 
 use std::path::Path;
 
+use record::{RecordError, RunDirectory};
 use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
-use crate::files::{RunDirectory, write_json};
 use crate::run::RunProgress;
 
 pub use linear::Tightness;
@@ -56,6 +56,7 @@ pub fn elbo_study(
         noised: noised::measure()?,
         training: training::measure(folder, observe)?,
     };
-    write_json(&folder.join("elbo.json"), &study)?;
+    let path = folder.join("elbo.json");
+    files::replace_json(&path, &study).map_err(RecordError::writing(&path))?;
     Ok(study)
 }

@@ -1,9 +1,8 @@
 //! What can go wrong between a config and a forecast.
 
-use std::path::PathBuf;
-
 use baseline::BaselineError;
 use feed::{FeedError, is_out_of_memory, memory_hint};
+use record::RecordError;
 
 /// An error of training, evaluation or forecasting.
 #[derive(Debug, thiserror::Error)]
@@ -57,24 +56,9 @@ pub enum TrainError {
     /// The model was handed something inconsistent.
     #[error(transparent)]
     Model(#[from] vae::VaeError),
-    /// A file or folder that should be there is not.
-    #[error("{}: no such file or directory\n  hint: {hint}", path.display())]
-    Missing {
-        /// What was looked for.
-        path: PathBuf,
-        /// What to do.
-        hint: String,
-    },
-    /// A file of a run directory that cannot be understood.
-    #[error("{}: {reason}\n  hint: {hint}", path.display())]
-    Run {
-        /// The file or directory.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-        /// What to do.
-        hint: String,
-    },
+    /// A file of a run directory is missing, damaged, of other data, or cannot be written.
+    #[error(transparent)]
+    Record(#[from] RecordError),
     /// Training left the finite numbers.
     #[error(
         "training diverged at epoch {epoch}, step {step}: the {what} is not finite\n  hint: lower `train.learning_rate` or set `train.clip_norm`{}",
@@ -114,7 +98,8 @@ pub enum TrainError {
     },
     /// A search for a noise that has no step for each of its candidates.
     #[error(
-        "`noise.auto.budget` is {budget}, which of {training} training steps is too little for a search\n  hint: at least {:.3} ({least} steps), or train for longer", *least as f64 / *training as f64
+        "`noise.auto.budget = {budget}` allows {allowed} of {training} training steps; a search needs at least {least}\n  hint: a budget of at least {:.3}, or a longer training", *least as f64 / *training as f64,
+        allowed = (budget * *training as f64) as usize
     )]
     Budget {
         /// As configured.
@@ -129,24 +114,6 @@ pub enum TrainError {
         "`noise` is \"auto\", which only training resolves\n  hint: train first, or name one as in `noise = {{ schedule = \"none\" }}`"
     )]
     NoiseUndecided,
-    /// Another process writes into the run directory.
-    #[error("{}: another process trains here ({owner})\n  hint: wait for it, or choose another directory with `--run`", path.display())]
-    Locked {
-        /// The lock file.
-        path: PathBuf,
-        /// Its host and process.
-        owner: String,
-    },
-    /// Writing failed.
-    #[error(
-        "writing {}: {source}\n  hint: check that its folder exists, may be written to and has room", path.display()
-    )]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
     /// An operation that tch lacks failed.
     #[error("{}{}", .0, memory_hint(&.0.to_string()))]
     Extension(#[from] torch_ext::TorchExtError),
@@ -177,8 +144,7 @@ impl TrainError {
     /// The exit code of the `ballast` command for this error, as the README lists them.
     pub fn exit_code(&self) -> u8 {
         match self {
-            TrainError::Config(crate::config::ConfigError::Missing { .. })
-            | TrainError::Missing { .. } => 66,
+            TrainError::Config(crate::config::ConfigError::Missing { .. }) => 66,
             TrainError::Config(_) | TrainError::Noise(_) => 2,
             TrainError::Model(vae::VaeError::Config { .. } | vae::VaeError::Size { .. }) => 2,
             TrainError::Feed(error) => error.exit_code(),
@@ -186,12 +152,10 @@ impl TrainError {
             | TrainError::TooFewWindows { .. }
             | TrainError::Gap { .. } => 65,
             TrainError::NoForecast => 2,
-            TrainError::Run { .. } => 65,
+            TrainError::Record(error) => error.exit_code(),
             TrainError::Diverged { .. } => 3,
-            TrainError::Write { .. } => 74,
             TrainError::Interrupted { .. } | TrainError::InterruptedSearch { .. } => 75,
             TrainError::Budget { .. } | TrainError::NoiseUndecided => 2,
-            TrainError::Locked { .. } => 2,
             TrainError::Extension(error) if is_out_of_memory(&error.to_string()) => 69,
             TrainError::Model(_) | TrainError::Objective(_) | TrainError::Extension(_) => 70,
         }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use feed::{Part, Stream, WindowSet, seed};
-use serde::{Deserialize, Serialize};
+use record::{Divergence, Epoch, Fitted};
 use tch::{Kind, Tensor};
 
 use crate::checkpoint::{Checkpoint, save};
@@ -14,41 +14,11 @@ use crate::diagnose::diagnose;
 use crate::error::TrainError;
 use crate::forecaster::Forecaster;
 use crate::job::Job;
-use crate::metrics::{Epoch, Means, Metrics};
+use crate::metrics::Means;
 use crate::state::{Position, State};
 use crate::tensorboard::Board;
 use crate::tensors::save_store;
 use crate::validate::{Held, validate};
-
-/// How a training ended.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Fitted {
-    /// Epochs trained.
-    pub epochs: usize,
-    /// Epoch with the best validation score, whose weights were kept unless the config keeps the last.
-    pub best_epoch: usize,
-    /// Its validation score.
-    pub best_validation: f64,
-    /// Optimizer steps.
-    pub steps: usize,
-    /// Steps that were left out since loss or gradient was not finite.
-    pub skipped: usize,
-    /// Trainable parameters.
-    pub parameters: usize,
-    /// Where training left the finite numbers, if it did.
-    pub diverged: Option<Divergence>,
-}
-
-/// Where training left the finite numbers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Divergence {
-    /// Epoch, from 1.
-    pub epoch: usize,
-    /// The first optimizer step of those that were not finite, from 1.
-    pub step: usize,
-    /// The term that was not finite, and the channel where it is that of one.
-    pub what: String,
-}
 
 /// A report of a training while it runs.
 #[derive(Debug)]
@@ -78,7 +48,7 @@ const SYNC_EVERY: usize = 32;
 /// before that are kept.
 ///
 /// # Errors
-/// [`TrainError::Interrupted`] where `control` stopped it, its checkpoint saved; [`TrainError::Write`],
+/// [`TrainError::Interrupted`] where `control` stopped it, its checkpoint saved; [`TrainError::Record`],
 /// or libtorch's own.
 pub fn fit(
     job: &Job,
@@ -92,7 +62,7 @@ pub fn fit(
     let mut state = State::new(config, forecaster)?;
     let mut resumed = checkpoint.map(|checkpoint| checkpoint.restore(&mut state)).transpose()?;
     let mut checkpointer = Checkpointer::new(job, control, &state);
-    let mut metrics = Metrics::create(run, &state.history)?;
+    run.write_epochs(&state.history)?;
     let done = state.history.last().map_or(0, |line| line.step);
     let mut board = control.events().then(|| Board::open(job, done)).transpose()?;
     let mut diverged = None;
@@ -131,7 +101,7 @@ pub fn fit(
                 return Ok(false);
             };
             let line = end_epoch(job, forecaster, state, &held, batches.len());
-            metrics.append(&line)?;
+            run.append_epoch(&line)?;
             if let Some(board) = &mut board {
                 board.epoch(job, forecaster, &line, &held)?;
             }

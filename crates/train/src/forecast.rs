@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use feed::{DevicePanel, Stream, seed};
+use record::RecordError;
 use tch::{Kind, Tensor, no_grad};
 
 use crate::error::TrainError;
-use crate::files::write_text;
 use crate::run::{Loaded, RunOptions, set_threads};
 
 /// Levels of the quantiles that are written.
@@ -134,7 +134,7 @@ impl Forecast {
     /// Writes a CSV: one row per series and step; per channel `NAME_mean` and `NAME_q05 … NAME_q95`.
     ///
     /// # Errors
-    /// [`TrainError::Write`], an older file intact.
+    /// [`TrainError::Record`], an older file intact.
     pub fn write_csv(&self, path: &Path) -> Result<(), TrainError> {
         let several = self.series.len() > 1;
         let mut text = String::new();
@@ -162,7 +162,7 @@ impl Forecast {
                 line(&mut text, cells);
             }
         }
-        write_text(path, &text)
+        Ok(files::write_text(path, &text).map_err(RecordError::writing(path))?)
     }
 }
 

@@ -3,7 +3,7 @@
 use feed::{Batch, FeedError};
 use objective::DiagonalGaussian;
 use objective::elbo::{iwae, sum_over_target};
-use serde::{Deserialize, Serialize};
+use record::LatentHealth;
 use tch::{Kind, Tensor};
 use vae::{Bounds, HealthMeter, Pass};
 
@@ -12,22 +12,6 @@ use crate::forecaster::Forecaster;
 
 /// Draws behind the tighter bound.
 const DRAWS: i64 = 32;
-
-/// What stands under `health` in `evaluation.json`; nats per window, in the units of the scaled window.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct LatentHealth {
-    /// KL from posterior to prior of each group and dimension.
-    pub kl_per_dim: Vec<Vec<f64>>,
-    /// Units of each group that carry something.
-    pub active_units: Vec<usize>,
-    /// The evidence lower bound.
-    pub elbo: f64,
-    /// The importance weighted bound with 32 draws; its distance to the first is what a better posterior
-    /// could gain, at least.
-    pub iwae: f64,
-    /// What is wrong, in words with a remedy; empty if nothing is.
-    pub findings: Vec<String>,
-}
 
 /// Measures clean windows, batch by batch.
 ///

@@ -1,9 +1,9 @@
 //! One training: its config, its data, and where it writes.
 
 use feed::Source;
+use record::RunDirectory;
 
 use crate::config::Config;
-use crate::files::RunDirectory;
 
 /// A training to be run by [`fit`](crate::fit()).
 #[derive(Debug, Clone, Copy)]

@@ -18,20 +18,17 @@ pub mod elbo;
 mod error;
 mod evaluate;
 mod features;
-mod files;
 mod fit;
 mod flat;
 mod forecast;
 mod forecaster;
 mod health;
 mod job;
-mod lock;
 mod memory;
 mod metrics;
 mod optimizer;
 mod plan;
 mod run;
-mod schema;
 mod search;
 mod shape;
 mod start;
@@ -43,30 +40,29 @@ mod validate;
 pub use checkpoint::Checkpoint;
 pub use config::{
     AutoNoise, Config, ConfigError, EvaluateConfig, Keep, LearningRateSchedule, Noise,
-    ObjectiveConfig, Precision, TrainConfig,
+    ObjectiveConfig, Precision, TrainConfig, schema,
 };
 pub use control::Control;
 pub use error::TrainError;
-pub use evaluate::{
-    Calibration, Coverage, Differences, DropLast, EvaluateOptions, Evaluation, Fan, NoiseCurve,
-    PointError, Scored, Scores, SeriesScores, Supplement, evaluate, evaluate_run, evaluate_runs,
-};
-pub use features::{Features, FeaturesOptions, Probe, StepFeatures, features_run};
-pub use files::{RunDirectory, write_atomically, write_text};
-pub use fit::{Divergence, Fitted, Progress, fit};
+pub use evaluate::{EvaluateOptions, evaluate, evaluate_run, evaluate_runs};
+pub use features::{FeaturesOptions, features_run};
+pub use fit::{Progress, fit};
 pub use flat::Flat;
 pub use forecast::{Forecast, forecast};
 pub use forecaster::{Forecaster, Terms};
-pub use health::LatentHealth;
 pub use job::Job;
-pub use metrics::Epoch;
 pub use optimizer::AdamW;
 pub use plan::{Plan, plan};
+<<<<<<< HEAD
 pub use run::{
     DataInfo, RunInfo, RunOptions, RunProgress, Training, WindowCounts, data_info, load, prepare,
 };
-pub use schema::schema;
 pub use search::{Candidate, Chosen, NoiseSearch, Rung, SearchProgress, Trial, candidates};
+=======
+pub use run::{RunOptions, RunProgress, Training, data_info, load, prepare};
+pub use schema::schema;
+pub use search::{Candidate, SearchProgress, candidates};
+>>>>>>> base
 pub use shape::shape;
 pub use tch::Device;
 pub use vae::ModelKind;

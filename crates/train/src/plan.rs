@@ -4,19 +4,17 @@ use std::path::Path;
 use std::time::Instant;
 
 use feed::{Part, Stream, device_name, seed};
+use record::{DataInfo, RunDirectory};
 use serde::Serialize;
 use tch::{Tensor, no_grad};
 
 use crate::checkpoint::Checkpoint;
 use crate::config::{Config, ConfigError, Noise};
 use crate::error::TrainError;
-use crate::files::RunDirectory;
 use crate::flat::Flat;
 use crate::forecaster::Forecaster;
 use crate::optimizer::AdamW;
-use crate::run::{
-    DataInfo, RunOptions, begun, data_info, describe, is_of_another, load, set_threads,
-};
+use crate::run::{RunOptions, data_info, describe, is_of_another, load, set_threads};
 use crate::search::{rungs, total};
 use crate::shape::shape;
 
@@ -53,7 +51,7 @@ pub struct Plan {
 /// Whatever would keep the training from starting.
 pub fn plan(config: &Config, run: &Path, options: RunOptions) -> Result<Plan, TrainError> {
     let directory = RunDirectory::at(run);
-    if begun(&directory) && is_of_another(config, &directory)? {
+    if directory.begun() && is_of_another(config, &directory)? {
         return Err(ConfigError::OtherRun { path: run.to_owned() }.into());
     }
     let device = options.device.resolve()?;

@@ -4,21 +4,19 @@ use std::path::Path;
 use std::time::Instant;
 
 use baseline::{Baseline, Rule};
-use data::Pipeline;
 use feed::{Batch, DeviceChoice, DevicePanel, Part, Selection, Source, device_name};
-use serde::{Deserialize, Serialize};
+use files::Lock;
+use record::{DataInfo, Divergence, RecordError, RunDirectory, RunInfo, Status, WindowCounts};
 use tch::Device;
 
 use crate::checkpoint::Checkpoint;
 use crate::config::{Config, ConfigError, Noise};
 use crate::control::Control;
 use crate::error::TrainError;
-use crate::files::{RunDirectory, read_json, read_text, write_json, write_text};
-use crate::fit::{Divergence, Fitted, Progress, fit};
+use crate::fit::{Progress, fit};
 use crate::forecaster::Forecaster;
 use crate::job::Job;
-use crate::lock::RunLock;
-use crate::search::{NoiseSearch, SearchProgress, search};
+use crate::search::{SearchProgress, resolve, search};
 use crate::shape::shape;
 use crate::start::{self, instance_helps};
 use crate::tensors::load_store;
@@ -32,77 +30,6 @@ pub struct RunOptions {
     /// CPU threads; as the environment says (`OMP_NUM_THREADS`), else one, where absent.
     pub threads: Option<usize>,
 }
-
-/// What stands in `run.json`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RunInfo {
-    /// Of this format.
-    pub version: u32,
-    /// `done`, or `diverged` with the best weights before; the file is written last.
-    pub status: String,
-    /// The seed.
-    pub seed: u64,
-    /// `cpu` or `cuda:N`.
-    pub device: String,
-    /// CPU threads.
-    pub threads: usize,
-    /// What the networks computed in: `f32` or `bf16`.
-    pub precision: String,
-    /// Version of this crate.
-    pub ballast: String,
-    /// Version of libtorch.
-    pub libtorch: String,
-    /// With `noise = "auto"` what was chosen, in a sentence.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub noise: Option<String>,
-    /// With `train.choose_instance_norm` what was chosen.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub instance_norm: Option<bool>,
-    /// How training ended.
-    #[serde(flatten)]
-    pub fitted: Fitted,
-    /// Seconds from start to end.
-    pub wall_seconds: f64,
-    /// What was trained on.
-    pub data: DataInfo,
-    /// Whether the data had gaps, so that the model is told of them.
-    pub masked: bool,
-    /// How the data was prepared, with the scaler fitted on the training rows.
-    pub pipeline: Pipeline,
-}
-
-/// The data of a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct DataInfo {
-    /// File or bundled source.
-    pub name: String,
-    /// SHA-256 of what was read.
-    pub fingerprint: String,
-    /// Rows of all series.
-    pub rows: usize,
-    /// Series.
-    pub series: usize,
-    /// Names of the channels that are forecast.
-    pub channels: Vec<String>,
-    /// Windows of each part.
-    pub windows: WindowCounts,
-}
-
-/// Windows of each part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WindowCounts {
-    /// To train on.
-    pub train: i64,
-    /// To select on.
-    pub validation: i64,
-    /// To score on.
-    pub test: i64,
-}
-
-/// Of `run.json`.
-const VERSION: u32 = 1;
-const DONE: &str = "done";
-const DIVERGED: &str = "diverged";
 
 /// The libtorch this is built against.
 const LIBTORCH: &str = "2.11.0";
@@ -137,7 +64,7 @@ pub struct Training {
     threads: usize,
     done: Option<RunInfo>,
     checkpoint: Option<Checkpoint>,
-    lock: RunLock,
+    lock: Lock,
 }
 
 /// Reads the data, checks that there is something to train on, and makes the run directory.
@@ -147,22 +74,21 @@ pub struct Training {
 /// [`Training::checkpoint`].
 ///
 /// # Errors
-/// [`ConfigError::OtherRun`] if the directory holds a run of another config, [`TrainError::Locked`] if
-/// another process trains in it, [`TrainError::Run`] if its checkpoint is damaged.
+/// [`ConfigError::OtherRun`] if the directory holds a run of another config, [`RecordError::Locked`] if
+/// another process trains in it, [`RecordError::Refused`] if its checkpoint is damaged.
 pub fn prepare(config: &Config, path: &Path, options: RunOptions) -> Result<Training, TrainError> {
     let device = options.device.resolve()?;
     let threads = set_threads(options.threads);
     let source = load(config, device)?;
     let directory = RunDirectory::create(path)?;
-    let lock = RunLock::acquire(directory.lock())?;
+    let lock = directory.lock()?;
     let resolved = config.to_toml()?;
-    if begun(&directory) && is_of_another(config, &directory)? {
+    if directory.begun() && is_of_another(config, &directory)? {
         return Err(ConfigError::OtherRun { path: path.to_owned() }.into());
     }
-    let info: Option<RunInfo> =
-        directory.info().exists().then(|| read_info(&directory)).transpose()?;
+    let info = directory.info().exists().then(|| directory.read_info()).transpose()?;
     let whole = |info: &RunInfo| {
-        info.status == DONE
+        info.status == Status::Done
             && info.data.fingerprint == source.fingerprint()
             && directory.weights().exists()
             && (config.noise.fixed().is_some() || directory.noise().exists())
@@ -171,29 +97,10 @@ pub fn prepare(config: &Config, path: &Path, options: RunOptions) -> Result<Trai
     let mut checkpoint = None;
     if done.is_none() {
         checkpoint = Checkpoint::read(&directory.checkpoint(), source.fingerprint())?;
-        write_text(&directory.config(), &resolved)?;
+        directory.write_config(&resolved)?;
     }
     let config = config.clone();
     Ok(Training { config, source, directory, threads, done, checkpoint, lock })
-}
-
-/// Whether something was trained in the directory, and it would be lost with the config.
-pub(crate) fn begun(directory: &RunDirectory) -> bool {
-    [directory.info(), directory.checkpoint(), directory.noise()].iter().any(|file| file.exists())
-}
-
-/// The record of a finished run, of the version that we write.
-fn read_info(directory: &RunDirectory) -> Result<RunInfo, TrainError> {
-    let path = directory.info();
-    let kept: serde_json::Value = read_json(&path)?;
-    if kept["version"] != VERSION {
-        return Err(TrainError::Run {
-            path,
-            reason: format!("is of version {}, and this is version {VERSION}", kept["version"]),
-            hint: "use the `ballast` that wrote it, or train anew in another directory".to_owned(),
-        });
-    }
-    read_json(&path)
 }
 
 /// Whether the directory has a config, and it says something else: keys that one of them leaves out have
@@ -202,7 +109,7 @@ pub(crate) fn is_of_another(config: &Config, directory: &RunDirectory) -> Result
     if !directory.config().exists() {
         return Ok(false);
     }
-    let text = read_text(&directory.config())?;
+    let text = directory.read_config()?;
     let written = Config::parse(&text, &directory.config().display().to_string(), &[]);
     // Through the same text, where a path that is not UTF-8 would be an error.
     let ours = Config::parse(&config.to_toml()?, "the config", &[])?;
@@ -233,7 +140,7 @@ impl Training {
     /// Trains, and leaves a finished run directory.
     ///
     /// # Errors
-    /// [`TrainError::Interrupted`], [`TrainError::InterruptedSearch`], [`TrainError::Diverged`], [`TrainError::Write`],
+    /// [`TrainError::Interrupted`], [`TrainError::InterruptedSearch`], [`TrainError::Diverged`], [`TrainError::Record`],
     /// or libtorch's own.
     pub fn run(
         self,
@@ -245,7 +152,7 @@ impl Training {
         let _span = tracing::info_span!("run", directory = %directory.path().display()).entered();
         let before = checkpoint.as_ref().map_or(0.0, Checkpoint::seconds);
         // A run that is not finished has no run.json.
-        forget_unfinished(&directory)?;
+        directory.remove_results()?;
         let chooses = config.train.choose_instance_norm;
         let instance_norm = if chooses { instance_helps(&config, &source)? } else { None };
         if let Some(on) = instance_norm {
@@ -259,7 +166,7 @@ impl Training {
             }
         };
         if let Some(search) = &search {
-            config = search.resolve(&config, &directory)?;
+            config = resolve(search, &config, &directory)?;
         }
         let device = source.panel().device();
         let mut forecaster = start::forecaster(&config, &source)?;
@@ -268,8 +175,8 @@ impl Training {
         let mut report = |progress: Progress| observe(RunProgress::Fit(progress));
         let fitted = fit(&job, &mut forecaster, checkpoint, control, &mut report)?;
         let info = RunInfo {
-            version: VERSION,
-            status: if fitted.diverged.is_some() { DIVERGED } else { DONE }.to_owned(),
+            version: RunInfo::VERSION,
+            status: if fitted.diverged.is_some() { Status::Diverged } else { Status::Done },
             seed: config.seed,
             device: device_name(device),
             threads,
@@ -286,7 +193,7 @@ impl Training {
         };
         let saved = info.fitted.best_epoch > 0;
         if saved {
-            write_json(&directory.info(), &info)?;
+            directory.write_info(&info)?;
         }
         drop(lock);
         match info.fitted.diverged.clone() {
@@ -336,31 +243,6 @@ pub(crate) fn describe(config: &Config, source: &Source, threads: usize) -> Stri
     )
 }
 
-/// Removes the files that an earlier, unfinished run left beside its checkpoint.
-fn forget_unfinished(directory: &RunDirectory) -> Result<(), TrainError> {
-    let scores = std::fs::read_dir(directory.path()).into_iter().flatten().flatten();
-    let scores = scores.map(|entry| entry.path()).filter(|path| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        name.starts_with("scores") && name.ends_with(".csv")
-    });
-    let files = [
-        directory.info(),
-        directory.evaluation(),
-        directory.features(),
-        directory.weights(),
-        directory.last_weights(),
-    ];
-    for path in files.into_iter().chain(scores) {
-        match std::fs::remove_file(&path) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                return Err(TrainError::Write { path, source });
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
 /// The validation CRPS that skill is relative to: of seasonal naive, or of the last value where no season fits the
 /// context. `None` for a model of contexts, or where gaps leave nothing to fit.
 fn naive_crps(
@@ -393,15 +275,15 @@ impl Loaded {
     pub(crate) fn open(path: &Path) -> Result<Loaded, TrainError> {
         let directory = RunDirectory::open(path)?;
         let file = directory.config();
-        let text = read_text(&file)?;
+        let text = directory.read_config()?;
         let asked = Config::parse(&text, &file.display().to_string(), &[])?;
-        let info = read_info(&directory)?;
-        let mut config = match (&asked.noise, NoiseSearch::read(&directory)?) {
+        let info = directory.read_info()?;
+        let mut config = match (&asked.noise, directory.read_search()?) {
             (Noise::Fixed(_), _) => asked.clone(),
-            (Noise::Auto(_), Some(search)) => search.resolve(&asked, &directory)?,
+            (Noise::Auto(_), Some(search)) => resolve(&search, &asked, &directory)?,
             (Noise::Auto(_), None) => {
                 let hint = format!("train again: `ballast train --run {}`", path.display());
-                return Err(TrainError::Missing { path: directory.noise(), hint });
+                return Err(RecordError::Missing { path: directory.noise(), hint }.into());
             }
         };
         if let Some(on) = info.instance_norm {
@@ -415,11 +297,12 @@ impl Loaded {
         if source.fingerprint() == self.info.data.fingerprint {
             return Ok(());
         }
-        Err(TrainError::Run {
+        Err(RecordError::Refused {
             path: self.directory.path().to_owned(),
             reason: format!("{} is not the data it was trained on", source.name()),
             hint: "train again on the new data, or bring the old file back".to_owned(),
-        })
+        }
+        .into())
     }
 
     /// The forecaster with the weights of the run.
@@ -432,7 +315,7 @@ impl Loaded {
         let path = self.directory.last_weights();
         if !path.exists() {
             let hint = "train with `train.keep = \"both\"`".to_owned();
-            return Err(TrainError::Missing { path, hint });
+            return Err(RecordError::Missing { path, hint }.into());
         }
         self.with_weights(&path, panel)
     }

@@ -1,5 +1,6 @@
 //! Where a training stands: what a step changes, and what a checkpoint holds.
 
+use record::Epoch;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor, no_grad};
 
@@ -8,7 +9,7 @@ use crate::config::{Config, TrainConfig};
 use crate::error::TrainError;
 use crate::flat::Flat;
 use crate::forecaster::{Forecaster, Terms};
-use crate::metrics::{Epoch, Tally};
+use crate::metrics::Tally;
 use crate::optimizer::AdamW;
 
 /// A training between two steps.
@@ -38,7 +39,7 @@ pub(crate) struct Position {
     pub(crate) step: usize,
     /// The epoch with the best validation score; 0 before the first.
     pub(crate) best_epoch: usize,
-    #[serde(with = "crate::metrics::or_null")]
+    #[serde(with = "record::or_null")]
     pub(crate) best_score: f64,
     /// Skipped steps of the epochs behind.
     pub(crate) skipped: usize,

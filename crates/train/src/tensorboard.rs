@@ -4,12 +4,12 @@
 use events::{EventError, EventWriter, Fan, Histogram, LEVELS, Summary};
 use feed::{Part, Stream, seed};
 use objective::score::quantiles;
+use record::{Epoch, RecordError};
 use tch::{Kind, Tensor, no_grad};
 
 use crate::error::TrainError;
 use crate::forecaster::Forecaster;
 use crate::job::Job;
-use crate::metrics::Epoch;
 use crate::validate::{Held, LatentSample};
 
 /// Validation windows, evenly spaced, that are drawn each time the model gets better.
@@ -104,8 +104,8 @@ fn row(values: &Tensor, index: i64) -> Result<Vec<f64>, TrainError> {
 
 fn failed(error: EventError) -> TrainError {
     match error {
-        EventError::Io { path, source } => TrainError::Write { path, source },
+        EventError::Io { path, source } => RecordError::Write { path, source }.into(),
         // A picture of ours has a size of ours.
-        other => TrainError::Write { path: "events".into(), source: std::io::Error::other(other) },
+        other => RecordError::writing("events".as_ref())(std::io::Error::other(other)).into(),
     }
 }

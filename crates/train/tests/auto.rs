@@ -10,9 +10,10 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use rand_distr::StandardNormal;
+use record::NoiseSearch;
 use train::{
-    Config, Control, NoiseSearch, Progress, RunOptions, RunProgress, SearchProgress, TrainError,
-    evaluate_run, plan, prepare,
+    Config, Control, Progress, RunOptions, RunProgress, SearchProgress, TrainError, evaluate_run,
+    plan, prepare,
 };
 
 /// The generator of libtorch belongs to the process: trainings take turns.
@@ -80,7 +81,9 @@ latent = 2
 hidden = 8
 dropout = 0.1
 [objective]
+likelihood = "gaussian"
 kl_weight = { schedule = "linear", steps = 20 }
+crps_weight = 0.0
 [train]
 epochs = 8
 batch_size = 16
@@ -90,6 +93,10 @@ ema_decay = 0.9
 warmup_steps = 5
 validation_samples = 5
 ridge_start = true
+choose_instance_norm = false
+steps_per_epoch = 0
+weight_decay = 0.0
+patience = 10
 "#;
 const WINDOWS: &str = "context = 8\nhorizon = 4";
 
@@ -154,7 +161,8 @@ fn the_chosen_noise_is_trained_as_if_it_were_given() {
     for candidate in train::candidates() {
         let mut noise = search(&run);
         let choice = noise.chosen.as_mut().unwrap();
-        (choice.candidate, choice.noise) = (candidate.name.to_owned(), candidate.noise.clone());
+        choice.candidate = candidate.name.to_owned();
+        choice.noise = serde_json::to_value(&candidate.noise).unwrap();
         for folder in [&run, &given] {
             let _ = fs::remove_dir_all(folder);
             fs::create_dir(folder).unwrap();
@@ -264,7 +272,18 @@ kind = "conditional"
 latent = 2
 hidden = 64
 instance_norm = false
+dropout = 0.0
+[objective]
+likelihood = "gaussian"
+kl_weight = 1.0
+crps_weight = 0.0
 [train]
+ridge_start = false
+choose_instance_norm = false
+learning_rate_schedule = "constant"
+weight_decay = 0.0
+ema_decay = 0.0
+patience = 10
 epochs = 6
 steps_per_epoch = 200
 batch_size = 20
@@ -290,7 +309,18 @@ kind = "conditional"
 latent = 2
 hidden = 32
 instance_norm = false
+dropout = 0.0
+[objective]
+likelihood = "gaussian"
+kl_weight = 1.0
+crps_weight = 0.0
 [train]
+ridge_start = false
+choose_instance_norm = false
+learning_rate_schedule = "constant"
+weight_decay = 0.0
+ema_decay = 0.0
+patience = 10
 epochs = 6
 steps_per_epoch = 200
 batch_size = 32

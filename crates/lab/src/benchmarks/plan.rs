@@ -9,7 +9,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use toml::{Spanned, Table, Value};
 
-use super::super::plan::{FOLDER, is_folder_name, located, normal, parse_toml};
+use super::super::plan::{FOLDER, flatten, is_folder_name, located, normal, parse_toml};
 
 /// A benchmark that can be run.
 #[derive(Debug)]
@@ -116,6 +116,9 @@ struct CellTable {
     name: Spanned<String>,
     label: String,
     config: PathBuf,
+    /// Keys of the config that the cell changes.
+    #[serde(default)]
+    set: Table,
     data: Option<Spanned<PathBuf>>,
     fetch: Option<String>,
     target: Target,
@@ -161,13 +164,15 @@ impl Plan {
         for cell in &table.cell {
             let config = normal(&folder.join(&cell.config));
             let data = cell.data.as_ref().map(|path| path.get_ref().clone());
+            let mut set = Vec::new();
+            flatten("", &cell.set, &mut set);
             cells.push(Cell {
                 name: cell.name.get_ref().clone(),
                 label: cell.label.clone(),
                 group: Group::Own,
                 table: read_config(root, &config)?,
                 config,
-                set: Vec::new(),
+                set,
                 data: data.map(|path| Data { path, fetch: cell.fetch.clone() }),
                 target: cell.target,
                 cited: cell.cited.iter().map(|(k, v)| (k.get_ref().clone(), *v)).collect(),
@@ -223,6 +228,10 @@ fn check_cells(
             return Err(at(cell.name.span(), format!("two cells are named `{name}`")));
         }
         names.push(name);
+        if cell.set.contains_key("seed") {
+            let message = "a cell cannot set `seed`: every cell has the same `seeds`".to_owned();
+            return Err(at(cell.name.span(), message));
+        }
         let outside =
             |path: &Path| !path.components().all(|c| matches!(c, std::path::Component::Normal(_)));
         if let Some(path) = cell.data.as_ref().filter(|path| outside(path.get_ref())) {
@@ -242,22 +251,26 @@ fn check_cells(
     Ok(())
 }
 
-/// The default config on the data of a cell: what the cell's config says of its data is set, but for what it
-/// makes of them.
+/// The default config on the data of a cell: the keys of `[data]` that the cell has are set, but for those that it
+/// chooses to forecast better.
 fn default_cell(cell: &Cell, config: &Path, table: &Result<Table, PathBuf>) -> Cell {
-    let mut set = Vec::new();
-    let own = cell.table.as_ref().ok().and_then(|own| own.get("data")?.as_table());
-    for (key, value) in own.into_iter().flatten().filter(|(key, _)| !CHOSEN.contains(&key.as_str()))
-    {
-        set.push(match (key.as_str(), value.as_str()) {
+    let chosen = |key: &str| CHOSEN.contains(&key);
+    let of_cell =
+        |(key, _): &&(String, String)| key.strip_prefix("data.").is_some_and(|key| !chosen(key));
+    let of_config = cell.table.as_ref().ok().and_then(|own| own.get("data")?.as_table());
+    let mut set: Vec<(String, String)> = (of_config.into_iter().flatten())
+        .filter(|(key, _)| !chosen(key))
+        .map(|(key, value)| match (key.as_str(), value.as_str()) {
             // As a file, so that it takes the place of another file.
             ("source", Some(name)) => {
                 let path = format!("{BUNDLED}/{name}.csv");
                 ("data.path".to_owned(), Value::String(path).to_string())
             }
             _ => (format!("data.{key}"), value.to_string()),
-        });
-    }
+        })
+        .filter(|(key, _)| !cell.set.iter().any(|(changed, _)| changed == key))
+        .collect();
+    set.extend(cell.set.iter().filter(of_cell).cloned());
     Cell {
         name: format!("{DEFAULT}{}", cell.name),
         group: Group::Default,

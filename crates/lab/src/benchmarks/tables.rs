@@ -56,7 +56,7 @@ pub(super) fn sections(plan: &Plan, outcomes: &[Outcome]) -> Vec<Section> {
         ),
         (
             "The default config",
-            "`configs/default.toml` with nothing but `--set data.…`.",
+            "`configs/benchmarks/default.toml`, which names data and nothing else, with `--set data.…`.",
             &default,
             of_default(outcomes, plan),
         ),

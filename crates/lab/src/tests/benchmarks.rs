@@ -55,6 +55,30 @@ fn each_seed_is_trained_and_all_are_evaluated_once() {
     );
 }
 
+/// Rows of a config are its `--set`; of the default config those of the data alone.
+#[test]
+fn a_cell_changes_keys_of_its_config() {
+    let bench = Bench::new();
+    let changes = "set = { \"data.context\" = 96, \"data.split.protocol\" = \"exchange\", \"data.calendar\" = [], \
+        \"model.hidden\" = 32, train = { epochs = 3 } }";
+    let plan =
+        PLAN.replacen("data = \"ETTh1.csv\"", &format!("{changes}\ndata = \"ETTh1.csv\""), 1);
+    bench.0.write("configs/experiments/benchmarks.toml", &plan);
+    bench.conduct();
+    let calls = bench.0.read("calls");
+    let lines: Vec<&str> = calls.lines().collect();
+    let own = "train configs/own.toml --set data.calendar=[] --set data.context=96 \
+        --set data.split.protocol=\"exchange\" --set model.hidden=32 --set train.epochs=3 --set data.path=";
+    assert!(lines[0].starts_with(own), "{}", lines[0]);
+    let default = "train configs/default.toml --set data.split={ protocol = \"ett\" } --set data.context=96 \
+        --set data.split.protocol=\"exchange\" --set data.path=";
+    assert!(lines[9].starts_with(default), "{}", lines[9]);
+    let seed = plan.replacen("\"model.hidden\"", "seed", 1);
+    bench.0.write("configs/experiments/benchmarks.toml", &seed);
+    let found = Plan::load(bench.0.root(), "benchmarks").expect_err("refused").to_string();
+    assert!(found.contains("a cell cannot set `seed`"), "{found}");
+}
+
 /// Oracle: by hand from the prepared numbers: mean of .212 and .216 with s/√2 = .002.
 #[test]
 fn numbers_are_those_of_the_evaluation() {

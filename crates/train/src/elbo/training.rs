@@ -7,6 +7,7 @@ use std::path::Path;
 
 use feed::Part;
 use objective::ppca::{Ppca, principal_cosines};
+use record::RecordError;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, no_grad};
 use vae::Inputs;
@@ -14,7 +15,6 @@ use vae::Inputs;
 use crate::config::Config;
 use crate::control::Control;
 use crate::error::TrainError;
-use crate::files::write_text;
 use crate::fit::Progress;
 use crate::run::{Loaded, RunOptions, RunProgress, load, prepare};
 
@@ -70,13 +70,23 @@ kind = "autoencode"
 backbone = "linear"
 channels = "joint"
 latent = 2
+dropout = 0.0
 scale = "global"
 instance_norm = false
+[objective]
+likelihood = "gaussian"
+kl_weight = 1.0
+crps_weight = 0.0
 [train]
+ridge_start = false
+choose_instance_norm = false
 epochs = 80
+steps_per_epoch = 0
 batch_size = 50
 learning_rate = 0.02
 learning_rate_schedule = "cosine"
+weight_decay = 0.0
+ema_decay = 0.0
 patience = 0
 keep = "last"
 validation_samples = 2
@@ -88,7 +98,8 @@ pub(super) fn measure(
 ) -> Result<LinearTraining, TrainError> {
     let truth = truth()?;
     let file = folder.join("ppca.csv");
-    write_text(&file, &csv(&truth.sample(EXAMPLES + 203)?)?)?;
+    files::replace_text(&file, &csv(&truth.sample(EXAMPLES + 203)?)?)
+        .map_err(RecordError::writing(&file))?;
     let config = Config::parse(
         CONFIG,
         "the configuration of the elbo experiment",

@@ -1,63 +1,36 @@
 //! The protocol `stocks` as its authors count: squared errors of mean forecasts on the windows that D-Va's
 //! loader keeps, beside all of them.
 
-use serde::{Deserialize, Serialize};
-use stats::{Difference, Pairing, mean_of_finite};
+use record::{DropLast, PointError};
+use stats::{Pairing, mean_of_finite};
 
 use super::scoring::WindowScore;
 
 /// Windows per batch of D-Va's loader, which drops the last incomplete batch of each series.
 const BATCH: usize = 16;
 
-/// Squared errors of mean forecasts, standardized, mean over series.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct DropLast {
-    /// Windows per batch: of each series only whole batches are kept, from the first window on.
-    pub batch: usize,
-    /// Windows kept, of all series.
-    pub kept: usize,
-    /// In the order of the evaluation, then the forecast that is zero, the training mean, throughout.
-    pub forecasters: Vec<PointError>,
+/// A record without forecasters, for windows of series `places`, one series after another.
+pub(super) fn begin(places: &[usize]) -> DropLast {
+    let kept = kept(places).iter().filter(|kept| **kept).count();
+    DropLast { batch: BATCH, kept, forecasters: Vec::new() }
 }
 
-/// The squared error of one forecaster's mean, which is stated and not that of samples.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct PointError {
-    /// Its name.
-    pub name: String,
-    /// On the windows kept.
-    pub kept: f64,
-    /// On all windows.
-    pub all: f64,
-    /// Less that of zero, over all windows.
-    pub to_zero: Option<Difference>,
-}
-
-impl DropLast {
-    /// Nothing yet, for windows of series `places`, one series after another.
-    pub(super) fn new(places: &[usize]) -> DropLast {
-        let kept = kept(places).iter().filter(|kept| **kept).count();
-        DropLast { batch: BATCH, kept, forecasters: Vec::new() }
-    }
-
-    /// Adds what `of` says of each window.
-    pub(super) fn add(
-        &mut self,
-        name: &str,
-        windows: &[WindowScore],
-        places: &[usize],
-        pairing: &Pairing,
-        of: fn(&WindowScore) -> f64,
-    ) {
-        let kept = kept(places);
-        let over = |all: bool| over_series(windows.iter().map(of), places, |i| all || kept[i]);
-        let less = windows.iter().map(|window| of(window) - window.zero).collect();
-        self.forecasters.push(PointError {
-            name: name.to_owned(),
-            kept: over(false),
-            all: over(true),
-            to_zero: pairing.difference(&[less]),
-        });
+/// The errors of one forecaster, `of` each window.
+pub(super) fn point_error(
+    name: &str,
+    windows: &[WindowScore],
+    places: &[usize],
+    pairing: &Pairing,
+    of: fn(&WindowScore) -> f64,
+) -> PointError {
+    let kept = kept(places);
+    let over = |all: bool| over_series(windows.iter().map(of), places, |i| all || kept[i]);
+    let to_zero = windows.iter().map(|window| of(window) - window.zero).collect();
+    PointError {
+        name: name.to_owned(),
+        kept: over(false),
+        all: over(true),
+        to_zero: pairing.difference(&[to_zero]),
     }
 }
 
@@ -109,7 +82,7 @@ mod tests {
     #[test]
     fn the_published_counts_are_kept() {
         for (windows, expected) in [(142, 128), (132, 128), (112, 112), (111, 96), (92, 80)] {
-            assert_eq!(DropLast::new(&vec![7; windows]).kept, expected);
+            assert_eq!(begin(&vec![7; windows]).kept, expected);
         }
     }
 }

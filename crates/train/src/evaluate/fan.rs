@@ -2,7 +2,7 @@
 
 use feed::{Part, Source};
 use objective::score::quantiles;
-use serde::{Deserialize, Serialize};
+use record::{Fan, NoiseCurve};
 use tch::{Kind, Tensor};
 
 use super::contestant::Entrant;
@@ -10,42 +10,6 @@ use crate::error::TrainError;
 
 /// Levels of the bands of a fan.
 const FAN_LEVELS: [f64; 5] = [0.05, 0.25, 0.5, 0.75, 0.95];
-
-/// One forecast to look at.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Fan {
-    /// `good`, `median` or `bad`, by the CRPS of its window.
-    pub label: String,
-    /// Index of the test window.
-    pub window: usize,
-    /// The channel that is shown.
-    pub channel: String,
-    /// Times of context and horizon.
-    pub times: Vec<String>,
-    /// `[L]`, original units; NaN (`null`) where missing.
-    pub context: Vec<f64>,
-    /// `[H]`, original units.
-    pub target: Vec<f64>,
-    /// Quantile levels.
-    pub levels: Vec<f64>,
-    /// `[levels][H]`, original units.
-    pub quantiles: Vec<Vec<f64>>,
-    /// Fair CRPS of the window, standardized.
-    pub crps: f64,
-}
-
-/// Signal-to-noise ratio over the diffusion steps, in dB; `null` where there is no noise.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct NoiseCurve {
-    /// `T`.
-    pub steps: usize,
-    /// `0, …, T`.
-    pub t: Vec<usize>,
-    /// Plain diffusion.
-    pub snr_db: Vec<Option<f64>>,
-    /// With the re-injection of the run.
-    pub snr_reinjected_db: Vec<Option<f64>>,
-}
 
 /// The windows at the 10th, 50th and 90th percentile of the CRPS; of each the channel whose own
 /// score is the median of its channels.

@@ -11,97 +11,21 @@ mod write;
 use baseline::{Baseline, Rule};
 use data::{Protocol, SplitConfig};
 use feed::{Part, Source, Stream, WindowSet, seed};
-use serde::{Deserialize, Serialize};
-use stats::{Difference, Pairing, mean_of_finite};
+use record::{
+    Differences, DropLast, Evaluation, ForecasterKind, LatentHealth, Scored, Supplement, WindowRow,
+};
+use stats::{Pairing, mean_of_finite};
 use tch::{Tensor, no_grad};
 
-pub use drop_last::{DropLast, PointError};
-pub use fan::{Fan, NoiseCurve};
 pub use runs::{EvaluateOptions, evaluate_run, evaluate_runs};
-pub use scoring::{Calibration, Coverage, Scores, SeriesScores};
 
 use crate::config::Config;
 use crate::error::TrainError;
 use crate::forecaster::Forecaster;
-use crate::health::LatentHealth;
 use contestant::Entrant;
+use drop_last::point_error;
 use scoring::{Depth, Measured, score};
-use write::{Dump, Sheet};
-
-/// A model or a baseline and how it did.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Scored {
-    /// Its name.
-    pub name: String,
-    /// `model` or `baseline`; of several seeds `model` is their mean, besides `ensemble` and each `seed`.
-    pub kind: String,
-    /// On all test windows.
-    pub test: Scores,
-    /// On evenly spaced training windows; for the model only.
-    pub train: Option<Scores>,
-    /// On the test windows.
-    pub calibration: Calibration,
-    /// The model less this forecaster, window by window; for the model itself absent.
-    pub difference: Option<Differences>,
-}
-
-/// The model less another forecaster on the same windows: negative where the model is better, but for
-/// the log score.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Differences {
-    /// Of `crps`; absent for fewer than three forecast origins.
-    pub crps: Option<Difference>,
-    /// Of `crps_standardized`.
-    pub crps_standardized: Option<Difference>,
-    /// Of `mse`.
-    pub mse: Option<Difference>,
-    /// Of `log_score`: positive where the model is better.
-    pub log_score: Option<Difference>,
-    /// Of `energy`.
-    pub energy: Option<Difference>,
-    /// `1 − crps(model) / crps(other)`.
-    pub skill: f64,
-}
-
-/// The same forecasters on other test windows.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Supplement {
-    /// Rows between windows.
-    pub stride: usize,
-    /// In the order of the evaluation.
-    pub forecasters: Vec<Scored>,
-}
-
-/// What stands in `evaluation.json`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Evaluation {
-    /// Of this format.
-    pub version: u32,
-    /// Names of the channels.
-    pub channels: Vec<String>,
-    /// Rows seen.
-    pub context: usize,
-    /// Rows forecast.
-    pub horizon: usize,
-    /// Samples per window.
-    pub samples: usize,
-    /// Seeds of the models behind it.
-    pub seeds: Vec<u64>,
-    /// The model first, then the baselines.
-    pub forecasters: Vec<Scored>,
-    /// On windows of another stride, if asked for.
-    pub supplement: Option<Supplement>,
-    /// As the authors of the protocol `stocks` count; absent for others.
-    pub drop_last: Option<DropLast>,
-    /// What was left out, and why.
-    pub left_out: Vec<String>,
-    /// A good, a median and a bad test window of the model.
-    pub fans: Vec<Fan>,
-    /// The noise of the training, of the first seed.
-    pub noise: NoiseCurve,
-    /// The latent variables of the model, of the first seed, on the validation windows.
-    pub health: LatentHealth,
-}
+use write::{Dump, window_rows};
 
 /// Scores a trained forecaster and the baselines on the test windows of its data.
 ///
@@ -117,6 +41,12 @@ pub fn evaluate(
     Ok(all?.0)
 }
 
+/// The rows of `scores.csv`, or for a supplement of `scores-stride-N.csv`.
+struct Table {
+    stride: Option<usize>,
+    rows: Vec<WindowRow>,
+}
+
 /// Scores models of one config and several seeds, and the baselines.
 fn evaluate_models(
     config: &Config,
@@ -124,7 +54,7 @@ fn evaluate_models(
     models: &[Forecaster],
     seeds: &[u64],
     options: &EvaluateOptions,
-) -> Result<(Evaluation, Vec<Sheet>), TrainError> {
+) -> Result<(Evaluation, Vec<Table>), TrainError> {
     if models.iter().any(Forecaster::autoencodes) {
         return Err(TrainError::NoForecast);
     }
@@ -133,7 +63,7 @@ fn evaluate_models(
         let baselines = fit_baselines(config, source, &mut left_out)?;
         let entries = entries(models, seeds, &baselines);
         let test = source.windows(Part::Test);
-        let (mut forecasters, sheet, drop_last) =
+        let (mut forecasters, table, drop_last) =
             compare(config, source, &entries, test, options.dump.as_deref(), &mut left_out)?;
         let window = (config.data.horizon * source.channels().len()) as i64;
         let most = (config.evaluate.train_windows as i64).min(MAX_TRAIN / window).max(1);
@@ -151,22 +81,24 @@ fn evaluate_models(
             models => Entrant::Ensemble(models),
         };
         let fans = fan::fans(source, &shown, &forecasters[0].test.window_crps)?;
-        let mut sheets = vec![sheet];
+        let mut tables = vec![Table { stride: None, rows: table }];
         let supplement = match options.stride {
             None => None,
             Some(stride) => {
                 let windows = source.windows_every(Part::Test, stride.max(1))?;
-                let (forecasters, sheet, _) =
+                let (forecasters, rows, _) =
                     compare(config, source, &entries, &windows, None, &mut left_out)?;
-                sheets.push(sheet);
+                tables.push(Table { stride: Some(stride), rows });
                 Some(Supplement { stride, forecasters })
             }
         };
         let evaluation = Evaluation {
-            version: 2,
+            version: Evaluation::VERSION,
             channels: source.channels().to_vec(),
             context: config.data.context,
             horizon: config.data.horizon,
+            stride: Some(test.stride()),
+            origins: source.pairing(test)?.ranks().to_vec(),
             samples: config.evaluate.samples,
             seeds: seeds.to_vec(),
             forecasters,
@@ -177,14 +109,14 @@ fn evaluate_models(
             noise: fan::noise_curve(config.noise.fixed().ok_or(TrainError::NoiseUndecided)?),
             health: health(config, source, &models[0])?,
         };
-        Ok((evaluation, sheets))
+        Ok((evaluation, tables))
     })
 }
 
 /// Someone to score: a name, a kind, and whom to ask.
 struct Entry<'a> {
     name: String,
-    kind: &'static str,
+    kind: ForecasterKind,
     contestant: Entrant<'a>,
 }
 
@@ -197,25 +129,25 @@ fn entries<'a>(models: &'a [Forecaster], seeds: &[u64], baselines: &'a [Named]) 
     match models {
         [model] => entries.push(Entry {
             name: "ballast".to_owned(),
-            kind: "model",
+            kind: ForecasterKind::Model,
             contestant: Entrant::Model(model),
         }),
         models => {
             entries.extend(models.iter().zip(seeds).map(|(model, seed)| Entry {
                 name: format!("ballast, seed {seed}"),
-                kind: "seed",
+                kind: ForecasterKind::Seed,
                 contestant: Entrant::Model(model),
             }));
             entries.push(Entry {
                 name: format!("ensemble of {}", models.len()),
-                kind: "ensemble",
+                kind: ForecasterKind::Ensemble,
                 contestant: Entrant::Ensemble(models),
             });
         }
     }
     entries.extend(baselines.iter().map(|(name, baseline)| Entry {
         name: name.clone(),
-        kind: "baseline",
+        kind: ForecasterKind::Baseline,
         contestant: Entrant::Baseline(baseline),
     }));
     entries
@@ -229,7 +161,7 @@ fn compare(
     windows: &WindowSet,
     dump: Option<&std::path::Path>,
     left_out: &mut Vec<String>,
-) -> Result<(Vec<Scored>, Sheet, Option<DropLast>), TrainError> {
+) -> Result<(Vec<Scored>, Vec<WindowRow>, Option<DropLast>), TrainError> {
     let rows = Vec::<i64>::try_from(windows.first_rows()?.f_to(tch::Device::Cpu)?)?;
     let places = rows.iter().map(|row| source.origin(*row as usize));
     let (series, times): (Vec<usize>, Vec<String>) =
@@ -237,7 +169,9 @@ fn compare(
     let names = source.series_names();
     let pairing = source.pairing(windows)?;
     // What is dumped is the model, or the ensemble of the seeds.
-    let dumped = entries.iter().position(|entry| matches!(entry.kind, "model" | "ensemble"));
+    let dumped = entries
+        .iter()
+        .position(|entry| matches!(entry.kind, ForecasterKind::Model | ForecasterKind::Ensemble));
     let mut measured = Vec::with_capacity(entries.len());
     for (index, entry) in entries.iter().enumerate() {
         let mut dump = dump.filter(|_| Some(index) == dumped).map(Dump::new);
@@ -250,14 +184,15 @@ fn compare(
             dump.finish()?;
         }
     }
-    let seeds = entries.iter().filter(|entry| entry.kind == "seed").count();
+    let seeds = entries.iter().filter(|entry| entry.kind == ForecasterKind::Seed).count();
     let models: &[Measured] = &measured[..seeds.max(1)];
     let mean = Measured::mean_of(models).filter(|_| seeds > 0);
-    let mut sheet = Sheet::new(windows.stride());
+    let mut table = Vec::new();
     let mut forecasters = Vec::new();
     let stocks = source.config().split == SplitConfig::Protocol(Protocol::Stocks);
-    let mut drop_last = stocks.then(|| DropLast::new(&series));
-    let pooled = mean.iter().map(|mean| (format!("ballast, mean of {seeds}"), "model", mean));
+    let mut drop_last = stocks.then(|| drop_last::begin(&series));
+    let pooled =
+        mean.iter().map(|mean| (format!("ballast, mean of {seeds}"), ForecasterKind::Model, mean));
     let each = entries.iter().zip(&measured);
     let each = each.map(|(entry, measured)| (entry.name.clone(), entry.kind, measured));
     for (name, kind, measured) in pooled.chain(each) {
@@ -267,29 +202,24 @@ fn compare(
             left_out.push(format!("log score of {name}: it has no density in some windows"));
         }
         let difference = match kind {
-            "model" | "seed" => None,
+            ForecasterKind::Model | ForecasterKind::Seed => None,
             _ => Some(differences(models, measured, &pairing)),
         };
         if difference.as_ref().is_some_and(|difference| difference.crps_standardized.is_none()) {
             left_out.push(format!("difference to {name}: fewer than three forecast origins"));
         }
         if let Some(drop_last) = &mut drop_last {
-            drop_last.add(&name, &measured.windows, &series, &pairing, |window| window.point);
+            let error = point_error(&name, &measured.windows, &series, &pairing, |w| w.point);
+            drop_last.forecasters.push(error);
         }
-        sheet.add(&name, &measured.windows, &series, &names, &times);
-        forecasters.push(Scored {
-            name,
-            kind: kind.to_owned(),
-            test,
-            train: None,
-            calibration,
-            difference,
-        });
+        table.extend(window_rows(&name, &measured.windows, &series, &names, &times));
+        forecasters.push(Scored { name, kind, test, train: None, calibration, difference });
     }
     if let (Some(drop_last), Some(any)) = (&mut drop_last, measured.first()) {
-        drop_last.add("zero", &any.windows, &series, &pairing, |window| window.zero);
+        let error = point_error("zero", &any.windows, &series, &pairing, |w| w.zero);
+        drop_last.forecasters.push(error);
     }
-    Ok((forecasters, sheet, drop_last))
+    Ok((forecasters, table, drop_last))
 }
 
 /// Each of `models`, of different seeds, less `other`.

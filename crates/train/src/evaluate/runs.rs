@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Evaluation, evaluate_models};
+use record::{Evaluation, RecordError, RunDirectory, write_rows};
+
+use super::evaluate_models;
 use crate::error::TrainError;
-use crate::files::{RunDirectory, write_json};
 use crate::run::{Loaded, RunOptions, load, set_threads};
 
 /// What to do besides scoring the test windows.
@@ -33,7 +34,7 @@ pub fn evaluate_run(path: &Path, options: RunOptions) -> Result<Evaluation, Trai
 /// one ensemble. Returns the evaluation and the folder it was written to.
 ///
 /// # Errors
-/// As [`evaluate_run`], and [`TrainError::Run`] if the runs differ in more than the seed.
+/// As [`evaluate_run`], and [`TrainError::Record`] if the runs differ in more than the seed.
 pub fn evaluate_runs(
     paths: &[PathBuf],
     options: RunOptions,
@@ -43,24 +44,26 @@ pub fn evaluate_runs(
     set_threads(options.threads);
     let runs = paths.iter().map(|path| Loaded::open(path)).collect::<Result<Vec<_>, _>>()?;
     let Some(first) = runs.first() else {
-        return Err(TrainError::Missing {
+        return Err(RecordError::Missing {
             path: PathBuf::from("RUN"),
             hint: "name at least one run directory".to_owned(),
-        });
+        }
+        .into());
     };
     for (index, run) in runs.iter().enumerate().skip(1) {
         let mut config = run.asked.clone();
         config.seed = first.asked.seed;
         let twice = runs[..index].iter().any(|other| other.config.seed == run.config.seed);
         if twice || config != first.asked {
-            return Err(TrainError::Run {
+            return Err(RecordError::Refused {
                 path: paths[index].clone(),
                 reason: match twice {
                     true => format!("has the seed {} of another run", run.config.seed),
                     false => format!("differs from {} in more than the seed", paths[0].display()),
                 },
                 hint: "evaluate it by itself, and compare the two `scores.csv`".to_owned(),
-            });
+            }
+            .into());
         }
     }
     let folder = match &asked.folder {
@@ -68,7 +71,7 @@ pub fn evaluate_runs(
         None if asked.last => common_folder(paths)?.join("last"),
         None => common_folder(paths)?,
     };
-    RunDirectory::create(&folder)?;
+    let directory = RunDirectory::create(&folder)?;
     let source = load(&first.config, device)?;
     for run in &runs {
         run.check_data(&source)?;
@@ -79,11 +82,11 @@ pub fn evaluate_runs(
     });
     let models = models.collect::<Result<Vec<_>, _>>()?;
     let seeds: Vec<u64> = runs.iter().map(|run| run.config.seed).collect();
-    let (evaluation, sheets) = evaluate_models(&first.config, &source, &models, &seeds, asked)?;
-    for (index, sheet) in sheets.iter().enumerate() {
-        sheet.write(&folder, index > 0)?;
+    let (evaluation, tables) = evaluate_models(&first.config, &source, &models, &seeds, asked)?;
+    for table in tables {
+        write_rows(&directory.scores(table.stride), table.rows)?;
     }
-    write_json(&folder.join("evaluation.json"), &evaluation)?;
+    directory.write_evaluation(&evaluation)?;
     Ok((evaluation, folder))
 }
 
@@ -100,10 +103,11 @@ fn common_folder(paths: &[PathBuf]) -> Result<PathBuf, TrainError> {
         Some(folder) if paths.iter().all(|path| parent(path).as_ref() == Some(&folder)) => {
             Ok(folder)
         }
-        _ => Err(TrainError::Missing {
+        _ => Err(RecordError::Missing {
             path: PathBuf::from("a folder for the result"),
             hint: "the runs lie in different folders; say where to write with `--output`"
                 .to_owned(),
-        }),
+        }
+        .into()),
     }
 }

@@ -5,7 +5,7 @@ use objective::score::{
     LEVELS, PairEstimator, SortedSamples, WindowScores, energy_score, mean, over_observed,
     window_scores_sum,
 };
-use serde::{Deserialize, Serialize};
+use record::{Calibration, Coverage, Scores, SeriesScores};
 use stats::mean_of_finite;
 use tch::{Device, Kind, Tensor};
 
@@ -18,99 +18,6 @@ use crate::error::TrainError;
 const NUMBERS: i64 = 1 << 19;
 /// Bars of the PIT histogram.
 pub(super) const PIT_BARS: usize = 20;
-
-/// Scores of one forecaster on some windows, in original units but where it says otherwise.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Scores {
-    /// Windows scored.
-    pub windows: usize,
-    /// CRPS over 19 quantile levels, relative to the size of the truth, mean over windows.
-    pub crps: f64,
-    /// Absolute error of the median relative to the size of the truth, mean over windows.
-    pub nmae: f64,
-    /// Absolute error of the median.
-    pub mae: f64,
-    /// Squared error of the mean.
-    pub mse: f64,
-    /// Root of the squared error relative to the mean size of the truth, mean over windows.
-    pub nrmse: f64,
-    /// Shares of the truth inside central intervals.
-    pub coverage: Coverage,
-    /// Mean distance between quantile level and share below it, per window.
-    pub mae_coverage: f64,
-    /// Sharpness: mean width of the 90 % interval.
-    pub width_90: f64,
-    /// As `crps`, of the sum over channels (CRPS-Sum); absent for one channel.
-    pub crps_sum: Option<f64>,
-    /// Fair CRPS in units of the training standard deviation, mean over windows.
-    pub crps_standardized: f64,
-    /// The same, window by window; `null` where nothing was observed.
-    pub window_crps: Vec<Option<f64>>,
-    /// Log predictive density of an observed value, standardized, in nats; larger is better. Of the model the
-    /// mixture over its latent draws, of volatility laws over their paths, of the rest a kernel estimate.
-    pub log_score: Option<f64>,
-    /// Slope of the regression of the truth on the mean forecast (Mincer and Zarnowitz 1969), standardized, within
-    /// channels: 1 where forecasts are as large as they should be, above 1 where they are shrunk.
-    #[serde(default)]
-    pub slope: Option<f64>,
-    /// Fair energy score of a whole window, standardized; on test windows only, as the next two.
-    pub energy: Option<f64>,
-    /// Fair CRPS of the sum over steps, standardized, mean over channels; windows with a gap are left out.
-    pub crps_of_step_sum: Option<f64>,
-    /// Fair CRPS of the sum over channels, standardized, mean over steps; steps with a gap are left out.
-    pub crps_of_channel_sum: Option<f64>,
-    /// Fair CRPS of each step of the horizon, standardized.
-    pub by_step: Vec<Option<f64>>,
-    /// Fair CRPS of each channel, standardized.
-    pub by_channel: Vec<Option<f64>>,
-    /// Means over the windows of each series; empty for one series.
-    pub by_series: Vec<SeriesScores>,
-    /// Windows whose truth is zero throughout: they have no relative scores, and the means of those
-    /// leave them out.
-    pub zero_windows: usize,
-}
-
-/// Means over the windows of one series.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SeriesScores {
-    /// Its name.
-    pub name: String,
-    /// Windows in which something was observed.
-    pub windows: usize,
-    /// As in [`Scores`].
-    pub crps: Option<f64>,
-    /// As in [`Scores`].
-    pub mse: Option<f64>,
-    /// As in [`Scores`].
-    pub crps_standardized: Option<f64>,
-    /// As in [`Scores`].
-    pub log_score: Option<f64>,
-}
-
-/// Shares of the truth inside central intervals.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Coverage {
-    /// Of the 50 % interval.
-    #[serde(rename = "50")]
-    pub half: f64,
-    /// Of the 80 % interval.
-    #[serde(rename = "80")]
-    pub eighty: f64,
-    /// Of the 90 % interval.
-    #[serde(rename = "90")]
-    pub ninety: f64,
-}
-
-/// How often the truth lies where: a straight line and a flat histogram for calibrated forecasts.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Calibration {
-    /// Quantile levels.
-    pub levels: Vec<f64>,
-    /// Shares of the truth below each level.
-    pub observed: Vec<f64>,
-    /// Histogram of the probability integral transform: shares in 20 equal parts of [0, 1].
-    pub pit: Vec<f64>,
-}
 
 /// The scores of one window; NaN where it has none.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,79 +1,47 @@
 //! What is written beside `evaluation.json`: scores window by window, and the samples themselves.
 
-use std::fmt::Write as _;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use record::{RecordError, WindowRow};
 use tch::{Kind, Tensor};
 
-use super::scoring::WindowScore;
+use super::scoring::{WindowScore, finite};
 use crate::error::TrainError;
-use crate::files::{write_atomically, write_text};
-use crate::forecast::quoted;
+use crate::tensors::serialized;
 
-/// Scores of every forecaster and window, as CSV.
-#[derive(Debug)]
-pub(super) struct Sheet {
-    stride: usize,
-    text: String,
-}
-
-const HEADER: &str = "forecaster,window,series,origin,crps,nmae,mae,mse,coverage_50,coverage_80,\
-coverage_90,width_90,crps_sum,crps_standardized,log_score,energy,crps_of_step_sum,crps_of_channel_sum\n";
-
-impl Sheet {
-    pub(super) fn new(stride: usize) -> Sheet {
-        Sheet { stride, text: HEADER.to_owned() }
-    }
-
-    /// One row per window; what a window has no score of is empty.
-    pub(super) fn add(
-        &mut self,
-        name: &str,
-        windows: &[WindowScore],
-        series: &[usize],
-        names: &[&str],
-        times: &[String],
-    ) {
-        let name = quoted(name);
-        let places = series.iter().zip(times);
-        for (index, (window, (series, time))) in windows.iter().zip(places).enumerate() {
-            let (series, time) = (quoted(names[*series]), quoted(time));
-            let relative = &window.relative;
-            let _ = write!(self.text, "{name},{index},{series},{time}");
-            for value in [
-                relative.crps,
-                relative.nmae,
-                relative.mae,
-                relative.mse,
-                relative.coverage_50,
-                relative.coverage_80,
-                relative.coverage_90,
-                relative.width_90,
-                window.crps_sum,
-                window.crps_standardized,
-                window.log_score,
-                window.energy,
-                window.step_sum,
-                window.channel_sum,
-            ] {
-                let _ = match value.is_finite() {
-                    true => write!(self.text, ",{value}"),
-                    false => write!(self.text, ","),
-                };
-            }
-            self.text.push('\n');
+/// The rows of a forecaster in `scores.csv`, one per window.
+pub(super) fn window_rows<'a>(
+    name: &'a str,
+    windows: &'a [WindowScore],
+    series: &'a [usize],
+    names: &'a [&str],
+    times: &'a [String],
+) -> impl Iterator<Item = WindowRow> + 'a {
+    let places = windows.iter().zip(series).zip(times).enumerate();
+    places.map(move |(index, ((window, series), time))| {
+        let relative = &window.relative;
+        WindowRow {
+            forecaster: name.to_owned(),
+            window: index,
+            series: names[*series].to_owned(),
+            origin: time.clone(),
+            crps: finite(relative.crps),
+            nmae: finite(relative.nmae),
+            mae: finite(relative.mae),
+            mse: finite(relative.mse),
+            coverage_50: finite(relative.coverage_50),
+            coverage_80: finite(relative.coverage_80),
+            coverage_90: finite(relative.coverage_90),
+            width_90: finite(relative.width_90),
+            crps_sum: finite(window.crps_sum),
+            crps_standardized: finite(window.crps_standardized),
+            log_score: finite(window.log_score),
+            energy: finite(window.energy),
+            crps_of_step_sum: finite(window.step_sum),
+            crps_of_channel_sum: finite(window.channel_sum),
         }
-    }
-
-    /// Writes `scores.csv`, or for a supplement `scores-stride-N.csv`, into a folder.
-    pub(super) fn write(&self, folder: &Path, supplement: bool) -> Result<PathBuf, TrainError> {
-        let path = match supplement {
-            true => folder.join(format!("scores-stride-{}.csv", self.stride)),
-            false => folder.join("scores.csv"),
-        };
-        write_text(&path, &self.text)?;
-        Ok(path)
-    }
+    })
 }
 
 /// Truth and samples of all windows, for anyone to score again.
@@ -99,11 +67,11 @@ impl Dump {
 
     /// Writes `targets` `[N, H, C]` and `samples` `[N, S, H, C]` as f32 safetensors.
     pub(super) fn finish(self) -> Result<(), TrainError> {
-        let (targets, samples) =
-            (Tensor::f_cat(&self.targets, 0)?, Tensor::f_cat(&self.samples, 0)?);
-        write_atomically(&self.path, |path| {
-            let named = [("targets", &targets), ("samples", &samples)];
-            Tensor::write_safetensors(&named, path).map_err(std::io::Error::other)
-        })
+        let named = [("samples", &self.samples), ("targets", &self.targets)];
+        let named = named.map(|(name, parts)| Ok((name.to_owned(), Tensor::f_cat(parts, 0)?)));
+        let named = named.into_iter().collect::<Result<BTreeMap<_, _>, TrainError>>()?;
+        let bytes = serialized(&self.path, &named, None)?;
+        let written = files::write(&self.path, |file| file.write_all(&bytes));
+        Ok(written.map_err(RecordError::writing(&self.path))?)
     }
 }

@@ -11,21 +11,18 @@ use std::path::{Path, PathBuf};
 
 use feed::{Columns, Part, Source, Stream, WindowSet, seed};
 use noise::{NoiseConfig, Reinjection};
-use serde::{Deserialize, Serialize};
+use record::{Feature, Features, ProcessOrigin, StepFeatures, WindowCounts};
 use stats::Pairing;
 use tch::{Device, Kind, Tensor, no_grad};
 use vae::{GroupHealth, ModelKind};
 
 use crate::config::{Config, Noise};
 use crate::error::TrainError;
-use crate::files::write_json;
 use crate::forecaster::Forecaster;
-use crate::run::{Loaded, RunOptions, WindowCounts, load, set_threads};
+use crate::run::{Loaded, RunOptions, load, set_threads};
 use information::{Gaussians, possible};
 use probe::{Parts, Reader};
 use windows::{NoisedWindows, Process, sees_context_alone};
-
-pub use probe::Probe;
 
 /// Which diffusion steps to look at.
 #[derive(Debug, Clone)]
@@ -41,72 +38,6 @@ impl Default for FeaturesOptions {
     fn default() -> Self {
         FeaturesOptions { steps: 11, process: None }
     }
-}
-
-/// What stands in `features.json`. Windows are relative to themselves where the model sees them so;
-/// information is in nats.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Features {
-    /// Of this format.
-    pub version: u32,
-    /// Of the model.
-    pub kind: ModelKind,
-    /// `posterior mean`, or for models with a learned prior `prior mean`: what is known at forecast time.
-    pub feature: String,
-    /// Numbers of one feature vector.
-    pub dimensions: usize,
-    /// That decides the noise.
-    pub seed: u64,
-    /// `own`, or `file` where another process was named.
-    pub noise: String,
-    /// The process itself.
-    pub process: NoiseConfig,
-    /// From the first diffusion step to the last.
-    pub steps: Vec<StepFeatures>,
-    /// Behind the probes: fitted on, penalty chosen on, scored on.
-    pub windows: WindowCounts,
-    /// What was left out, and why.
-    pub left_out: Vec<String>,
-}
-
-/// Features of windows noised at one diffusion step.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct StepFeatures {
-    /// The step.
-    pub t: usize,
-    /// The `ᾱ` of plain diffusion with the same signal-to-noise ratio.
-    pub alpha_bar_equivalent: f64,
-    /// That ratio in decibels; absent where it is infinite: no noise, or nothing else.
-    pub snr_db: Option<f64>,
-    /// From the features to the clean future.
-    pub probe_future: Probe,
-    /// From the features to the clean context.
-    pub probe_context: Probe,
-    /// From the noised context itself to the clean future: what any linear reader could get.
-    pub raw_future: Probe,
-    /// From the noised context itself to the clean context.
-    pub raw_context: Probe,
-    /// What the probe knows at least of one value of the future, mean over values, were each normal;
-    /// absent where none varies.
-    pub probe_information: Option<f64>,
-    /// What `z` tells of the clean window: which of the test windows it is. An estimate from below, exact
-    /// at a step without noise; absent as `left_out` says.
-    pub mutual_information: Option<f64>,
-    /// Its standard error.
-    pub mutual_information_error: Option<f64>,
-    /// What `z` tells of the noised window, noise and all: never less.
-    pub mutual_information_noised: Option<f64>,
-    /// `ln N`: no estimate from N windows can be more.
-    pub mutual_information_limit: Option<f64>,
-    /// What one value can tell of itself through the noise, were it white of unit variance; absent
-    /// without noise.
-    pub possible_information: Option<f64>,
-    /// From posterior to prior per window, as training at this step pays it.
-    pub kl: f64,
-    /// The same of each group and dimension.
-    pub kl_per_dim: Vec<Vec<f64>>,
-    /// Units of each group whose posterior mean varies by more than 0.01 (Burda et al. 2016).
-    pub active_units: Vec<usize>,
 }
 
 /// Measures a finished run, and writes `features.json` into it.
@@ -130,9 +61,8 @@ pub fn features_run(
     run.check_data(&source)?;
     let forecaster = run.forecaster(source.panel())?;
     let features = features(&source, &run.config, &forecaster, process, asked.steps)?;
-    let file = run.directory.features();
-    write_json(&file, &features)?;
-    Ok((features, file))
+    run.directory.write_features(&features)?;
+    Ok((features, run.directory.features()))
 }
 
 fn decided(noise: &Noise) -> Result<NoiseConfig, TrainError> {
@@ -149,7 +79,7 @@ pub(crate) fn features(
     steps: usize,
 ) -> Result<Features, TrainError> {
     no_grad(|| {
-        let noise = if process.is_some() { "file" } else { "own" };
+        let noise = if process.is_some() { ProcessOrigin::File } else { ProcessOrigin::Own };
         let process = match process {
             Some(process) => process,
             None => decided(&config.noise)?,
@@ -164,12 +94,12 @@ pub(crate) fn features(
         let [train, validation, test] = [&study.train, &study.validation, &study.test];
         let count = |windows: &NoisedWindows| windows.count() as i64;
         Ok(Features {
-            version: 1,
-            kind: config.model.kind,
-            feature: if own { "posterior mean" } else { "prior mean" }.to_owned(),
+            version: Features::VERSION,
+            kind: name(config.model.kind),
+            feature: if own { Feature::PosteriorMean } else { Feature::PriorMean },
             dimensions: (forecaster.model().groups() * forecaster.model().latent_dims()) as usize,
             seed: config.seed,
-            noise: noise.to_owned(),
+            noise,
             steps,
             windows: WindowCounts {
                 train: count(train),
@@ -177,9 +107,15 @@ pub(crate) fn features(
                 test: count(test),
             },
             left_out: if own { Vec::new() } else { vec![why.to_owned()] },
-            process,
+            process: serde_json::to_value(process).expect("a noise is plain data"),
         })
     })
+}
+
+/// A kind of model as configs have it.
+fn name(kind: ModelKind) -> String {
+    let name = serde_json::to_value(kind).expect("a kind is a word");
+    name.as_str().unwrap_or_default().to_owned()
 }
 
 /// `count` steps from 0 to `last`, evenly spaced to the nearest whole one.

@@ -1,21 +1,11 @@
 //! What a linear reader makes of features: ridge regression, scored on windows it has not seen.
 
 use baseline::penalized;
-use serde::{Deserialize, Serialize};
+use record::Probe;
 use stats::Pairing;
 use tch::{Kind, Tensor};
 
 use crate::error::TrainError;
-
-/// How much of the outputs a linear map of the features explains on the test windows.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Probe {
-    /// `1 − Σ (y − ŷ)²/Σ (y − ȳ)²` over windows and outputs, `ȳ` the mean of the training windows; below 0
-    /// where the map does worse than that mean, absent where the outputs do not vary.
-    pub r2: Option<f64>,
-    /// Its standard error over windows; absent for fewer than three forecast origins.
-    pub error: Option<f64>,
-}
 
 /// Rows of features or outputs, `[N, P]`, f64 on the CPU, one per window.
 #[derive(Debug)]

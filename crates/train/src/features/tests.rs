@@ -7,9 +7,10 @@ use crate::shape::shape;
 
 fn config(kind: &str, noise: &str) -> Config {
     let text = format!(
-        "[data]\nsource = \"seattle-weather\"\ncontext = 9\nhorizon = 3\n\
+        "seed = 0\n[data]\nsource = \"seattle-weather\"\ncontext = 9\nhorizon = 3\n\
         targets = [\"temp_max\", \"wind\"]\n[noise]\n{noise}\n\
-        [model]\nkind = \"{kind}\"\nhidden = 8\nlatent = 2\n"
+        [model]\nkind = \"{kind}\"\nhidden = 8\nlatent = 2\ndropout = 0\n\
+        [objective]\nlikelihood = \"gaussian\"\nkl_weight = 1\ncrps_weight = 0\n"
     );
     Config::parse(&text, "test", &[]).unwrap()
 }
@@ -34,7 +35,8 @@ fn steps_are_evenly_spaced_from_the_first_to_the_last() {
 /// transformation at `t = 0`, here a doubling.
 #[test]
 fn features_of_the_first_step_are_those_of_clean_windows() {
-    let noise = "steps = 10\ninput = { reinject = 1.0, normalization = \"none\" }";
+    let noise =
+        "schedule = \"linear\"\nsteps = 10\ninput = { reinject = 1.0, normalization = \"none\" }";
     let config = config("predict", noise);
     let source = load(&config, Device::Cpu).unwrap();
     let forecaster = Forecaster::new(&config, shape(source.panel()), Device::Cpu).unwrap();
@@ -93,7 +95,7 @@ fn without_noise_there_is_one_step() {
     assert_eq!((only.snr_db, only.possible_information), (None, None));
     assert_eq!(only.mutual_information, only.mutual_information_noised);
     assert!(only.raw_context.r2.unwrap() > 0.999, "the window itself: {only:?}");
-    assert_eq!(found.noise, "own");
+    assert_eq!(found.noise, ProcessOrigin::Own);
 }
 
 /// Kinds with a learned prior have features and no posterior of the context alone; what is not a number
@@ -101,14 +103,20 @@ fn without_noise_there_is_one_step() {
 #[test]
 fn every_kind_has_features_and_reads_back() {
     for (kind, feature) in [
-        ("autoencode", "posterior mean"),
-        ("predict", "posterior mean"),
-        ("conditional", "prior mean"),
-        ("hierarchical", "prior mean"),
+        ("autoencode", Feature::PosteriorMean),
+        ("predict", Feature::PosteriorMean),
+        ("conditional", Feature::PriorMean),
+        ("hierarchical", Feature::PriorMean),
     ] {
-        let (_, forecaster, found) = measure(&config(kind, "steps = 4"), 3);
+<<<<<<< HEAD
+        let (_, forecaster, found) = measure(&config(kind, "schedule = \"linear\"\nsteps = 4"), 3);
         let own = feature == "posterior mean";
         assert_eq!((found.feature.as_str(), found.left_out.len()), (feature, usize::from(!own)));
+=======
+        let (_, forecaster, found) = measure(&config(kind, "steps = 4"), 3);
+        let own = feature == Feature::PosteriorMean;
+        assert_eq!((found.feature, found.left_out.len()), (feature, usize::from(!own)));
+>>>>>>> base
         assert_eq!(found.steps.iter().map(|step| step.t).collect::<Vec<_>>(), [0, 2, 4]);
         for step in &found.steps {
             assert_eq!(step.mutual_information.is_some(), own);
@@ -126,7 +134,7 @@ fn every_kind_has_features_and_reads_back() {
 
 #[test]
 fn too_few_windows_are_told() {
-    let mut config = config("predict", "steps = 4");
+    let mut config = config("predict", "schedule = \"linear\"\nsteps = 4");
     config.data.split = toml::from_str::<std::collections::HashMap<String, data::SplitConfig>>(
         "split = { rows = [1000, 100, 4] }",
     )

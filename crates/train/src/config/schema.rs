@@ -5,7 +5,7 @@ use schemars::generate::SchemaSettings;
 use schemars::transform::{Transform, transform_subschemas};
 use serde_json::Value;
 
-use crate::config::Config;
+use super::Config;
 
 /// The JSON Schema (draft 2020-12) of a config file, made from the types that read it.
 ///
