@@ -1,4 +1,4 @@
-//! What a trained model's latent variables know of clean windows when they see noised ones.
+//! The information that latent variables have about clean windows when they see noised ones.
 
 use journeys::{Desk, autoregression, csv};
 use serde_json::Value;
@@ -128,7 +128,7 @@ fn what_cannot_be_measured_is_told() {
     assert!(said.contains("only training resolves"), "{said}");
     assert!(!desk.path("run/features.json").exists());
 
-    // The same command gives the same bytes; training anew takes them away.
+    // The same command gives the same bytes; another training removes them.
     desk.succeed(&["features", "run"]);
     let first = desk.read("run/features.json");
     desk.succeed(&["features", "run"]);

@@ -1,4 +1,4 @@
-//! What must hold for a score to mean anything.
+//! Conditions without which a score means nothing.
 
 use journeys::{CONFIG, Desk, autoregression, csv};
 

@@ -179,7 +179,7 @@ fn a_closed_pipe_ends_no_training() {
     assert!(status.success() && desk.path("again/run.json").exists(), "{status}");
 }
 
-/// The start anew with threads that sleep keeps words, folder and exit code.
+/// The restart with sleeping threads keeps arguments, folder and exit code.
 #[test]
 fn several_threads_train_too() {
     let desk = desk("conditional", 3);

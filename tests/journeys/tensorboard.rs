@@ -62,7 +62,7 @@ fn decoded(folder: &Path) -> Vec<Vec<decoder::Event>> {
     paths.iter().map(|path| decoder::events(&fs::read(path).unwrap()).unwrap()).collect()
 }
 
-/// What real TensorBoard finds; `None`, said loudly, where it is not here.
+/// The findings of real TensorBoard; `None`, with a message, if it is not installed.
 #[expect(clippy::print_stderr, reason = "a skipped test must say so")]
 fn accumulated(folder: &Path) -> Option<Value> {
     let Some(python) = env::var_os("BALLAST_TENSORBOARD_PYTHON") else {

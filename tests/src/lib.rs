@@ -1,4 +1,4 @@
-//! What the journeys share: the `ballast` binary, series to feed it, and what it leaves behind.
+//! Helpers of the journeys: the `ballast` binary, series to feed it, and the files that it leaves.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
