@@ -153,18 +153,18 @@ pub enum SamplerKind {
     /// Every step equally likely: [`StepDistribution::uniform`].
     #[default]
     Uniform,
-    /// Steps with more signal more often: [`StepDistribution::low_noise`] of the input process.
+    /// In favor of steps with more signal: [`StepDistribution::low_noise`] of the input process.
     LowNoise,
     /// Every decibel equally likely: [`StepDistribution::snr_uniform`] of the input process.
     SnrUniform,
-    /// The control: real-valued steps distributed as `τ(t)` of a given λ, `t` uniform.
+    /// The control of an experiment: plain diffusion at the equivalent steps `τ(t)` of a given λ.
     ///
-    /// Exact, because the schedules are replaced by [`Reinjection::equivalent_schedule`] and `t`
-    /// stays a whole step. Set `input.reinject` and `target.reinject` to 0 beside it.
+    /// Exact, because `t` stays whole and uniform, and [`Reinjection::equivalent_schedule`] replaces
+    /// both schedules. Set `input.reinject` and `target.reinject` to 0 beside it.
     PushForward,
 }
 
-/// A checked `[noise]` table with everything it describes built.
+/// A checked `[noise]` table, with the processes and the sampler that it describes.
 ///
 /// ```
 /// let noise: noise::NoiseConfig = toml::from_str(
@@ -189,7 +189,7 @@ pub struct NoiseConfig {
 }
 
 impl NoiseConfig {
-    /// The table with its defaults filled in, as it is written back.
+    /// The table with its defaults filled in.
     pub fn table(&self) -> &NoiseTable {
         &self.table
     }
@@ -199,17 +199,17 @@ impl NoiseConfig {
         self.input.steps()
     }
 
-    /// How the input window is noised.
+    /// The noise of the input window.
     pub fn input(&self) -> &Reinjection {
         &self.input
     }
 
-    /// How the target window is noised, at the same steps.
+    /// The noise of the target window, at the same steps.
     pub fn target(&self) -> &Reinjection {
         &self.target
     }
 
-    /// Which steps training draws.
+    /// The distribution of the steps that training draws.
     pub fn sampler(&self) -> &StepDistribution {
         &self.sampler
     }
@@ -293,7 +293,7 @@ impl Default for TargetTable {
 }
 
 impl NoiseTable {
-    /// Every number by itself, whether or not the chosen schedule and sampler read it.
+    /// Checks each number by itself, even if the chosen schedule and sampler do not read it.
     fn check_ranges(&self) -> Result<(), NoiseError> {
         let NoiseTable { input, target, sampler, .. } = self;
         let lambda = |given: Option<f64>| given.unwrap_or(1.0);
