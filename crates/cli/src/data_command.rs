@@ -52,7 +52,6 @@ fn download(set: &DataSet) -> Result<(), Error> {
     Ok(print(path.map_err(TrainError::from)?.display())?)
 }
 
-
 pub(crate) fn init(args: Init) -> Result<(), Error> {
     let output = args.output.unwrap_or_else(|| args.file.with_extension("toml"));
     if output.exists() {

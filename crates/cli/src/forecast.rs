@@ -8,7 +8,7 @@ use crate::output::print;
 
 pub(crate) fn run(args: Forecast) -> Result<(), Error> {
     let options = RunOptions { device: args.device, threads: None };
-    let forecast = train::forecast(&args.run, &args.input, args.seed, options)?;
+    let forecast = evaluate::forecast(&args.run, &args.input, args.seed, options)?;
     forecast.write_csv(&args.output)?;
     Ok(print(format_args!(
         "{} series, {} channels, {} steps each, written to {}",

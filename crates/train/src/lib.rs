@@ -16,13 +16,9 @@ mod copula;
 mod diagnose;
 pub mod elbo;
 mod error;
-mod evaluate;
-mod features;
 mod fit;
 mod flat;
-mod forecast;
 mod forecaster;
-mod health;
 mod job;
 mod memory;
 mod metrics;
@@ -44,25 +40,15 @@ pub use config::{
 };
 pub use control::Control;
 pub use error::TrainError;
-pub use evaluate::{EvaluateOptions, evaluate, evaluate_run, evaluate_runs};
-pub use features::{FeaturesOptions, features_run};
 pub use fit::{Progress, fit};
 pub use flat::Flat;
-pub use forecast::{Forecast, forecast};
-pub use forecaster::{Forecaster, Terms};
+pub use forecaster::{Forecaster, Terms, inputs};
 pub use job::Job;
 pub use optimizer::AdamW;
 pub use plan::{Plan, plan};
-<<<<<<< HEAD
-pub use run::{
-    DataInfo, RunInfo, RunOptions, RunProgress, Training, WindowCounts, data_info, load, prepare,
-};
-pub use search::{Candidate, Chosen, NoiseSearch, Rung, SearchProgress, Trial, candidates};
-=======
-pub use run::{RunOptions, RunProgress, Training, data_info, load, prepare};
-pub use schema::schema;
+pub use run::{Loaded, RunOptions, RunProgress, Training, data_info, load, prepare, set_threads};
 pub use search::{Candidate, SearchProgress, candidates};
->>>>>>> base
 pub use shape::shape;
 pub use tch::Device;
+pub use tensors::serialized;
 pub use vae::ModelKind;

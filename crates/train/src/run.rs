@@ -262,17 +262,23 @@ fn naive_crps(
 
 /// A finished run, loaded.
 #[derive(Debug)]
-pub(crate) struct Loaded {
-    pub(crate) directory: RunDirectory,
+pub struct Loaded {
+    /// Its directory.
+    pub directory: RunDirectory,
     /// As `config.toml` says.
-    pub(crate) asked: Config,
+    pub asked: Config,
     /// The same with what was chosen: the noise, instance normalization.
-    pub(crate) config: Config,
-    pub(crate) info: RunInfo,
+    pub config: Config,
+    /// Its record.
+    pub info: RunInfo,
 }
 
 impl Loaded {
-    pub(crate) fn open(path: &Path) -> Result<Loaded, TrainError> {
+    /// Reads what a finished run left in the directory `path`.
+    ///
+    /// # Errors
+    /// [`TrainError::Missing`] or [`TrainError::Run`].
+    pub fn open(path: &Path) -> Result<Loaded, TrainError> {
         let directory = RunDirectory::open(path)?;
         let file = directory.config();
         let text = directory.read_config()?;
@@ -293,7 +299,10 @@ impl Loaded {
     }
 
     /// Whether `source` is the data that was trained on.
-    pub(crate) fn check_data(&self, source: &Source) -> Result<(), TrainError> {
+    ///
+    /// # Errors
+    /// [`TrainError::Run`] if it is not.
+    pub fn check_data(&self, source: &Source) -> Result<(), TrainError> {
         if source.fingerprint() == self.info.data.fingerprint {
             return Ok(());
         }
@@ -306,12 +315,18 @@ impl Loaded {
     }
 
     /// The forecaster with the weights of the run.
-    pub(crate) fn forecaster(&self, panel: &DevicePanel) -> Result<Forecaster, TrainError> {
+    ///
+    /// # Errors
+    /// [`TrainError::Run`] if they do not fit the config.
+    pub fn forecaster(&self, panel: &DevicePanel) -> Result<Forecaster, TrainError> {
         self.with_weights(&self.directory.weights(), panel)
     }
 
     /// The forecaster with the weights of the last epoch.
-    pub(crate) fn last_forecaster(&self, panel: &DevicePanel) -> Result<Forecaster, TrainError> {
+    ///
+    /// # Errors
+    /// [`TrainError::Missing`] if the run did not keep them.
+    pub fn last_forecaster(&self, panel: &DevicePanel) -> Result<Forecaster, TrainError> {
         let path = self.directory.last_weights();
         if !path.exists() {
             let hint = "train with `train.keep = \"both\"`".to_owned();
@@ -327,8 +342,9 @@ impl Loaded {
     }
 }
 
-/// One thread unless told otherwise: small models run best so.
-pub(crate) fn set_threads(asked: Option<usize>) -> usize {
+/// Sets the number of CPU threads and returns it: `asked`, else `OMP_NUM_THREADS`, else one, with which small models
+/// run best.
+pub fn set_threads(asked: Option<usize>) -> usize {
     let environment = || std::env::var("OMP_NUM_THREADS").ok()?.parse().ok();
     let threads = asked.or_else(environment).unwrap_or(1).max(1);
     tch::set_num_threads(threads as i32);

@@ -76,11 +76,12 @@ pub(crate) fn write(
     Ok(files::replace(path, |file| file.write_all(&bytes)).map_err(RecordError::writing(path))?)
 }
 
-/// The content of the file that [`write`] would write to `path`.
+/// The content of a safetensors file at `path` with `tensors` and a text beside them; the same tensors give the same
+/// bytes.
 ///
 /// # Errors
 /// If libtorch fails, or the tensors cannot be described.
-pub(crate) fn serialized(
+pub fn serialized(
     path: &Path,
     tensors: &BTreeMap<String, Tensor>,
     note: Option<String>,

@@ -4,19 +4,19 @@
 use record::{DropLast, PointError};
 use stats::{Pairing, mean_of_finite};
 
-use super::scoring::WindowScore;
+use crate::scoring::WindowScore;
 
 /// Windows per batch of D-Va's loader, which drops the last incomplete batch of each series.
 const BATCH: usize = 16;
 
 /// A record without forecasters, for windows of series `places`, one series after another.
-pub(super) fn begin(places: &[usize]) -> DropLast {
+pub(crate) fn begin(places: &[usize]) -> DropLast {
     let kept = kept(places).iter().filter(|kept| **kept).count();
     DropLast { batch: BATCH, kept, forecasters: Vec::new() }
 }
 
 /// The errors of one forecaster, `of` each window.
-pub(super) fn point_error(
+pub(crate) fn point_error(
     name: &str,
     windows: &[WindowScore],
     places: &[usize],

@@ -3,7 +3,7 @@
 use tch::Device;
 
 use super::*;
-use crate::shape::shape;
+use train::shape;
 
 fn config(kind: &str, noise: &str) -> Config {
     let text = format!(
@@ -108,15 +108,9 @@ fn every_kind_has_features_and_reads_back() {
         ("conditional", Feature::PriorMean),
         ("hierarchical", Feature::PriorMean),
     ] {
-<<<<<<< HEAD
         let (_, forecaster, found) = measure(&config(kind, "schedule = \"linear\"\nsteps = 4"), 3);
-        let own = feature == "posterior mean";
-        assert_eq!((found.feature.as_str(), found.left_out.len()), (feature, usize::from(!own)));
-=======
-        let (_, forecaster, found) = measure(&config(kind, "steps = 4"), 3);
         let own = feature == Feature::PosteriorMean;
         assert_eq!((found.feature, found.left_out.len()), (feature, usize::from(!own)));
->>>>>>> base
         assert_eq!(found.steps.iter().map(|step| step.t).collect::<Vec<_>>(), [0, 2, 4]);
         for step in &found.steps {
             assert_eq!(step.mutual_information.is_some(), own);

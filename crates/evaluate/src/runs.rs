@@ -3,23 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use record::{Evaluation, RecordError, RunDirectory, write_rows};
+use train::{Loaded, RunOptions, TrainError, load, set_threads};
 
-use super::evaluate_models;
-use crate::error::TrainError;
-use crate::run::{Loaded, RunOptions, load, set_threads};
-
-/// What to do besides scoring the test windows.
-#[derive(Debug, Clone, Default)]
-pub struct EvaluateOptions {
-    /// Also score test windows every so many rows.
-    pub stride: Option<usize>,
-    /// Where to write truth and samples of the model as safetensors, if anywhere.
-    pub dump: Option<PathBuf>,
-    /// Whether to score the weights of the last epoch, which `train.keep = "both"` leaves beside the best ones.
-    pub last: bool,
-    /// The folder to write to: the run directory, or the one that holds all run directories, if absent; or `last` in it.
-    pub folder: Option<PathBuf>,
-}
+use crate::compare::{EvaluateOptions, evaluate_models};
 
 /// Scores the run at `path` on the test windows of its data, and writes `evaluation.json` and
 /// `scores.csv`.

@@ -4,16 +4,16 @@ use feed::{Part, Source};
 use objective::score::quantiles;
 use record::{Fan, NoiseCurve};
 use tch::{Kind, Tensor};
+use train::TrainError;
 
-use super::contestant::Entrant;
-use crate::error::TrainError;
+use crate::entrant::Entrant;
 
 /// Levels of the bands of a fan.
 const FAN_LEVELS: [f64; 5] = [0.05, 0.25, 0.5, 0.75, 0.95];
 
 /// The windows at the 10th, 50th and 90th percentile of the CRPS; of each the channel whose own
 /// score is the median of its channels.
-pub(super) fn fans(
+pub(crate) fn fans(
     source: &Source,
     forecaster: &Entrant,
     window_crps: &[Option<f64>],
@@ -70,7 +70,7 @@ fn middle_channel(samples: &Tensor, target: &Tensor) -> Result<i64, TrainError> 
     Ok(order.f_int64_value(&[(order.numel() as i64 - 1) / 2])?)
 }
 
-pub(super) fn noise_curve(noise: &noise::NoiseConfig) -> NoiseCurve {
+pub(crate) fn noise_curve(noise: &noise::NoiseConfig) -> NoiseCurve {
     let decibels = |snr: &[f64]| -> Vec<Option<f64>> {
         let db = snr.iter().map(|log_snr| log_snr * 10.0 / std::f64::consts::LN_10);
         db.map(|db| db.is_finite().then_some(db)).collect()

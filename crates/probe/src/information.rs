@@ -1,12 +1,11 @@
 //! Mutual information between a latent variable and the windows it was read from.
 
 use tch::{Device, Kind, Tensor};
-
-use crate::error::TrainError;
+use train::TrainError;
 
 /// One Gaussian with independent coordinates per window: posteriors, or what stands in for them.
 #[derive(Debug)]
-pub(super) struct Gaussians {
+pub(crate) struct Gaussians {
     /// `[N, D]`, f64 on the CPU.
     mean: Tensor,
     /// `[N, D]`.
@@ -15,20 +14,20 @@ pub(super) struct Gaussians {
 
 /// An estimate and its standard error, in nats.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Nats {
-    pub(super) nats: f64,
-    pub(super) error: f64,
+pub(crate) struct Nats {
+    pub(crate) nats: f64,
+    pub(crate) error: f64,
 }
 
 impl Gaussians {
     /// From means and logarithms of standard deviations, `[N, D]`.
-    pub(super) fn new(mean: &Tensor, log_std: &Tensor) -> Result<Gaussians, TrainError> {
+    pub(crate) fn new(mean: &Tensor, log_std: &Tensor) -> Result<Gaussians, TrainError> {
         let wide = |tensor: &Tensor| tensor.f_to_device(Device::Cpu)?.f_to_kind(Kind::Double);
         Ok(Gaussians { mean: wide(mean)?, variance: (wide(log_std)? * 2.0).f_exp()? })
     }
 
     /// One draw each from standard normal `noise`, `[N, D]`.
-    pub(super) fn draw(&self, noise: &Tensor) -> Result<Tensor, TrainError> {
+    pub(crate) fn draw(&self, noise: &Tensor) -> Result<Tensor, TrainError> {
         Ok(self.mean.f_addcmul(&self.variance.f_sqrt()?, noise)?)
     }
 
@@ -54,7 +53,7 @@ impl Gaussians {
     /// The mean is `I(z; i)`, of all windows alike, where `f(· | i)` is the law of `z_i`: then it is the mean
     /// divergence from the aggregate posterior (Hoffman & Johnson 2016). Any other `f` gives less, by the
     /// divergence of the two posteriors of `i` (Barber & Agakov 2003).
-    pub(super) fn information(&self, z: &Tensor) -> Result<Nats, TrainError> {
+    pub(crate) fn information(&self, z: &Tensor) -> Result<Nats, TrainError> {
         let log = self.log_densities(z)?;
         let windows = log.size()[0] as f64;
         let mixture = log.f_logsumexp([1_i64].as_slice(), false)? - windows.ln();
@@ -73,7 +72,7 @@ impl Gaussians {
     /// `m_j` and `v_j`: mean over the draws of posterior mean and variance; `C`: variance of the posterior
     /// mean within a window, `B`: between windows, `c`: its mean, all per dimension over all windows. Where
     /// noise drowns the windows, `B = 0`, all laws are one; without noise they are the posteriors.
-    pub(super) fn over_noise(draws: &[Gaussians]) -> Result<Gaussians, TrainError> {
+    pub(crate) fn over_noise(draws: &[Gaussians]) -> Result<Gaussians, TrainError> {
         let stack = |of: fn(&Gaussians) -> &Tensor| {
             Tensor::f_stack(&draws.iter().map(of).collect::<Vec<_>>(), 0)
         };
@@ -99,7 +98,7 @@ impl Gaussians {
 /// ```text
 /// I(x_0; x̃_t) = ½ ln(1 + SNR̃(t))        x_0 ~ N(0, 1)
 /// ```
-pub(super) fn possible(snr: f64) -> Option<f64> {
+pub(crate) fn possible(snr: f64) -> Option<f64> {
     snr.is_finite().then(|| 0.5 * snr.ln_1p())
 }
 

@@ -1,11 +1,8 @@
 //! What the latent variables of a trained model know, over the diffusion steps: what stands in
 //! `features.json`. Derivations: `docs/math/features.md`.
 
-mod information;
-mod probe;
 #[cfg(test)]
 mod tests;
-mod windows;
 
 use std::path::{Path, PathBuf};
 
@@ -14,15 +11,12 @@ use noise::{NoiseConfig, Reinjection};
 use record::{Feature, Features, ProcessOrigin, StepFeatures, WindowCounts};
 use stats::Pairing;
 use tch::{Device, Kind, Tensor, no_grad};
+use train::{Config, Forecaster, Loaded, Noise, RunOptions, TrainError, load, set_threads};
 use vae::{GroupHealth, ModelKind};
 
-use crate::config::{Config, Noise};
-use crate::error::TrainError;
-use crate::forecaster::Forecaster;
-use crate::run::{Loaded, RunOptions, load, set_threads};
-use information::{Gaussians, possible};
-use probe::{Parts, Reader};
-use windows::{NoisedWindows, Process, sees_context_alone};
+use crate::information::{self, Gaussians, possible};
+use crate::linear::{self, Parts, Reader};
+use crate::windows::{NoisedWindows, Process, sees_context_alone};
 
 /// Which diffusion steps to look at.
 #[derive(Debug, Clone)]
@@ -71,7 +65,10 @@ fn decided(noise: &Noise) -> Result<NoiseConfig, TrainError> {
 
 /// Measures a forecaster that was trained on the training part of `source`, under `process` if given, else
 /// under the noise of `config`, which is resolved.
-pub(crate) fn features(
+///
+/// # Errors
+/// [`TrainError::TooFewWindows`]; [`TrainError::NoiseUndecided`] if the noise of `config` is still to be chosen.
+pub fn features(
     source: &Source,
     config: &Config,
     forecaster: &Forecaster,
@@ -222,7 +219,7 @@ impl<'a> Study<'a> {
             probe_context: features.probe(&self.contexts, of_context)?.0,
             raw_future: raw.probe(&self.futures, of_future)?.0,
             raw_context: raw.probe(&self.contexts, of_context)?.0,
-            probe_information: probe::information(&each),
+            probe_information: linear::information(&each),
             mutual_information: informed.map(|[clean, _]| clean.nats),
             mutual_information_error: informed.map(|[clean, _]| clean.error),
             mutual_information_noised: informed.map(|[_, noised]| noised.nats),

@@ -5,13 +5,12 @@ use std::path::{Path, PathBuf};
 
 use record::{RecordError, WindowRow};
 use tch::{Kind, Tensor};
+use train::{TrainError, serialized};
 
-use super::scoring::{WindowScore, finite};
-use crate::error::TrainError;
-use crate::tensors::serialized;
+use crate::scoring::{WindowScore, finite};
 
 /// The rows of a forecaster in `scores.csv`, one per window.
-pub(super) fn window_rows<'a>(
+pub(crate) fn window_rows<'a>(
     name: &'a str,
     windows: &'a [WindowScore],
     series: &'a [usize],
@@ -46,19 +45,19 @@ pub(super) fn window_rows<'a>(
 
 /// Truth and samples of all windows, for anyone to score again.
 #[derive(Debug)]
-pub(super) struct Dump {
+pub(crate) struct Dump {
     path: PathBuf,
     targets: Vec<Tensor>,
     samples: Vec<Tensor>,
 }
 
 impl Dump {
-    pub(super) fn new(path: &Path) -> Dump {
+    pub(crate) fn new(path: &Path) -> Dump {
         Dump { path: path.to_owned(), targets: Vec::new(), samples: Vec::new() }
     }
 
     /// Truth `[B, H, C]` and samples `[S, B, H, C]` of the next windows, original units.
-    pub(super) fn add(&mut self, truth: &Tensor, samples: &Tensor) -> Result<(), TrainError> {
+    pub(crate) fn add(&mut self, truth: &Tensor, samples: &Tensor) -> Result<(), TrainError> {
         let single = |tensor: &Tensor| tensor.f_to_kind(Kind::Float)?.f_contiguous();
         self.targets.push(single(truth)?);
         self.samples.push(single(&samples.f_transpose(0, 1)?)?);
@@ -66,7 +65,7 @@ impl Dump {
     }
 
     /// Writes `targets` `[N, H, C]` and `samples` `[N, S, H, C]` as f32 safetensors.
-    pub(super) fn finish(self) -> Result<(), TrainError> {
+    pub(crate) fn finish(self) -> Result<(), TrainError> {
         let named = [("samples", &self.samples), ("targets", &self.targets)];
         let named = named.map(|(name, parts)| Ok((name.to_owned(), Tensor::f_cat(parts, 0)?)));
         let named = named.into_iter().collect::<Result<BTreeMap<_, _>, TrainError>>()?;

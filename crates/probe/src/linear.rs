@@ -4,20 +4,19 @@ use baseline::penalized;
 use record::Probe;
 use stats::Pairing;
 use tch::{Kind, Tensor};
-
-use crate::error::TrainError;
+use train::TrainError;
 
 /// Rows of features or outputs, `[N, P]`, f64 on the CPU, one per window.
 #[derive(Debug)]
-pub(super) struct Parts {
-    pub(super) train: Tensor,
-    pub(super) validation: Tensor,
-    pub(super) test: Tensor,
+pub(crate) struct Parts {
+    pub(crate) train: Tensor,
+    pub(crate) validation: Tensor,
+    pub(crate) test: Tensor,
 }
 
 /// Features ready to be read from.
 #[derive(Debug)]
-pub(super) struct Reader {
+pub(crate) struct Reader {
     /// Standardized on the training windows, a one at the end of each row.
     designs: Parts,
     gram: Tensor,
@@ -28,7 +27,7 @@ pub(super) struct Reader {
 const STRENGTHS: [f64; 6] = [1e-4, 1e-2, 0.1, 1.0, 10.0, 100.0];
 
 impl Reader {
-    pub(super) fn new(features: &Parts) -> Result<Reader, TrainError> {
+    pub(crate) fn new(features: &Parts) -> Result<Reader, TrainError> {
         let along = [0_i64];
         let mean = features.train.f_mean_dim(along.as_slice(), true, Kind::Double)?;
         let std = features.train.f_var_dim(along.as_slice(), false, true)?.f_sqrt()?;
@@ -50,7 +49,7 @@ impl Reader {
 
     /// Fits on training windows, chooses the penalty on validation windows, scores on test windows.
     /// Besides the probe, the `R²` of each output, NaN where it does not vary.
-    pub(super) fn probe(
+    pub(crate) fn probe(
         &self,
         outputs: &Parts,
         pairing: &Pairing,
@@ -101,7 +100,7 @@ fn score(map: &Tensor, mean: &Tensor, pairing: &Pairing) -> Result<(Probe, Vec<f
 /// ```
 ///
 /// with equality where features and output are jointly normal. Negative `R²` counts as 0.
-pub(super) fn information(r2: &[f64]) -> Option<f64> {
+pub(crate) fn information(r2: &[f64]) -> Option<f64> {
     let finite: Vec<f64> = r2.iter().copied().filter(|r2| r2.is_finite()).collect();
     let nats = finite.iter().map(|r2| -0.5 * (-r2.max(0.0)).ln_1p()).sum::<f64>();
     let mean = nats / finite.len() as f64;
@@ -153,7 +152,7 @@ mod tests {
             assert!((found - expected).abs() < slack, "SNR {snr}: {probe:?}, expected {expected}");
             assert!(error < 0.02 && error > 0.0, "{probe:?}");
             let nats = information(&each).unwrap();
-            let possible = super::super::information::possible(snr).unwrap();
+            let possible = crate::information::possible(snr).unwrap();
             // d nats/d R² = ½/(1 − R²); each of the four outputs is read about half as surely.
             let slack = slack * 2.0 / (1.0 - expected);
             assert!((nats - possible).abs() < slack, "SNR {snr}: {nats}, {possible}");

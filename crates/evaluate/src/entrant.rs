@@ -3,13 +3,11 @@
 use baseline::Baseline;
 use feed::Batch;
 use tch::Tensor;
-
-use crate::error::TrainError;
-use crate::forecaster::Forecaster;
+use train::{Forecaster, TrainError};
 
 /// Whatever draws forecasts of windows.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Entrant<'a> {
+pub(crate) enum Entrant<'a> {
     /// A trained model.
     Model(&'a Forecaster),
     /// Trained models that share the samples: an equal mixture.
@@ -19,7 +17,7 @@ pub(super) enum Entrant<'a> {
 
 impl Entrant<'_> {
     /// Samples `[S, B, H, C]`, standardized.
-    pub(super) fn sample(&self, batch: &Batch, samples: i64) -> Result<Tensor, TrainError> {
+    pub(crate) fn sample(&self, batch: &Batch, samples: i64) -> Result<Tensor, TrainError> {
         match self {
             Entrant::Model(model) => model.sample(batch, samples),
             Entrant::Baseline(baseline) => Ok(baseline.sample(batch, samples)?),
@@ -35,7 +33,7 @@ impl Entrant<'_> {
 
     /// The mean forecast `[B, H, C]`, standardized: stated and not a mean of samples, whose noise counts as
     /// squared error.
-    pub(super) fn mean(&self, batch: &Batch, draws: i64) -> Result<Tensor, TrainError> {
+    pub(crate) fn mean(&self, batch: &Batch, draws: i64) -> Result<Tensor, TrainError> {
         match self {
             Entrant::Model(model) => model.mean(batch, draws),
             Entrant::Baseline(baseline) => Ok(baseline.mean(batch)?),
@@ -48,7 +46,7 @@ impl Entrant<'_> {
     }
 
     /// The log density of each element of the target, `[B, H, C]`, standardized, in nats.
-    pub(super) fn log_density(&self, batch: &Batch, draws: i64) -> Result<Tensor, TrainError> {
+    pub(crate) fn log_density(&self, batch: &Batch, draws: i64) -> Result<Tensor, TrainError> {
         match self {
             Entrant::Model(model) => model.log_density(batch, draws),
             Entrant::Baseline(baseline) => Ok(baseline.log_density(batch, draws)?),
@@ -72,7 +70,7 @@ mod tests {
     use vae::Shape;
 
     use super::*;
-    use crate::config::Config;
+    use train::Config;
 
     /// Laws: over a fine grid of truths the density of a model sums to one, and its mean is that of the
     /// samples, whatever the units of the window and whatever the decoder describes; so for an ensemble.

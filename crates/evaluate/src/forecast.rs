@@ -6,9 +6,7 @@ use std::path::Path;
 use feed::{DevicePanel, Stream, seed};
 use record::RecordError;
 use tch::{Kind, Tensor, no_grad};
-
-use crate::error::TrainError;
-use crate::run::{Loaded, RunOptions, set_threads};
+use train::{Loaded, RunOptions, TrainError, set_threads};
 
 /// Levels of the quantiles that are written.
 const LEVELS: [f64; 7] = [0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95];
@@ -78,7 +76,7 @@ pub fn forecast(
 
 /// `[S · H · C]` standardized samples after one context.
 fn sample(
-    forecaster: &crate::forecaster::Forecaster,
+    forecaster: &train::Forecaster,
     panel: &DevicePanel,
     start: usize,
 ) -> Result<Tensor, TrainError> {

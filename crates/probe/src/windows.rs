@@ -3,24 +3,23 @@
 use feed::{Batch, DevicePanel, WindowSet};
 use noise::{Diffuser, NoiseConfig};
 use tch::{Device, Kind, Tensor};
+use train::{Forecaster, TrainError, inputs};
 use vae::{HealthMeter, Inputs, ModelKind};
 
-use super::information::Gaussians;
-use crate::error::TrainError;
-use crate::forecaster::{Forecaster, inputs};
+use crate::information::Gaussians;
 
 /// Windows that go through the model at once.
 const AT_ONCE: i64 = 512;
 
 /// The noise of contexts and targets, ready for the device.
 #[derive(Debug)]
-pub(super) struct Process {
+pub(crate) struct Process {
     input: Diffuser,
     target: Diffuser,
 }
 
 impl Process {
-    pub(super) fn new(noise: &NoiseConfig, device: Device) -> Result<Process, TrainError> {
+    pub(crate) fn new(noise: &NoiseConfig, device: Device) -> Result<Process, TrainError> {
         Ok(Process {
             input: Diffuser::new(noise.input(), device, Kind::Float)?,
             target: Diffuser::new(noise.target(), device, Kind::Float)?,
@@ -30,10 +29,10 @@ impl Process {
 
 /// Whole windows of one part, with noise drawn once.
 #[derive(Debug)]
-pub(super) struct NoisedWindows {
+pub(crate) struct NoisedWindows {
     chunks: Vec<Chunk>,
     /// Rows at which they start.
-    pub(super) first_rows: Vec<i64>,
+    pub(crate) first_rows: Vec<i64>,
 }
 
 #[derive(Debug)]
@@ -50,18 +49,18 @@ struct Chunk {
 
 /// What the model makes of windows at one diffusion step.
 #[derive(Debug)]
-pub(super) struct Encoded {
+pub(crate) struct Encoded {
     /// `[N, D]`, f64 on the CPU.
-    pub(super) features: Tensor,
+    pub(crate) features: Tensor,
     /// `[N, L · C]`.
-    pub(super) raw: Tensor,
+    pub(crate) raw: Tensor,
 }
 
 impl NoisedWindows {
     /// Those of `windows` that are wholly observed, with `more` further draws of noise.
     ///
     /// Noise is drawn on the CPU from torch's generator: the same on every device, and for every model.
-    pub(super) fn gather(
+    pub(crate) fn gather(
         forecaster: &Forecaster,
         panel: &DevicePanel,
         windows: &WindowSet,
@@ -91,12 +90,12 @@ impl NoisedWindows {
     }
 
     /// How many there are.
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.first_rows.len()
     }
 
     /// Clean futures `[N, H · C]` and contexts `[N, L · C]`, relative to their windows.
-    pub(super) fn truth(&self) -> Result<(Tensor, Tensor), TrainError> {
+    pub(crate) fn truth(&self) -> Result<(Tensor, Tensor), TrainError> {
         Ok((
             flat(self.chunks.iter().map(|chunk| &chunk.target))?,
             flat(self.chunks.iter().map(|chunk| &chunk.context))?,
@@ -104,7 +103,7 @@ impl NoisedWindows {
     }
 
     /// Features and noised contexts at step `t`.
-    pub(super) fn encode(
+    pub(crate) fn encode(
         &self,
         forecaster: &Forecaster,
         process: &Process,
@@ -121,7 +120,7 @@ impl NoisedWindows {
 
     /// The latent groups at step `t`, the target noised as in training, and for models whose posterior sees
     /// the context alone also that posterior.
-    pub(super) fn latents(
+    pub(crate) fn latents(
         &self,
         forecaster: &Forecaster,
         process: &Process,
@@ -150,7 +149,7 @@ impl NoisedWindows {
     }
 
     /// Posteriors at step `t` under each of the further draws of noise.
-    pub(super) fn other_posteriors(
+    pub(crate) fn other_posteriors(
         &self,
         forecaster: &Forecaster,
         process: &Process,
@@ -195,7 +194,7 @@ impl Chunk {
 }
 
 /// Whether `q(z | x̃)` is all that the model knows of `z`.
-pub(super) fn sees_context_alone(forecaster: &Forecaster) -> bool {
+pub(crate) fn sees_context_alone(forecaster: &Forecaster) -> bool {
     matches!(forecaster.model().config().kind, ModelKind::Autoencode | ModelKind::Predict)
 }
 

@@ -1,12 +1,6 @@
 //! Forecasts scored, beside baselines scored the same way: what stands in `evaluation.json`.
 
-mod contestant;
-mod drop_last;
-mod fan;
-mod runs;
-mod scoring;
-mod slope;
-mod write;
+use std::path::PathBuf;
 
 use baseline::{Baseline, Rule};
 use data::{Protocol, SplitConfig};
@@ -16,16 +10,27 @@ use record::{
 };
 use stats::{Pairing, mean_of_finite};
 use tch::{Tensor, no_grad};
+use train::{Config, Forecaster, TrainError};
 
-pub use runs::{EvaluateOptions, evaluate_run, evaluate_runs};
+use crate::drop_last::{self, point_error};
+use crate::entrant::Entrant;
+use crate::fan;
+use crate::health;
+use crate::scoring::{self, Depth, Measured, score};
+use crate::write::{Dump, window_rows};
 
-use crate::config::Config;
-use crate::error::TrainError;
-use crate::forecaster::Forecaster;
-use contestant::Entrant;
-use drop_last::point_error;
-use scoring::{Depth, Measured, score};
-use write::{Dump, window_rows};
+/// Options of an evaluation besides scoring the test windows.
+#[derive(Debug, Clone, Default)]
+pub struct EvaluateOptions {
+    /// Rows between the test windows of a supplement, if there is to be one.
+    pub stride: Option<usize>,
+    /// Where to write truth and samples of the model as safetensors, if anywhere.
+    pub dump: Option<PathBuf>,
+    /// Whether to score the weights of the last epoch, which `train.keep = "both"` leaves beside the best ones.
+    pub last: bool,
+    /// The folder to write to: the run directory, or the one that holds all run directories, if absent; or `last` in it.
+    pub folder: Option<PathBuf>,
+}
 
 /// Scores a trained forecaster and the baselines on the test windows of its data.
 ///
@@ -42,13 +47,13 @@ pub fn evaluate(
 }
 
 /// The rows of `scores.csv`, or for a supplement of `scores-stride-N.csv`.
-struct Table {
-    stride: Option<usize>,
-    rows: Vec<WindowRow>,
+pub(crate) struct Table {
+    pub(crate) stride: Option<usize>,
+    pub(crate) rows: Vec<WindowRow>,
 }
 
 /// Scores models of one config and several seeds, and the baselines.
-fn evaluate_models(
+pub(crate) fn evaluate_models(
     config: &Config,
     source: &Source,
     models: &[Forecaster],
@@ -280,7 +285,7 @@ fn health(
     seed(config.seed, Stream::Evaluation);
     let panel = source.panel();
     let windows = source.windows(Part::Validation).at_most(MAX_HEALTH);
-    crate::health::measure(forecaster, windows.batches(panel, panel.scored_at_once(32)))
+    health::measure(forecaster, windows.batches(panel, panel.scored_at_once(32)))
 }
 
 /// At most so many values of training windows are scored for the train–test gap.

@@ -8,36 +8,35 @@ use objective::score::{
 use record::{Calibration, Coverage, Scores, SeriesScores};
 use stats::mean_of_finite;
 use tch::{Device, Kind, Tensor};
+use train::{Config, TrainError};
 
-use super::contestant::Entrant;
-use super::slope::{moments, slope};
-use crate::config::Config;
-use crate::error::TrainError;
+use crate::entrant::Entrant;
+use crate::slope::{moments, slope};
 
 /// Samples scored at once: buffers that stay in the cache, and that the allocator keeps.
 const NUMBERS: i64 = 1 << 19;
 /// Bars of the PIT histogram.
-pub(super) const PIT_BARS: usize = 20;
+pub(crate) const PIT_BARS: usize = 20;
 
 /// The scores of one window; NaN where it has none.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct WindowScore {
-    pub(super) relative: WindowScores,
-    pub(super) crps_sum: f64,
-    pub(super) crps_standardized: f64,
-    pub(super) log_score: f64,
-    pub(super) energy: f64,
-    pub(super) step_sum: f64,
-    pub(super) channel_sum: f64,
+pub(crate) struct WindowScore {
+    pub(crate) relative: WindowScores,
+    pub(crate) crps_sum: f64,
+    pub(crate) crps_standardized: f64,
+    pub(crate) log_score: f64,
+    pub(crate) energy: f64,
+    pub(crate) step_sum: f64,
+    pub(crate) channel_sum: f64,
     /// Squared error of the stated mean, and of zero, standardized; on returns only.
-    pub(super) point: f64,
-    pub(super) zero: f64,
+    pub(crate) point: f64,
+    pub(crate) zero: f64,
 }
 
 /// Everything that scoring one forecaster gives.
 #[derive(Debug)]
-pub(super) struct Measured {
-    pub(super) windows: Vec<WindowScore>,
+pub(crate) struct Measured {
+    pub(crate) windows: Vec<WindowScore>,
     by_step: Vec<Option<f64>>,
     by_channel: Vec<Option<f64>>,
     pit: Vec<f64>,
@@ -54,7 +53,7 @@ struct Sums {
 
 /// How much is scored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Depth {
+pub(crate) enum Depth {
     /// Single elements, from sorted samples.
     Elements,
     /// Densities and joint scores too.
@@ -63,7 +62,7 @@ pub(super) enum Depth {
 
 /// Scores the forecasts of `windows`, in batches; `keep` sees truth and samples of each batch in original units,
 /// `[B, H, C]` and `[S, B, H, C]`.
-pub(super) fn score(
+pub(crate) fn score(
     config: &Config,
     source: &Source,
     entrant: &Entrant,
@@ -224,13 +223,13 @@ fn numbers(tensor: &Tensor) -> Result<Vec<f64>, TrainError> {
 }
 
 /// `None` for NaN and infinities, which JSON has no word for.
-pub(super) fn finite(value: f64) -> Option<f64> {
+pub(crate) fn finite(value: f64) -> Option<f64> {
     value.is_finite().then_some(value)
 }
 
 impl Measured {
     /// Means over windows; `places` says which series each window is of, by its index in `names`.
-    pub(super) fn summarize(
+    pub(crate) fn summarize(
         &self,
         part: &'static str,
         names: &[&str],
@@ -294,7 +293,7 @@ impl Measured {
     }
 
     /// The mean of several measurements of the same windows, window by window.
-    pub(super) fn mean_of(all: &[Measured]) -> Option<Measured> {
+    pub(crate) fn mean_of(all: &[Measured]) -> Option<Measured> {
         let first = all.first()?;
         let over = |value: &dyn Fn(&Measured) -> f64| {
             all.iter().map(value).sum::<f64>() / all.len() as f64

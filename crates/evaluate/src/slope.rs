@@ -1,11 +1,10 @@
 //! Whether forecasts are as large as they should be: the slope of the truth on the mean forecast.
 
 use tch::{Kind, Tensor};
-
-use crate::error::TrainError;
+use train::TrainError;
 
 /// Count, mean forecast, truth, square of the one and product of both, summed over `[B, H]`: `[5, C]`.
-pub(super) fn moments(
+pub(crate) fn moments(
     samples: &Tensor,
     truth: &Tensor,
     weight: &Tensor,
@@ -24,7 +23,7 @@ pub(super) fn moments(
 }
 
 /// `Σ_c S_fy / Σ_c S_ff` of [`moments`], each centered within its channel; NaN for forecasts without spread.
-pub(super) fn slope(moments: &Tensor) -> Result<f64, TrainError> {
+pub(crate) fn slope(moments: &Tensor) -> Result<f64, TrainError> {
     let [count, f, y, ff, fy] = [0, 1, 2, 3, 4].map(|row| moments.f_get(row));
     let (count, f, y) = (count?.f_clamp_min(1.0)?, f?, y?);
     let total = |tensor: Tensor| tensor.f_sum(Kind::Double)?.f_double_value(&[]);

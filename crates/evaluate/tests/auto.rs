@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use evaluate::evaluate_run;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use rand_distr::StandardNormal;
 use record::NoiseSearch;
 use train::{
-    Config, Control, Progress, RunOptions, RunProgress, SearchProgress, TrainError, evaluate_run,
-    plan, prepare,
+    Config, Control, Progress, RunOptions, RunProgress, SearchProgress, TrainError, plan, prepare,
 };
 
 /// The generator of libtorch belongs to the process: trainings take turns.

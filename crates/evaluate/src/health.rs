@@ -5,10 +5,8 @@ use objective::DiagonalGaussian;
 use objective::elbo::{iwae, sum_over_target};
 use record::LatentHealth;
 use tch::{Kind, Tensor};
+use train::{Forecaster, TrainError};
 use vae::{Bounds, HealthMeter, Pass};
-
-use crate::error::TrainError;
-use crate::forecaster::Forecaster;
 
 /// Draws behind the tighter bound.
 const DRAWS: i64 = 32;
