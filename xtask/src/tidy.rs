@@ -2,6 +2,7 @@
 //!
 //! All findings are listed before it fails: one run shows everything there is to do.
 
+mod additions;
 mod edges;
 mod files;
 mod phrases;
@@ -64,11 +65,14 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
 fn findings(workspace: &Workspace, unread: Option<&str>) -> Result<Vec<Finding>> {
     let metadata = metadata(workspace)?;
     let mut findings = edges::check(&metadata);
+    let mut all_modules = Vec::new();
     for package in &metadata.packages {
         findings.extend(files::package(package, &workspace.root)?);
         let modules = rings::modules(package, &workspace.root)?;
         findings.extend(rings::check(&package.name, &modules, rings::KNOWN_RINGS));
+        all_modules.extend(modules);
     }
+    findings.extend(additions::check(&read(&workspace.root, "CONTRIBUTING.md")?, &all_modules));
     let paths = tracked(&workspace.root)?;
     findings.extend(files::names(&paths));
     for path in &paths {
@@ -91,6 +95,10 @@ fn report(findings: &[Finding]) -> Result<()> {
         bail!("tidy found {errors} errors");
     }
     Ok(())
+}
+
+fn read(root: &Path, path: &str) -> Result<String> {
+    std::fs::read_to_string(root.join(path)).with_context(|| format!("reading {path}"))
 }
 
 fn metadata(workspace: &Workspace) -> Result<Metadata> {

@@ -155,8 +155,8 @@ fn the_chosen_noise_is_trained_as_if_it_were_given() {
     for candidate in train::candidates() {
         let mut noise = search(&run);
         let choice = noise.chosen.as_mut().unwrap();
-        (choice.candidate, choice.noise) =
-            (candidate.name.to_owned(), serde_json::to_value(&candidate.noise).unwrap());
+        choice.candidate = candidate.name.to_owned();
+        choice.noise = serde_json::to_value(&candidate.noise).unwrap();
         for folder in [&run, &given] {
             let _ = fs::remove_dir_all(folder);
             fs::create_dir(folder).unwrap();

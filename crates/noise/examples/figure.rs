@@ -1,11 +1,11 @@
-//! Draws what a `[noise]` table does to a window, as one SVG.
+//! Draws the effect of a `[noise]` table on a window, as one SVG.
 //!
 //! ```text
 //! cargo run -p noise --example figure -- OUT.svg [CONFIG.toml [SERIES.csv]]
 //! ```
 //!
-//! `CONFIG.toml` holds the keys of the `[noise]` table (default: all defaults). Of `SERIES.csv` the
-//! first 96 values of the last column are shown; without it, a generated daily cycle.
+//! `CONFIG.toml` holds the keys of the `[noise]` table (default: all defaults). The figure shows the
+//! first 96 values of the last column of `SERIES.csv`; without it, a generated daily cycle.
 
 use noise::{NoiseConfig, Verdict, figure};
 

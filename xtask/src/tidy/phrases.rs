@@ -1,7 +1,7 @@
 //! Phrases over which a reader stumbles, and British spellings.
 
 use super::Finding;
-use super::prose::{CODE, Paragraph, Word, paragraphs};
+use super::prose::{CODE, Paragraph, Source, Word, paragraphs};
 
 /// Folders and files whose prose has not been rewritten yet; this list may only shrink.
 const UNREAD: &[&str] = &[
@@ -68,15 +68,18 @@ const PHRASES: [Phrase; 9] = [
     Phrase {
         shown: "What …",
         instead: "the noun first: a comment that opens with `What` does not name its subject",
-        starts: |text, at| text.comment && at == 0 && text.word(0) == "what" && !text.asks(0),
+        starts: |text, at| {
+            text.source == Source::Comment && at == 0 && text.word(0) == "what" && !text.asks(0)
+        },
     },
     Phrase {
         shown: "Of the …",
         instead: "a whole sentence, with its subject first",
         starts: |text, at| {
-            let opens = at == 0 || text.words[at - 1].ends_sentence();
+            let opens = at == 0 || matches!(text.words[at - 1].mark, Some('.' | '?' | '!'));
             let of = text.words(at, &["of", "the"]) || text.words(at, &["of", "its"]);
-            opens && of && !text.sentence(at).iter().any(|word| word.mark == Some(','))
+            let whole = || text.sentence(at).iter().any(|word| word.mark == Some(','));
+            text.source != Source::Message && opens && of && !text.asks(at) && !whole()
         },
     },
     Phrase {
@@ -191,7 +194,7 @@ const IZE: [&str; 44] = [
 const ISE: [&str; 8] = ["ise", "ises", "ised", "ising", "isation", "isations", "iser", "isers"];
 
 /// Other British words, with what an American writes.
-const BRITISH: [(&str, &str); 31] = [
+const BRITISH: [(&str, &str); 29] = [
     ("analyse", "analyze"),
     ("analysed", "analyzed"),
     ("analysing", "analyzing"),
@@ -199,8 +202,6 @@ const BRITISH: [(&str, &str); 31] = [
     ("artefacts", "artifacts"),
     ("behaviour", "behavior"),
     ("behaviours", "behaviors"),
-    ("cancelled", "canceled"),
-    ("cancelling", "canceling"),
     ("centre", "center"),
     ("centred", "centered"),
     ("centres", "centers"),
@@ -317,6 +318,7 @@ mod tests {
             "Where there is none, it is none of the user's business.",
             "`so many anew` in code.",
             "A rise, a promise, an exercise, precise, raised, otherwise, noise, denoise.",
+            "Of the two, the first. Is it of the form? Of the two?",
             "Analyses of the size, the center and the color.",
         ] {
             assert_eq!(found(text), [""; 0], "{text}");
@@ -342,6 +344,7 @@ mod tests {
     fn messages_and_pages_are_read_and_code_is_not() {
         assert_eq!(check("a.rs", "fn anew() { bail!(\"start {x} anew\") }").len(), 1);
         assert_eq!(check("docs/a.md", "Start anew.\n\n```\nanew\n```\n").len(), 1);
+        assert_eq!(check("a.rs", "fn f() { column(\"of the difference\") }").len(), 0);
         assert_eq!(check("a.csv", "anew").len(), 0);
         assert_eq!(unread("crates/train/src/fit.rs").is_some(), UNREAD.contains(&"crates/train/"));
     }

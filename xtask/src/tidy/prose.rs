@@ -1,14 +1,22 @@
 //! The running text of a file: comments, messages and Markdown as sentences of words.
 
-use super::source::{self, Kind};
+use super::source::{Kind, pieces};
 
 /// Words that belong together: a paragraph of a comment or of a page, an item of a list, a message.
 #[derive(Debug, Default)]
 pub(super) struct Paragraph {
     pub(super) words: Vec<Word>,
-    pub(super) comment: bool,
+    pub(super) source: Source,
     /// Whether code in backticks goes on in the next line.
     in_code: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Source {
+    Comment,
+    Page,
+    #[default]
+    Message,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -34,14 +42,14 @@ pub(super) fn paragraphs(path: &str, text: &str) -> Vec<Paragraph> {
     let extension = path.rsplit_once('.').map_or("", |(_, extension)| extension);
     match extension {
         "rs" | "cpp" | "h" => of_source(text),
-        "md" => joined(text.lines().enumerate().map(|(at, line)| (at + 1, line)), false),
+        "md" => joined(text.lines().enumerate().map(|(at, line)| (at + 1, line)), Source::Page),
         "toml" | "py" => {
             let lines = text.lines().enumerate();
             let comments = lines.filter_map(|(at, line)| {
                 let (code, comment) = line.split_once('#')?;
                 code.trim().is_empty().then_some((at + 1, comment.trim_start_matches('#')))
             });
-            joined(comments, true)
+            joined(comments, Source::Comment)
         }
         _ => Vec::new(),
     }
@@ -51,9 +59,9 @@ fn of_source(text: &str) -> Vec<Paragraph> {
     let mut paragraphs = Vec::new();
     let mut comments: Vec<(usize, &str)> = Vec::new();
     let flush = |comments: &mut Vec<(usize, &str)>, paragraphs: &mut Vec<Paragraph>| {
-        paragraphs.extend(joined(comments.drain(..), true));
+        paragraphs.extend(joined(comments.drain(..), Source::Comment));
     };
-    for piece in source::pieces(text) {
+    for piece in pieces(text) {
         match piece.kind {
             // Comments on lines of their own, one below the other, are one text.
             Kind::Code if piece.text.trim().is_empty() && piece.text.matches('\n').count() < 2 => {}
@@ -87,7 +95,7 @@ fn uncommented(line: &str) -> &str {
 
 /// Lines joined to paragraphs: blank lines, list items, headings and rows of tables begin a new one,
 /// and what stands between fences is left out.
-fn joined<'a>(lines: impl Iterator<Item = (usize, &'a str)>, comment: bool) -> Vec<Paragraph> {
+fn joined<'a>(lines: impl Iterator<Item = (usize, &'a str)>, source: Source) -> Vec<Paragraph> {
     let mut paragraphs = Vec::new();
     let mut fenced = false;
     let (mut last, mut heading) = (0, false);
@@ -101,7 +109,7 @@ fn joined<'a>(lines: impl Iterator<Item = (usize, &'a str)>, comment: bool) -> V
         });
         let new = text.is_empty() || fence || item || text.starts_with('|') || number != last + 1;
         if new || heading || paragraphs.is_empty() {
-            paragraphs.push(Paragraph { comment, ..Paragraph::default() });
+            paragraphs.push(Paragraph { source, ..Paragraph::default() });
         }
         last = number;
         heading = text.starts_with("# ") || text.starts_with("##");

@@ -19,8 +19,15 @@ pub(super) const KNOWN_RINGS: &[&str] = &["data", "objective", "train", "vae", "
 /// A module of a crate: its path from the crate root, and its code.
 pub(super) struct Module {
     path: Vec<String>,
-    file: String,
-    code: String,
+    pub(super) file: String,
+    pub(super) code: String,
+}
+
+#[cfg(test)]
+impl Module {
+    pub(super) fn sample(file: &str, code: &str) -> Module {
+        Module { path: Vec::new(), file: file.to_owned(), code: code.to_owned() }
+    }
 }
 
 /// The modules below the crate roots of a package, tests aside.
@@ -265,7 +272,7 @@ fn path(tokens: &[(&str, usize)], mut at: usize) -> (Segments, usize) {
 }
 
 /// Words, `::` and single characters, with their lines.
-fn tokens(code: &str) -> Vec<(&str, usize)> {
+pub(super) fn tokens(code: &str) -> Vec<(&str, usize)> {
     let mut tokens = Vec::new();
     for (number, line) in code.lines().enumerate() {
         let mut rest = line.trim_start();
