@@ -10,6 +10,7 @@
 
 mod average;
 mod checkpoint;
+mod choose;
 mod config;
 mod control;
 mod copula;
@@ -19,6 +20,7 @@ mod error;
 mod fit;
 mod flat;
 mod forecaster;
+mod initialize;
 mod job;
 mod memory;
 mod metrics;
@@ -26,15 +28,14 @@ mod optimizer;
 mod plan;
 mod run;
 mod schema;
-mod search;
 mod shape;
-mod start;
 mod state;
 mod tensorboard;
 mod tensors;
 mod validate;
 
 pub use checkpoint::Checkpoint;
+pub use choose::{Candidate, SearchProgress, candidates};
 pub use config::{
     AutoNoise, Config, ConfigError, EvaluateConfig, Keep, LearningRateSchedule, Noise,
     ObjectiveConfig, Precision, TrainConfig,
@@ -49,7 +50,6 @@ pub use optimizer::AdamW;
 pub use plan::{Plan, plan};
 pub use run::{Loaded, RunOptions, RunProgress, Training, data_info, load, prepare, set_threads};
 pub use schema::schema;
-pub use search::{Candidate, SearchProgress, candidates};
 pub use shape::shape;
 pub use tch::Device;
 pub use tensors::serialized;
