@@ -1,4 +1,4 @@
-//! One clear message and the documented exit code, whatever is wrong.
+//! Every fault gives one clear message and the documented exit code.
 
 use journeys::{CONFIG, Desk, autoregression, csv};
 
@@ -42,7 +42,13 @@ fn wrong_configs_name_the_key() {
     desk.write("series.csv", &csv(&autoregression(200, 0.5, 1)));
     let cases = [
         ("[train]", "[train]\nepocs = 3", vec!["config.toml:", "epocs", "did you mean `epochs`"]),
-        ("epochs = 3", "epochs = 0", vec!["train.epochs", "at least 1"]),
+        ("epochs = 3", "epochs = 0", vec!["train.epochs", "from 1 to 1000000"]),
+        (
+            "epochs = 3",
+            "epochs = 9223372036854775807",
+            vec!["train.epochs", "9223372036854775807", "from 1 to 1000000"],
+        ),
+        ("hidden = 16", "hidden = 1000000000", vec!["model.hidden", "from 1 to 16384"]),
         (
             "epochs = 3",
             "epochs = 3\nlearning_rate = -1.0",
@@ -50,7 +56,7 @@ fn wrong_configs_name_the_key() {
         ),
         ("context = 8", "context = \"8\"", vec!["config.toml:", "string"]),
         ("seed = 3", "seed = = 3", vec!["config.toml:2:"]),
-        ("[model]", "[noise]\nschedule = \"linaer\"\n[model]", vec!["linaer", "linear"]),
+        ("schedule = \"linear\"", "schedule = \"linaer\"", vec!["linaer", "linear"]),
     ];
     for (from, to, expected) in cases {
         desk.write("config.toml", &CONFIG.replacen(from, to, 1));
@@ -60,9 +66,12 @@ fn wrong_configs_name_the_key() {
         }
     }
     desk.write("config.toml", CONFIG);
-    for words in
-        [&["--set", "train.epocs=3"][..], &["--set", "epochs"], &["--set", "train.epochs.x=1"]]
-    {
+    for words in [
+        &["--set", "train.epocs=3"][..],
+        &["--set", "epochs"],
+        &["--set", "train.epochs.x=1"],
+        &["--set", "seed=1\nmodel.hidden=7"],
+    ] {
         let said = desk.fail(2, &[&["train", "config.toml"], words].concat());
         assert!(said.contains("--set"), "{said}");
     }
@@ -79,8 +88,8 @@ fn what_is_not_there_is_named() {
     desk.fail(2, &["train", "config.toml", "--device", "gpu"]);
 }
 
-/// Asking for CUDA never falls back silently. Where there is a CUDA device, one of an absurd number is
-/// asked for.
+/// A request for CUDA never falls back silently. On a machine with CUDA the request is for a device of an
+/// absurd number.
 #[test]
 fn a_missing_device_is_an_error() {
     let desk = Desk::new();
@@ -106,7 +115,7 @@ fn an_altered_run_is_refused() {
     }
 }
 
-/// Exit 3 with the best weights before kept, where there are some, and usable.
+/// A training that diverges exits with code 3 and keeps its best earlier weights usable.
 #[test]
 fn divergence_is_told_and_costs_nothing_that_was_good() {
     let desk = Desk::new();
@@ -117,7 +126,7 @@ fn divergence_is_told_and_costs_nothing_that_was_good() {
     assert!(said.contains("diverged at epoch 1") && !said.contains("best weights"), "{said}");
     assert!(!desk.path("a/run.json").exists());
     // The step size η grows by 1e-4 a step. Weight decay w multiplies by 1 − η w, which passes −1 at
-    // step 20, in the fourth epoch; from there the weights grow without end.
+    // step 20, in the fourth epoch; from there the weights grow without bound.
     let later = ["--run", "b", "--set", "train.learning_rate=100", "--set", "train.epochs=60"];
     let growing = ["--set", "train.warmup_steps=1000000", "--set", "train.weight_decay=1000"];
     let wait = ["--set", "train.patience=0"];

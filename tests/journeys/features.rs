@@ -1,9 +1,9 @@
-//! What a trained model's latent variables know of clean windows when they see noised ones.
+//! The information that latent variables have about clean windows when they see noised ones.
 
 use journeys::{Desk, autoregression, csv};
 use serde_json::Value;
 
-/// Noise that ends at `ᾱ_T = .006`, with `λ` of the clean window added back.
+/// Noise that ends at `ᾱ_T = .006`, with `λ` times the clean window added back.
 fn config(kind: &str, reinject: f64) -> String {
     format!(
         r#"
@@ -18,6 +18,7 @@ horizon = 2
 split = {{ train = 0.6, validation = 0.2, test = 0.2 }}
 
 [noise]
+schedule = "linear"
 steps = 100
 beta_end = 0.1
 input = {{ reinject = {reinject:.1} }}
@@ -29,12 +30,22 @@ hidden = 32
 latent = 3
 instance_norm = false
 linear_skip = false
+dropout = 0.0
 
 [objective]
+likelihood = "gaussian"
 kl_weight = 0.1
+crps_weight = 0.0
 
 [train]
+ridge_start = false
+choose_instance_norm = false
 epochs = 10
+steps_per_epoch = 0
+learning_rate_schedule = "constant"
+weight_decay = 0.0
+ema_decay = 0.0
+patience = 10
 batch_size = 32
 learning_rate = 3e-3
 validation_samples = 20
@@ -50,8 +61,8 @@ fn number(step: &Value, keys: &[&str]) -> f64 {
     found.as_f64().unwrap_or_else(|| panic!("{keys:?} in {step}"))
 }
 
-/// The note's claim: what plain diffusion makes of a window in the end holds nothing, what re-injection makes
-/// of it does. Between them the same run on the same windows, seen through the other process.
+/// The note's claim: at the last step a plainly diffused window holds no information, and a re-injected one does.
+/// In between, the same run reads the same windows through the other process.
 #[test]
 fn features_survive_to_the_last_step_only_with_the_window_added_back() {
     let desk = Desk::new();
@@ -86,7 +97,7 @@ fn features_survive_to_the_last_step_only_with_the_window_added_back() {
         }
         // The same clean windows: at the first step the process does not matter.
         assert_eq!(crossed[0]["probe_future"], reinjected[0]["probe_future"], "{kind}");
-        // The latent tells of pure noise as of anything; of the window behind it, nothing.
+        // The latent holds information about the noise, but none about the window behind it.
         let of = |step: &Value, key: &str| number(step, &[key]);
         let error = |step: &Value| of(step, "mutual_information_error");
         assert!(of(&plain[2], "mutual_information").abs() < 0.1 + 6.0 * error(&plain[2]));
@@ -94,7 +105,7 @@ fn features_survive_to_the_last_step_only_with_the_window_added_back() {
         for step in plain.iter().chain(&reinjected) {
             let noised = of(step, "mutual_information_noised");
             assert!(of(step, "mutual_information") < noised + 6.0 * error(step), "{kind}: {step}");
-            // Convexity: the divergence from the aggregate is no more than that from the prior.
+            // Convexity: the divergence from the aggregate does not exceed that from the prior.
             assert!(noised < of(step, "kl") + 6.0 * error(step), "{kind}: {step}");
         }
     }
@@ -117,7 +128,7 @@ fn what_cannot_be_measured_is_told() {
     assert!(said.contains("only training resolves"), "{said}");
     assert!(!desk.path("run/features.json").exists());
 
-    // The same command gives the same bytes; training anew takes them away.
+    // The same command gives the same bytes; another training removes them.
     desk.succeed(&["features", "run"]);
     let first = desk.read("run/features.json");
     desk.succeed(&["features", "run"]);

@@ -52,9 +52,6 @@ fn download(set: &DataSet) -> Result<(), Error> {
     Ok(print(path.map_err(TrainError::from)?.display())?)
 }
 
-/// The tables that follow `[data]` in a new config: what a stranger starts from.
-const REST: &str = include_str!("init.toml");
-
 pub(crate) fn init(args: Init) -> Result<(), Error> {
     let output = args.output.unwrap_or_else(|| args.file.with_extension("toml"));
     if output.exists() {
@@ -68,8 +65,8 @@ pub(crate) fn init(args: Init) -> Result<(), Error> {
         id: args.id,
         time: args.time,
     };
-    let table = data::init(&wanted, Path::new("")).map_err(TrainError::from)?;
-    let text = format!("seed = 1\n\n{}\n\n{REST}", table.trim_end());
+    let new = data::init(&wanted, Path::new("")).map_err(TrainError::from)?;
+    let text = Config::new(new.config).commented(&new.about).map_err(TrainError::from)?;
     Config::parse(&text, &output.display().to_string(), &[]).map_err(TrainError::from)?;
     files::write_text(&output, &text).map_err(RecordError::writing(&output))?;
     Ok(print(format_args!("written to {0}; next: ballast train {0}", output.display()))?)

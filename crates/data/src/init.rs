@@ -1,15 +1,13 @@
-//! A commented configuration for a table, ready to train: `ballast init`.
+//! A configuration for a table, ready to train: `ballast init`.
 
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use crate::check::propose;
 use crate::config::DataConfig;
 use crate::error::DataError;
-use crate::panel::Panel;
 use crate::read::where_from;
 
-/// What the user says about a table.
+/// Wishes of the user about a table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Init {
     /// The file or folder, as it shall stand in the configuration.
@@ -26,13 +24,20 @@ pub struct Init {
     pub time: Option<String>,
 }
 
-/// Writes a commented `[data]` table that trains at once; `base` is the folder relative paths start from.
-///
-/// Other tables are the caller's: append them.
+/// A configuration for a table, and the table in one line.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Initial {
+    /// The configuration, which trains at once.
+    pub config: DataConfig,
+    /// File, rows, series, time step and missing cells.
+    pub about: String,
+}
+
+/// Reads a table and proposes how to cut it into windows; `base` is the folder relative paths start from.
 ///
 /// # Errors
 /// [`DataError`] where the table cannot be read, or has too few rows for the lengths.
-pub fn init(init: &Init, base: &Path) -> Result<String, DataError> {
+pub fn init(init: &Init, base: &Path) -> Result<Initial, DataError> {
     let config = DataConfig {
         targets: (!init.targets.is_empty()).then(|| init.targets.clone()),
         id: init.id.clone(),
@@ -50,93 +55,23 @@ pub fn init(init: &Init, base: &Path) -> Result<String, DataError> {
             remedy: "shorten the horizon or the context, or bring more data",
         });
     };
+    let missing = panel.observed.iter().flatten().filter(|seen| !**seen).count();
+    let mut about = format!(
+        "{}: {} rows, {} series, time step {}",
+        where_from(&config, base).display(),
+        panel.rows(),
+        panel.series.len(),
+        panel.frequency
+    );
+    if missing > 0 {
+        about += &format!(", {missing} cells missing");
+    }
     let config = DataConfig {
         context: proposal.context,
         horizon: proposal.horizon,
         split: proposal.split,
+        targets: Some(panel.channels.names[panel.channels.targets()].to_vec()),
         ..config
     };
-    Ok(text(&config, &panel, base))
-}
-
-fn text(config: &DataConfig, panel: &Panel, base: &Path) -> String {
-    let mut out = String::new();
-    let mut line = |text: String| {
-        out += &text;
-        out.push('\n');
-    };
-    let rows = panel.rows();
-    line("[data]".into());
-    line(format!(
-        "# {}: {rows} rows, {} series, time step {}",
-        comment(&where_from(config, base).display().to_string()),
-        panel.series.len(),
-        panel.frequency
-    ));
-    let path = config.path.as_deref().unwrap_or(Path::new(""));
-    line(format!("path = {}", quoted(&path.to_string_lossy())));
-    if let Some(id) = &config.id {
-        line(format!("id = {}              # one series for each of its values", quoted(id)));
-    }
-    if let Some(time) = &config.time {
-        line(format!("time = {}", quoted(time)));
-    }
-    let targets = &panel.channels.names[panel.channels.targets()];
-    line(format!("targets = {}", list(targets)));
-    line("# past_covariates = []    # columns known up to the forecast only".into());
-    line("# future_covariates = []  # columns known for the horizon too".into());
-    if panel.clock != crate::time::Clock::Index {
-        line("# calendar = [\"weekday\", \"day-of-year\"]  # hour, weekday, day-of-month, month, day-of-year".into());
-    }
-    line(format!("context = {:<17}# rows the model looks back over", config.context));
-    line(format!("horizon = {:<17}# rows it forecasts", config.horizon));
-    if let crate::config::SplitConfig::Fractions { train, validation, test } = config.split {
-        line(format!(
-            "split = {{ train = {train:?}, validation = {validation:?}, test = {test:?} }}  # in order of time"
-        ));
-    }
-    line("scale = \"standard\"         # standard | robust | max-abs | none; fitted on training rows".into());
-    line(
-        "# transform = \"none\"       # none | log | difference | return; undone on forecasts"
-            .into(),
-    );
-    if panel.observed.is_some() {
-        let missing = panel.observed.iter().flatten().filter(|seen| !**seen).count();
-        line(format!(
-            "fill = \"mask\"              # {missing} cells are missing: mask | forward | interpolate | error"
-        ));
-    }
-    out
-}
-
-/// A TOML basic string.
-fn quoted(text: &str) -> String {
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => {
-                out.push('\\');
-                out.push(c);
-            }
-            c if c.is_control() => {
-                let _ = write!(out, "\\u{:04X}", u32::from(c)); // writing to a String cannot fail
-            }
-            c => out.push(c),
-        }
-    }
-    out + "\""
-}
-
-/// Text that stays on its comment line.
-fn comment(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
-/// An array of strings, a line each where they are many.
-fn list(names: &[String]) -> String {
-    let quoted: Vec<String> = names.iter().map(|n| quoted(n)).collect();
-    match quoted.len() {
-        0..=6 => format!("[{}]", quoted.join(", ")),
-        _ => format!("[\n    {},\n]", quoted.join(",\n    ")),
-    }
+    Ok(Initial { config, about })
 }

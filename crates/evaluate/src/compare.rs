@@ -1,4 +1,4 @@
-//! Forecasts scored, beside baselines scored the same way: what stands in `evaluation.json`.
+//! A model beside baselines that are scored the same way: the content of `evaluation.json`.
 
 use std::path::PathBuf;
 
@@ -174,7 +174,7 @@ fn compare(
         places.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
     let names = source.series_names();
     let pairing = source.pairing(windows)?;
-    // What is dumped is the model, or the ensemble of the seeds.
+    // The model is dumped, or the ensemble of the seeds.
     let dumped = entries
         .iter()
         .position(|entry| matches!(entry.kind, ForecasterKind::Model | ForecasterKind::Ensemble));
@@ -284,7 +284,7 @@ fn health(
     health::measure(forecaster, windows.batches(panel, panel.scored_at_once(32)))
 }
 
-/// At most so many values of training windows are scored for the train–test gap.
+/// The most values of training windows that are scored for the train–test gap.
 const MAX_TRAIN: i64 = 1 << 19;
-/// At most so many validation windows tell how the latent variables are doing.
+/// The most validation windows on which the latent variables are measured.
 const MAX_HEALTH: i64 = 512;

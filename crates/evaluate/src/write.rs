@@ -1,4 +1,4 @@
-//! What is written beside `evaluation.json`: scores window by window, and the samples themselves.
+//! The files beside `evaluation.json`: scores window by window, and the samples themselves.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

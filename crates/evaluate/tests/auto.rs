@@ -81,7 +81,9 @@ latent = 2
 hidden = 8
 dropout = 0.1
 [objective]
+likelihood = "gaussian"
 kl_weight = { schedule = "linear", steps = 20 }
+crps_weight = 0.0
 [train]
 epochs = 8
 batch_size = 16
@@ -91,6 +93,10 @@ ema_decay = 0.9
 warmup_steps = 5
 validation_samples = 5
 ridge_start = true
+choose_instance_norm = false
+steps_per_epoch = 0
+weight_decay = 0.0
+patience = 10
 "#;
 const WINDOWS: &str = "context = 8\nhorizon = 4";
 
@@ -98,7 +104,7 @@ fn wave(rows: usize) -> impl Iterator<Item = f64> {
     (0..rows).map(|row| (row as f64 / 3.0).sin() + 0.3 * (row as f64 * 1.7).sin())
 }
 
-/// What a run leaves, but for times.
+/// The files that a run leaves, without those that hold times.
 fn left_behind(run: &Path) -> Vec<Vec<u8>> {
     ["noise.json", "model.safetensors", "metrics.jsonl", "config.toml"]
         .map(|file| fs::read(run.join(file)).unwrap())
@@ -202,7 +208,7 @@ fn test_rows_do_not_choose() {
         found[other].data = found[0].data.clone();
         assert_eq!(found[0], found[other]);
     }
-    // What the test can see: one validation row changes the scores.
+    // The test is able to fail: one validation row changes the scores.
     write(folder.path(), wave(160).enumerate().map(|(k, v)| if k == 129 { v + 0.1 } else { v }));
     let run = folder.path().join("validation");
     train(&config, &run, usize::MAX);
@@ -266,7 +272,18 @@ kind = "conditional"
 latent = 2
 hidden = 64
 instance_norm = false
+dropout = 0.0
+[objective]
+likelihood = "gaussian"
+kl_weight = 1.0
+crps_weight = 0.0
 [train]
+ridge_start = false
+choose_instance_norm = false
+learning_rate_schedule = "constant"
+weight_decay = 0.0
+ema_decay = 0.0
+patience = 10
 epochs = 6
 steps_per_epoch = 200
 batch_size = 20
@@ -292,7 +309,18 @@ kind = "conditional"
 latent = 2
 hidden = 32
 instance_norm = false
+dropout = 0.0
+[objective]
+likelihood = "gaussian"
+kl_weight = 1.0
+crps_weight = 0.0
 [train]
+ridge_start = false
+choose_instance_norm = false
+learning_rate_schedule = "constant"
+weight_decay = 0.0
+ema_decay = 0.0
+patience = 10
 epochs = 6
 steps_per_epoch = 200
 batch_size = 32

@@ -61,7 +61,8 @@ mod tests {
 
     fn forecaster() -> (Forecaster, Batch) {
         let text = "[data]\nsource = \"seattle-weather\"\ncontext = 3\nhorizon = 2\n\
-            [model]\nhidden = 4\nlatent = 2\n";
+            [noise]\nschedule = \"linear\"\n[model]\nhidden = 4\nlatent = 2\ndropout = 0\n\
+            [objective]\nlikelihood = \"gaussian\"\nkl_weight = 1\ncrps_weight = 0\n";
         let config = Config::parse(text, "test", &[]).unwrap();
         let columns = Columns { context: 3, horizon: 2, targets: 2, past: 0, future: 0 };
         let values: Vec<f32> = (0..16_u8).map(f32::from).collect();

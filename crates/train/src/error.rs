@@ -98,7 +98,8 @@ pub enum TrainError {
     },
     /// A search for a noise that has no step for each of its candidates.
     #[error(
-        "`noise.auto.budget` is {budget}, which of {training} training steps is too little for a search\n  hint: at least {:.3} ({least} steps), or train for longer", *least as f64 / *training as f64
+        "`noise.auto.budget = {budget}` allows {allowed} of {training} training steps; a search needs at least {least}\n  hint: a budget of at least {:.3}, or a longer training", *least as f64 / *training as f64,
+        allowed = (budget * *training as f64) as usize
     )]
     Budget {
         /// As configured.

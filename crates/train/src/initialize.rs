@@ -138,7 +138,7 @@ mod tests {
             let text = format!(
                 "[data]\nsource = \"seattle-weather\"\ncontext = 9\nhorizon = 3\n\
                 targets = [\"temp_max\", \"wind\"]\n[noise]\nschedule = \"none\"\n\
-                [model]\ninstance_center = \"{center}\"\n"
+                [model]\nlatent = 8\ninstance_center = \"{center}\"\n"
             );
             let config = Config::parse(&text, "test", &[]).unwrap();
             let source = crate::run::load(&config, Device::Cpu).unwrap();

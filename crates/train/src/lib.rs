@@ -27,7 +27,6 @@ mod metrics;
 mod optimizer;
 mod plan;
 mod run;
-mod schema;
 mod shape;
 mod state;
 mod tensorboard;
@@ -38,7 +37,7 @@ pub use checkpoint::Checkpoint;
 pub use choose::{Candidate, SearchProgress, candidates};
 pub use config::{
     AutoNoise, Config, ConfigError, EvaluateConfig, Keep, LearningRateSchedule, Noise,
-    ObjectiveConfig, Precision, TrainConfig,
+    ObjectiveConfig, Precision, TrainConfig, schema,
 };
 pub use control::Control;
 pub use error::TrainError;
@@ -49,7 +48,6 @@ pub use job::Job;
 pub use optimizer::AdamW;
 pub use plan::{Plan, plan};
 pub use run::{Loaded, RunOptions, RunProgress, Training, data_info, load, prepare, set_threads};
-pub use schema::schema;
 pub use shape::shape;
 pub use tch::Device;
 pub use tensors::serialized;

@@ -10,8 +10,8 @@ fn forecaster(kind: &str, target: &str, weight: f64) -> (Forecaster, Batch) {
         "[data]\nsource = \"seattle-weather\"\ncontext = 16\nhorizon = 4\n\
         [noise]\nschedule = \"linear\"\nsteps = 20\nbeta_start = 0\nbeta_end = 0\n\
         target = {{ {target} }}\n\
-        [model]\nkind = \"{kind}\"\nhidden = 16\nlatent = 2\n\
-        [objective]\ncrps_weight = {weight}\ncrps_samples = 6\n"
+        [model]\nkind = \"{kind}\"\nhidden = 16\nlatent = 2\ndropout = 0\n\
+        [objective]\nlikelihood = \"gaussian\"\nkl_weight = 1\ncrps_weight = {weight}\ncrps_samples = 6\n"
     );
     let config = Config::parse(&text, "test", &[]).unwrap();
     let columns = Columns { context: 16, horizon: 4, targets: 2, past: 0, future: 0 };

@@ -7,7 +7,8 @@ fn forecaster(backbone: &str, kind: &str, precision: &str) -> (Forecaster, Batch
     let text = format!(
         "[data]\nsource = \"seattle-weather\"\ncontext = 16\nhorizon = 4\n\
         [noise]\nschedule = \"linear\"\nsteps = 20\n\
-        [model]\nkind = \"{kind}\"\nbackbone = \"{backbone}\"\nhidden = 16\nlatent = 2\npatch = 4\n\
+        [model]\nkind = \"{kind}\"\nbackbone = \"{backbone}\"\nhidden = 16\nlatent = 2\npatch = 4\ndropout = 0\n\
+        [objective]\nlikelihood = \"gaussian\"\nkl_weight = 1\ncrps_weight = 0\n\
         [train]\nprecision = \"{precision}\"\n"
     );
     let config = Config::parse(&text, "test", &[]).unwrap();

@@ -28,11 +28,15 @@ const THINGS: [Thing; 4] = [
     Thing {
         name: "a schedule",
         variants: "ScheduleKind",
-        picks: &["crates/train/src/search/candidates.rs"],
+        picks: &["crates/train/src/choose/candidates.rs"],
     },
-    Thing { name: "a likelihood", variants: "Family", picks: &["crates/vae/src/model/bound.rs"] },
+    Thing {
+        name: "a likelihood",
+        variants: "Family",
+        picks: &["crates/train/src/config.rs", "crates/vae/src/model/bound.rs"],
+    },
     Thing { name: "a backbone", variants: "BackboneKind", picks: &[] },
-    Thing { name: "a baseline", variants: "Rule", picks: &["crates/train/src/evaluate/mod.rs"] },
+    Thing { name: "a baseline", variants: "Rule", picks: &[] },
 ];
 
 /// Compares the rows of the page with the files of the workspace.

@@ -94,7 +94,7 @@ impl JsonSchema for SplitConfig {
         let time =
             |what: &str| json_schema!({ "type": ["string", "integer"], "description": what });
         json_schema!({
-            "description": "How rows are divided: fractions, row counts, dates or a benchmark's own borders.",
+            "description": "Division of rows: fractions, row counts, dates or a benchmark's own borders.",
             "oneOf": [
                 {
                     "description": "Shares of each series, in order of time; their sum is at most 1.",

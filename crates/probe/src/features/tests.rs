@@ -7,9 +7,10 @@ use train::shape;
 
 fn config(kind: &str, noise: &str) -> Config {
     let text = format!(
-        "[data]\nsource = \"seattle-weather\"\ncontext = 9\nhorizon = 3\n\
+        "seed = 0\n[data]\nsource = \"seattle-weather\"\ncontext = 9\nhorizon = 3\n\
         targets = [\"temp_max\", \"wind\"]\n[noise]\n{noise}\n\
-        [model]\nkind = \"{kind}\"\nhidden = 8\nlatent = 2\n"
+        [model]\nkind = \"{kind}\"\nhidden = 8\nlatent = 2\ndropout = 0\n\
+        [objective]\nlikelihood = \"gaussian\"\nkl_weight = 1\ncrps_weight = 0\n"
     );
     Config::parse(&text, "test", &[]).unwrap()
 }
@@ -34,7 +35,8 @@ fn steps_are_evenly_spaced_from_the_first_to_the_last() {
 /// transformation at `t = 0`, here a doubling.
 #[test]
 fn features_of_the_first_step_are_those_of_clean_windows() {
-    let noise = "steps = 10\ninput = { reinject = 1.0, normalization = \"none\" }";
+    let noise =
+        "schedule = \"linear\"\nsteps = 10\ninput = { reinject = 1.0, normalization = \"none\" }";
     let config = config("predict", noise);
     let source = load(&config, Device::Cpu).unwrap();
     let forecaster = Forecaster::new(&config, shape(source.panel()), Device::Cpu).unwrap();
@@ -59,7 +61,7 @@ fn features_of_the_first_step_are_those_of_clean_windows() {
     });
 }
 
-/// Oracle: with variance normalisation and any noise `x̃_t = √ᾱ x_0 + √(1 − ᾱ) ε`, ᾱ the equivalent one,
+/// Oracle: with variance normalization and any noise `x̃_t = √ᾱ x_0 + √(1 − ᾱ) ε`, ᾱ the equivalent one,
 /// with one ε for all steps: what is left after the signal is proportional from step to step, and normal.
 #[test]
 fn windows_are_noised_as_the_process_says_with_one_noise() {
@@ -106,7 +108,7 @@ fn every_kind_has_features_and_reads_back() {
         ("conditional", Feature::PriorMean),
         ("hierarchical", Feature::PriorMean),
     ] {
-        let (_, forecaster, found) = measure(&config(kind, "steps = 4"), 3);
+        let (_, forecaster, found) = measure(&config(kind, "schedule = \"linear\"\nsteps = 4"), 3);
         let own = feature == Feature::PosteriorMean;
         assert_eq!((found.feature, found.left_out.len()), (feature, usize::from(!own)));
         assert_eq!(found.steps.iter().map(|step| step.t).collect::<Vec<_>>(), [0, 2, 4]);
@@ -126,7 +128,7 @@ fn every_kind_has_features_and_reads_back() {
 
 #[test]
 fn too_few_windows_are_told() {
-    let mut config = config("predict", "steps = 4");
+    let mut config = config("predict", "schedule = \"linear\"\nsteps = 4");
     config.data.split = toml::from_str::<std::collections::HashMap<String, data::SplitConfig>>(
         "split = { rows = [1000, 100, 4] }",
     )

@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     fn table(epochs: usize) -> TrainConfig {
-        TrainConfig { epochs, ..TrainConfig::default() }
+        TrainConfig { epochs, steps_per_epoch: 0, ..TrainConfig::default() }
     }
 
     /// Oracle: the steps by hand, and the bound for many budgets and lengths.
@@ -120,7 +120,10 @@ mod tests {
         let error = rungs(0.5, &table(6), 10).unwrap_err();
         assert_eq!(error.exit_code(), 2);
         let text = error.to_string();
-        assert!(text.contains("`noise.auto.budget` is 0.5") && text.contains("0.567"), "{text}");
+        assert!(
+            text.contains("`noise.auto.budget = 0.5` allows 30 of 60") && text.contains("0.567"),
+            "{text}"
+        );
     }
 
     /// Oracle: step sizes at the same share of the way are those of the whole training.
@@ -129,7 +132,7 @@ mod tests {
         let data = "[data]\nsource = \"seattle-weather\"\ncontext = 28\nhorizon = 7\n";
         for schedule in ["\"cosine\"", "{ step = { every = 5, factor = 0.5 } }"] {
             let train = format!(
-                "[train]\nepochs = 20\nwarmup_steps = 200\nlearning_rate_schedule = {schedule}\n"
+                "[train]\nepochs = 20\nsteps_per_epoch = 0\nwarmup_steps = 200\nlearning_rate_schedule = {schedule}\n"
             );
             let config = Config::parse(&format!("{data}{train}"), "test", &[]).unwrap();
             let rung = *rungs(1.7, &config.train, 100).unwrap().last().unwrap();

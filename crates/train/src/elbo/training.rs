@@ -70,13 +70,23 @@ kind = "autoencode"
 backbone = "linear"
 channels = "joint"
 latent = 2
+dropout = 0.0
 scale = "global"
 instance_norm = false
+[objective]
+likelihood = "gaussian"
+kl_weight = 1.0
+crps_weight = 0.0
 [train]
+ridge_start = false
+choose_instance_norm = false
 epochs = 80
+steps_per_epoch = 0
 batch_size = 50
 learning_rate = 0.02
 learning_rate_schedule = "cosine"
+weight_decay = 0.0
+ema_decay = 0.0
 patience = 0
 keep = "last"
 validation_samples = 2
