@@ -42,7 +42,6 @@ pub struct NoiseTable {
 /// Which formula gives `β_t`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
 pub enum ScheduleKind {
     /// β rises along a line: [`Schedule::linear`].
     #[default]
@@ -95,7 +94,6 @@ pub struct TargetTable {
 /// What the decoder's distribution of the clean target is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
 pub enum TargetLikelihood {
     /// The noised target, under the distribution that noise makes of the decoder's.
     #[default]
@@ -133,7 +131,6 @@ pub struct SamplerTable {
 /// How steps are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
 pub enum SamplerKind {
     /// Every step alike: [`StepDistribution::uniform`].
     #[default]

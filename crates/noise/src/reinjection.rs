@@ -19,7 +19,6 @@ use crate::schedule::Schedule;
 /// What `x̃_t = x_t + λ x_0` is divided by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
 pub enum Normalization {
     /// By nothing: the literal sum, whose scale falls from `1 + λ` to `λ` over the steps.
     None,

@@ -17,7 +17,6 @@ mod control;
 mod copula;
 mod device;
 mod diagnose;
-pub mod elbo;
 mod error;
 mod evaluate;
 mod features;
