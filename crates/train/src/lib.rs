@@ -15,7 +15,6 @@ mod config;
 mod control;
 mod copula;
 mod diagnose;
-pub mod elbo;
 mod error;
 mod fit;
 mod flat;
