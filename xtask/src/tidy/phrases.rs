@@ -15,7 +15,6 @@ const UNREAD: &[&str] = &[
     "crates/data/",
     "crates/feed/",
     "crates/files/",
-    "crates/lab/",
     "crates/objective/",
     "crates/record/",
     "crates/stats/",
