@@ -41,7 +41,10 @@ context = {context}
 horizon = 24
 split = {{ train = 0.7, validation = 0.1, test = 0.2 }}
 
-# The defaults of ModelConfig, written out for PyTorch.
+[noise]
+schedule = "linear"
+
+# The sizes of the model, written out for PyTorch.
 [model]
 kind = "{kind}"
 backbone = "{backbone}"
@@ -50,6 +53,7 @@ hidden = 128
 layers = 1
 decoder_layers = 1
 groups = 2
+dropout = 0.0
 channels = "independent"
 channel_embedding = 8
 patch = 16
@@ -58,7 +62,13 @@ kernel = 3
 instance_norm = true
 instance_floor = 0.1
 
+[objective]
+likelihood = "gaussian"
+kl_weight = 1.0
+crps_weight = 0.0
+
 [train]
+ridge_start = false
 batch_size = 64
 learning_rate = 1e-3
 weight_decay = 0.01

@@ -42,7 +42,13 @@ fn wrong_configs_name_the_key() {
     desk.write("series.csv", &csv(&autoregression(200, 0.5, 1)));
     let cases = [
         ("[train]", "[train]\nepocs = 3", vec!["config.toml:", "epocs", "did you mean `epochs`"]),
-        ("epochs = 3", "epochs = 0", vec!["train.epochs", "at least 1"]),
+        ("epochs = 3", "epochs = 0", vec!["train.epochs", "from 1 to 1000000"]),
+        (
+            "epochs = 3",
+            "epochs = 9223372036854775807",
+            vec!["train.epochs", "9223372036854775807", "from 1 to 1000000"],
+        ),
+        ("hidden = 16", "hidden = 1000000000", vec!["model.hidden", "from 1 to 16384"]),
         (
             "epochs = 3",
             "epochs = 3\nlearning_rate = -1.0",
@@ -50,7 +56,7 @@ fn wrong_configs_name_the_key() {
         ),
         ("context = 8", "context = \"8\"", vec!["config.toml:", "string"]),
         ("seed = 3", "seed = = 3", vec!["config.toml:2:"]),
-        ("[model]", "[noise]\nschedule = \"linaer\"\n[model]", vec!["linaer", "linear"]),
+        ("schedule = \"linear\"", "schedule = \"linaer\"", vec!["linaer", "linear"]),
     ];
     for (from, to, expected) in cases {
         desk.write("config.toml", &CONFIG.replacen(from, to, 1));
@@ -60,9 +66,12 @@ fn wrong_configs_name_the_key() {
         }
     }
     desk.write("config.toml", CONFIG);
-    for words in
-        [&["--set", "train.epocs=3"][..], &["--set", "epochs"], &["--set", "train.epochs.x=1"]]
-    {
+    for words in [
+        &["--set", "train.epocs=3"][..],
+        &["--set", "epochs"],
+        &["--set", "train.epochs.x=1"],
+        &["--set", "seed=1\nmodel.hidden=7"],
+    ] {
         let said = desk.fail(2, &[&["train", "config.toml"], words].concat());
         assert!(said.contains("--set"), "{said}");
     }

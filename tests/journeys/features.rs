@@ -18,6 +18,7 @@ horizon = 2
 split = {{ train = 0.6, validation = 0.2, test = 0.2 }}
 
 [noise]
+schedule = "linear"
 steps = 100
 beta_end = 0.1
 input = {{ reinject = {reinject:.1} }}
@@ -29,12 +30,22 @@ hidden = 32
 latent = 3
 instance_norm = false
 linear_skip = false
+dropout = 0.0
 
 [objective]
+likelihood = "gaussian"
 kl_weight = 0.1
+crps_weight = 0.0
 
 [train]
+ridge_start = false
+choose_instance_norm = false
 epochs = 10
+steps_per_epoch = 0
+learning_rate_schedule = "constant"
+weight_decay = 0.0
+ema_decay = 0.0
+patience = 10
 batch_size = 32
 learning_rate = 3e-3
 validation_samples = 20

@@ -136,15 +136,31 @@ context = 8
 horizon = 4
 split = { train = 0.6, validation = 0.2, test = 0.2 }
 
+[noise]
+schedule = "linear"
+
 [model]
 kind = "conditional"
 hidden = 16
 latent = 2
+dropout = 0.0
 instance_norm = false
 
+[objective]
+likelihood = "gaussian"
+kl_weight = 1.0
+crps_weight = 0.0
+
 [train]
+ridge_start = false
+choose_instance_norm = false
 epochs = 3
+steps_per_epoch = 0
 batch_size = 32
+learning_rate_schedule = "constant"
+weight_decay = 0.0
+ema_decay = 0.0
+patience = 10
 validation_samples = 20
 
 [evaluate]

@@ -1,7 +1,8 @@
-//! Build automation: `cargo xtask setup | experiment | test | tidy | lint | doc | bench | ci`.
+//! Build automation: `cargo xtask setup | build | experiment | test | tidy | lint | doc | bench | ci`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool")]
 
 mod bench;
+mod build;
 mod ci;
 mod doc;
 mod experiment;
@@ -28,9 +29,8 @@ struct Args {
 #[derive(Subcommand)]
 enum Command {
     Setup(setup::Setup),
+    Build(build::Build),
     Experiment(experiment::Experiment),
-    #[command(hide = true)]
-    ExperimentJob(experiment::ExperimentJob),
     Test(test::Test),
     Tidy(tidy::Tidy),
     Lint(lint::Lint),
@@ -41,13 +41,10 @@ enum Command {
 
 fn main() -> ExitCode {
     let Args { command } = Args::parse();
-    if let Command::ExperimentJob(job) = command {
-        return job.run(); // has a checkout and exit codes of its own
-    }
     let done = Workspace::find().and_then(|workspace| match command {
         Command::Setup(setup) => setup.run(&workspace),
+        Command::Build(build) => build.run(&workspace),
         Command::Experiment(experiment) => experiment.run(&workspace),
-        Command::ExperimentJob(_) => Ok(()),
         Command::Test(test) => test.run(&workspace),
         Command::Tidy(tidy) => tidy.run(&workspace),
         Command::Lint(lint) => lint.run(&workspace),

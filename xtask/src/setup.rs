@@ -94,7 +94,7 @@ pub(crate) fn ensure(workspace: &Workspace, wanted: Option<Build>) -> Result<Lib
 
 /// Where all is installed that is installed once for all checkouts.
 pub(crate) fn cache_folder() -> Result<PathBuf> {
-    surroundings::cache_folder(&|name| std::env::var_os(name))
+    Ok(files::cache_folder(|name| std::env::var_os(name))?)
 }
 
 /// [`ensure`] with what it depends on as arguments, so that tests can pass their own.

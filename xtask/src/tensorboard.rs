@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
+use files::Lock;
 
 use crate::setup::cache_folder;
 
@@ -40,8 +41,8 @@ fn install(cache: &Path, python: &OsStr, requirement: &str) -> Result<PathBuf> {
         return Ok(ours);
     }
     fs::create_dir_all(cache).with_context(|| format!("making {}", cache.display()))?;
-    let lock = File::create(cache.join("tensorboard.lock")).context("making a lock file")?;
-    lock.lock().context("waiting for another installation of TensorBoard")?;
+    let waiting = |owner: &str| eprintln!("TensorBoard is being installed by {owner}; waiting");
+    let _lock = Lock::wait(&cache.join("tensorboard.lock"), waiting)?;
     if complete.is_file() && ours.is_file() {
         return Ok(ours);
     }

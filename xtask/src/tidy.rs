@@ -2,8 +2,14 @@
 //!
 //! All findings are listed before it fails: one run shows everything there is to do.
 
+mod additions;
 mod edges;
 mod files;
+mod links;
+mod phrases;
+mod prose;
+mod rings;
+mod source;
 
 use std::fmt;
 use std::path::Path;
@@ -16,11 +22,16 @@ use crate::workspace::Workspace;
 
 /// Check the rules that no compiler checks: who depends on whom, what every crate and file must have
 #[derive(clap::Args)]
-pub(crate) struct Tidy {}
+pub(crate) struct Tidy {
+    /// Also list the phrases to rewrite in places whose prose has not been read yet, such as crates/data
+    #[arg(long, value_name = "PATH")]
+    unread: Option<String>,
+}
 
 impl Tidy {
     pub(crate) fn run(self, workspace: &Workspace) -> Result<()> {
-        check(workspace)
+        let findings = findings(workspace, self.unread.as_deref())?;
+        report(&findings)
     }
 }
 
@@ -49,26 +60,47 @@ impl fmt::Display for Finding {
 
 /// Checks the whole workspace.
 pub(crate) fn check(workspace: &Workspace) -> Result<()> {
+    report(&findings(workspace, None)?)
+}
+
+fn findings(workspace: &Workspace, unread: Option<&str>) -> Result<Vec<Finding>> {
     let metadata = metadata(workspace)?;
     let mut findings = edges::check(&metadata);
+    let mut all_modules = Vec::new();
     for package in &metadata.packages {
         findings.extend(files::package(package, &workspace.root)?);
+        let modules = rings::modules(package, &workspace.root)?;
+        findings.extend(rings::check(&package.name, &modules, rings::KNOWN_RINGS));
+        all_modules.extend(modules);
     }
+    findings.extend(additions::check(&read(&workspace.root, "CONTRIBUTING.md")?, &all_modules));
     let paths = tracked(&workspace.root)?;
     findings.extend(files::names(&paths));
     for path in &paths {
-        // What is no text is none of our business, nor is what has been deleted but not committed.
-        if let Ok(text) = std::fs::read_to_string(workspace.root.join(path)) {
-            findings.extend(files::text(path, &text));
+        // Skip binary files, and files deleted from the work tree.
+        let Ok(text) = std::fs::read_to_string(workspace.root.join(path)) else { continue };
+        findings.extend(files::text(path, &text));
+        findings.extend(links::check(path, &text, &paths));
+        let asked = unread.is_some_and(|asked| path.starts_with(asked));
+        if asked || phrases::unread(path).is_none() {
+            findings.extend(phrases::check(path, &text));
         }
     }
     findings.sort();
+    Ok(findings)
+}
+
+fn report(findings: &[Finding]) -> Result<()> {
     findings.iter().for_each(|finding| eprintln!("{finding}"));
     let errors = findings.iter().filter(|finding| finding.fatal).count();
     if errors > 0 {
         bail!("tidy found {errors} errors");
     }
     Ok(())
+}
+
+fn read(root: &Path, path: &str) -> Result<String> {
+    std::fs::read_to_string(root.join(path)).with_context(|| format!("reading {path}"))
 }
 
 fn metadata(workspace: &Workspace) -> Result<Metadata> {

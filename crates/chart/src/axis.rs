@@ -1,17 +1,17 @@
 //! Axes: from values to pixels, and ticks at round numbers.
 
-/// What an axis measures.
+/// The kind of an axis.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Kind {
     Linear,
     Log,
-    /// Item `i` sits at `i`; every label is shown, each in a slot of its own.
+    /// Item `i` lies at `i`; every label is shown, each in a slot of its own.
     Categories(Vec<String>),
-    /// Item `i` sits at `i`; evenly many labels are left out until they fit.
+    /// Item `i` lies at `i`; only every `n`-th label is shown, so that they fit.
     Sequence(Vec<String>),
 }
 
-/// Values beyond this count as not finite: their differences would overflow.
+/// Values beyond this are treated as not finite, because their differences would overflow.
 const LARGEST: f64 = 1e150;
 
 /// A position with its label; the position is in transformed units, see [`Scale`].
@@ -32,7 +32,7 @@ pub(crate) struct Scale {
 }
 
 impl Scale {
-    /// Covers `values`, with air around them unless `range` fixes the ends.
+    /// Covers `values`, with a margin unless `range` fixes the ends.
     pub(crate) fn fit(
         kind: &Kind,
         values: impl Iterator<Item = f64>,
@@ -65,7 +65,7 @@ impl Scale {
         let (low, high) = ends.unwrap_or((0.0, 1.0));
         let (low, high) = widen(low, high);
         let air = if tight { 0.0 } else { 0.05 * (high - low) };
-        // A scale of positive numbers does not start below zero only to have air.
+        // The margin does not take a scale of positive numbers below zero.
         let floor = if low >= 0.0 && !log { 0.0 } else { f64::NEG_INFINITY };
         scale((low - air).max(floor), high + air)
     }
@@ -75,13 +75,13 @@ impl Scale {
         Scale { from, to, ..self }
     }
 
-    /// The value on the axis, `None` where it has no place: NaN, ±∞, log of a non-positive.
+    /// The value on the axis; `None` for NaN, ±∞ and the logarithm of a number that is not positive.
     pub(crate) fn transform(&self, value: f64) -> Option<f64> {
         let value = if self.log { value.log10() } else { value };
         (value.is_finite() && value.abs() <= LARGEST).then_some(value)
     }
 
-    /// The pixel of a value; may lie outside the range, but never so far that geometry overflows.
+    /// The pixel of a value, which may lie outside the range, but not so far that geometry overflows.
     pub(crate) fn pixel(&self, value: f64) -> Option<f64> {
         self.transform(value).map(|at| self.place(at).clamp(-1e7, 1e7))
     }
@@ -101,7 +101,7 @@ impl Scale {
         if self.log { self.from } else { self.place(0.0_f64.clamp(self.low, self.high)) }
     }
 
-    /// Ends of the range as numbers a reader understands.
+    /// Ends of the range in the units of the data.
     pub(crate) fn ends(&self) -> (f64, f64) {
         let undo = |at: f64| if self.log { 10_f64.powf(at) } else { at };
         (undo(self.low), undo(self.high))
@@ -169,8 +169,8 @@ fn nice_step(span: f64, count: usize) -> f64 {
     nice.unwrap_or(10.0) * power
 }
 
-/// A tick of a given step, with the decimals the step needs and a true minus sign; one power
-/// of ten for the whole axis where its `largest` number is long.
+/// The label of a tick, with the decimals that `step` needs and a true minus sign. Where the `largest`
+/// number of the axis is long, all its labels share one power of ten.
 fn decimal(value: f64, step: f64, largest: f64) -> String {
     if value.abs() < step * 1e-6 {
         return "0".to_owned();
@@ -242,7 +242,7 @@ mod tests {
         scale.ticks(count).into_iter().map(|tick| tick.label).collect()
     }
 
-    /// Oracle: the ticks one would draw by hand.
+    /// Oracle: the ticks that a person would draw.
     #[test]
     fn ticks_are_round_numbers() {
         assert_eq!(labels(&Kind::Linear, 0.0, 1.0, 5), ["0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_place_has_no_pixel() {
+    fn a_value_off_the_axis_has_no_pixel() {
         let scale = Scale::fit(&Kind::Log, [1.0, 10.0].into_iter(), None, true).onto(0.0, 100.0);
         for value in [f64::NAN, f64::INFINITY, -1.0, 0.0] {
             assert_eq!(scale.pixel(value), None);

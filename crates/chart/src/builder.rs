@@ -1,4 +1,4 @@
-//! Describing a chart.
+//! The description of a chart.
 
 use crate::axis::Kind;
 use crate::color::Color;
@@ -10,7 +10,7 @@ use crate::marks::{ErrorBars, Mark, Shape};
 /// a row above the plot that never covers data; marks of the same name share entry and color.
 /// [`color`](Chart::color) and [`dashed`](Chart::dashed) change the mark added last.
 ///
-/// Nothing here fails: of sequences of unequal length the surplus is ignored, and a value that
+/// Nothing here fails: where sequences differ in length, the surplus is ignored, and a value that
 /// is not finite (or not positive on a logarithmic axis) leaves a gap.
 #[derive(Debug, Clone)]
 pub struct Chart {
@@ -47,21 +47,21 @@ impl Chart {
         }
     }
 
-    /// The text alternative in place of the generated one, which lists axes and marks.
+    /// Sets the text alternative; the default lists axes and marks.
     pub fn description(mut self, text: impl Into<String>) -> Self {
         self.description = Some(text.into());
         self
     }
 
-    /// The prefix of the identifiers inside the SVG. By default it is made from the content, so
-    /// only a page that shows the very same chart twice needs to set it.
+    /// Sets the prefix of the identifiers inside the SVG. The default is a hash of the content, so
+    /// only a page that shows the same chart twice needs another.
     pub fn id(mut self, id: impl Into<String>) -> Self {
         self.id = Some(id.into());
         self
     }
 
-    /// Size in SVG units, of which text is 12 to 15 high; kept within 200 to 4000. The chart
-    /// grows taller where title and legend would leave no room for the plot.
+    /// Size in SVG units, clamped to 200..=4000; text is 12 to 15 units high. The chart grows
+    /// taller where title and legend would leave no room for the plot.
     pub fn size(mut self, width: f64, height: f64) -> Self {
         let sane = |v: f64| if v.is_finite() { v.clamp(200.0, 4000.0) } else { 300.0 };
         (self.width, self.height) = (sane(width), sane(height));
@@ -92,32 +92,32 @@ impl Chart {
         self
     }
 
-    /// Fixes the ends of the x axis; what lies beyond is cut off.
+    /// Fixes the ends of the x axis; marks beyond are cut off.
     pub fn x_range(mut self, low: f64, high: f64) -> Self {
         self.x.range = Some((low, high));
         self
     }
 
-    /// Fixes the ends of the y axis; what lies beyond is cut off.
+    /// Fixes the ends of the y axis; marks beyond are cut off.
     pub fn y_range(mut self, low: f64, high: f64) -> Self {
         self.y.range = Some((low, high));
         self
     }
 
-    /// Names along the x axis; item `i` sits at x = `i`, in a slot of its own.
+    /// Names along the x axis; item `i` lies at x = `i`, in a slot of its own.
     pub fn x_categories<S: Into<String>>(mut self, labels: impl IntoIterator<Item = S>) -> Self {
         self.x.kind = Kind::Categories(labels.into_iter().map(Into::into).collect());
         self
     }
 
-    /// Names along the y axis, first on top; item `i` sits at y = `i`.
+    /// Names along the y axis, first on top; item `i` lies at y = `i`.
     pub fn y_categories<S: Into<String>>(mut self, labels: impl IntoIterator<Item = S>) -> Self {
         self.y.kind = Kind::Categories(labels.into_iter().map(Into::into).collect());
         self
     }
 
-    /// Ordered labels such as dates along the x axis; item `i` sits at x = `i`, and only as many
-    /// labels are shown as fit.
+    /// Ordered labels such as dates along the x axis; item `i` lies at x = `i`, and labels that
+    /// do not fit are left out.
     pub fn x_sequence<S: Into<String>>(mut self, labels: impl IntoIterator<Item = S>) -> Self {
         self.x.kind = Kind::Sequence(labels.into_iter().map(Into::into).collect());
         self
@@ -139,7 +139,7 @@ impl Chart {
         self.mark(name, Shape::Band(band.collect()))
     }
 
-    /// Points; their shape differs with the color.
+    /// Points, with a shape for each color.
     pub fn points(self, name: impl Into<String>, xs: &[f64], ys: &[f64]) -> Self {
         self.mark(name, Shape::Points { at: pairs(xs, ys), error: ErrorBars::None })
     }
@@ -178,7 +178,7 @@ impl Chart {
         self.mark(name, Shape::Bars(bars.collect()))
     }
 
-    /// A histogram: bar `i` spans `edges[i]..edges[i + 1]`, so there is one edge more than heights.
+    /// A histogram: bar `i` spans `edges[i]..edges[i + 1]`, so there is one more edge than heights.
     pub fn histogram(self, name: impl Into<String>, edges: &[f64], heights: &[f64]) -> Self {
         let bars = edges.windows(2).zip(heights).map(|(edge, height)| (edge[0], edge[1], *height));
         self.mark(name, Shape::Bars(bars.collect()))

@@ -2,7 +2,7 @@
 
 /// A color of the palette of Okabe & Ito (2008), "Color Universal Design", or a neutral one.
 ///
-/// Every color has a lighter twin for dark backgrounds; the reader's theme chooses.
+/// Every color has a lighter variant for dark backgrounds; the reader's theme decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Color {
@@ -20,12 +20,12 @@ pub enum Color {
     Sky,
     /// The color of text: black on white, white on black.
     Ink,
-    /// Gray, for rules and whatever stays in the background.
+    /// Gray, for rules and other marks in the background.
     Muted,
 }
 
 impl Color {
-    /// The colors given to marks that did not ask for one, in this order.
+    /// The colors of marks that set none, in this order.
     ///
     /// Yellow (`#F0E442`) is left out: as a line on white it is hardly visible.
     pub const CYCLE: [Color; 7] = [
@@ -38,7 +38,7 @@ impl Color {
         Color::Ink,
     ];
 
-    /// The color of the `index`-th mark; starts over after the last.
+    /// The color of the `index`-th mark; the cycle repeats.
     pub fn nth(index: usize) -> Self {
         Self::CYCLE[index % Self::CYCLE.len()]
     }

@@ -1,7 +1,7 @@
 //! Charts as self-contained SVG: lines, steps, fans, points with error bars, bars, rules.
 //!
-//! A chart is one string that stands alone as an `.svg` file and can be put into an HTML page
-//! as it is. It has no script and loads nothing. It follows the reader's light or dark theme,
+//! A chart is a string, complete as an `.svg` file and ready to be inlined in an HTML page.
+//! It has no script and loads nothing. It follows the reader's light or dark theme,
 //! prints in the light one, scales with its container, and carries its text alternative.
 //!
 //! ```
@@ -17,7 +17,7 @@
 //! assert!(svg.starts_with("<svg"));
 //! ```
 //!
-//! This crate knows nothing of the rest of the workspace and depends on nothing.
+//! This crate does not know the rest of the workspace and has no dependencies.
 
 mod axis;
 mod builder;

@@ -1,8 +1,8 @@
-//! What a chart can show, in data units.
+//! The marks of a chart, in data units.
 
 use crate::Color;
 
-/// One thing drawn in the plot.
+/// A mark drawn in the plot.
 #[derive(Debug, Clone)]
 pub(crate) struct Mark {
     pub(crate) name: String,
@@ -37,7 +37,7 @@ pub(crate) enum ErrorBars {
 }
 
 impl Shape {
-    /// Every x the mark wants in range.
+    /// Every x that the axis has to cover.
     pub(crate) fn xs(&self) -> Vec<f64> {
         match self {
             Shape::Line(at) | Shape::Step(at) => finite_pairs(at).map(|p| p.0).collect(),
@@ -52,7 +52,7 @@ impl Shape {
         }
     }
 
-    /// Every y the mark wants in range; bars want their foot, zero.
+    /// Every y that the axis has to cover; for bars also zero, where they start.
     pub(crate) fn ys(&self) -> Vec<f64> {
         match self {
             Shape::Line(at) | Shape::Step(at) => finite_pairs(at).map(|p| p.1).collect(),
@@ -67,7 +67,7 @@ impl Shape {
         }
     }
 
-    /// What the automatic description calls it.
+    /// Its name in the automatic description.
     pub(crate) fn noun(&self) -> &'static str {
         match self {
             Shape::Line(_) | Shape::Step(_) => "line",

@@ -1,4 +1,4 @@
-//! Laying a chart out and writing it as SVG.
+//! The layout of a chart, and its SVG.
 
 mod draw;
 mod layout;
@@ -47,7 +47,7 @@ impl Chart {
         )
     }
 
-    /// The color of a mark: its own, or that of its namesake, or the next of the cycle.
+    /// The color of a mark: its own, that of an earlier mark of the same name, or the next of the cycle.
     fn color_of(&self, index: usize) -> Color {
         let mark = &self.marks[index];
         let namesake = |m: &&Mark| !mark.name.is_empty() && m.name == mark.name;
@@ -145,7 +145,7 @@ impl Chart {
         }
     }
 
-    /// Axes with their ranges, then every named mark.
+    /// The axes with their ranges, then every named mark.
     fn describe(&self, layout: &Layout) -> String {
         let axis = |name: &str, axis: &Axis, (low, high): (f64, f64)| {
             let label = if axis.label.is_empty() { "no label" } else { &axis.label };

@@ -1,20 +1,30 @@
-//! What can be typed.
+//! Arguments of the command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use feed::DeviceChoice;
+use jiff::{Span, SpanRelativeTo};
 use tracing_subscriber::EnvFilter;
-use train::DeviceChoice;
 
-/// Forecasts of small, noisy time series by a variational autoencoder trained on diffused data.
+/// Forecasts small, noisy time series with a variational autoencoder.
 #[derive(Debug, Parser)]
 #[command(name = "ballast", version, after_help = EXIT_CODES)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
-    /// What to log to stderr, such as `debug` or `train=trace` [default: $RUST_LOG, else warn].
+    /// Filter of the log on stderr, e.g. `debug` or `train=trace` [default: $RUST_LOG, else warn].
     #[arg(long, global = true, value_name = "FILTER", value_parser = filter)]
     pub(crate) log: Option<EnvFilter>,
+}
+
+/// A length of time such as `30s`, `90m` or `1d 12h`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let span: Span = text.parse().map_err(|error: jiff::Error| error.to_string())?;
+    let duration = span.to_duration(SpanRelativeTo::days_are_24_hours());
+    Duration::try_from(duration.map_err(|error| error.to_string())?)
+        .map_err(|_| format!("`{text}` is negative; a time is needed, e.g. 30s or 10m"))
 }
 
 fn filter(text: &str) -> Result<EnvFilter, String> {
@@ -22,7 +32,8 @@ fn filter(text: &str) -> Result<EnvFilter, String> {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 2 usage or config, 3 diverged, 65 bad data, \
-66 no such file, 69 device or libtorch missing, or out of memory, 70 our bug, 74 disk, 75 saved: run the same command again";
+66 no such file, 69 device or libtorch missing or out of memory, 70 our bug, 74 disk, \
+75 saved, run the same command again";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -30,15 +41,15 @@ pub(crate) enum Command {
     Train(Train),
     /// Score a trained run on its test split, beside the baselines.
     Evaluate(Evaluate),
-    /// Measure what the latent variables of a trained run know, over the diffusion steps.
+    /// Measure how much the latent variables of a trained run know at each diffusion step.
     Features(Features),
-    /// Forecast what follows the last rows of a CSV.
+    /// Forecast the rows that follow a table.
     Forecast(Forecast),
     /// Show what a noise schedule does to a signal.
     Noise(Noise),
     /// Demonstrate the evidence lower bound: tight at the true posterior, and reached by training.
     Elbo(Elbo),
-    /// Look at a data file, or fetch a public one.
+    /// Check a data file, or fetch a public one.
     Data(Data),
     /// Write a commented config for a data file.
     Init(Init),
@@ -53,20 +64,20 @@ pub(crate) enum ConfigCommand {
     Schema,
 }
 
-/// Starts a training, continues one that was interrupted, or says that it is done: the same command
+/// Starts a training, continues one that was interrupted, or reports that it is done. The command is the same
 /// each time.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Train {
     /// The config, a TOML file [default: the one in the run directory].
     #[arg(required_unless_present = "run")]
     pub(crate) config: Option<PathBuf>,
-    /// Change one key of it, such as `train.epochs=20`; may be given often.
+    /// Change one key of the config, e.g. `train.epochs=20`; may be repeated.
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
     /// The run directory [default: runs/CONFIG/seed-N].
     #[arg(long, value_name = "DIR")]
     pub(crate) run: Option<PathBuf>,
-    /// auto, cpu, cuda or cuda:N.
+    /// Device: auto, cpu, cuda or cuda:N.
     #[arg(long, default_value_t)]
     pub(crate) device: DeviceChoice,
     /// Overrides `seed` of the config.
@@ -75,12 +86,12 @@ pub(crate) struct Train {
     /// CPU threads; small models run best on one [default: $OMP_NUM_THREADS, else 1].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) threads: Option<u16>,
-    /// Save a checkpoint when so long has passed since the last one, such as 30s or 10m.
-    #[arg(long, value_name = "TIME", default_value = "1m")]
-    pub(crate) save_every: humantime::Duration,
-    /// After so long save and end with exit code 75, such as 90m; the same command continues.
-    #[arg(long, value_name = "TIME")]
-    pub(crate) max_time: Option<humantime::Duration>,
+    /// Time between checkpoints, e.g. 30s or 10m.
+    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = duration)]
+    pub(crate) save_every: Duration,
+    /// Save and exit with code 75 after this time, e.g. 90m; run the command again to continue.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) max_time: Option<Duration>,
     /// Write no TensorBoard event files.
     #[arg(long)]
     pub(crate) no_events: bool,
@@ -91,22 +102,22 @@ pub(crate) struct Train {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Evaluate {
-    /// The run directory; or several, of one config and different seeds.
+    /// The run directory, or several of one config and different seeds.
     #[arg(required = true, value_name = "RUN")]
     pub(crate) runs: Vec<PathBuf>,
-    /// Also score a test window every N rows; 1 for all of them.
+    /// Also score a test window every N rows; 1 scores all of them.
     #[arg(long, value_name = "N")]
     pub(crate) stride: Option<std::num::NonZeroUsize>,
-    /// Write truth and samples of the model, for anyone to score again.
+    /// Write the truth and the samples of the model, to be scored elsewhere.
     #[arg(long, value_name = "SAFETENSORS")]
     pub(crate) dump: Option<PathBuf>,
-    /// Score the weights of the last epoch, which `train.keep = "both"` leaves, and write to `last` in the folder.
+    /// Score the weights of the last epoch, which `train.keep = "both"` keeps, and write to the subfolder `last`.
     #[arg(long)]
     pub(crate) last: bool,
-    /// The folder to write to [default: the run directory, or the one that holds all of them].
+    /// The folder to write to [default: the run directory, or the folder that holds all of them].
     #[arg(long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
-    /// auto, cpu, cuda or cuda:N.
+    /// Device: auto, cpu, cuda or cuda:N.
     #[arg(long, default_value_t)]
     pub(crate) device: DeviceChoice,
     /// CPU threads [default: $OMP_NUM_THREADS, else 1].
@@ -118,14 +129,14 @@ pub(crate) struct Evaluate {
 pub(crate) struct Features {
     /// The run directory; `features.json` is written there.
     pub(crate) run: PathBuf,
-    /// How many diffusion steps to look at, evenly spaced from the first to the last.
+    /// Number of diffusion steps to measure, evenly spaced from the first to the last.
     #[arg(long, value_name = "N", default_value_t = 11, value_parser = clap::value_parser!(u16).range(2..))]
     pub(crate) steps: u16,
-    /// Noise the windows by the `[noise]` of this file, such as the config of another run, and not by the
+    /// Noise the windows by the `[noise]` table of this file, e.g. the config of another run, instead of the
     /// run's own.
     #[arg(long, value_name = "TOML")]
     pub(crate) process: Option<PathBuf>,
-    /// auto, cpu, cuda or cuda:N.
+    /// Device: auto, cpu, cuda or cuda:N.
     #[arg(long, default_value_t)]
     pub(crate) device: DeviceChoice,
 }
@@ -140,10 +151,10 @@ pub(crate) struct Forecast {
     /// Where to write the forecast: one row per step, quantiles per channel.
     #[arg(long, value_name = "CSV")]
     pub(crate) output: PathBuf,
-    /// auto, cpu, cuda or cuda:N.
+    /// Device: auto, cpu, cuda or cuda:N.
     #[arg(long, default_value_t)]
     pub(crate) device: DeviceChoice,
-    /// Decides the samples.
+    /// Seed of the samples.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
 }
@@ -152,7 +163,7 @@ pub(crate) struct Forecast {
 pub(crate) struct Noise {
     /// A config; its `[noise]` table is shown, on a window of its data.
     pub(crate) config: PathBuf,
-    /// Change one key of it; may be given often.
+    /// Change one key of the config; may be repeated.
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
     /// Print every step as JSON instead of a table.
@@ -171,17 +182,17 @@ pub(crate) struct Data {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DataCommand {
-    /// Say what was understood of a file, and propose splits and lengths.
+    /// Report how a file was understood, and propose splits and lengths.
     Check {
         /// A CSV or Parquet file, or a folder of them.
         file: PathBuf,
-        /// For machines.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Download a public benchmark set into the cache, licence and citation first.
+    /// Download a public benchmark set into the cache, after showing its license and citation.
     Fetch {
-        /// The name of the set; leave it out for a list.
+        /// Name of the set; without it, list the sets.
         name: Option<String>,
     },
 }
@@ -190,7 +201,7 @@ pub(crate) enum DataCommand {
 pub(crate) struct Init {
     /// The data file.
     pub(crate) file: PathBuf,
-    /// The column to forecast; may be given often [default: every numeric column].
+    /// Column to forecast; may be repeated [default: every numeric column].
     #[arg(long)]
     pub(crate) target: Vec<String>,
     /// Rows to forecast [default: one natural cycle].
@@ -199,13 +210,22 @@ pub(crate) struct Init {
     /// Rows a forecast sees [default: a few cycles].
     #[arg(long)]
     pub(crate) context: Option<usize>,
-    /// The column of times [default: found].
+    /// The column of times; given twice, such as for a date and an hour, they tell it together [default: found].
     #[arg(long)]
-    pub(crate) time: Option<String>,
+    pub(crate) time: Vec<String>,
+    /// Format of the times, such as `%d/%m/%Y` [default: found].
+    #[arg(long)]
+    pub(crate) time_format: Option<String>,
+    /// Time step, such as `1d`, `business-day`, `month` [default: found].
+    #[arg(long)]
+    pub(crate) frequency: Option<String>,
+    /// Set one key of the config, such as `data.unsorted="sort"`; may be given often.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
     /// The column that names the series of a long table.
     #[arg(long)]
     pub(crate) id: Option<String>,
-    /// Where to write the config [default: FILE's name with .toml, beside it].
+    /// Where to write the config [default: FILE with the ending .toml].
     #[arg(long, value_name = "TOML")]
     pub(crate) output: Option<PathBuf>,
 }

@@ -3,10 +3,10 @@
 use anyhow::Error;
 
 use crate::args::ConfigCommand;
+use crate::output::print;
 
 pub(crate) fn run(command: ConfigCommand) -> Result<(), Error> {
     match command {
-        ConfigCommand::Schema => println!("{}", serde_json::to_string_pretty(&train::schema())?),
+        ConfigCommand::Schema => Ok(print(serde_json::to_string_pretty(&train::schema())?)?),
     }
-    Ok(())
 }

@@ -7,16 +7,18 @@ use anyhow::Error;
 use data::fetch::{DataSet, SETS, fetch, find};
 use data::{DataConfig, check};
 use indicatif::ProgressBar;
-use train::{Config, TrainError, write_text};
+use record::RecordError;
+use train::{Config, TrainError};
 
 use crate::args::{Data, DataCommand, Init};
+use crate::output::print;
 
 pub(crate) fn run(args: Data) -> Result<(), Error> {
     match args.command {
         DataCommand::Check { file, json } => describe(&file, json),
         DataCommand::Fetch { name: None } => {
             for set in SETS {
-                println!("{:<12} {} ({})", set.name, set.title, set.licence);
+                print(format_args!("{:<12} {} ({})", set.name, set.title, set.licence))?;
             }
             Ok(())
         }
@@ -28,60 +30,67 @@ fn describe(file: &Path, json: bool) -> Result<(), Error> {
     let config = DataConfig::new(file, 1, 1);
     let description = check(&config, Path::new("")).map_err(TrainError::from)?;
     if json {
-        println!("{}", serde_json::to_string_pretty(&description)?);
+        print(serde_json::to_string_pretty(&description)?)?;
     } else {
-        println!("{description}");
+        print(description)?;
     }
     Ok(())
 }
 
 fn download(set: &DataSet) -> Result<(), Error> {
-    println!(
-        "{}\nlicence: {}\nplease cite: {}\nfrom {}",
+    print(format_args!(
+        "{}\nlicense: {}\nplease cite: {}\nfrom {}",
         set.title, set.licence, set.citation, set.url
-    );
+    ))?;
+    let cache = files::cache_folder(|name| env::var_os(name))?;
     let bar = ProgressBar::new(set.bytes);
     let mirror = env::var("BALLAST_DATA_MIRROR").ok();
-    let path = fetch(set, &cache().join("data"), mirror.as_deref(), &mut |bytes| {
+    let path = fetch(set, &cache.join("data"), mirror.as_deref(), &mut |bytes| {
         bar.set_position(bytes);
     });
     bar.finish_and_clear();
-    println!("{}", path.map_err(TrainError::from)?.display());
-    Ok(())
+    Ok(print(path.map_err(TrainError::from)?.display())?)
 }
-
-/// `$BALLAST_CACHE`, else `ballast` in the user's cache directory.
-fn cache() -> PathBuf {
-    let folder =
-        |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    folder("BALLAST_CACHE")
-        .or_else(|| Some(folder("XDG_CACHE_HOME")?.join("ballast")))
-        .or_else(|| Some(folder("HOME")?.join(".cache/ballast")))
-        .unwrap_or_else(|| env::temp_dir().join("ballast"))
-}
-
-/// The tables that follow `[data]` in a new config: what a stranger starts from.
-const REST: &str = include_str!("init.toml");
 
 pub(crate) fn init(args: Init) -> Result<(), Error> {
     let output = args.output.unwrap_or_else(|| args.file.with_extension("toml"));
     if output.exists() {
         anyhow::bail!(Taken(output));
     }
-    let wanted = data::Init {
-        path: std::path::absolute(&args.file)?,
-        targets: args.target,
-        horizon: args.horizon,
-        context: args.context,
-        id: args.id,
-        time: args.time,
+    let (horizon, context) = (args.horizon, args.context);
+    let wanted = data::Init { data: wishes(&args)?, horizon, context };
+    let new = data::init(&wanted, Path::new("")).map_err(TrainError::from)?;
+    let doubtful = match new.doubtful.is_empty() {
+        true => "nothing".to_owned(),
+        false => new.doubtful.join("; "),
     };
-    let table = data::init(&wanted, Path::new("")).map_err(TrainError::from)?;
-    let text = format!("seed = 1\n\n{}\n\n{REST}", table.trim_end());
+    let about = format!("{}\nunderstood: {}\ndoubtful: {doubtful}", new.about, new.understood);
+    let text = Config::new(new.config).commented(&about).map_err(TrainError::from)?;
     Config::parse(&text, &output.display().to_string(), &[]).map_err(TrainError::from)?;
-    write_text(&output, &text)?;
-    println!("written to {0}; next: ballast train {0}", output.display());
-    Ok(())
+    files::write_text(&output, &text).map_err(RecordError::writing(&output))?;
+    print(about)?;
+    Ok(print(format_args!("written to {0}; next: ballast train {0}", output.display()))?)
+}
+
+/// The `[data]` table that the command line asks for.
+fn wishes(args: &Init) -> Result<DataConfig, Error> {
+    let some = DataConfig::new("", 1, 1); // the file's own path may not fit into TOML text
+    let mut set = args.set.clone();
+    set.retain(|item| !item.trim_start().starts_with("data.path"));
+    let text = "[data]\npath = \"-\"\ncontext = 1\nhorizon = 1\n";
+    let set = match set.is_empty() {
+        true => some,
+        false => Config::parse(text, "the command line", &set).map_err(TrainError::from)?.data,
+    };
+    Ok(DataConfig {
+        path: Some(std::path::absolute(&args.file)?),
+        targets: if args.target.is_empty() { set.targets } else { Some(args.target.clone()) },
+        id: args.id.clone().or(set.id),
+        time: if args.time.is_empty() { set.time } else { Some(args.time.clone().into()) },
+        time_format: args.time_format.clone().or(set.time_format),
+        frequency: args.frequency.clone().or(set.frequency),
+        ..set
+    })
 }
 
 /// A file that would be overwritten.

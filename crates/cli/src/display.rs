@@ -1,21 +1,29 @@
-//! What a training shows: a table and a bar on a terminal, JSON lines elsewhere.
+//! Progress of a training: a table and a bar on a terminal, JSON lines elsewhere.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::Path;
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::json;
-use train::{Config, Epoch, NoiseSearch, Progress, RunInfo, Training, Trial};
+use record::{Epoch, NoiseSearch, RunInfo, Trial};
+use serde_json::{Value, json};
+use train::{Config, Progress, RunProgress, SearchProgress, Training};
 
+use crate::output::print;
 use crate::train_command::score;
 
+/// Shows how a training goes. A training continues even if nobody can read its progress.
 pub(crate) struct Display<'a> {
     config: &'a Config,
-    /// Absent where stdout is not a terminal.
-    bar: Option<ProgressBar>,
+    shown: Shown,
     clock: Clock,
-    lines: usize,
+}
+
+enum Shown {
+    /// On a terminal.
+    Table { bar: ProgressBar, lines: usize },
+    /// Where stdout is not a terminal.
+    Json,
 }
 
 /// Throughput since the last epoch.
@@ -24,26 +32,33 @@ struct Clock {
     windows: usize,
 }
 
+impl Clock {
+    fn start() -> Clock {
+        Clock { since: Instant::now(), windows: 0 }
+    }
+}
+
 const HEADER: &str = "epoch      loss  reconstruction        KL  weight  active  train CRPS  validation    skill  learning rate";
-/// The header comes again after so many epochs.
+/// Epochs between two headers.
 const PAGE: usize = 25;
 
 impl<'a> Display<'a> {
     pub(crate) fn new(config: &'a Config) -> Display<'a> {
-        let bar = std::io::stdout().is_terminal().then(|| {
+        let shown = if std::io::stdout().is_terminal() {
             let template = "{bar:30} {pos}/{len} steps  {msg}  {elapsed} + at most {eta}";
             let style = ProgressStyle::with_template(template)
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
-            ProgressBar::new(0).with_style(style)
-        });
-        Display { config, bar, clock: Clock { since: Instant::now(), windows: 0 }, lines: 0 }
+            Shown::Table { bar: ProgressBar::new(0).with_style(style), lines: 0 }
+        } else {
+            Shown::Json
+        };
+        Display { config, shown, clock: Clock::start() }
     }
 
     pub(crate) fn already_done(&self, directory: &Path, done: &RunInfo) {
         let best = done.fitted.best_epoch;
-        let text = format!("already trained: {} (best epoch {best})", directory.display());
         self.say(
-            &text,
+            || format!("already trained: {} (best epoch {best})", directory.display()),
             || json!({ "event": "already-done", "run": directory, "best_epoch": best }),
         );
     }
@@ -53,38 +68,44 @@ impl<'a> Display<'a> {
         let summary = training.summary();
         let resumed = training.checkpoint().map(|checkpoint| checkpoint.step());
         let from = resumed.map_or(String::new(), |step| format!("\ncontinues after step {step}"));
-        self.say(&format!("{summary}{from}"), || {
-            json!({
-                "event": "start",
-                "run": directory,
-                "data": training.source().info(),
-                "summary": summary,
-                "continues_after_step": resumed,
-            })
-        });
+        self.say(
+            || format!("{summary}{from}"),
+            || {
+                json!({
+                    "event": "start",
+                    "run": directory,
+                    "data": train::data_info(training.source()),
+                    "summary": summary,
+                    "continues_after_step": resumed,
+                })
+            },
+        );
     }
 
-    pub(crate) fn show(&mut self, progress: &Progress) {
+    pub(crate) fn show(&mut self, progress: &RunProgress) {
         match progress {
-            Progress::Step { epoch, done, of, windows } => {
+            RunProgress::Fit(Progress::Step { epoch, done, of, windows }) => {
                 self.clock.windows += windows;
-                if let Some(bar) = &self.bar {
-                    bar.set_position(((epoch - 1) * of + done) as u64);
-                    if bar.length() == Some(0) {
-                        bar.set_length((of * self.config.train.epochs) as u64);
-                        bar.reset_eta(); // what an earlier start did took none of our time
-                    }
-                }
+                self.step(*epoch, *done, *of);
             }
-            Progress::Epoch(epoch, _) => self.epoch(epoch),
-            Progress::Search { done, of } => {
-                if let Some(bar) = &self.bar {
+            RunProgress::Fit(Progress::Epoch(epoch, _)) => self.epoch(epoch),
+            RunProgress::Search(SearchProgress::Step { done, of }) => {
+                if let Shown::Table { bar, .. } = &self.shown {
                     bar.set_length(*of as u64);
                     bar.set_position(*done as u64);
                 }
             }
-            Progress::Trial(search) => self.trial(search),
-            Progress::Noise(search) => self.chosen(search),
+            RunProgress::Search(SearchProgress::Trial(search)) => self.trial(search),
+            RunProgress::Search(SearchProgress::Chosen(search)) => self.chosen(search),
+        }
+    }
+
+    fn step(&self, epoch: usize, done: usize, of: usize) {
+        let Shown::Table { bar, .. } = &self.shown else { return };
+        bar.set_position(((epoch - 1) * of + done) as u64);
+        if bar.length() == Some(0) {
+            bar.set_length((of * self.config.train.epochs) as u64);
+            bar.reset_eta(); // steps of an earlier start took none of our time
         }
     }
 
@@ -93,102 +114,102 @@ impl<'a> Display<'a> {
         let Some(Trial { rung, candidate, steps, score, .. }) = search.trials.last() else {
             return;
         };
-        match &self.bar {
-            Some(bar) => bar.suspend(|| {
+        self.say(
+            || {
                 let score = score.map_or("diverged".to_owned(), |score| format!("{score:.4}"));
-                print(&format!("noise, rung {rung}: {candidate:<10} {steps:>6} steps  {score}"));
-            }),
-            None => {
-                let mut fields = json!({ "event": "trial", "rung": rung, "candidate": candidate });
-                fields["steps"] = json!(steps);
-                fields["score"] = json!(score);
-                print(&fields.to_string());
-            }
-        }
+                format!("noise, rung {rung}: {candidate:<10} {steps:>6} steps  {score}")
+            },
+            || {
+                json!({
+                    "event": "trial",
+                    "rung": rung,
+                    "candidate": candidate,
+                    "steps": steps,
+                    "score": score,
+                })
+            },
+        );
     }
 
     fn chosen(&mut self, search: &NoiseSearch) {
         let text = search.sentence();
-        match &self.bar {
-            Some(bar) => {
-                bar.suspend(|| print(&text));
-                bar.set_length(0); // for the training, whose first step sets it
-                bar.reset();
-            }
-            None => {
-                let chosen = search.chosen.as_ref();
-                print(&json!({ "event": "noise", "chosen": chosen, "text": text }).to_string());
-            }
+        let chosen = search.chosen.as_ref();
+        self.say(|| text.clone(), || json!({ "event": "noise", "chosen": chosen, "text": text }));
+        if let Shown::Table { bar, .. } = &self.shown {
+            bar.set_length(0); // the first step of the training sets it
+            bar.reset();
         }
-        self.clock = Clock { since: Instant::now(), windows: 0 };
+        self.clock = Clock::start();
     }
 
     fn epoch(&mut self, epoch: &Epoch) {
         let seconds = self.clock.since.elapsed().as_secs_f64();
         let windows_per_second = self.clock.windows as f64 / seconds;
         let left = self.config.train.epochs.saturating_sub(epoch.epoch) as f64 * seconds;
-        self.clock = Clock { since: Instant::now(), windows: 0 };
-        match &self.bar {
-            Some(bar) => {
-                bar.suspend(|| {
-                    if self.lines.is_multiple_of(PAGE) {
-                        print(HEADER);
-                    }
-                    print(&line(epoch));
-                });
-                bar.set_message(format!("{windows_per_second:.0} windows/s"));
-            }
-            None => {
+        self.clock = Clock::start();
+        let header = matches!(self.shown, Shown::Table { lines, .. } if lines.is_multiple_of(PAGE));
+        self.say(
+            || {
+                format!(
+                    "{}{}",
+                    if header { format!("{HEADER}\n") } else { String::new() },
+                    line(epoch)
+                )
+            },
+            || {
                 let mut fields = json!(epoch);
                 fields["event"] = json!("epoch");
                 fields["windows_per_second"] = json!(windows_per_second.round());
                 fields["seconds_left_at_most"] = json!(left.round());
-                print(&fields.to_string());
-            }
+                fields
+            },
+        );
+        if let Shown::Table { bar, lines } = &mut self.shown {
+            bar.set_message(format!("{windows_per_second:.0} windows/s"));
+            *lines += 1;
         }
-        self.lines += 1;
     }
 
     /// Takes the bar away.
     pub(crate) fn finish(&self) {
-        if let Some(bar) = &self.bar {
+        if let Shown::Table { bar, .. } = &self.shown {
             bar.finish_and_clear();
         }
     }
 
     pub(crate) fn done(&self, directory: &Path, info: &RunInfo) {
         let fitted = &info.fitted;
-        let mut text = format!(
-            "best epoch {} of {}: {}",
-            fitted.best_epoch,
-            fitted.epochs,
-            score(self.config, info)
+        self.say(
+            || summary(self.config, directory, info),
+            || json!({ "event": "done", "run": directory, "fitted": fitted }),
         );
-        if fitted.skipped > 0 {
-            text += &format!("\n{} steps were not finite and left out", fitted.skipped);
-        }
-        if self.config.train.keep == train::Keep::Last {
-            text += "\nkept the last epoch, as `train.keep` says";
-        }
-        text += &format!("\nwritten to {}", directory.display());
-        if self.config.model.kind != train::ModelKind::Autoencode {
-            text += &format!("\nnext: ballast evaluate {}", directory.display());
-        }
-        self.say(&text, || json!({ "event": "done", "run": directory, "fitted": fitted }));
     }
 
-    fn say(&self, text: &str, event: impl FnOnce() -> serde_json::Value) {
-        match self.bar {
-            Some(_) => print(text),
-            None => print(&event().to_string()),
-        }
+    fn say(&self, text: impl FnOnce() -> String, event: impl FnOnce() -> Value) {
+        // A reader that has gone, or a full disk, does not stop a training.
+        let _ = match &self.shown {
+            Shown::Table { bar, .. } => bar.suspend(|| print(text())),
+            Shown::Json => print(event()),
+        };
     }
 }
 
-/// Prints a line. A training goes on if nobody can read what it says.
-fn print(line: &str) {
-    let mut stdout = std::io::stdout().lock();
-    let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+/// How a training ended, and the next command.
+fn summary(config: &Config, directory: &Path, info: &RunInfo) -> String {
+    let fitted = &info.fitted;
+    let (best, epochs) = (fitted.best_epoch, fitted.epochs);
+    let mut text = format!("best epoch {best} of {epochs}: {}", score(config, info));
+    if fitted.skipped > 0 {
+        text += &format!("\n{} steps were skipped because they were not finite", fitted.skipped);
+    }
+    if config.train.keep == train::Keep::Last {
+        text += "\nkept the weights of the last epoch, as `train.keep` says";
+    }
+    text += &format!("\nwritten to {}", directory.display());
+    if config.model.kind != train::ModelKind::Autoencode {
+        text += &format!("\nnext: ballast evaluate {}", directory.display());
+    }
+    text
 }
 
 /// A row under [`HEADER`].

@@ -1,12 +1,14 @@
 //! `ballast evaluate`.
 
 use anyhow::Error;
-use train::{
-    Differences, DropLast, EvaluateOptions, Evaluation, LatentHealth, PointError, RunOptions,
-    Scored,
-};
+use evaluate::EvaluateOptions;
+use record::{Differences, DropLast, Evaluation, LatentHealth, PointError, Scored};
+use stats::Difference;
+use train::RunOptions;
 
 use crate::args::Evaluate;
+use crate::output::print;
+use crate::table::Table;
 
 pub(crate) fn run(args: Evaluate) -> Result<(), Error> {
     let options = RunOptions { device: args.device, threads: args.threads.map(usize::from) };
@@ -16,34 +18,34 @@ pub(crate) fn run(args: Evaluate) -> Result<(), Error> {
         last: args.last,
         folder: args.output,
     };
-    let (evaluation, folder) = train::evaluate_runs(&args.runs, options, &asked)?;
-    println!("{}", head(&evaluation));
-    println!("{}", table(&evaluation.forecasters));
+    let (evaluation, folder) = evaluate::evaluate_runs(&args.runs, options, &asked)?;
+    print(head(&evaluation))?;
+    print(table(&evaluation.forecasters))?;
     if let Some(supplement) = &evaluation.supplement {
         let windows = supplement.forecasters.first().map_or(0, |first| first.test.windows);
-        println!("\nevery {} rows: {windows} test windows", supplement.stride);
-        println!("{}", table(&supplement.forecasters));
+        print(format_args!("\na window every {} rows: {windows} test windows", supplement.stride))?;
+        print(table(&supplement.forecasters))?;
     }
     if let Some(drop_last) = &evaluation.drop_last {
-        println!("\n{}\n", point_errors(drop_last));
+        print(format_args!("\n{}\n", point_errors(drop_last)))?;
     }
-    println!(
-        "difference: the model's CRPS less theirs, ± one standard error over windows (and seeds);"
-    );
-    println!("            * where its 95 % interval leaves out zero");
+    print(
+        "difference: CRPS of the model minus CRPS of the baseline, ± its standard error over windows (and seeds);",
+    )?;
+    print("            * if its 95 % interval excludes zero")?;
     let zeros = evaluation.forecasters.first().map_or(0, |first| first.test.zero_windows);
     if zeros > 0 {
-        println!(
-            "note: {zeros} windows are zero throughout and left out of CRPS and NMAE, which are relative"
-        );
+        print(format_args!(
+            "note: {zeros} windows are zero throughout; CRPS and NMAE, which are relative, leave them out"
+        ))?;
     }
     for left_out in &evaluation.left_out {
-        println!("note: left out: {left_out}");
+        print(format_args!("note: left out: {left_out}"))?;
     }
-    println!("{}", health(&evaluation.health));
-    println!("written to {} and scores.csv", folder.join("evaluation.json").display());
+    print(health(&evaluation.health))?;
+    print(format_args!("written to {} and scores.csv", folder.join("evaluation.json").display()))?;
     if let Some(dump) = &asked.dump {
-        println!("samples written to {}", dump.display());
+        print(format_args!("samples written to {}", dump.display()))?;
     }
     Ok(())
 }
@@ -57,68 +59,66 @@ fn head(evaluation: &Evaluation) -> String {
     )
 }
 
-/// The model and the baselines, one line each; the best CRPS is marked.
+/// One line for the model and for each baseline; the best CRPS is marked.
 fn table(forecasters: &[Scored]) -> String {
     let best = forecasters.iter().map(|f| f.test.crps).fold(f64::INFINITY, f64::min);
-    let mut lines = vec![format!(
-        "{:<20}  {:>8} {:>8} {:>10} {:>6} {:>6} {:>9} {:>7}  {}",
-        "", "CRPS", "NMAE", "MSE", "50 %", "90 %", "log score", "skill", "difference"
-    )];
+    let headings = ["", "CRPS", "NMAE", "MSE", "50 %", "90 %", "log score", "skill", "difference"];
+    let mut table = Table::new(headings).ragged();
     for Scored { name, test, difference, .. } in forecasters {
         let percent = |share: f64| format!("{:.1}", 100.0 * share);
-        let log_score = test.log_score.map_or("–".to_owned(), |nats| format!("{nats:.3}"));
-        let line = format!(
-            "{name:<20} {}{:>8.4} {:>8.4} {:>10} {:>6} {:>6} {log_score:>9} {}",
-            if test.crps == best { ">" } else { " " },
-            test.crps,
-            test.nmae,
+        let mark = if test.crps == best { "> " } else { "" };
+        let [skill, difference] = compared(difference.as_ref());
+        table.row([
+            name.clone(),
+            format!("{mark}{:.4}", test.crps),
+            format!("{:.4}", test.nmae),
             number(test.mse),
             percent(test.coverage.half),
             percent(test.coverage.ninety),
-            compared(difference.as_ref()),
-        );
-        lines.push(line.trim_end().to_owned());
+            test.log_score.map_or("–".to_owned(), |nats| format!("{nats:.3}")),
+            skill,
+            difference,
+        ]);
     }
-    lines.join("\n")
+    table.lines().join("\n")
 }
 
-/// Squared errors as D-Va's code counts them, beside all windows.
+/// Squared errors as D-Va's code counts them, beside those of all windows.
 fn point_errors(drop_last: &DropLast) -> String {
     let DropLast { batch, kept, forecasters } = drop_last;
     let mut lines = vec![
         "squared error of the mean forecast, standardized, mean over series;".to_owned(),
         format!("D-Va keeps whole batches of {batch} windows of each series, {kept} in all"),
-        format!("{:<20}  {:>8} {:>8}  {}", "", "D-Va's", "all", "all, less zero's"),
     ];
+    let mut table = Table::new(["", "D-Va's", "all", "all minus zero"]).ragged();
     for PointError { name, kept, all, to_zero } in forecasters {
-        let less = to_zero.filter(|_| name != "zero").map_or(String::new(), |less| {
-            format!("{:+.4} ± {:.4}{}", less.mean, less.error, if less.decided { " *" } else { "" })
-        });
-        lines.push(format!("{name:<20}  {kept:>8.4} {all:>8.4}  {less}").trim_end().to_owned());
+        let difference = to_zero.filter(|_| name != "zero").map_or(String::new(), paired);
+        table.row([name.clone(), format!("{kept:.4}"), format!("{all:.4}"), difference]);
     }
+    lines.extend(table.lines());
     lines.join("\n")
 }
 
-/// Four digits of a score whose size the unit decides.
+/// Four digits of a score; its size depends on the unit of the data.
 fn number(value: f64) -> String {
     if (0.1..1e5).contains(&value) { format!("{value:.4}") } else { format!("{value:.3e}") }
 }
 
 /// Skill and paired difference.
-fn compared(differences: Option<&Differences>) -> String {
-    let Some(Differences { crps, skill, .. }) = differences else { return String::new() };
+fn compared(differences: Option<&Differences>) -> [String; 2] {
+    let Some(Differences { crps, skill, .. }) = differences else { return Default::default() };
     let skill =
         if skill.is_finite() { format!("{:+.1} %", 100.0 * skill) } else { "–".to_owned() };
-    match crps {
-        None => format!("{skill:>7}"),
-        Some(crps) => {
-            let mark = if crps.decided { " *" } else { "" };
-            format!("{skill:>7}  {:+.4} ± {:.4}{mark}", crps.mean, crps.error)
-        }
-    }
+    [skill, crps.map_or(String::new(), paired)]
 }
 
-/// The latent variables in one line, and what is wrong with them in one each.
+/// A mean difference ± its standard error, marked if it is decided.
+fn paired(difference: Difference) -> String {
+    let mark = if difference.decided { " *" } else { "" };
+    format!("{:+.4} ± {:.4}{mark}", difference.mean, difference.error)
+}
+
+/// One line about the latent variables, and one for each thing that is wrong with them.
 fn health(health: &LatentHealth) -> String {
     let kl: f64 = health.kl_per_dim.iter().flatten().sum();
     let units: usize = health.kl_per_dim.iter().map(Vec::len).sum();

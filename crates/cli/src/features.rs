@@ -1,56 +1,53 @@
 //! `ballast features`.
 
 use anyhow::Error;
-use train::{Features, FeaturesOptions, Probe, RunOptions, StepFeatures};
+use probe::FeaturesOptions;
+use record::{Features, Probe, StepFeatures};
+use train::RunOptions;
 
 use crate::args;
+use crate::output::print;
+use crate::table::Table;
 
 pub(crate) fn run(args: args::Features) -> Result<(), Error> {
     let options = RunOptions { device: args.device, threads: None };
     let asked = FeaturesOptions { steps: usize::from(args.steps), process: args.process };
-    let (found, file) = train::features_run(&args.run, options, &asked)?;
-    println!("{}", table(&found));
+    let (found, file) = probe::features_run(&args.run, options, &asked)?;
+    print(table(&found))?;
     for left_out in &found.left_out {
-        println!("note: left out: {left_out}");
+        print(format_args!("note: left out: {left_out}"))?;
     }
-    println!("written to {}", file.display());
-    Ok(())
+    Ok(print(format_args!("written to {}", file.display()))?)
 }
 
 fn table(found: &Features) -> String {
     let Features { feature, dimensions, windows, .. } = found;
     let mut lines = vec![
         format!(
-            "{feature}, {dimensions} dimensions; {} test windows, {} to fit on",
+            "{feature}, {dimensions} dimensions; {} test windows, {} windows to fit on",
             windows.test, windows.train
         ),
         "R² of a linear reader, from the features and from the noised window itself; nats"
             .to_owned(),
-        format!(
-            "{:>6} {:>7}  {:>15} {:>7}  {:>15} {:>7}  {:>6} {:>8} {:>7} {:>7}",
-            "t",
-            "SNR dB",
-            "future",
-            "window",
-            "context",
-            "window",
-            "I(z;x)",
-            "possible",
-            "KL",
-            "active"
-        ),
     ];
-    lines.extend(found.steps.iter().map(line));
+    let mut table = Table::new([
+        "t", "SNR dB", "future", "window", "context", "window", "I(z;x)", "possible", "KL",
+        "active",
+    ]);
+    for step in &found.steps {
+        table.row(row(step));
+    }
+    lines.extend(table.lines());
     let limit = found.steps.first().and_then(|step| step.mutual_information_limit);
     lines.extend(limit.map(|limit| {
         format!(
-            "I(z;x): which of the test windows it is, so at most {limit:.2}; possible: per value, were it white"
+            "I(z;x) is at most ln N = {limit:.2}; \"possible\" is the capacity per value for a white signal"
         )
     }));
     lines.join("\n")
 }
 
-fn line(step: &StepFeatures) -> String {
+fn row(step: &StepFeatures) -> [String; 10] {
     let optional =
         |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.2}"));
     let active: Vec<String> = step.active_units.iter().map(ToString::to_string).collect();
@@ -59,18 +56,18 @@ fn line(step: &StepFeatures) -> String {
         None if step.alpha_bar_equivalent > 0.0 => "clean".to_owned(),
         None => "none".to_owned(),
     };
-    format!(
-        "{:>6} {decibels:>7}  {:>15} {:>7}  {:>15} {:>7}  {:>6} {:>8} {:>7.2} {:>7}",
-        step.t,
+    [
+        step.t.to_string(),
+        decibels,
         with_error(step.probe_future),
         alone(step.raw_future),
         with_error(step.probe_context),
         alone(step.raw_context),
         optional(step.mutual_information),
         optional(step.possible_information),
-        step.kl,
+        format!("{:.2}", step.kl),
         active.join("+"),
-    )
+    ]
 }
 
 fn alone(probe: Probe) -> String {

@@ -4,17 +4,17 @@ use anyhow::Error;
 use train::RunOptions;
 
 use crate::args::Forecast;
+use crate::output::print;
 
 pub(crate) fn run(args: Forecast) -> Result<(), Error> {
     let options = RunOptions { device: args.device, threads: None };
-    let forecast = train::forecast(&args.run, &args.input, args.seed, options)?;
+    let forecast = evaluate::forecast(&args.run, &args.input, args.seed, options)?;
     forecast.write_csv(&args.output)?;
-    println!(
+    Ok(print(format_args!(
         "{} series, {} channels, {} steps each, written to {}",
         forecast.series.len(),
         forecast.channels.len(),
         forecast.series.first().map_or(0, |series| series.times.len()),
         args.output.display()
-    );
-    Ok(())
+    ))?)
 }

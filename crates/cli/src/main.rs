@@ -1,6 +1,4 @@
-//! The `ballast` command: parses, calls `train` and `data`, prints, and ends with a documented
-//! exit code.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "printing is what this crate is for")]
+//! The `ballast` command: parses arguments, calls the libraries, prints, and ends with a documented exit code.
 
 mod args;
 mod config_command;
@@ -12,10 +10,13 @@ mod exit;
 mod features;
 mod forecast;
 mod noise_command;
+mod output;
 mod signals;
+mod table;
 mod threads;
 mod train_command;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -27,7 +28,7 @@ fn main() -> ExitCode {
     exit::report_panics();
     let args = Args::parse();
     start_log(args.log);
-    threads::never_spin(match &args.command {
+    threads::restart_without_spinning(match &args.command {
         Command::Train(command) => command.threads,
         Command::Evaluate(command) => command.threads,
         _ => None,
@@ -46,14 +47,20 @@ fn main() -> ExitCode {
     exit::code(done)
 }
 
-/// `--log` or `RUST_LOG`; warnings only where neither says otherwise.
+/// Logs what `--log` or else `RUST_LOG` asks for, and warnings if neither is given.
 fn start_log(asked: Option<EnvFilter>) {
     let environment = asked.is_none().then(|| std::env::var("RUST_LOG").ok()).flatten();
     let understood = environment.as_ref().map(EnvFilter::try_new);
     let wrong =
         understood.as_ref().and_then(|filter| filter.as_ref().err()).map(ToString::to_string);
     let filter = asked.or_else(|| understood?.ok()).unwrap_or_else(|| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        // Otherwise a log that cannot be written is reported on stderr, which panics if that is closed.
+        .log_internal_errors(false)
+        .init();
     if let Some(error) = wrong {
         tracing::warn!(error, "RUST_LOG is not understood");
     }

@@ -1,15 +1,15 @@
-//! Threads that wait without burning a core.
+//! Waiting threads that leave their core to others.
 
 use std::env;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-/// Starts this program anew with threads that sleep while they wait, if there is to be more than one.
+/// Executes this program again with threads that sleep while they wait, if it is to run on more than one thread.
 ///
-/// The OpenMP runtime spins by default, which on a busy machine makes a step many times slower
-/// (docs/measurements.md), and it reads its settings before `main` begins. Whoever set one of them is
-/// left alone.
-pub(crate) fn never_spin(threads: Option<u16>) {
+/// The OpenMP runtime spins by default, which makes a step many times slower on a busy machine
+/// (docs/measurements.md). It reads its settings before `main` begins, so they can only be changed by starting
+/// again. Settings that the user made are respected.
+pub(crate) fn restart_without_spinning(threads: Option<u16>) {
     let from_environment = || env::var("OMP_NUM_THREADS").ok()?.parse().ok();
     let threads = threads.or_else(from_environment).unwrap_or(1);
     let chosen = ["OMP_WAIT_POLICY", "GOMP_SPINCOUNT"];

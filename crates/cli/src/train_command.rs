@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error};
-use train::{Config, Control, RunInfo, RunOptions, TrainError};
+use record::{RecordError, RunInfo};
+use train::{Config, Control, RunOptions, TrainError};
 
 use crate::args::Train;
 use crate::display::Display;
+use crate::output::print;
 use crate::signals;
 
 pub(crate) fn run(args: Train) -> Result<(), Error> {
@@ -19,11 +21,10 @@ pub(crate) fn run(args: Train) -> Result<(), Error> {
     if args.dry_run {
         return dry_run(&config, &directory, options);
     }
-    let mut control = Control::new(signals::stop()?)
-        .save_every(args.save_every.into())
-        .write_events(!args.no_events);
+    let mut control =
+        Control::new(signals::stop()?).save_every(args.save_every).write_events(!args.no_events);
     if let Some(time) = args.max_time {
-        control = control.max_time(time.into());
+        control = control.max_time(time);
     }
     let mut display = Display::new(&config);
     let training = train::prepare(&config, &directory, options)?;
@@ -39,12 +40,12 @@ pub(crate) fn run(args: Train) -> Result<(), Error> {
     Ok(())
 }
 
-/// The config that was named, else the one of the run directory.
-fn config_file(config: Option<&Path>, run: Option<&Path>) -> Result<PathBuf, TrainError> {
+/// The config that was named, or else the one in the run directory.
+fn config_file(config: Option<&Path>, run: Option<&Path>) -> Result<PathBuf, RecordError> {
     match (config, run) {
         (Some(config), _) => Ok(config.to_owned()),
         (None, Some(run)) if run.join("config.toml").exists() => Ok(run.join("config.toml")),
-        (None, run) => Err(TrainError::Missing {
+        (None, run) => Err(RecordError::Missing {
             path: run.unwrap_or(Path::new("")).join("config.toml"),
             hint: "no run was started there: name a config, `ballast train CONFIG --run DIR`"
                 .to_owned(),
@@ -61,32 +62,34 @@ fn default_run(config: &Path, seed: u64) -> PathBuf {
 fn dry_run(config: &Config, directory: &Path, options: RunOptions) -> Result<(), Error> {
     let plan = train::plan(config, directory, options)?;
     let mebibytes = |bytes: usize| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20));
-    println!("{}", plan.summary);
-    println!(
+    print(&plan.summary)?;
+    print(format_args!(
         "{} parameters, {} with gradients, moments and kept copies; peak memory {}",
         plan.parameters,
         mebibytes(plan.state_bytes),
         plan.peak_bytes.map_or("unknown".to_owned(), mebibytes),
-    );
+    ))?;
     if plan.search_steps > 0 {
         let share = plan.search_steps as f64 / plan.steps as f64;
-        println!(
-            "first a search for a noise: {} steps, {share:.2} of the training",
+        print(format_args!(
+            "a search for a noise comes first: {} steps, {share:.2} of the training",
             plan.search_steps
-        );
+        ))?;
     }
-    println!(
-        "{} epochs of {} steps, {} in all; the first took {:.0} ms",
+    print(format_args!(
+        "{} epochs of {} steps, {} steps in all; the first step took {:.0} ms",
         config.train.epochs,
         plan.steps_per_epoch,
         plan.steps,
         1e3 * plan.step_seconds
-    );
-    println!("would be written to {}; nothing was written now", directory.display());
-    Ok(())
+    ))?;
+    Ok(print(format_args!(
+        "Dry run, nothing written. A real run would write to {}.",
+        directory.display()
+    ))?)
 }
 
-/// What a trained run is selected by, in words.
+/// The score that selected the weights, in words.
 pub(crate) fn score(config: &Config, info: &RunInfo) -> String {
     if config.model.kind == train::ModelKind::Autoencode {
         format!("validation bound {:.3} nats", -info.fitted.best_validation)

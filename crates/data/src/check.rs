@@ -11,10 +11,10 @@ pub use suspicion::Suspicion;
 
 use crate::config::{DataConfig, SplitConfig, TimeColumns};
 use crate::error::DataError;
+use crate::finding::{Finding, FindingKind};
 use crate::panel::Panel;
 use crate::read::{assemble, read_table, where_from};
 use crate::split::Split;
-use crate::finding::{Finding, FindingKind};
 use crate::window::PartWindows;
 
 /// A description of a table. `Display` writes it for people, `Serialize` for machines.

@@ -44,7 +44,7 @@ pub struct DataConfig {
     /// A bundled data set instead of a path: `"seattle-weather"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
-    /// How the file is written; `"auto"` looks at its name and first bytes.
+    /// Format of the file; `"auto"` looks at its name and first bytes.
     #[serde(default, skip_serializing_if = "is_default")]
     #[schemars(extend("default" = "auto"))]
     pub format: Format,
@@ -86,7 +86,7 @@ pub struct DataConfig {
     /// `["date", "hour"]`. `time = ""`: rows are numbered instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<TimeColumns>,
-    /// How times are written, in `strftime` notation such as `"%d.%m.%Y %H:%M"`; found when not given.
+    /// Format of times in `strftime` notation, such as `"%d.%m.%Y %H:%M"`; found when not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_format: Option<String>,
     /// Time zone of the times, such as `"Europe/Berlin"`; without it clock times are taken as they are.
@@ -95,15 +95,15 @@ pub struct DataConfig {
     /// Time step, such as `"1h"`, `"business-day"`, `"month"`; `"irregular"` takes rows as they come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frequency: Option<String>,
-    /// What to do with rows that are not in order of time.
+    /// Treatment of rows that are not in order of time.
     #[serde(default, skip_serializing_if = "is_default")]
     #[schemars(extend("default" = "error"))]
     pub unsorted: Unsorted,
-    /// What to do with rows of one series that share a time.
+    /// Treatment of rows of one series that share a time.
     #[serde(default, skip_serializing_if = "is_default")]
     #[schemars(extend("default" = "error"))]
     pub duplicates: Duplicates,
-    /// The value that missing cells and rows get. They stay marked as not observed, except with `"zero"`: there
+    /// Treatment of missing cells and rows. They stay marked as not observed, except with `"zero"`: there
     /// a missing row or cell means zero.
     #[serde(default, skip_serializing_if = "is_default")]
     #[schemars(extend("default" = "mask"))]
@@ -133,16 +133,16 @@ pub struct DataConfig {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("default" = []))]
     pub calendar: Vec<CalendarFeature>,
-    /// Rows the model looks back over, at least 1.
+    /// Rows that the model looks back over.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub context: usize,
-    /// Rows the model forecasts, at least 1.
+    /// Rows that the model forecasts.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub horizon: usize,
-    /// How rows are divided into training, validation and test.
+    /// Division of rows into training, validation and test, in order of time.
     #[serde(default)]
     pub split: SplitConfig,
-    /// Share of each series' training rows to train on, the most recent ones: for learning curves. Scalers are
+    /// Share of each series' training rows to train on, the most recent ones, for learning curves. Scalers are
     /// still fitted on all training rows, so that scores of different shares have one unit.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     #[schemars(range(max = 1), extend("exclusiveMinimum" = 0, "default" = 1.0))]
@@ -151,17 +151,17 @@ pub struct DataConfig {
     #[serde(default, skip_serializing_if = "is_default")]
     #[schemars(range(max = 1_000_000), extend("default" = 0))]
     pub purge: usize,
-    /// Applied to the targets before scaling, undone on forecasts.
+    /// Transform of the targets before scaling, undone on forecasts.
     #[serde(default, skip_serializing_if = "is_default")]
     #[schemars(extend("default" = "none"))]
     pub transform: Transform,
-    /// How channels are brought to one scale.
+    /// Scaling of channels, fitted on training rows.
     #[serde(default)]
     pub scale: ScaleConfig,
     /// Rows between the starts of neighboring validation or test windows: 1, every row, unless given. A
     /// protocol sets its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub stride: Option<usize>,
 }
 
@@ -269,8 +269,10 @@ impl DataConfig {
             let value = self.train_fraction.to_string();
             return fail("train_fraction", value, "a share above 0, at most 1");
         }
-        if self.stride == Some(0) {
-            return fail("stride", "0".into(), "a number of rows from 1");
+        if let Some(stride) = self.stride
+            && !(1..=LONGEST_WINDOW).contains(&stride)
+        {
+            return fail("stride", stride.to_string(), "a number of rows from 1 to 1000000");
         }
         self.validate_text()?;
         self.validate_roles()?;

@@ -1,4 +1,4 @@
-//! Lines and bands over time, on a transparent ground.
+//! Lines and bands over time, on a transparent background.
 
 use tiny_skia::{
     FillRule, LineCap, LineJoin, Paint, Path, PathBuilder, Pixmap, Stroke, StrokeDash, Transform,
@@ -10,7 +10,7 @@ use crate::picture::{LONGEST_SIDE, Picture, check_size};
 /// Time in steps, and a value.
 pub(crate) type Point = (f64, f64);
 
-/// Pixels, and where a value lies on them.
+/// Pixels, and the map from times and values to them.
 pub(crate) struct Canvas {
     pixels: Pixmap,
     /// The width of a line in pixels.
@@ -21,7 +21,7 @@ pub(crate) struct Canvas {
 }
 
 impl Canvas {
-    /// An empty canvas for so many steps, on which all finite values have room.
+    /// An empty canvas of `steps` steps, whose height covers all finite `values`.
     pub(crate) fn new(
         width: u32,
         height: u32,
@@ -38,7 +38,7 @@ impl Canvas {
         let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
             (low.min(value), high.max(value))
         });
-        // A line that is flat lies in the middle.
+        // A flat line lies in the middle.
         let (low, high) = match low < high {
             true => (low, high),
             false if low == high => (low - low.abs().max(1.0), high + high.abs().max(1.0)),
@@ -48,9 +48,9 @@ impl Canvas {
         Ok(Canvas { pixels, pen, steps: steps.max(1) as f64, low, high })
     }
 
-    /// A line through the points, so many pens wide.
+    /// A line through the points; its width is in units of the pen.
     pub(crate) fn line(&mut self, points: &[Point], color: [u8; 3], pens: f32) {
-        if let Some(path) = self.path(&wide(points), false) {
+        if let Some(path) = self.path(&widen_single(points), false) {
             let stroke = Stroke {
                 width: pens * self.pen,
                 line_cap: LineCap::Round,
@@ -61,10 +61,10 @@ impl Canvas {
         }
     }
 
-    /// What lies between two lines over the same times.
+    /// The area between two lines over the same times.
     pub(crate) fn band(&mut self, lower: &[Point], upper: &[Point], color: [u8; 3], opacity: f32) {
-        let mut outline = wide(lower);
-        outline.extend(wide(upper).into_iter().rev());
+        let mut outline = widen_single(lower);
+        outline.extend(widen_single(upper).into_iter().rev());
         if let Some(path) = self.path(&outline, true) {
             let paint = paint(color, opacity);
             let all = Transform::identity();
@@ -105,14 +105,14 @@ impl Canvas {
         path.finish()
     }
 
-    /// Each step has an equal part of the width, and lies in its middle.
+    /// Steps divide the width equally; a point lies in the middle of its step.
     fn x(&self, time: f64) -> f32 {
         ((time + 0.5) / self.steps * f64::from(self.pixels.width())) as f32
     }
 
     /// The largest value at the top, with room for the pen.
     fn y(&self, value: f64) -> f32 {
-        // Halved, since the difference of two finite numbers may be infinite.
+        // Halved, because the difference of two finite numbers may be infinite.
         let share = (0.5 * value - 0.5 * self.low) / (0.5 * self.high - 0.5 * self.low);
         let margin = 2.0 * f64::from(self.pen);
         let room = (f64::from(self.pixels.height()) - 2.0 * margin).max(0.0);
@@ -120,8 +120,8 @@ impl Canvas {
     }
 }
 
-/// The points; a single one as a line as wide as its step.
-fn wide(points: &[Point]) -> Vec<Point> {
+/// A single point becomes a line across most of its step, since a path of one point draws nothing.
+fn widen_single(points: &[Point]) -> Vec<Point> {
     match *points {
         [(time, value)] => vec![(time - 0.4, value), (time + 0.4, value)],
         _ => points.to_vec(),

@@ -1,9 +1,9 @@
-//! What can go wrong when events are written.
+//! Errors of writing events and drawing pictures.
 
 use std::io;
 use std::path::PathBuf;
 
-/// Why events could not be written, or a picture not be drawn.
+/// Every way in which writing events or drawing a picture fails.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EventError {
@@ -12,10 +12,10 @@ pub enum EventError {
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// A picture of no or of an absurd size.
+    /// A picture whose size is zero or absurd.
     #[error("a picture of {width} by {height} pixels; each side must lie in 1..={most}")]
     Size {
         /// Pixels across.
@@ -25,12 +25,12 @@ pub enum EventError {
         /// The longest side allowed.
         most: u32,
     },
-    /// Pixels that do not make up a picture of this size.
+    /// A number of bytes that does not match the size of the picture.
     #[error("{found} bytes of pixels; a picture of this size has {expected}")]
     Pixels {
         /// Four for each pixel.
         expected: usize,
-        /// How many were given.
+        /// The number given.
         found: usize,
     },
     /// The encoder refused the picture.

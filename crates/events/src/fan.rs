@@ -1,4 +1,4 @@
-//! A forecast as a picture: what went before, what came, and where it was expected.
+//! A forecast as a picture: context, truth and quantiles.
 
 use crate::EventError;
 use crate::canvas::{Canvas, Point};
@@ -7,29 +7,29 @@ use crate::picture::Picture;
 /// The levels of the quantiles of a [`Fan`]: bands of 90, 80 and 50 % around the median.
 pub const LEVELS: [f64; 7] = [0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95];
 
-/// Red, green, blue; a test measures their contrast on light and on dark.
+/// Red, green, blue; a test measures their contrast on light and dark backgrounds.
 const MEDIAN: [u8; 3] = [0x1a, 0x85, 0xd6];
 const TRUTH: [u8; 3] = [0xdb, 0x5a, 0x0b];
 const CONTEXT: [u8; 3] = [0x80, 0x80, 0x80];
-/// The opacity of each of the three bands; they lie over each other.
+/// The opacity of each of the three bands, which overlap.
 const BAND: f32 = 0.16;
 
-/// What a forecast looked back on, what came, and what it expected, of one channel in one unit.
+/// Context, truth and forecast of one channel, all in the same unit.
 ///
-/// Gray: the context. Blue: the median over bands of 50, 80 and 90 %. Orange: the truth. The background is
-/// transparent. A step with a value that is not finite is a gap.
+/// The context is gray, the median and the bands of 50, 80 and 90 % are blue, the truth is orange. The
+/// background is transparent. A step with a value that is not finite leaves a gap.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Fan<'a> {
-    /// What went before, `[L]`; its end is enough.
+    /// The values before the forecast, `[L]`, or only the last of them.
     pub context: &'a [f64],
-    /// What came, `[H]`, or as much of it as is known.
+    /// The values that were forecast, `[H]`, as far as they are known.
     pub truth: &'a [f64],
     /// Quantiles at [`LEVELS`] of each step, `[H]`.
     pub quantiles: &'a [[f64; 7]],
 }
 
 impl Fan<'_> {
-    /// Draws it; the values fill the height.
+    /// Draws the picture; the values fill its height.
     ///
     /// # Errors
     /// [`EventError::Size`] for a side of 0 or beyond 8192 pixels.
@@ -59,7 +59,7 @@ impl Fan<'_> {
         for run in runs() {
             canvas.line(&edge(run, 3), MEDIAN, 1.6);
         }
-        // The truth goes on from the last value before it.
+        // The truth starts at the last value of the context.
         let before = &self.context[now.saturating_sub(1)..];
         if !self.truth.is_empty() {
             for run in finite(now - before.len(), &[before, self.truth].concat()) {
@@ -70,7 +70,7 @@ impl Fan<'_> {
     }
 }
 
-/// The runs of finite values, as points; the first value is at the time `from`.
+/// The runs of finite values, as points; the first value lies at time `from`.
 fn finite(from: usize, values: &[f64]) -> Vec<Vec<Point>> {
     let points: Vec<Point> =
         values.iter().enumerate().map(|(k, &value)| ((from + k) as f64, value)).collect();
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn colors_are_read_on_light_and_on_dark() {
+    fn colors_are_legible_on_light_and_dark() {
         assert!((contrast([0; 3], [255; 3]) - 21.0).abs() < 1e-9);
         // White, and the gray behind TensorBoard's cards in its dark mode.
         for ground in [[255; 3], [0x30; 3]] {

@@ -2,12 +2,12 @@
 
 use crate::message::HistogramProto;
 
-/// Intervals of a histogram; TensorBoard itself uses as many.
+/// Intervals of a histogram, as many as TensorBoard itself uses.
 const BUCKETS: u32 = 30;
 
-/// How many values lie where, in thirty equal intervals from the least to the largest.
+/// Counts of values in thirty equal intervals between the least and the largest.
 ///
-/// Values that are not finite are left out and counted. Sums are over the finite ones.
+/// Values that are not finite are left out, and their number is kept.
 ///
 /// ```
 /// let histogram = events::Histogram::of(&[1.0, 2.0, f64::NAN]);
@@ -51,12 +51,12 @@ impl Histogram {
         Histogram { min, max, sum, sum_squares, limits, counts, left_out }
     }
 
-    /// How many values were counted.
+    /// Number of finite values.
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()
     }
 
-    /// How many values were left out, being infinite or not a number.
+    /// Number of values left out, infinite or not a number.
     pub fn left_out(&self) -> u64 {
         self.left_out
     }
@@ -74,12 +74,12 @@ impl Histogram {
     }
 }
 
-/// The upper borders; a single one where all values are the same.
+/// The upper borders; only one where all values are equal.
 fn limits(min: f64, max: f64) -> Vec<f64> {
     if min == max {
         return vec![max];
     }
-    // As a mean of the ends, since their difference may be infinite.
+    // A weighted mean of the ends, because their difference may be infinite.
     let border = |k: u32| {
         let share = f64::from(k) / f64::from(BUCKETS);
         min * (1.0 - share) + max * share
@@ -121,7 +121,7 @@ mod tests {
     }
 
     proptest! {
-        /// Laws: nothing is lost, borders rise, and each interval holds what lies between its borders.
+        /// Laws: no value is lost, borders rise, and each interval counts the values between its borders.
         #[test]
         fn every_value_is_in_the_interval_it_lies_in(
             values in prop::collection::vec(prop::num::f64::ANY, 0..60)

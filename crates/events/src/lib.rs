@@ -1,5 +1,5 @@
-//! TensorBoard event files: scalars, histograms and pictures of forecasts, written so that TensorBoard
-//! reads them while the training runs and after it was interrupted.
+//! TensorBoard event files: scalars, histograms and pictures of forecasts, readable by TensorBoard during
+//! the training and after an interruption.
 //!
 //! ```
 //! use events::{EventWriter, Fan, Histogram, Summary};
@@ -20,8 +20,8 @@
 //! let fan = Fan { context: &[0.3, -0.2, 0.1], truth: &[0.4, -0.1], quantiles: &quantiles };
 //! events.write(Summary::now(3).image("forecast/load", &fan.draw(640, 240)?))?;
 //!
-//! // The process was killed in its sixth step and goes on from the checkpoint of step 4: what the
-//! // first file says of steps 4 and 5 no longer counts.
+//! // The process was killed in its sixth step and continues from the checkpoint of step 4: the events
+//! // of steps 4 and 5 in the first file no longer count.
 //! drop(events);
 //! let mut events = EventWriter::resume(&run.join("events"), 4)?;
 //! events.write(Summary::now(4).scalar("train/loss", 0.2))?;
@@ -29,8 +29,8 @@
 //! # Ok::<(), events::EventError>(())
 //! ```
 //!
-//! Why not a crate: `tboard` needs `protoc` to build, `tensorboard-rs` panics where a write fails, and neither
-//! marks a resumed run.
+//! Why not an existing crate: `tboard` needs `protoc` to build, `tensorboard-rs` panics if a write fails, and
+//! neither marks a resumed run.
 
 mod canvas;
 mod error;

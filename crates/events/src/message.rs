@@ -16,7 +16,7 @@ pub(crate) struct Event {
     pub(crate) what: Option<What>,
 }
 
-/// What an event holds.
+/// The content of an event.
 #[derive(Clone, PartialEq, Oneof)]
 pub(crate) enum What {
     #[prost(string, tag = 3)]
@@ -34,7 +34,7 @@ pub(crate) struct Values {
     pub(crate) value: Vec<Value>,
 }
 
-/// A tag and what is said of it.
+/// A tag and its value.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Value {
     #[prost(string, tag = 1)]
@@ -86,7 +86,7 @@ pub(crate) struct HistogramProto {
     pub(crate) bucket: Vec<f64>,
 }
 
-/// That a process began to write; TensorBoard then discards what earlier files say of this step and later.
+/// The start of a process; TensorBoard then discards the events of earlier files from this step on.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct SessionLog {
     /// 1 is START.
@@ -98,7 +98,7 @@ pub(crate) struct SessionLog {
 mod tests {
     use super::*;
 
-    /// Oracle: the bytes written down from the encoding's rules. A key is `field << 3 | wire type`; wire types
+    /// Oracle: the bytes, derived from the rules of the encoding. A key is `field << 3 | wire type`; wire types
     /// are 0 varint, 1 eight bytes, 2 counted bytes, 5 four bytes.
     #[test]
     fn a_scalar_event_has_the_bytes_of_the_encoding() {
@@ -116,7 +116,7 @@ mod tests {
         assert_eq!(event.encode_to_vec(), expected);
     }
 
-    /// Oracle: as above; −1 as a varint is ten bytes, since it is first widened to 64 bits.
+    /// Oracle: as above; −1 is a varint of ten bytes, because it is first widened to 64 bits.
     #[test]
     fn a_start_of_a_session_has_the_bytes_of_the_encoding() {
         let what = Some(What::SessionLog(SessionLog { status: 1 }));

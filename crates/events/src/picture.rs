@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_that_are_none_are_refused() {
+    fn impossible_sizes_are_refused() {
         for (width, height) in [(0, 1), (1, 0), (8193, 1), (u32::MAX, u32::MAX)] {
             let refused = Picture::from_rgba(width, height, &[]);
             assert!(matches!(refused, Err(EventError::Size { .. })), "{width} {height}");

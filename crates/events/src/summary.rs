@@ -1,4 +1,4 @@
-//! What is said of one step.
+//! The events of one step.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -24,7 +24,7 @@ impl Summary {
         Summary { step, wall_time: seconds(time), values: Vec::new() }
     }
 
-    /// Adds a number; TensorBoard keeps it in single precision, and shows NaN and infinities as such.
+    /// Adds a number, which is stored in single precision; TensorBoard shows NaN and infinities as such.
     pub fn scalar(&mut self, tag: &str, value: f64) -> &mut Summary {
         self.push(tag, Datum::Scalar(value as f32))
     }
@@ -52,7 +52,7 @@ impl Summary {
     }
 }
 
-/// Seconds since 1970; 0 for a clock that is set to before.
+/// Seconds since 1970; 0 if the clock is set to an earlier time.
 pub(crate) fn seconds(time: SystemTime) -> f64 {
     time.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }

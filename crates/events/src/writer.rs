@@ -1,4 +1,4 @@
-//! The file that events are appended to.
+//! The event file.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -13,41 +13,41 @@ use crate::message::{Event, SessionLog, What};
 use crate::record;
 use crate::summary::{Summary, seconds};
 
-/// What all event file names start with.
+/// Start of the names of all event files.
 const PREFIX: &str = "events.out.tfevents.";
 
-/// Bytes that are gathered before they are written without being told to.
+/// Bytes gathered before they are written without a call of `flush`.
 const BUFFER: usize = 1 << 20;
 
 /// Appends events to a new file of a folder; TensorBoard reads all files of a folder as one run.
 ///
-/// Events are gathered until [`EventWriter::flush`], a mebibyte, or the end of the writer. Where writing
-/// fails, the events gathered are dropped and the file ends with the last whole one, so that later ones can
-/// be read.
+/// Events are gathered until [`EventWriter::flush`] is called, a mebibyte is full, or the writer is dropped.
+/// If writing fails, the gathered events are lost and the file is cut after its last whole event, so that
+/// later ones can be read.
 #[derive(Debug)]
 pub struct EventWriter {
     file: File,
     path: PathBuf,
     gathered: Vec<u8>,
-    /// Bytes of the file up to which it is whole.
+    /// Length of the file up to its last whole event, in bytes.
     whole: u64,
 }
 
 impl EventWriter {
-    /// Begins a file in the folder, which is made if need be, for a run that starts: TensorBoard forgets
-    /// what earlier files of the folder say.
+    /// Creates a file for a new run, and the folder if it is missing. TensorBoard forgets the events of
+    /// earlier files in the folder.
     ///
-    /// The file's name sorts behind those of the event files that are there, whatever the clock says:
-    /// TensorBoard reads them in that order.
+    /// The file's name sorts after those of existing event files, whatever the clock says, because
+    /// TensorBoard reads files in that order.
     ///
     /// # Errors
-    /// [`EventError::Io`] if the folder or the file cannot be made.
+    /// [`EventError::Io`] if the folder or the file cannot be created.
     pub fn create(folder: &Path) -> Result<EventWriter, EventError> {
         EventWriter::resume(folder, 0)
     }
 
-    /// As [`EventWriter::create`], for a run that goes on at `step`: TensorBoard forgets what the earlier
-    /// files say of this step and later.
+    /// As [`EventWriter::create`], for a run that continues at `step`: TensorBoard forgets the events of
+    /// earlier files from this step on.
     ///
     /// # Errors
     /// As [`EventWriter::create`].
@@ -56,7 +56,7 @@ impl EventWriter {
         let (file, path) = open(folder)?;
         let mut writer = EventWriter { file, path, gathered: Vec::new(), whole: 0 };
         writer.push(0, What::FileVersion("brain.Event:2".to_owned()))?;
-        // Also where a run starts: TensorBoard takes only the second of these for a restart.
+        // Written for new runs too: TensorBoard recognizes a restart only by the second of these.
         writer.push(step, What::SessionLog(SessionLog { status: START }))?;
         writer.flush()?;
         Ok(writer)
@@ -70,12 +70,12 @@ impl EventWriter {
     /// Adds a summary.
     ///
     /// # Errors
-    /// As [`EventWriter::flush`], where so much was gathered that it is written now.
+    /// As [`EventWriter::flush`], which is called when a mebibyte is full.
     pub fn write(&mut self, summary: &Summary) -> Result<(), EventError> {
         self.append(&summary.event())
     }
 
-    /// Writes what was gathered, so that TensorBoard sees it.
+    /// Writes the gathered events, so that TensorBoard sees them.
     ///
     /// # Errors
     /// [`EventError::Io`], for instance if the disk is full.
@@ -84,7 +84,7 @@ impl EventWriter {
         let written = self.file.write_all(&self.gathered);
         self.gathered.clear();
         written.map_err(|source| {
-            // Half a record would hide all that follow. If this fails too, the first error says more.
+            // Half a record would hide all that follow. The first error says more than one of this call.
             let _ = self.file.set_len(self.whole);
             EventError::Io { path: self.path.clone(), source }
         })?;
@@ -105,11 +105,11 @@ impl EventWriter {
 
 impl Drop for EventWriter {
     fn drop(&mut self) {
-        let _ = self.flush(); // who wants to know has called it before
+        let _ = self.flush(); // a caller who needs the error calls `flush` first
     }
 }
 
-/// A new file whose name sorts behind the others.
+/// Opens a new file whose name sorts after the others.
 fn open(folder: &Path) -> Result<(File, PathBuf), EventError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
@@ -146,7 +146,7 @@ fn latest(folder: &Path) -> io::Result<Option<u64>> {
     Ok(latest)
 }
 
-/// The name of this machine, as far as it can be part of a file's name.
+/// The name of this machine, without characters that a file name should not have.
 fn host() -> String {
     let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
@@ -158,7 +158,7 @@ fn host() -> String {
 mod tests {
     use super::*;
 
-    /// Oracle: the device on which every write fails for want of space.
+    /// Oracle: the device on which every write fails because it is full.
     #[test]
     fn a_full_disk_is_an_error_with_the_path() {
         let path = PathBuf::from("/dev/full");

@@ -1,13 +1,13 @@
-//! Draws what a `[noise]` table does to a window, as one SVG.
+//! Draws the effect of a `[noise]` table on a window, as one SVG.
 //!
 //! ```text
 //! cargo run -p noise --example figure -- OUT.svg [CONFIG.toml [SERIES.csv]]
 //! ```
 //!
-//! `CONFIG.toml` holds the keys of the `[noise]` table (default: all defaults). Of `SERIES.csv` the
-//! first 96 values of the last column are shown; without it, a generated daily cycle.
+//! `CONFIG.toml` holds the keys of the `[noise]` table (default: a linear schedule). The figure shows the
+//! first 96 values of the last column of `SERIES.csv`; without it, a generated daily cycle.
 
-use noise::{NoiseConfig, Verdict, figure};
+use noise::{NoiseConfig, NoiseTable, ScheduleKind, Verdict, figure};
 
 const LENGTH: usize = 96;
 
@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let out = arguments.next().ok_or("usage: figure OUT.svg [CONFIG.toml [SERIES.csv]]")?;
     let config: NoiseConfig = match arguments.next() {
         Some(path) => toml::from_str(&std::fs::read_to_string(path)?)?,
-        None => NoiseConfig::default(),
+        None => NoiseTable::new(ScheduleKind::Linear).try_into()?,
     };
     let window = match arguments.next() {
         Some(path) => last_column(&std::fs::read_to_string(path)?)?,

@@ -8,44 +8,60 @@ use crate::reinjection::{MAX_STRENGTH, Normalization, Reinjection};
 use crate::sampler::StepDistribution;
 use crate::schedule::{MAX_STEPS, Schedule};
 
-/// The `[noise]` table as written; every key has a default, and an unknown key is an error.
+/// Largest size of a signal-to-noise ratio of the sampler, in decibels: beyond it floats of 32 bits have run out.
+const MAX_DB: f64 = 1000.0;
+
+/// The `[noise]` table as written. It names its schedule; every other key has a default, and an unknown key is an
+/// error.
 ///
-/// It becomes a [`NoiseConfig`] or an error: `NoiseConfig::try_from(table)`.
+/// It becomes a [`NoiseConfig`] or an error: `NoiseConfig::try_from(table)`. The default is no noise; a schedule named
+/// without more re-injects the clean input and the clean target, each with strength 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub struct NoiseTable {
-    /// Shape of the schedule; default `"linear"`.
+    /// Shape of the noise schedule.
     pub schedule: ScheduleKind,
-    /// T, `1..=1_000_000`; default 100, or the length of `betas`. Ignored by `"none"`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Number of diffusion steps; 100, or the length of `betas`, unless given. Not read by `"none"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub steps: Option<usize>,
-    /// β of the first step, `0..=1`; default 1e-4. Read by linear, quadratic, sigmoid.
+    /// β of the first step, read by linear, quadratic and sigmoid.
+    #[serde(default = "beta_start")]
     #[schemars(range(min = 0, max = 1))]
     pub beta_start: f64,
-    /// β of the last step, `beta_start..=1`; default 0.1. Read by linear, quadratic, sigmoid, and
-    /// by constant as the β of every step.
+    /// β of the last step, at least `beta_start`; with `"constant"` of every step. Read by linear, quadratic, sigmoid
+    /// and constant.
+    #[serde(default = "beta_end")]
     #[schemars(range(min = 0, max = 1))]
     pub beta_end: f64,
-    /// `β_1, …, β_T` of `"custom"`, each in `0..=1`; an error beside any other schedule.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// `β_1, …, β_T` of the schedule `"custom"`; an error beside any other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 1_000_000), inner(range(min = 0, max = 1)))]
     pub betas: Option<Vec<f64>>,
-    /// How the input window is noised.
+    /// Noise of the input window.
+    #[serde(default)]
     pub input: InputTable,
-    /// How the target window is noised, at the same step.
+    /// Noise of the target window, at the same step.
+    #[serde(default)]
     pub target: TargetTable,
-    /// Which steps training draws.
+    /// Distribution of the steps that training draws.
+    #[serde(default)]
     pub sampler: SamplerTable,
 }
 
-/// Which formula gives `β_t`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+fn beta_start() -> f64 {
+    1e-4
+}
+
+fn beta_end() -> f64 {
+    0.1
+}
+
+/// Formula of `β_t`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
 pub enum ScheduleKind {
     /// β rises along a line: [`Schedule::linear`].
-    #[default]
     Linear,
     /// √β rises along a line: [`Schedule::quadratic`].
     Quadratic,
@@ -68,10 +84,10 @@ pub enum ScheduleKind {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct InputTable {
-    /// `λ_x`, `0..=1e6`; default 1.
+    /// Strength `λ_x` of the clean input added back, `x_t + λ_x x_0`; 0 is plain diffusion.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub reinject: f64,
-    /// Default `"variance"`.
+    /// Divisor of the sum.
     pub normalization: Normalization,
 }
 
@@ -79,28 +95,27 @@ pub struct InputTable {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TargetTable {
-    /// `κ ≥ 0` in `β^y_t = κ β_t ≤ 1`; default 0.1.
-    #[schemars(range(min = 0))]
+    /// Share `κ` of the input's β that the target has, `β^y_t = κ β_t ≤ 1`; 0 leaves the target clean.
+    #[schemars(range(min = 0, max = 1_000_000))]
     pub scale: f64,
-    /// `λ_y`, `0..=1e6`; default 1.
+    /// Strength `λ_y` of the clean target added back, `y_t + λ_y y_0`.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub reinject: f64,
-    /// Default `"signal"`: noised targets keep their mean, so `"direct"` is unbiased and noised
+    /// Divisor of the sum. With `"signal"` noised targets keep their mean, so `"direct"` is unbiased and noised
     /// likelihoods stay in the units of the target.
     pub normalization: Normalization,
-    /// Default `"noise-aware"`.
+    /// Law of the noised target that the decoder is trained with.
     pub likelihood: TargetLikelihood,
 }
 
-/// What the decoder's distribution of the clean target is compared with.
+/// Law of the noised target that the decoder is trained with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
 pub enum TargetLikelihood {
-    /// The noised target, under the distribution that noise makes of the decoder's.
+    /// The decoder's distribution of the clean target, noised as the target was.
     #[default]
     NoiseAware,
-    /// The noised target as if it were clean.
+    /// The decoder's distribution itself, as if the target were clean.
     Direct,
 }
 
@@ -108,39 +123,39 @@ pub enum TargetLikelihood {
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SamplerTable {
-    /// Default `"uniform"`.
+    /// Distribution of the step.
     pub kind: SamplerKind,
-    /// `p(t = 0)`, `0..=1`; default 0.
+    /// Share of windows that stay clean, `p(t = 0)`.
     #[schemars(range(min = 0, max = 1))]
     pub clean: f64,
-    /// Exponent of `"low-noise"`, `0..=1000`; default 1 there, an error elsewhere.
+    /// Exponent of `"low-noise"`; 1 unless given, an error with another kind.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 1000))]
     pub power: Option<f64>,
-    /// Range of `"snr-uniform"`; default `[-20, 40]` there, an error elsewhere.
+    /// Decibels from and to of `"snr-uniform"`; `[-20, 40]` unless given, an error with another kind.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "pair")]
+    #[schemars(inner(range(min = -1000, max = 1000)))]
     pub range_db: Option<[f64; 2]>,
-    /// λ of `"push-forward"`; default 1 there, an error elsewhere.
+    /// λ of `"push-forward"`; 1 unless given, an error with another kind.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 1_000_000))]
     pub reinject: Option<f64>,
-    /// λ of `"push-forward"` for the target; default `reinject` there, an error elsewhere.
+    /// λ of `"push-forward"` for the target; `reinject` unless given, an error with another kind.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 1_000_000))]
     pub target_reinject: Option<f64>,
 }
 
-/// How steps are drawn.
+/// Distribution of the diffusion step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
 pub enum SamplerKind {
-    /// Every step alike: [`StepDistribution::uniform`].
+    /// Every step equally likely: [`StepDistribution::uniform`].
     #[default]
     Uniform,
     /// Steps with more signal more often: [`StepDistribution::low_noise`] of the input process.
     LowNoise,
-    /// Every decibel alike: [`StepDistribution::snr_uniform`] of the input process.
+    /// Every decibel equally likely: [`StepDistribution::snr_uniform`] of the input process.
     SnrUniform,
     /// The control: real-valued steps distributed as `τ(t)` of a given λ, `t` uniform.
     ///
@@ -199,7 +214,7 @@ impl NoiseConfig {
         &self.sampler
     }
 
-    /// What the decoder's distribution is compared with.
+    /// Law of the noised target that the decoder is trained with.
     pub fn likelihood(&self) -> TargetLikelihood {
         self.table.target.likelihood
     }
@@ -231,19 +246,28 @@ impl From<NoiseConfig> for NoiseTable {
     }
 }
 
+/// No noise.
 impl Default for NoiseConfig {
     fn default() -> Self {
         NoiseTable::default().try_into().expect("the defaults are legal; a test builds them")
     }
 }
 
+/// No noise.
 impl Default for NoiseTable {
     fn default() -> Self {
+        NoiseTable::new(ScheduleKind::Clean)
+    }
+}
+
+impl NoiseTable {
+    /// The table that names a schedule and leaves out every other key.
+    pub fn new(schedule: ScheduleKind) -> Self {
         NoiseTable {
-            schedule: ScheduleKind::Linear,
+            schedule,
             steps: None,
-            beta_start: 1e-4,
-            beta_end: 0.1,
+            beta_start: beta_start(),
+            beta_end: beta_end(),
             betas: None,
             input: InputTable::default(),
             target: TargetTable::default(),
@@ -280,7 +304,7 @@ impl NoiseTable {
             ("noise.beta_end", self.beta_end, 0.0, 1.0),
             ("noise.input.reinject", input.reinject, 0.0, MAX_STRENGTH),
             ("noise.target.reinject", target.reinject, 0.0, MAX_STRENGTH),
-            ("noise.target.scale", target.scale, 0.0, f64::MAX),
+            ("noise.target.scale", target.scale, 0.0, MAX_STRENGTH),
             ("noise.sampler.clean", sampler.clean, 0.0, 1.0),
             ("noise.sampler.power", sampler.power.unwrap_or(1.0), 0.0, 1000.0),
             ("noise.sampler.reinject", lambda(sampler.reinject), 0.0, MAX_STRENGTH),
@@ -289,37 +313,36 @@ impl NoiseTable {
             in_range(key, value, low, high)?;
         }
         if let Some([low, high]) = sampler.range_db {
-            in_range("noise.sampler.range_db[0]", low, -f64::MAX, f64::MAX)?;
-            in_range("noise.sampler.range_db[1]", high, low.next_up(), f64::MAX)?;
+            in_range("noise.sampler.range_db[0]", low, -MAX_DB, MAX_DB)?;
+            in_range("noise.sampler.range_db[1]", high, low.next_up(), MAX_DB)?;
         }
         Ok(())
     }
 
     /// Fills in `steps`, and builds the schedule of the input.
     fn build_schedule(&mut self) -> Result<Schedule, NoiseError> {
-        if self.schedule == ScheduleKind::Custom {
-            let kind = "schedule \"custom\"";
-            let betas =
-                (self.betas.as_ref()).ok_or(NoiseError::MissingKey { key: "noise.betas", kind })?;
-            let steps = *self.steps.get_or_insert(betas.len());
-            if steps != betas.len() {
-                return Err(NoiseError::StepsDisagree { steps, betas: betas.len() });
+        let steps = *self.steps.get_or_insert(self.betas.as_ref().map_or(100, Vec::len));
+        let (start, end) = (self.beta_start, self.beta_end);
+        match (self.schedule, &self.betas) {
+            (ScheduleKind::Custom, None) => {
+                let kind = "schedule \"custom\"";
+                Err(NoiseError::MissingKey { key: "noise.betas", kind })
             }
-            return Schedule::custom(betas);
-        }
-        if self.betas.is_some() {
-            let kind = "any schedule but \"custom\"";
-            return Err(NoiseError::UnusedKey { key: "noise.betas", kind });
-        }
-        let (steps, start, end) = (*self.steps.get_or_insert(100), self.beta_start, self.beta_end);
-        match self.schedule {
-            ScheduleKind::Linear => Schedule::linear(steps, start, end),
-            ScheduleKind::Quadratic => Schedule::quadratic(steps, start, end),
-            ScheduleKind::Sigmoid => Schedule::sigmoid(steps, start, end),
-            ScheduleKind::Constant => Schedule::constant(steps, end),
-            ScheduleKind::Cosine => Schedule::cosine(steps),
-            ScheduleKind::Jsd => Schedule::jsd(steps),
-            ScheduleKind::Custom | ScheduleKind::Clean => Ok(Schedule::clean()),
+            (ScheduleKind::Custom, Some(betas)) if betas.len() != steps => {
+                Err(NoiseError::StepsDisagree { steps, betas: betas.len() })
+            }
+            (ScheduleKind::Custom, Some(betas)) => Schedule::custom(betas),
+            (_, Some(_)) => {
+                let kind = "any schedule but \"custom\"";
+                Err(NoiseError::UnusedKey { key: "noise.betas", kind })
+            }
+            (ScheduleKind::Linear, None) => Schedule::linear(steps, start, end),
+            (ScheduleKind::Quadratic, None) => Schedule::quadratic(steps, start, end),
+            (ScheduleKind::Sigmoid, None) => Schedule::sigmoid(steps, start, end),
+            (ScheduleKind::Constant, None) => Schedule::constant(steps, end),
+            (ScheduleKind::Cosine, None) => Schedule::cosine(steps),
+            (ScheduleKind::Jsd, None) => Schedule::jsd(steps),
+            (ScheduleKind::Clean, None) => Ok(Schedule::clean()),
         }
     }
 }

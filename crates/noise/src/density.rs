@@ -1,4 +1,4 @@
-//! Which plain steps re-injection amounts to: the push-forward of the step distribution by `τ`.
+//! The plain steps that re-injection amounts to: the push-forward of the step distribution by `τ`.
 
 use crate::error::NoiseError;
 use crate::reinjection::Reinjection;
@@ -20,8 +20,8 @@ use crate::sampler::StepDistribution;
 /// as `T` grows, the triangle `p(τ) = 4 (1 − 2τ/T)/T` on `[0, T/2]`. Derivation:
 /// `docs/math/noise.md`.
 ///
-/// A clean fraction `p(t = 0)` is an atom at `τ = 0`, and the mass of a step with `β = 0` one at
-/// its `τ`: part of `F`, not of `p`.
+/// A clean fraction `p(t = 0)` is an atom at `τ = 0`, and the mass of a step with `β = 0` is an atom
+/// at its `τ`: both are part of `F`, not of `p`.
 #[derive(Debug, Clone)]
 pub struct ImpliedDensity<'a> {
     process: &'a Reinjection,
@@ -33,9 +33,9 @@ pub struct ImpliedDensity<'a> {
 /// One bar of a histogram over the plain steps.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct Bin {
-    /// Where it begins.
+    /// Its lower end.
     pub from: f64,
-    /// Where it ends.
+    /// Its upper end.
     pub to: f64,
     /// Probability of `from < τ ≤ to`; the first bar holds `τ = 0` too.
     pub mass: f64,
@@ -84,7 +84,7 @@ impl<'a> ImpliedDensity<'a> {
         (self.cumulative[whole] + (t - t.floor()) * next).min(1.0)
     }
 
-    /// `p(τ)`, per step; 0 outside `(0, τ(T)]`, infinite where the law has an edge of that kind.
+    /// `p(τ)`, per step; 0 outside `(0, τ(T)]`, infinite where the law has a pole.
     pub fn density(&self, tau: f64) -> f64 {
         if !(tau > 0.0 && tau <= self.support_end()) {
             return 0.0;

@@ -10,7 +10,7 @@ use tch::{Device, Kind, Tensor};
 use crate::error::NoiseError;
 use crate::reinjection::Reinjection;
 
-/// The tables of a [`Reinjection`] as tensors of one device and kind, ready to noise batches.
+/// The tables of a [`Reinjection`] as tensors on one device, for noising batches of one kind.
 ///
 /// Nothing here waits for the device: the coefficients are gathered where the batch lies.
 ///
@@ -47,7 +47,7 @@ struct Table {
     exact: Tensor,
 }
 
-/// About how many bytes of one tensor a thread gets per chunk; three of them share its cache.
+/// Bytes of one tensor per thread and chunk, roughly; three tensors share a thread's cache.
 const CHUNK_BYTES: usize = 1024 * 1024;
 
 impl Diffuser {
@@ -80,12 +80,12 @@ impl Diffuser {
         self.steps
     }
 
-    /// The kind of the data it noises.
+    /// The kind of the data.
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// Where its tables lie.
+    /// The device of the tables.
     pub fn device(&self) -> Device {
         self.device
     }
@@ -167,7 +167,7 @@ impl Diffuser {
     /// Any; the result has the same, and shares memory with `x0` where `signal_0 = 1`.
     ///
     /// # Errors
-    /// Another kind or device than the tables'.
+    /// A kind or device that differs from the tables'.
     pub fn clean(&self, x0: &Tensor) -> Result<Tensor, NoiseError> {
         self.check_data("x0", x0)?;
         if self.clean == 1.0 {
@@ -205,16 +205,14 @@ impl Diffuser {
         Ok((self.gather(&self.signal.applied, t, dims)?, self.gather(&self.std.applied, t, dims)?))
     }
 
-    /// Runs of examples; one run everywhere but on the CPU, where the cache is small.
+    /// Runs of examples that fit in the cache on the CPU; a single run on other devices.
     fn chunks(&self, x0: &Tensor) -> impl Iterator<Item = Chunk> {
         let batch = x0.size()[0];
         let bytes = (x0.numel() * x0.kind().elt_size_in_bytes()).max(1);
         let rows = if self.device == Device::Cpu {
-            {
-                // Both calls cut a chunk among the threads in the same way: each finds its part again.
-                let chunk = CHUNK_BYTES * tch::get_num_threads().max(1) as usize;
-                (chunk as i64 * batch / bytes as i64).max(1)
-            }
+            // Both calls divide a chunk among the threads in the same way, so each finds its part in its cache.
+            let chunk = CHUNK_BYTES * tch::get_num_threads().max(1) as usize;
+            (chunk as i64 * batch / bytes as i64).max(1)
         } else {
             batch.max(1)
         };
@@ -266,8 +264,8 @@ impl Diffuser {
         }
     }
 
-    /// The error for a step outside the table, if there is one. Asked only after libtorch refused, which on
-    /// the CPU it does: looking first would cost more than the noise of a small batch.
+    /// The error for a step outside the table, if there is one. Called only after libtorch has failed:
+    /// checking first would cost more than the noise of a small batch.
     fn step_out_of_range(&self, t: &Tensor) -> Result<Option<NoiseError>, NoiseError> {
         if self.device != Device::Cpu || t.numel() == 0 {
             return Ok(None);
@@ -294,7 +292,7 @@ struct Chunk {
 
 /// Standard normal noise of the shape of `x0`, its axes in the same order in memory.
 ///
-/// Of a tensor whose axes are permuted `randn_like` draws one number at a time, an order of magnitude slower.
+/// For a tensor with permuted axes, `randn_like` draws one number at a time and is ten times slower.
 fn randn_laid_out_like(x0: &Tensor) -> Result<Tensor, NoiseError> {
     let (size, stride) = (x0.size(), x0.stride());
     let mut order: Vec<usize> = (0..size.len()).collect();

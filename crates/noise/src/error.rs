@@ -1,4 +1,4 @@
-//! What can be wrong with a schedule, a process, a sampler, or the tensors handed to them.
+//! Errors of schedules, processes and samplers, and of the tensors handed to them.
 
 use tch::{Device, Kind, TchError};
 
@@ -11,7 +11,7 @@ pub enum NoiseError {
     OutOfRange {
         /// The parameter, as the configuration spells it.
         name: &'static str,
-        /// What was given.
+        /// The value given.
         value: f64,
         /// Smallest legal value.
         low: f64,
@@ -22,7 +22,7 @@ pub enum NoiseError {
     /// The number of diffusion steps is zero or too large to tabulate.
     #[error("`steps` is {steps}; it must lie in 1..={max} (schedule \"none\" has no steps)")]
     Steps {
-        /// What was given.
+        /// The number given.
         steps: usize,
         /// Largest legal number.
         max: usize,
@@ -37,21 +37,21 @@ pub enum NoiseError {
         end: f64,
     },
 
-    /// A β of a list, or a scaled one, is not a variance fraction.
+    /// A β, listed or scaled, is not a fraction of the variance.
     #[error("beta of step {t} is {value}; it must lie in 0..=1")]
     Beta {
         /// Diffusion step, from 1.
         t: usize,
-        /// What was given, or what the scale made of it.
+        /// The value given, or its product with the scale.
         value: f64,
     },
 
-    /// A key is needed by the chosen kind, and absent.
+    /// The chosen kind needs a key that is absent.
     #[error("`{key}` is missing; {kind} needs it")]
     MissingKey {
         /// The key.
         key: &'static str,
-        /// What needs it.
+        /// The kind of schedule or sampler that needs it.
         kind: &'static str,
     },
 
@@ -60,7 +60,7 @@ pub enum NoiseError {
     UnusedKey {
         /// The key.
         key: &'static str,
-        /// What does not use it.
+        /// The kind that does not read it.
         kind: &'static str,
     },
 
@@ -94,7 +94,7 @@ pub enum NoiseError {
         sampler: &'static str,
     },
 
-    /// A step distribution belongs to another number of steps than the process.
+    /// A step distribution and a process differ in their number of steps.
     #[error("the step distribution covers 0..={found}, the process 0..={expected}")]
     StepsMismatch {
         /// T of the process.
@@ -106,7 +106,7 @@ pub enum NoiseError {
     /// A diffusion step lies outside the schedule.
     #[error("diffusion step {t} lies outside 0..={steps}")]
     StepOutOfRange {
-        /// The step, real-valued where the caller's was.
+        /// The step given, whole or real-valued.
         t: f64,
         /// T.
         steps: usize,
@@ -117,9 +117,9 @@ pub enum NoiseError {
     Shape {
         /// The argument.
         tensor: &'static str,
-        /// What it looks like.
+        /// Its shape.
         found: Vec<i64>,
-        /// What was expected, in words.
+        /// The expectation, in words.
         expected: String,
     },
 
@@ -130,7 +130,7 @@ pub enum NoiseError {
         tensor: &'static str,
         /// Its kind.
         found: Kind,
-        /// What was expected.
+        /// The expected kind.
         expected: Kind,
     },
 
@@ -145,11 +145,11 @@ pub enum NoiseError {
         tensor: &'static str,
         /// Where it lies.
         found: Device,
-        /// Where it should.
+        /// Where it should lie.
         expected: Device,
     },
 
-    /// libtorch refused, for example for want of memory.
+    /// libtorch failed, for example because memory ran out.
     #[error(transparent)]
     Tch(#[from] TchError),
 }

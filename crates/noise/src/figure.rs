@@ -1,4 +1,4 @@
-//! What a `[noise]` table does to a window, as one SVG.
+//! The effect of a `[noise]` table on a window, drawn as one SVG.
 
 use std::fmt::Write as _;
 
@@ -50,7 +50,7 @@ fn signal_to_noise(process: &Reinjection, name: &str) -> Chart {
     let plain = Reinjection::plain(process.schedule().clone());
     let (before, after): (Vec<f64>, Vec<f64>) =
         (plain.snr_db().collect(), process.snr_db().collect());
-    // Step 0 is infinite, and what lies below −60 dB is gone: neither should set the scale.
+    // Step 0 is infinite and a signal below −60 dB is gone: neither should set the scale.
     Chart::new("Signal to noise")
         .x("diffusion step t")
         .y("SNR (dB)")

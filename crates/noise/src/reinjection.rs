@@ -16,16 +16,15 @@ use serde::{Deserialize, Serialize};
 use crate::error::{NoiseError, in_range};
 use crate::schedule::Schedule;
 
-/// What `x̃_t = x_t + λ x_0` is divided by.
+/// The divisor of `x̃_t = x_t + λ x_0`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
 pub enum Normalization {
-    /// By nothing: the literal sum, whose scale falls from `1 + λ` to `λ` over the steps.
+    /// 1: the literal sum, whose scale falls from `1 + λ` to `λ` over the steps.
     None,
-    /// By `a_t`: the mean given `x_0` is `x_0` at every step.
+    /// `a_t`: the mean given `x_0` is `x_0` at every step.
     Signal,
-    /// By `√(a_t² + s_t²)`: unit-variance data keeps unit variance at every step.
+    /// `√(a_t² + s_t²)`: unit-variance data keeps unit variance at every step.
     #[default]
     Variance,
 }
@@ -94,7 +93,7 @@ impl Reinjection {
         }
         let coefficients = raw.iter().map(|&(a, s)| normalize(a, s, normalization));
         let (signal, std) = coefficients.unzip();
-        // Never beyond its own step: where β is tiny, one unit in the last place is many steps.
+        // No later than its own step: where β is tiny, rounding by one unit spans many steps.
         let equivalent_decay: Vec<f64> = if strength == 0.0 {
             schedule.decay().to_vec()
         } else {
@@ -134,7 +133,7 @@ impl Reinjection {
         self.strength
     }
 
-    /// What the sum is divided by.
+    /// The divisor of the sum.
     pub fn normalization(&self) -> Normalization {
         self.normalization
     }
@@ -180,8 +179,8 @@ impl Reinjection {
 
     /// The real-valued step `τ(t) ≤ t` at which plain diffusion has that `ᾱ`.
     ///
-    /// Between whole steps `ᾱ` is taken as by [`Schedule::alpha_bar_at`]; where it stands still
-    /// (`β = 0`) the earliest step is given.
+    /// Between whole steps `ᾱ` is that of [`Schedule::alpha_bar_at`]; where it is constant
+    /// (`β = 0`), the earliest step is given.
     pub fn equivalent_step(&self) -> &[f64] {
         &self.equivalent_step
     }
@@ -194,7 +193,7 @@ impl Reinjection {
     /// ```
     ///
     /// Steps after `τ(T)`, which re-injection never reaches, give `T`; where several `t` look
-    /// alike (`β = 0`) the last is given.
+    /// alike (`β = 0`), the last is given.
     ///
     /// # Errors
     /// [`NoiseError::StepOutOfRange`] unless `0 ≤ tau ≤ T`.
@@ -206,7 +205,7 @@ impl Reinjection {
         Ok(self.original(tau))
     }
 
-    /// Plain diffusion, step by step the same as this process at variance normalization.
+    /// Plain diffusion that equals this process, normalized by variance, step by step.
     ///
     /// ```text
     /// ᾱ'_t = ᾱ_τ(t),      β'_t = 1 − ᾱ'_t/ᾱ'_{t−1}
@@ -249,7 +248,7 @@ impl Reinjection {
         }
     }
 
-    /// `dℓ_t/dℓ_τ` at `ℓ_τ`: how much faster the original decays than what it looks like.
+    /// `dℓ_t/dℓ_τ` at `ℓ_τ`: the decay of the original step relative to that of its equivalent.
     ///
     /// ```text
     /// dℓ_t/dℓ_τ = tan θ/tan φ · (1 + λ cos φ/√(1 − λ² sin² φ))    →  (1 + λ)²  as φ → 0
@@ -270,8 +269,8 @@ impl Reinjection {
     }
 }
 
-/// Nats of a logarithm of power to decibels.
-pub(crate) fn decibels(log_snr: f64) -> f64 {
+/// A log ratio of powers, from nats to decibels.
+fn decibels(log_snr: f64) -> f64 {
     10.0 * log_snr / std::f64::consts::LN_10
 }
 

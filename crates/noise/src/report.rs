@@ -1,11 +1,11 @@
-//! What `ballast noise` tells: a row per step, and one sentence.
+//! The report of `ballast noise`: a row per step, and one sentence.
 
 use std::fmt;
 
 use serde::Serialize;
 
 use crate::error::NoiseError;
-use crate::reinjection::{Reinjection, decibels};
+use crate::reinjection::Reinjection;
 use crate::sampler::StepDistribution;
 
 /// One diffusion step of a process; infinite ratios (no noise) are `null` in JSON.
@@ -93,16 +93,14 @@ impl Verdict {
     /// [`NoiseError::StepsMismatch`] if `sampler` is a distribution over another `T`.
     pub fn new(process: &Reinjection, sampler: &StepDistribution) -> Result<Self, NoiseError> {
         sampler.check(process)?;
-        let lost = |log_snr: &f64| decibels(*log_snr) < LOST_DB;
-        let probabilities = sampler.probabilities();
+        let plain = Reinjection::plain(process.schedule().clone());
+        let lost = |process: &Reinjection| process.snr_db().filter(|db| *db < LOST_DB).count();
+        let drawn = process.snr_db().zip(sampler.probabilities());
         Ok(Verdict {
             steps: process.steps(),
-            lost_plain: process.schedule().log_snr().iter().filter(|l| lost(l)).count(),
-            lost_reinjected: process.log_snr().iter().filter(|l| lost(l)).count(),
-            lost_drawn: (process.log_snr().iter().zip(probabilities))
-                .filter(|(l, _)| lost(l))
-                .map(|(_, p)| p)
-                .sum(),
+            lost_plain: lost(&plain),
+            lost_reinjected: lost(process),
+            lost_drawn: drawn.filter(|(db, _)| *db < LOST_DB).map(|(_, p)| p).sum(),
             uniform: *sampler == StepDistribution::uniform(process),
             strength: process.strength(),
         })

@@ -1,4 +1,4 @@
-//! Which diffusion steps training sees: a distribution over `t = 0, …, T`, and drawing from it.
+//! The distribution of diffusion steps in training, over `t = 0, …, T`, and draws from it.
 
 use tch::{Device, Kind, Tensor};
 
@@ -25,7 +25,7 @@ pub struct StepDistribution {
 }
 
 impl StepDistribution {
-    /// Every step of `1..=T` alike; step 0 where `T = 0`.
+    /// Uniform over `1..=T`; step 0 where `T = 0`.
     pub fn uniform(process: &Reinjection) -> Self {
         let steps = process.steps();
         let mut probabilities = vec![1.0 / steps.max(1) as f64; steps + 1];
@@ -59,7 +59,7 @@ impl StepDistribution {
         normalize(process.equivalent_decay()[1..].iter().map(weight).collect(), "low-noise")
     }
 
-    /// Every decibel of signal-to-noise ratio alike, within a range.
+    /// Uniform in decibels of signal-to-noise ratio, within a range.
     ///
     /// Each step stands for the decibels nearest to its own `SNR̃(t)`: its mass is the length of
     /// that cell within `[low_db, high_db]`. The first and the last step own half a cell.
@@ -69,7 +69,7 @@ impl StepDistribution {
     /// ```
     ///
     /// with `L_t = 10 log₁₀ SNR̃(t)`. The range matters: a schedule that goes on after it has
-    /// destroyed the signal has nearly all of its decibels there.
+    /// destroyed the signal spends nearly all of its decibels there.
     ///
     /// # Errors
     /// A range that is empty or not finite; [`NoiseError::NothingToDraw`] if no cell touches it.
@@ -96,7 +96,7 @@ impl StepDistribution {
         if weights.iter().any(|&weight| weight > 0.0) {
             return normalize(weights, "snr-uniform");
         }
-        // One step, or all at the same ratio: no length to share out, but perhaps a place.
+        // One step, or all at the same ratio: cells have no length, but may lie in the range.
         let inside = |db: &f64| f64::from((low_db..=high_db).contains(db));
         normalize(decibels.iter().map(inside).collect(), "snr-uniform")
     }
@@ -129,7 +129,7 @@ impl StepDistribution {
         self.probabilities.len() - 1
     }
 
-    /// That it is a distribution over the steps of `process`.
+    /// Fails unless this is a distribution over the steps of `process`.
     pub(crate) fn check(&self, process: &Reinjection) -> Result<(), NoiseError> {
         let (expected, found) = (process.steps(), self.steps());
         if expected == found { Ok(()) } else { Err(NoiseError::StepsMismatch { expected, found }) }
@@ -178,7 +178,7 @@ impl StepSampler {
     }
 }
 
-/// `weights` of the steps `1..=T` to probabilities of `0..=T`.
+/// Probabilities of `0..=T`, in proportion to the `weights` of `1..=T`.
 fn normalize(weights: Vec<f64>, sampler: &'static str) -> Result<StepDistribution, NoiseError> {
     let sum: f64 = weights.iter().sum();
     if sum.is_nan() || sum <= 0.0 {
@@ -188,8 +188,8 @@ fn normalize(weights: Vec<f64>, sampler: &'static str) -> Result<StepDistributio
     Ok(StepDistribution { probabilities })
 }
 
-/// Where the cells of two neighbors meet, `a ≥ b`. A clean step (`∞`) gets no cell beside one
-/// that is not, and a destroyed step (`−∞`) never gets one.
+/// The border between the cells of two neighbors, `a ≥ b`. A clean step (`∞`) has no cell beside a
+/// noisy one, and a destroyed step (`−∞`) never has a cell.
 fn middle(a: f64, b: f64) -> f64 {
     match (a.is_finite(), b.is_finite()) {
         (true, true) => 0.5 * (a + b),

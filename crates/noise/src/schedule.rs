@@ -1,4 +1,4 @@
-//! How fast the signal fades: `β_t`, `ᾱ_t` and the signal-to-noise ratio, in f64.
+//! The fading of the signal: `β_t`, `ᾱ_t` and the signal-to-noise ratio, in f64.
 //!
 //! ```text
 //! x_t = √ᾱ_t · x_0 + √(1 − ᾱ_t) · ε        α_t = 1 − β_t,  ᾱ_t = Π_{s≤t} α_s,  ᾱ_0 = 1
@@ -6,7 +6,7 @@
 //!
 //! Ho, Jain & Abbeel (2020), eq. 4, arXiv:2006.11239. Everything is computed from the *decay*
 //! `ℓ_t = −ln ᾱ_t = −Σ ln(1 − β_s)`, because `1 − ᾱ_t` loses its digits where `ᾱ_t` is near 1
-//! while `−expm1(−ℓ_t)` does not, and because `ℓ_t = ∞` says plainly that nothing is left.
+//! while `−expm1(−ℓ_t)` does not, and because `ℓ_t = ∞` states that no signal is left.
 
 use std::f64::consts::FRAC_PI_2;
 
@@ -34,10 +34,10 @@ pub struct Schedule {
     decay: Vec<f64>,
 }
 
-/// Largest `T`: a table of f64 then takes 8 MB.
+/// Largest `T`, at which a table of f64 takes 8 MB.
 pub const MAX_STEPS: usize = 1_000_000;
 
-/// `β_t` of the cosine schedule is cut here, as by Nichol & Dhariwal (2021), section 3.2.
+/// Upper bound on `β_t` of the cosine schedule, as in Nichol & Dhariwal (2021), section 3.2.
 const COSINE_MAX_BETA: f64 = 0.999;
 
 /// The offset `s` of Nichol & Dhariwal (2021), eq. 17.
@@ -78,7 +78,7 @@ impl Schedule {
         Self::between(steps, beta_start, beta_end, |f| ((1.0 - f) * start + f * end).powi(2))
     }
 
-    /// β along a logistic curve; it begins and ends 0.25 % inside its two ends.
+    /// β along a logistic curve, whose first and last values lie 0.25 % inside the given ends.
     ///
     /// ```text
     /// β_t = β_start + (β_end − β_start) / (1 + exp(6 − 12 · (t − 1)/(T − 1)))
@@ -112,7 +112,7 @@ impl Schedule {
     /// ᾱ_t = f(t)/f(0),   f(t) = cos²(π/2 · (t/T + s)/(1 + s)),   s = 0.008,   β_t ≤ 0.999
     /// ```
     ///
-    /// The cut binds at the last step only, where `f(T) = 0`.
+    /// The bound on `β_t` binds at the last step only, where `f(T) = 0`.
     ///
     /// # Errors
     /// `steps` outside `1..=MAX_STEPS`.
@@ -193,7 +193,7 @@ impl Schedule {
         &self.alpha_bar
     }
 
-    /// `1 − ᾱ_t`, with all its digits also where `ᾱ_t` is near 1.
+    /// `1 − ᾱ_t`, accurate even where `ᾱ_t` is near 1.
     pub fn noise_variance(&self) -> &[f64] {
         &self.noise_variance
     }
@@ -203,7 +203,7 @@ impl Schedule {
         &self.snr
     }
 
-    /// `ln SNR(t)`, in nats; finite also where `SNR(t)` underflows, `−∞` where `ᾱ_t = 0`.
+    /// `ln SNR(t)`, in nats; finite even where `SNR(t)` underflows, `−∞` where `ᾱ_t = 0`.
     pub fn log_snr(&self) -> &[f64] {
         &self.log_snr
     }
@@ -321,7 +321,7 @@ impl Schedule {
     }
 }
 
-/// A running sum that keeps what rounding loses (Neumaier 1974), and survives infinity.
+/// A running sum that compensates for rounding (Neumaier 1974), and survives infinity.
 #[derive(Default)]
 struct Sum {
     sum: f64,

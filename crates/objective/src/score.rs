@@ -5,11 +5,13 @@
 //! `docs/math/objective.md`, section 6.
 
 mod kernel;
+mod observed;
 mod quantile;
 mod sorted;
 mod window;
 
 pub use kernel::{bandwidth, kernel_log_density};
+pub use observed::{over_observed, window_crps};
 pub use quantile::{central_coverage, pit, quantile_loss, quantiles};
 pub use sorted::SortedSamples;
 pub use window::{LEVELS, WindowScores, mean, window_scores, window_scores_sum};

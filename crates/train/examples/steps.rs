@@ -15,9 +15,10 @@ use std::io::{BufRead, Write};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use feed::{Columns, DevicePanel, WindowSet};
 use rustix::time::{ClockId, clock_gettime};
 use tch::{Device, Kind, Tensor, no_grad};
-use train::{AdamW, Columns, Config, Flat, Forecaster, Rows, Starts};
+use train::{AdamW, Config, Flat, Forecaster, shape};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -46,8 +47,8 @@ fn main() -> Result<()> {
 struct Bench {
     config: Config,
     values: Tensor,
-    rows: Rows,
-    starts: Starts,
+    panel: DevicePanel,
+    windows: WindowSet,
     forecaster: Forecaster,
     flat: Flat,
     optimizer: AdamW,
@@ -64,14 +65,14 @@ impl Bench {
         let columns = Columns { context, horizon, targets, past: 0, future: 0 };
         let walk = Tensor::randn([ROWS, targets], (Kind::Float, Device::Cpu));
         let values = (walk * 0.1).cumsum(0, Kind::Float);
-        let rows =
-            Rows::new(&Vec::<f32>::try_from(values.view([-1]))?, None, columns, Device::Cpu)?;
-        let starts = Starts::new([(0, ROWS - context - horizon + 1, 1)], Device::Cpu)?;
-        let forecaster = Forecaster::new(&config, rows.shape(), Device::Cpu)?;
+        let numbers = Vec::<f32>::try_from(values.view([-1]))?;
+        let panel = DevicePanel::new(&numbers, None, columns, Device::Cpu)?;
+        let windows = WindowSet::new([(0, ROWS - context - horizon + 1, 1)], Device::Cpu)?;
+        let forecaster = Forecaster::new(&config, shape(&panel), Device::Cpu)?;
         let flat = Flat::new(forecaster.store())?;
         let optimizer = AdamW::new(&flat, &config.train)?;
         let order = Vec::new();
-        Ok(Bench { config, values, rows, starts, forecaster, flat, optimizer, order, step: 0 })
+        Ok(Bench { config, values, panel, windows, forecaster, flat, optimizer, order, step: 0 })
     }
 
     /// The next batch of the order, which is drawn anew when it is used up.
@@ -81,13 +82,13 @@ impl Bench {
                 return Ok(indices);
             }
             let size = self.config.train.batch_size as i64;
-            let order = Tensor::f_randperm(self.starts.count(), (Kind::Int64, Device::Cpu))?;
-            self.order = order.narrow(0, 0, self.starts.count() / size * size).split(size, 0);
+            let order = Tensor::f_randperm(self.windows.count(), (Kind::Int64, Device::Cpu))?;
+            self.order = order.narrow(0, 0, self.windows.count() / size * size).split(size, 0);
         }
     }
 
     fn step(&mut self, indices: &Tensor, clock: &mut Clock) -> Result<()> {
-        let batch = self.rows.gather(&self.starts.rows(indices)?)?;
+        let batch = self.panel.gather(&self.windows.first_rows_of(indices)?)?;
         clock.lap(Phase::Data);
         let terms = self.forecaster.training_terms(&batch, self.step)?;
         terms.loss.f_backward()?;
@@ -129,9 +130,9 @@ impl Bench {
         let mut losses = Vec::new();
         for round in 0..count {
             tch::manual_seed(SEED + 1 + round as i64);
-            let indices = Tensor::randint(self.starts.count(), [size], (Kind::Int64, Device::Cpu));
+            let indices = Tensor::randint(self.windows.count(), [size], (Kind::Int64, Device::Cpu));
             // The gradients of the first step, before the optimizer scales them.
-            let batch = self.rows.gather(&self.starts.rows(&indices)?)?;
+            let batch = self.panel.gather(&self.windows.first_rows_of(&indices)?)?;
             let terms = self.forecaster.training_terms(&batch, self.step)?;
             terms.loss.f_backward()?;
             if round == 0 {

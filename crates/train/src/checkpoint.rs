@@ -7,13 +7,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use feed::{Stream, device_name, seed};
+use record::{Epoch, RecordError};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
-use crate::device::device_name;
 use crate::error::TrainError;
-use crate::fit::{Stream, seed};
-use crate::metrics::{Epoch, Tally};
+use crate::metrics::Tally;
 use crate::state::{Position, State};
 use crate::tensors::{self, refused};
 
@@ -55,7 +55,7 @@ struct Kind {
 /// is not written: the one before is worth more.
 ///
 /// # Errors
-/// [`TrainError::Write`], the checkpoint before intact.
+/// [`TrainError::Record`], the checkpoint before intact.
 pub(crate) fn save(path: &Path, state: &mut State, data: &str) -> Result<(), TrainError> {
     state.tally.settle()?;
     let generator = torch_ext::generator_state(state.device())?;
@@ -97,7 +97,7 @@ impl Checkpoint {
     /// Reads the checkpoint at `path`; `None` if there is none.
     ///
     /// # Errors
-    /// [`TrainError::Run`] if it is damaged, of another version, or of other data than `data`.
+    /// [`TrainError::Record`] if it is damaged, of another version, or of other data than `data`.
     pub(crate) fn read(path: &Path, data: &str) -> Result<Option<Checkpoint>, TrainError> {
         if !path.exists() {
             return Ok(None);
@@ -107,25 +107,27 @@ impl Checkpoint {
         let text = contents.note.ok_or_else(none)?;
         let kind: Kind = serde_json::from_str(&text).map_err(|_| none())?;
         if kind.format != FORMAT || kind.version != VERSION {
-            return Err(TrainError::Run {
+            return Err(RecordError::Refused {
                 path: path.to_owned(),
                 reason: format!(
                     "is a {} of version {}, and this is version {VERSION}",
                     kind.format, kind.version
                 ),
                 hint:
-                    "continue with the `ballast` that wrote it, or train anew in another directory"
+                    "continue with the `ballast` that wrote it, or train again in another directory"
                         .to_owned(),
-            });
+            }
+            .into());
         }
         let note: Note = serde_json::from_str(&text)
             .map_err(|error| refused(path, format!("its header is damaged ({error})")))?;
         if note.data != data {
-            return Err(TrainError::Run {
+            return Err(RecordError::Refused {
                 path: path.to_owned(),
                 reason: "is of a training on other data".to_owned(),
-                hint: "bring the old data back, or train anew in another directory".to_owned(),
-            });
+                hint: "bring the old data back, or train again in another directory".to_owned(),
+            }
+            .into());
         }
         Ok(Some(Checkpoint { note, tensors: contents.tensors, path: path.to_owned() }))
     }
@@ -145,10 +147,10 @@ impl Checkpoint {
         self.note.position.seconds
     }
 
-    /// Puts `state` where the checkpoint stands; its random generator is left to [`Resumed::wake`].
+    /// Puts `state` where the checkpoint stands; its random generator is left to [`Resumed::restore_generator`].
     ///
     /// # Errors
-    /// [`TrainError::Run`] if it does not fit the model.
+    /// [`TrainError::Record`] if it does not fit the model.
     pub(crate) fn restore(mut self, state: &mut State) -> Result<Resumed, TrainError> {
         let Note { layout, device, .. } = &self.note;
         for (saved, ours) in layout.iter().zip(state.flat.layout()) {
@@ -204,7 +206,7 @@ impl Checkpoint {
     }
 }
 
-/// What is left to do when the epoch under way goes on.
+/// The part of a checkpoint that is restored once the order of the epoch under way is drawn again.
 #[derive(Debug)]
 pub(crate) struct Resumed {
     /// Absent on another kind of device, which has another generator.
@@ -215,7 +217,12 @@ pub(crate) struct Resumed {
 impl Resumed {
     /// Lets the random generator go on where it was, once the order of the epoch of `steps` steps has been
     /// drawn again.
-    pub(crate) fn wake(self, base: u64, state: &State, steps: usize) -> Result<(), TrainError> {
+    pub(crate) fn restore_generator(
+        self,
+        base: u64,
+        state: &State,
+        steps: usize,
+    ) -> Result<(), TrainError> {
         let done = state.position.done;
         if done > steps {
             return Err(refused(&self.path, format!("is at step {done} of an epoch of {steps}")));

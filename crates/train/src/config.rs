@@ -1,6 +1,8 @@
 //! The whole run as one type, read from one TOML file.
 
 mod noise;
+mod schema;
+mod template;
 mod training;
 
 use std::fs;
@@ -10,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use noise::{AutoNoise, Noise};
+pub use schema::schema;
 pub use training::{Keep, LearningRateSchedule, Precision, TrainConfig};
 
 /// A config that cannot be run.
@@ -62,62 +65,70 @@ pub enum ConfigError {
         /// What was written.
         value: String,
         /// What is allowed.
-        range: &'static str,
+        range: String,
     },
 }
 
-/// A run: what stands in `config.toml`.
+/// A run, as `config.toml` in its directory holds it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Decides initial weights, order, noise and samples.
-    #[serde(default)]
+    /// Seed of initial weights, order of windows, noise and samples.
+    #[serde(default = "seed")]
     pub seed: u64,
-    /// What to read and how to cut it.
+    /// Data to read, and how to cut them into windows.
     pub data: data::DataConfig,
-    /// How training windows are noised: a table, or `"auto"`.
+    /// Noise of training windows: a table that names a schedule, or `"auto"` to choose one on validation windows.
     #[serde(default)]
     pub noise: Noise,
     /// The network.
     #[serde(default)]
     pub model: vae::ModelConfig,
-    /// What is maximised.
+    /// The quantity that training maximizes.
     #[serde(default)]
     pub objective: ObjectiveConfig,
-    /// How it is maximised.
+    /// The way in which it is maximized.
     #[serde(default)]
     pub train: TrainConfig,
-    /// How forecasts are scored.
+    /// Scores of forecasts.
     #[serde(default)]
     pub evaluate: EvaluateConfig,
+}
+
+fn seed() -> u64 {
+    1
 }
 
 /// The `[objective]` table: `log p(y | z) − kl_weight · KL`, in nats.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ObjectiveConfig {
-    /// What the decoder says about one value.
+    /// Law of one value of the forecast.
     pub likelihood: objective::Family,
     /// Weight of the KL term over the optimizer steps; 1 is the evidence lower bound.
     pub kl_weight: objective::elbo::KlWeight,
-    /// Nats of KL that are not charged.
+    /// Nats of KL divergence that are not charged.
     pub free_bits: objective::elbo::FreeBits,
-    /// Weight of the CRPS of forecasts, standardized and summed over the target, beside the bound; 0 for the bound alone.
-    /// The bound draws the latent variables from a posterior that sees the target, a forecast from the prior.
+    /// Weight of the CRPS of forecasts beside the bound; 0 for the bound alone. The CRPS is standardized and summed over
+    /// the target. The bound draws the latent variables from a posterior that sees the target, a forecast from the prior.
     #[schemars(range(min = 0))]
     pub crps_weight: f64,
     /// Forecasts per training window that the CRPS is estimated from, an even number.
-    #[schemars(range(min = 2), extend("multipleOf" = 2))]
+    #[schemars(range(min = 2, max = MAX_CRPS_SAMPLES), extend("multipleOf" = 2))]
     pub crps_samples: usize,
 }
 
+/// Largest `objective.crps_samples`.
+const MAX_CRPS_SAMPLES: usize = 1000;
+
 impl Default for ObjectiveConfig {
     fn default() -> Self {
+        let warm_up = objective::elbo::KlWeight::linear(0.0, 1.0, 500);
         ObjectiveConfig {
-            likelihood: objective::Family::Gaussian,
-            kl_weight: objective::elbo::KlWeight::default(),
+            likelihood: objective::Family::Laplace,
+            kl_weight: warm_up.expect("a legal schedule"),
             free_bits: objective::elbo::FreeBits::None,
-            crps_weight: 0.0,
+            crps_weight: 5.0,
             crps_samples: 4,
         }
     }
@@ -128,20 +139,24 @@ impl Default for ObjectiveConfig {
 #[serde(deny_unknown_fields, default)]
 pub struct EvaluateConfig {
     /// Forecast samples per window.
-    #[schemars(range(min = 2))]
+    #[schemars(range(min = 2, max = MAX_COUNT))]
     pub samples: usize,
     /// Rows per season of the seasonal naive baseline; 0 to take it from the frequency.
+    #[schemars(range(max = MAX_COUNT))]
     pub season: usize,
-    /// At most so many training windows, evenly spaced, are scored for the train–test gap; fewer where they
-    /// are so long that together they would hold more than half a million values.
-    #[schemars(range(min = 1))]
+    /// Maximum number of training windows, evenly spaced, scored for the train–test gap. Fewer are scored where together
+    /// they would hold more than half a million values.
+    #[schemars(range(min = 1, max = MAX_COUNT))]
     pub train_windows: usize,
-    /// Which baselines are fitted and scored beside the model; absent for a set chosen by the data: last
-    /// value, seasonal naive where the season fits in the context, drift, climatology and ridge, and for
-    /// returns (`data.transform = "return"`, or the protocol `stocks`) constant Student-t, EWMA and GARCH.
+    /// Baselines that are fitted and scored beside the model; chosen by the data unless given. The choice is last value,
+    /// seasonal naive where the season fits in the context, drift, climatology and ridge, and for returns
+    /// (`data.transform = "return"`, or the protocol `stocks`) constant Student-t, EWMA and GARCH.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub baselines: Option<Vec<crate::baseline::Rule>>,
+    pub baselines: Option<Vec<baseline::Rule>>,
 }
+
+/// Largest number of epochs, steps of an epoch, windows of a batch, samples of a window, rows of a season.
+const MAX_COUNT: usize = 1_000_000;
 
 impl Default for EvaluateConfig {
     fn default() -> Self {
@@ -150,6 +165,19 @@ impl Default for EvaluateConfig {
 }
 
 impl Config {
+    /// The default config of a data set.
+    pub fn new(data: data::DataConfig) -> Config {
+        Config {
+            seed: seed(),
+            data,
+            noise: Noise::default(),
+            model: vae::ModelConfig::default(),
+            objective: ObjectiveConfig::default(),
+            train: TrainConfig::default(),
+            evaluate: EvaluateConfig::default(),
+        }
+    }
+
     /// Reads a config file and lays `key=value` overrides over it.
     ///
     /// A relative `data.path` is taken from the folder of the config file; one that an override gives,
@@ -195,7 +223,10 @@ impl Config {
                         in_file.in_file(text, origin)
                     }
                     _ => ConfigError::Invalid {
-                        origin: format!("{origin} with --set {}", overrides.join(" --set ")),
+                        origin: format!(
+                            "{origin} with --set {}",
+                            shown(&overrides.join(" --set "))
+                        ),
                         hint: nearest(fault.error.message()),
                         message: fault.message(),
                     },
@@ -210,73 +241,60 @@ impl Config {
     /// # Errors
     /// [`ConfigError::Invalid`] if the path of the data is not UTF-8, which TOML cannot hold.
     pub fn to_toml(&self) -> Result<String, ConfigError> {
-        toml::to_string(self).map_err(|error| ConfigError::Invalid {
-            origin: "the resolved config".to_owned(),
-            message: error.to_string(),
-            hint: Some("rename the data file, or run from another folder".to_owned()),
-        })
+        toml::to_string(self).map_err(not_toml)
     }
 
     fn check(self) -> Result<Config, ConfigError> {
-        let TrainConfig {
-            epochs,
-            batch_size,
-            learning_rate,
-            weight_decay,
-            clip_norm,
-            ema_decay,
-            ..
-        } = self.train;
-        let (every, factor) = match self.train.learning_rate_schedule {
+        let Config { train, objective, evaluate, .. } = &self;
+        let (every, factor) = match train.learning_rate_schedule {
             LearningRateSchedule::Step { every, factor } => (every, factor),
             _ => (1, 1.0),
         };
-        let least: [(&'static str, usize, usize); 6] = [
+        for (key, value, least) in [
+            ("train.epochs", train.epochs, 1),
+            ("train.batch_size", train.batch_size, 1),
+            ("train.steps_per_epoch", train.steps_per_epoch, 0),
             ("train.learning_rate_schedule.step.every", every, 1),
-            ("train.epochs", epochs, 1),
-            ("train.batch_size", batch_size, 1),
-            ("train.validation_samples", self.train.validation_samples, 2),
-            ("evaluate.samples", self.evaluate.samples, 2),
-            ("evaluate.train_windows", self.evaluate.train_windows, 1),
-        ];
-        for (key, value, least) in least {
-            if value < least {
-                let range = if least == 2 { "at least 2" } else { "at least 1" };
-                return Err(ConfigError::Range { key, value: value.to_string(), range });
-            }
+            ("train.warmup_steps", train.warmup_steps, 0),
+            ("train.patience", train.patience, 0),
+            ("train.validation_samples", train.validation_samples, 2),
+            ("train.validation_stride", train.validation_stride, 0),
+            ("evaluate.samples", evaluate.samples, 2),
+            ("evaluate.season", evaluate.season, 0),
+            ("evaluate.train_windows", evaluate.train_windows, 1),
+        ] {
+            let allowed = (least..=MAX_COUNT).contains(&value);
+            in_range(key, value, allowed, || format!("from {least} to {MAX_COUNT}"))?;
         }
-        let nats = match self.objective.free_bits {
+        let samples = objective.crps_samples;
+        let allowed = (2..=MAX_CRPS_SAMPLES).contains(&samples) && samples.is_multiple_of(2);
+        in_range("objective.crps_samples", samples, allowed, || {
+            format!("an even number from 2 to {MAX_CRPS_SAMPLES}")
+        })?;
+        let nats = match objective.free_bits {
             objective::elbo::FreeBits::PerDimension(nats)
             | objective::elbo::FreeBits::PerGroup(nats) => nats,
             _ => 0.0,
         };
-        let ObjectiveConfig { crps_weight: crps, crps_samples, .. } = self.objective;
-        if crps_samples < 2 || crps_samples % 2 == 1 {
-            return Err(ConfigError::Range {
-                key: "objective.crps_samples",
-                value: crps_samples.to_string(),
-                range: "an even number, at least 2",
-            });
-        }
         let positive = |value: f64| value > 0.0 && value.is_finite();
         let not_negative = |value: f64| value >= 0.0 && value.is_finite();
-        for (key, value, ok, range) in [
-            ("train.learning_rate", learning_rate, positive(learning_rate), "positive and finite"),
-            ("train.weight_decay", weight_decay, not_negative(weight_decay), "at least 0"),
-            ("train.ema_decay", ema_decay, (0.0..1.0).contains(&ema_decay), "at least 0, below 1"),
+        let (rate, decay, ema) = (train.learning_rate, train.weight_decay, train.ema_decay);
+        let (clip, crps) = (train.clip_norm, objective.crps_weight);
+        for (key, value, allowed, range) in [
+            ("train.learning_rate", rate, positive(rate), "positive and finite"),
+            ("train.weight_decay", decay, not_negative(decay), "at least 0, and finite"),
+            ("train.ema_decay", ema, (0.0..1.0).contains(&ema), "at least 0, below 1"),
             (
                 "train.learning_rate_schedule.step.factor",
                 factor,
                 factor > 0.0 && factor <= 1.0,
                 "above 0, at most 1",
             ),
-            ("train.clip_norm", clip_norm, not_negative(clip_norm), "at least 0 (0 is off)"),
-            ("objective.free_bits", nats, not_negative(nats), "at least 0 nats"),
-            ("objective.crps_weight", crps, not_negative(crps), "at least 0"),
+            ("train.clip_norm", clip, not_negative(clip), "at least 0 (0 is off), and finite"),
+            ("objective.free_bits", nats, not_negative(nats), "at least 0 nats, and finite"),
+            ("objective.crps_weight", crps, not_negative(crps), "at least 0, and finite"),
         ] {
-            if !ok {
-                return Err(ConfigError::Range { key, value: value.to_string(), range });
-            }
+            in_range(key, value, allowed, || range.to_owned())?;
         }
         if let Noise::Auto(auto) = self.noise {
             auto.check()?;
@@ -285,6 +303,39 @@ impl Config {
         self.data.validate()?;
         Ok(self)
     }
+}
+
+/// [`ConfigError::Range`] where a value is not `allowed`.
+fn in_range(
+    key: &'static str,
+    value: impl ToString,
+    allowed: bool,
+    range: impl FnOnce() -> String,
+) -> Result<(), ConfigError> {
+    if allowed {
+        return Ok(());
+    }
+    Err(ConfigError::Range { key, value: value.to_string(), range: range() })
+}
+
+fn not_toml(error: toml::ser::Error) -> ConfigError {
+    ConfigError::Invalid {
+        origin: "the resolved config".to_owned(),
+        message: error.to_string(),
+        hint: Some("rename the data file, or run from another folder".to_owned()),
+    }
+}
+
+/// Text for a message: on one line, without control characters, and not too long.
+fn shown(text: &str) -> String {
+    const MOST: usize = 200;
+    let mut short: String = (text.chars().take(MOST))
+        .map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() })
+        .collect();
+    if text.chars().nth(MOST).is_some() {
+        short.push('…');
+    }
+    short
 }
 
 fn read(path: &Path) -> Result<String, ConfigError> {
@@ -297,10 +348,13 @@ fn read(path: &Path) -> Result<String, ConfigError> {
 /// Lays one `a.b=value` over a table. The value is TOML; what is not TOML is a string.
 fn set(table: &mut toml::Table, item: &str) -> Result<(), ConfigError> {
     let bad = |message: &str| ConfigError::Invalid {
-        origin: format!("--set {item}"),
+        origin: format!("--set {}", shown(item)),
         message: message.to_owned(),
         hint: Some("write it as `--set train.epochs=20`".to_owned()),
     };
+    if item.contains(['\n', '\r']) {
+        return Err(bad("it has more than one line; give each key a `--set` of its own"));
+    }
     let (key, value) = item.split_once('=').ok_or_else(|| bad("there is no `=` in it"))?;
     let value = value.trim();
     let value = match toml::from_str::<toml::Table>(&format!("v = {value}")) {
@@ -400,8 +454,11 @@ mod tests {
         }
         let expected = "g = true\n[a]\nb = 3\nc = [1, 2]\nd = \"plain-text\"\n[e]\nf = 1.5\n";
         assert_eq!(table, toml::from_str(expected).unwrap());
-        for item in ["", "=", "a", ".=1", "a.b.c=1"] {
+        for item in ["", "=", "a", ".=1", "a.b.c=1", "seed=1\nmodel.hidden=7", "seed=1\r"] {
             assert!(set(&mut table, item).is_err(), "{item}");
         }
+        let long = format!("a={}\n", "\u{1b}".repeat(100_000));
+        let message = set(&mut table, &long).unwrap_err().to_string();
+        assert!(message.len() < 2000 && !message.contains('\u{1b}'), "{message}");
     }
 }

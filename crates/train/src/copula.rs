@@ -1,16 +1,16 @@
-//! Residuals that hang together: correlations fitted to the training windows, after training.
+//! Correlated residuals: a copula fitted to the training windows, after training.
 
+use feed::{Part, Stream, seed};
 use tch::{Kind, Tensor, no_grad};
 use vae::Residuals;
 
-use crate::batch::{Rows, Starts};
 use crate::error::TrainError;
-use crate::fit::{Stream, seed};
 use crate::forecaster::Forecaster;
+use crate::job::Job;
 
-/// At most so many training windows, evenly spaced.
+/// The most training windows, evenly spaced, that it is fitted to.
 const MAX_WINDOWS: i64 = 2000;
-/// How far correlations are drawn to zero at least.
+/// The least share by which correlations are drawn to zero.
 const SHRINKAGE: f64 = 0.05;
 /// The least eigenvalue of a correlation matrix.
 const LEAST: f64 = 1e-3;
@@ -31,20 +31,16 @@ struct Products {
 ///
 /// # Errors
 /// If the windows do not fit the model, or libtorch's own.
-pub(crate) fn fit(
-    decides: u64,
-    rows: &Rows,
-    train: &Starts,
-    forecaster: &Forecaster,
-) -> Result<(), TrainError> {
+pub(crate) fn fit(job: &Job, forecaster: &Forecaster) -> Result<(), TrainError> {
     if forecaster.model().config().residuals == Residuals::Independent || forecaster.autoencodes() {
         return Ok(());
     }
     no_grad(|| {
-        seed(decides, Stream::Validation);
+        seed(job.config.seed, Stream::Validation);
         let mut sums: Option<[Products; 2]> = None;
-        for indices in train.evenly(MAX_WINDOWS)?.f_split(256, 0)? {
-            let batch = rows.gather(&train.rows(&indices)?)?;
+        let windows = job.source.windows(Part::Train).at_most(MAX_WINDOWS);
+        for batch in windows.batches(job.source.panel(), 256) {
+            let batch = batch?;
             let scores = forecaster.normal_scores(&batch)?;
             let seen = match &batch.target_observed {
                 Some(observed) => observed.f_to_kind(Kind::Double)?,

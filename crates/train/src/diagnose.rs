@@ -1,8 +1,8 @@
 //! Why a step was not finite: which term, in which channel.
 
+use feed::Batch;
 use tch::Tensor;
 
-use crate::batch::Batch;
 use crate::error::TrainError;
 use crate::forecaster::Forecaster;
 
@@ -54,19 +54,21 @@ fn not_finite(values: &Tensor) -> Result<Option<usize>, TrainError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::batch::{Columns, Rows};
     use crate::config::Config;
+    use crate::shape::shape;
+    use feed::{Columns, DevicePanel};
     use tch::{Device, no_grad};
 
     fn forecaster() -> (Forecaster, Batch) {
         let text = "[data]\nsource = \"seattle-weather\"\ncontext = 3\nhorizon = 2\n\
-            [model]\nhidden = 4\nlatent = 2\n";
+            [noise]\nschedule = \"linear\"\n[model]\nhidden = 4\nlatent = 2\ndropout = 0\n\
+            [objective]\nlikelihood = \"gaussian\"\nkl_weight = 1\ncrps_weight = 0\n";
         let config = Config::parse(text, "test", &[]).unwrap();
         let columns = Columns { context: 3, horizon: 2, targets: 2, past: 0, future: 0 };
         let values: Vec<f32> = (0..16_u8).map(f32::from).collect();
-        let rows = Rows::new(&values, None, columns, Device::Cpu).unwrap();
-        let forecaster = Forecaster::new(&config, rows.shape(), Device::Cpu).unwrap();
-        (forecaster, rows.gather(&Tensor::from_slice(&[0_i64, 1])).unwrap())
+        let panel = DevicePanel::new(&values, None, columns, Device::Cpu).unwrap();
+        let forecaster = Forecaster::new(&config, shape(&panel), Device::Cpu).unwrap();
+        (forecaster, panel.gather(&Tensor::from_slice(&[0_i64, 1])).unwrap())
     }
 
     fn spoil(forecaster: &Forecaster, part: &str) {

@@ -13,11 +13,11 @@ mod training;
 
 use std::path::Path;
 
+use record::{RecordError, RunDirectory};
 use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
-use crate::files::{RunDirectory, write_json};
-use crate::fit::Progress;
+use crate::run::RunProgress;
 
 pub use linear::Tightness;
 pub use noised::TargetFit;
@@ -45,7 +45,7 @@ pub struct ElboStudy {
 /// If training fails or the folder cannot be written.
 pub fn elbo_study(
     folder: &Path,
-    observe: &mut dyn FnMut(Progress),
+    observe: &mut dyn FnMut(RunProgress),
 ) -> Result<ElboStudy, TrainError> {
     RunDirectory::create(folder)?;
     tch::manual_seed(1);
@@ -56,6 +56,7 @@ pub fn elbo_study(
         noised: noised::measure()?,
         training: training::measure(folder, observe)?,
     };
-    write_json(&folder.join("elbo.json"), &study)?;
+    let path = folder.join("elbo.json");
+    files::replace_json(&path, &study).map_err(RecordError::writing(&path))?;
     Ok(study)
 }

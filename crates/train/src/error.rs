@@ -1,6 +1,8 @@
 //! What can go wrong between a config and a forecast.
 
-use std::path::PathBuf;
+use baseline::BaselineError;
+use feed::{FeedError, is_out_of_memory, memory_hint};
+use record::RecordError;
 
 /// An error of training, evaluation or forecasting.
 #[derive(Debug, thiserror::Error)]
@@ -9,21 +11,9 @@ pub enum TrainError {
     /// The config does not say something that can be run.
     #[error("{0}")]
     Config(#[from] crate::config::ConfigError),
-    /// The data cannot be read or used.
+    /// The data cannot be read or used, the device is not there, or libtorch failed.
     #[error(transparent)]
-    Data(#[from] data::DataError),
-    /// A part of the split has no room for one window.
-    #[error(
-        "the {part} part is too short for a window of {context} + {horizon} rows\n  hint: lower `data.context` or `data.horizon`, or give it more rows in `data.split`"
-    )]
-    NoWindows {
-        /// Which part.
-        part: &'static str,
-        /// Rows of a context.
-        context: usize,
-        /// Rows of a horizon.
-        horizon: usize,
-    },
+    Feed(#[from] FeedError),
     /// A part of the split has no observed value to score.
     #[error("nothing was observed in the {part} windows\n  hint: check the gaps in the data")]
     NothingObserved {
@@ -66,34 +56,9 @@ pub enum TrainError {
     /// The model was handed something inconsistent.
     #[error(transparent)]
     Model(#[from] vae::VaeError),
-    /// The device that was asked for is not there.
-    #[error("device `{asked}`: {reason}\n  hint: {hint}")]
-    Device {
-        /// What the user asked for.
-        asked: String,
-        /// Why it cannot be had.
-        reason: String,
-        /// What to do.
-        hint: &'static str,
-    },
-    /// A file or folder that should be there is not.
-    #[error("{}: no such file or directory\n  hint: {hint}", path.display())]
-    Missing {
-        /// What was looked for.
-        path: PathBuf,
-        /// What to do.
-        hint: String,
-    },
-    /// A file of a run directory that cannot be understood.
-    #[error("{}: {reason}\n  hint: {hint}", path.display())]
-    Run {
-        /// The file or directory.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-        /// What to do.
-        hint: String,
-    },
+    /// A file of a run directory is missing, damaged, of other data, or cannot be written.
+    #[error(transparent)]
+    Record(#[from] RecordError),
     /// Training left the finite numbers.
     #[error(
         "training diverged at epoch {epoch}, step {step}: the {what} is not finite\n  hint: lower `train.learning_rate` or set `train.clip_norm`{}",
@@ -133,7 +98,8 @@ pub enum TrainError {
     },
     /// A search for a noise that has no step for each of its candidates.
     #[error(
-        "`noise.auto.budget` is {budget}, which of {training} training steps is too little for a search\n  hint: at least {:.3} ({least} steps), or train for longer", *least as f64 / *training as f64
+        "`noise.auto.budget = {budget}` allows {allowed} of {training} training steps; a search needs at least {least}\n  hint: a budget of at least {:.3}, or a longer training", *least as f64 / *training as f64,
+        allowed = (budget * *training as f64) as usize
     )]
     Budget {
         /// As configured.
@@ -148,84 +114,50 @@ pub enum TrainError {
         "`noise` is \"auto\", which only training resolves\n  hint: train first, or name one as in `noise = {{ schedule = \"none\" }}`"
     )]
     NoiseUndecided,
-    /// Another process writes into the run directory.
-    #[error("{}: another process trains here ({owner})\n  hint: wait for it, or choose another directory with `--run`", path.display())]
-    Locked {
-        /// The lock file.
-        path: PathBuf,
-        /// Its host and process.
-        owner: String,
-    },
-    /// Writing failed.
-    #[error(
-        "writing {}: {source}\n  hint: check that its folder exists, may be written to and has room", path.display()
-    )]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// What tch lacks failed.
+    /// An operation that tch lacks failed.
     #[error("{}{}", .0, memory_hint(&.0.to_string()))]
     Extension(#[from] torch_ext::TorchExtError),
-    /// libtorch failed.
-    #[error("libtorch: {}{}", first_line(.0), memory_hint(&.0.to_string()))]
-    Torch(#[from] tch::TchError),
 }
 
-/// libtorch appends a C++ stack trace to its messages.
-fn first_line(error: &tch::TchError) -> String {
-    let text = error.to_string();
-    text.lines().find(|line| !line.trim().is_empty()).unwrap_or("unknown error").to_owned()
+impl From<tch::TchError> for TrainError {
+    fn from(error: tch::TchError) -> Self {
+        TrainError::Feed(error.into())
+    }
 }
 
-/// What to do when memory runs out.
-pub const MEMORY_HINT: &str =
-    "\n  hint: lower `train.batch_size`, `evaluate.samples` or the size of the model";
-
-/// Whether a message of libtorch, on the CPU or on CUDA, is that memory ran out.
-pub fn is_out_of_memory(message: &str) -> bool {
-    let text = message.to_lowercase();
-    text.contains("out of memory") || text.contains("can't allocate memory")
+impl From<data::DataError> for TrainError {
+    fn from(error: data::DataError) -> Self {
+        TrainError::Feed(error.into())
+    }
 }
 
-fn memory_hint(message: &str) -> &'static str {
-    if is_out_of_memory(message) { MEMORY_HINT } else { "" }
+impl From<BaselineError> for TrainError {
+    fn from(error: BaselineError) -> Self {
+        match error {
+            BaselineError::Feed(error) => TrainError::Feed(error),
+            BaselineError::Objective(error) => TrainError::Objective(error),
+        }
+    }
 }
 
 impl TrainError {
     /// The exit code of the `ballast` command for this error, as the README lists them.
     pub fn exit_code(&self) -> u8 {
         match self {
-            TrainError::Config(crate::config::ConfigError::Missing { .. })
-            | TrainError::Missing { .. } => 66,
+            TrainError::Config(crate::config::ConfigError::Missing { .. }) => 66,
             TrainError::Config(_) | TrainError::Noise(_) => 2,
             TrainError::Model(vae::VaeError::Config { .. } | vae::VaeError::Size { .. }) => 2,
-            TrainError::Data(error) => match error.kind() {
-                data::ErrorKind::Config => 2,
-                data::ErrorKind::NoSuchFile => 66,
-                data::ErrorKind::Disk => 74,
-                _ => 65,
-            },
-            TrainError::NoWindows { .. }
-            | TrainError::NothingObserved { .. }
+            TrainError::Feed(error) => error.exit_code(),
+            TrainError::NothingObserved { .. }
             | TrainError::TooFewWindows { .. }
             | TrainError::Gap { .. } => 65,
             TrainError::NoForecast => 2,
-            TrainError::Run { .. } => 65,
-            TrainError::Device { .. } => 69,
+            TrainError::Record(error) => error.exit_code(),
             TrainError::Diverged { .. } => 3,
-            TrainError::Write { .. } => 74,
             TrainError::Interrupted { .. } | TrainError::InterruptedSearch { .. } => 75,
             TrainError::Budget { .. } | TrainError::NoiseUndecided => 2,
-            TrainError::Locked { .. } => 2,
-            TrainError::Torch(error) if is_out_of_memory(&error.to_string()) => 69,
             TrainError::Extension(error) if is_out_of_memory(&error.to_string()) => 69,
-            TrainError::Model(_)
-            | TrainError::Objective(_)
-            | TrainError::Torch(_)
-            | TrainError::Extension(_) => 70,
+            TrainError::Model(_) | TrainError::Objective(_) | TrainError::Extension(_) => 70,
         }
     }
 }

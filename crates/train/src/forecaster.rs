@@ -1,5 +1,6 @@
 //! Model, noise and objective put together: what is trained, and what forecasts.
 
+use feed::Batch;
 use noise::{Diffuser, StepSampler, TargetLikelihood};
 use objective::elbo::{Elbo, FreeBits, KlWeight, sum_over_target};
 use objective::score::crps_loss;
@@ -7,7 +8,6 @@ use tch::nn::VarStore;
 use tch::{Device, Kind, Tensor};
 use vae::{BoundTerms, Inputs, Instance, Latent, Model, ModelKind, Observation, Pass, Shape};
 
-use crate::batch::Batch;
 use crate::config::Config;
 use crate::error::TrainError;
 use crate::memory::keep_freed;
@@ -323,7 +323,10 @@ impl Forecaster {
     }
 
     /// Context and target relative to their window, zero where nothing was observed.
-    pub(crate) fn relative(&self, batch: &Batch) -> Result<(Instance, Tensor, Tensor), TrainError> {
+    ///
+    /// # Errors
+    /// If the batch does not fit the model.
+    pub fn relative(&self, batch: &Batch) -> Result<(Instance, Tensor, Tensor), TrainError> {
         let instance = self.model.instance(&batch.context, batch.context_observed.as_ref())?;
         let context = hide(instance.apply(&batch.context)?, batch.context_observed.as_ref())?;
         let target = hide(instance.apply(&batch.target)?, batch.target_observed.as_ref())?;
@@ -331,10 +334,10 @@ impl Forecaster {
     }
 
     /// What the networks make of their inputs, in the precision of the config.
-    pub(crate) fn computed<T>(
-        &self,
-        networks: impl FnOnce() -> vae::Result<T>,
-    ) -> Result<T, TrainError> {
+    ///
+    /// # Errors
+    /// Those of `networks`, or libtorch's own.
+    pub fn computed<T>(&self, networks: impl FnOnce() -> vae::Result<T>) -> Result<T, TrainError> {
         Ok(match self.half {
             None => networks()?,
             Some(kind) => torch_ext::autocast(self.store.device(), kind, true, networks)??,
@@ -425,11 +428,10 @@ impl Forecaster {
 }
 
 /// What a model is fed: a context of the batch, noised to `level`, and what else is known.
-pub(crate) fn inputs(
-    batch: &Batch,
-    context: Tensor,
-    level: Option<Tensor>,
-) -> Result<Inputs, TrainError> {
+///
+/// # Errors
+/// [`TrainError::Feed`] if the shapes do not fit.
+pub fn inputs(batch: &Batch, context: Tensor, level: Option<Tensor>) -> Result<Inputs, TrainError> {
     let context = match &batch.extras {
         Some(extras) => Tensor::f_cat(&[&context, extras], 2)?,
         None => context,

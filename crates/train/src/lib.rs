@@ -9,68 +9,46 @@
 //! baselines, [`forecast()`] uses it on new rows. [`fit()`] is the loop itself.
 
 mod average;
-mod baseline;
-mod batch;
 mod checkpoint;
 mod config;
 mod control;
 mod copula;
-mod device;
 mod diagnose;
 pub mod elbo;
 mod error;
-mod evaluate;
-mod features;
-mod files;
 mod fit;
 mod flat;
-mod forecast;
 mod forecaster;
-mod health;
-mod lock;
+mod job;
 mod memory;
 mod metrics;
 mod optimizer;
 mod plan;
 mod run;
-mod schema;
-mod score;
 mod search;
-mod source;
+mod shape;
 mod start;
 mod state;
 mod tensorboard;
 mod tensors;
 mod validate;
 
-pub use baseline::{Asked, Baseline, History, Material, Pairs, Rule, SeriesRows};
-pub use batch::{Batch, Columns, Rows, Starts, Statics};
 pub use checkpoint::Checkpoint;
 pub use config::{
     AutoNoise, Config, ConfigError, EvaluateConfig, Keep, LearningRateSchedule, Noise,
-    ObjectiveConfig, Precision, TrainConfig,
+    ObjectiveConfig, Precision, TrainConfig, schema,
 };
 pub use control::Control;
-pub use device::{DeviceChoice, device_name};
-pub use error::{MEMORY_HINT, TrainError, is_out_of_memory};
-pub use evaluate::{
-    Calibration, Coverage, Difference, Differences, DropLast, EvaluateOptions, Evaluation, Fan,
-    NoiseCurve, Pairing, PointError, Scored, Scores, SeriesScores, Supplement, evaluate,
-    evaluate_run, evaluate_runs,
-};
-pub use features::{Features, FeaturesOptions, Probe, StepFeatures, features_run};
-pub use files::{RunDirectory, write_atomically, write_text};
-pub use fit::{Divergence, Fitted, Job, Progress, fit};
+pub use error::TrainError;
+pub use fit::{Progress, fit};
 pub use flat::Flat;
-pub use forecast::{Forecast, forecast};
-pub use forecaster::{Forecaster, Terms};
-pub use health::LatentHealth;
-pub use metrics::Epoch;
+pub use forecaster::{Forecaster, Terms, inputs};
+pub use job::Job;
 pub use optimizer::AdamW;
 pub use plan::{Plan, plan};
-pub use run::{DataInfo, RunInfo, RunOptions, Training, WindowCounts, prepare};
-pub use schema::schema;
-pub use search::{Candidate, Chosen, NoiseSearch, Rung, Trial, candidates};
-pub use source::{Part, Source};
+pub use run::{Loaded, RunOptions, RunProgress, Training, data_info, load, prepare, set_threads};
+pub use search::{Candidate, SearchProgress, candidates};
+pub use shape::shape;
 pub use tch::Device;
+pub use tensors::serialized;
 pub use vae::ModelKind;

@@ -1,67 +1,10 @@
-//! What an epoch leaves behind: the lines of `metrics.jsonl`, and the sums they are made of.
-
-use std::io::Write;
+//! The sums of an epoch, which its line in `metrics.jsonl` is made of.
 
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::error::TrainError;
-use crate::files::{RunDirectory, write_text};
 use crate::forecaster::Terms;
-
-/// One line of `metrics.jsonl`: an epoch. Holds no wall time, so that a repeated run writes the
-/// same bytes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Epoch {
-    /// From 1.
-    pub epoch: usize,
-    /// Optimizer steps so far.
-    pub step: usize,
-    /// Mean over the epoch of what is minimised, nats per window; this and the next two are NaN
-    /// (`null` in the file) where every step was skipped.
-    #[serde(with = "or_null")]
-    pub loss: f64,
-    /// Mean over the epoch of `log p(ỹ | z)`, nats per window.
-    #[serde(with = "or_null")]
-    pub reconstruction: f64,
-    /// Mean over the epoch of the KL term, nats per window, unweighted.
-    #[serde(with = "or_null")]
-    pub kl: f64,
-    /// Weight of the KL term at the end of the epoch.
-    pub kl_weight: f64,
-    /// Step size of the last step.
-    pub learning_rate: f64,
-    /// Steps of this epoch that were left out since loss or gradient was not finite.
-    pub skipped: usize,
-    /// Latent units of each group that carry something, on clean validation windows.
-    pub active_units: Vec<usize>,
-    /// The same loss on clean validation windows.
-    #[serde(with = "or_null")]
-    pub validation_loss: f64,
-    /// Fair CRPS on training windows, standardized units.
-    pub train_crps: f64,
-    /// Fair CRPS on validation windows, standardized units; what selects the weights, but for
-    /// `autoencode`, which the validation loss selects.
-    pub validation_crps: f64,
-    /// How much lower the validation CRPS is than that of seasonal naive (of the last value where
-    /// there is no season), in per cent of it; absent where neither can be fitted.
-    pub skill: Option<f64>,
-    /// Whether this is the best epoch so far.
-    pub best: bool,
-}
-
-/// Numbers that may not be finite, which JSON cannot hold: `null` is NaN.
-pub(crate) mod or_null {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    pub(crate) fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
-        value.is_finite().then_some(*value).serialize(serializer)
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
-        Ok(Option::deserialize(from)?.unwrap_or(f64::NAN))
-    }
-}
 
 /// The steps of an epoch, summed up.
 ///
@@ -183,38 +126,6 @@ impl<'de> Deserialize<'de> for Tally {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Tally, D::Error> {
         Ok(Tally { sums: Sums::deserialize(deserializer)?, pending: Vec::new() })
     }
-}
-
-/// `metrics.jsonl`, one line an epoch as it ends.
-#[derive(Debug)]
-pub(crate) struct Metrics {
-    path: std::path::PathBuf,
-    file: std::fs::File,
-}
-
-impl Metrics {
-    /// Starts the file with the epochs that are behind.
-    pub(crate) fn create(run: &RunDirectory, history: &[Epoch]) -> Result<Metrics, TrainError> {
-        let path = run.metrics();
-        let lines: Vec<u8> = history.iter().flat_map(line).collect();
-        write_text(&path, &String::from_utf8_lossy(&lines))?;
-        let file = std::fs::OpenOptions::new()
-            .append(true)
-            .open(&path)
-            .map_err(|source| TrainError::Write { path: path.clone(), source })?;
-        Ok(Metrics { path, file })
-    }
-
-    pub(crate) fn append(&mut self, epoch: &Epoch) -> Result<(), TrainError> {
-        let failed = |source| TrainError::Write { path: self.path.clone(), source };
-        self.file.write_all(&line(epoch)).map_err(failed)
-    }
-}
-
-fn line(epoch: &Epoch) -> Vec<u8> {
-    let mut line = serde_json::to_vec(epoch).expect("an epoch is plain numbers");
-    line.push(b'\n');
-    line
 }
 
 #[cfg(test)]

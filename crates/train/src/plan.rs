@@ -3,21 +3,20 @@
 use std::path::Path;
 use std::time::Instant;
 
+use feed::{Part, Stream, device_name, seed};
+use record::{DataInfo, RunDirectory};
 use serde::Serialize;
 use tch::{Tensor, no_grad};
 
 use crate::checkpoint::Checkpoint;
 use crate::config::{Config, ConfigError, Noise};
-use crate::device::device_name;
 use crate::error::TrainError;
-use crate::files::RunDirectory;
-use crate::fit::{Stream, seed};
 use crate::flat::Flat;
 use crate::forecaster::Forecaster;
 use crate::optimizer::AdamW;
-use crate::run::{DataInfo, RunOptions, begun, describe, is_of_another, set_threads};
+use crate::run::{RunOptions, data_info, describe, is_of_another, load, set_threads};
 use crate::search::{rungs, total};
-use crate::source::{Part, Source};
+use crate::shape::shape;
 
 /// A training that was checked and not started; nothing was written.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -52,15 +51,15 @@ pub struct Plan {
 /// Whatever would keep the training from starting.
 pub fn plan(config: &Config, run: &Path, options: RunOptions) -> Result<Plan, TrainError> {
     let directory = RunDirectory::at(run);
-    if begun(&directory) && is_of_another(config, &directory)? {
+    if directory.begun() && is_of_another(config, &directory)? {
         return Err(ConfigError::OtherRun { path: run.to_owned() }.into());
     }
     let device = options.device.resolve()?;
     let threads = set_threads(options.threads);
-    let source = Source::load(config, device)?;
+    let source = load(config, device)?;
     Checkpoint::read(&directory.checkpoint(), source.fingerprint())?;
     seed(config.seed, Stream::Weights);
-    let train = source.starts(Part::Train);
+    let (train, panel) = (source.windows(Part::Train), source.panel());
     let steps_per_epoch = config.train.steps_of_epoch(train.count());
     let search_steps = match config.noise {
         Noise::Fixed(_) => 0,
@@ -70,27 +69,26 @@ pub fn plan(config: &Config, run: &Path, options: RunOptions) -> Result<Plan, Tr
     let noise = Noise::Fixed(config.noise.fixed().cloned().unwrap_or_default());
     let config = &Config { noise, ..config.clone() };
     let table = &config.train;
-    let forecaster = Forecaster::new(config, source.shape(), device)?;
+    let forecaster = Forecaster::new(config, shape(panel), device)?;
     let flat = Flat::new(forecaster.store())?;
     let started = Instant::now();
     let first =
         Tensor::f_arange(train.count().min(table.batch_size as i64), (tch::Kind::Int64, device))?;
-    let batch = source.rows().gather(&train.rows(&first)?)?;
+    let batch = panel.gather(&train.first_rows_of(&first)?)?;
     let terms = forecaster.training_terms(&batch, 0)?;
     terms.loss.f_backward()?;
     let mut optimizer = AdamW::new(&flat, table)?;
     let _ = optimizer.step(&flat, &terms.loss.detach(), 0.0)?.f_double_value(&[])?;
     let step_seconds = started.elapsed().as_secs_f64();
-    let validation = source.starts(Part::Validation);
     let samples = table.validation_samples as i64;
-    let held = validation.evenly(source.rows().scored_at_once(samples))?;
-    let held = source.rows().gather(&validation.rows(&held)?)?;
+    let held = source.windows(Part::Validation).at_most(panel.scored_at_once(samples));
+    let held = panel.gather(&held.first_rows()?)?;
     drop(no_grad(|| forecaster.sample(&held, samples))?);
     // Weights, gradients, two moments, the best weights, and the average where there is one.
     let copies = if table.ema_decay > 0.0 { 6 } else { 5 };
     Ok(Plan {
-        summary: describe(&source, threads),
-        data: source.info(),
+        summary: describe(config, &source, threads),
+        data: data_info(&source),
         device: device_name(device),
         parameters: flat.len(),
         steps_per_epoch,

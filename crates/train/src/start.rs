@@ -1,37 +1,35 @@
 //! A start better than random weights: the linear skip as ridge regression fits it.
 
+use baseline::{Examples, RIDGE_STRENGTHS, penalized, ridge_crps};
+use feed::{Batch, FeedError, Part, Source, Stream, seed};
 use tch::{Kind, Tensor, no_grad};
 use vae::ModelKind;
 
-use crate::baseline::{Baseline, Pairs, RIDGE_STRENGTHS, penalized};
-use crate::batch::{Batch, Starts};
 use crate::config::Config;
 use crate::error::TrainError;
-use crate::evaluate::Pairing;
-use crate::fit::{Stream, seed};
 use crate::forecaster::Forecaster;
-use crate::source::{Part, Source};
+use crate::shape::shape;
 
 /// A forecaster for a training of `config`, with the weights it starts from: those of step 0 even where a checkpoint brings
 /// its own, since weight decay remembers the start.
 ///
 /// # Errors
 /// As [`Forecaster::new`], or libtorch's own.
-pub(crate) fn forecaster(source: &Source, config: &Config) -> Result<Forecaster, TrainError> {
+pub(crate) fn forecaster(config: &Config, source: &Source) -> Result<Forecaster, TrainError> {
     seed(config.seed, Stream::Weights);
-    let forecaster = Forecaster::new(config, source.shape(), source.rows().device())?;
+    let forecaster = Forecaster::new(config, shape(source.panel()), source.panel().device())?;
     if config.train.ridge_start {
         from_ridge(source, &forecaster)?;
     }
     Ok(forecaster)
 }
 
-/// Windows on which it is decided whether to normalise each.
+/// The most windows on which it is decided whether to normalize each.
 const MAX_DECIDING: i64 = 200;
 /// From this share of its variance on, the level of a horizon follows that of its context: levels persist.
 const PERSISTS: f64 = 0.1;
 
-/// Whether to normalise windows by their own level and spread: not if levels do not persist, as those of returns, and ridge
+/// Whether to normalize windows by their own level and spread: not if levels do not persist, as those of returns, and ridge
 /// regression with residuals has a smaller CRPS on validation windows as they are, its 95 % interval above zero; windows
 /// that overlap or share a time count as in `ballast evaluate`. `None` where gaps leave nothing to fit.
 ///
@@ -40,9 +38,11 @@ const PERSISTS: f64 = 0.1;
 ///
 /// # Errors
 /// [`TrainError::Torch`] if libtorch fails.
-pub(crate) fn instance_helps(source: &Source) -> Result<Option<bool>, TrainError> {
+pub(crate) fn instance_helps(config: &Config, source: &Source) -> Result<Option<bool>, TrainError> {
     no_grad(|| {
-        let train = pairs(source, Part::Train, source.rows().fitted_at_most())?;
+        let panel = source.panel();
+        let train = source.windows(Part::Train).at_most(panel.fitted_at_most());
+        let train = Examples::new(panel, &train)?;
         let persistence = train.persistence()?;
         tracing::info!(
             persistence,
@@ -51,46 +51,30 @@ pub(crate) fn instance_helps(source: &Source) -> Result<Option<bool>, TrainError
         if persistence >= PERSISTS {
             return Ok(Some(true));
         }
-        let validation = pairs(source, Part::Validation, MAX_DECIDING)?;
-        let scores = |instance| -> Result<Option<Vec<f64>>, TrainError> {
+        let windows = source.windows(Part::Validation).at_most(MAX_DECIDING);
+        let validation = Examples::new(panel, &windows)?;
+        let scores = |instance| {
             // The same draws for both.
-            seed(source.config().seed, Stream::Validation);
-            match Baseline::ridge(&train, &validation, instance)? {
-                Some(ridge) => ridge.crps(&validation),
-                None => Ok(None),
-            }
+            seed(config.seed, Stream::Validation);
+            ridge_crps(&train, &validation, instance)
         };
         let (Some(relative), Some(as_they_are)) = (scores(true)?, scores(false)?) else {
             return Ok(None);
         };
         let difference = relative.iter().zip(&as_they_are).map(|(a, b)| a - b).collect();
-        let difference = pairing(source)?.difference(&[difference]);
+        let difference = source.pairing(&windows)?.difference(&[difference]);
         tracing::info!(
             ?difference,
-            "validation CRPS of ridge with instance normalisation less that without"
+            "validation CRPS of ridge, with instance normalization minus without"
         );
         // Fewer than three origins show nothing.
         Ok(Some(!difference.is_some_and(|difference| difference.low > 0.0)))
     })
 }
 
-/// Times and overlap of the deciding windows.
-fn pairing(source: &Source) -> Result<Pairing, TrainError> {
-    let starts = source.starts(Part::Validation);
-    let rows = starts.rows(&starts.evenly(MAX_DECIDING)?)?;
-    let rows = Vec::<i64>::try_from(rows.f_to(tch::Device::Cpu)?)?;
-    let times = rows.iter().map(|row| Ok(source.origin(*row as usize)?.1));
-    let times: Vec<String> = times.collect::<Result<_, TrainError>>()?;
-    let steps = rows.windows(2).map(|pair| (pair[1] - pair[0]).unsigned_abs() as usize);
-    Ok(Pairing::new(&times, source.config().data.horizon, steps.min().unwrap_or(1)))
-}
-
-fn pairs(source: &Source, part: Part, most: i64) -> Result<Pairs, TrainError> {
-    let starts = source.starts(part);
-    Pairs::new(source.rows(), &starts.rows(&starts.evenly(most)?)?)
-}
-
-/// At most so many validation windows choose the penalty.
+/// Windows whose regression is worked on at once.
+const AT_ONCE: i64 = 256;
+/// The most validation windows that choose the penalty.
 const MAX_VALIDATION: i64 = 1024;
 
 /// Sets the linear skip of a fresh model to the ridge regression from context to horizon, fitted on the clean
@@ -106,40 +90,46 @@ fn from_ridge(source: &Source, forecaster: &Forecaster) -> Result<(), TrainError
         return Ok(());
     }
     no_grad(|| {
-        let rows = source.rows();
-        let most = rows.fitted_at_most();
-        let (gram, moment) = normal_equations(source, forecaster, most)?;
+        let panel = source.panel();
+        let train = source.windows(Part::Train).at_most(panel.fitted_at_most());
+        let (gram, moment) = normal_equations(train.batches(panel, AT_ONCE), forecaster)?;
         // The intercept's own entry counts the rows.
         let count = gram.size()[0] - 1;
         if gram.f_double_value(&[count, count])? == 0.0 {
             return Ok(());
         }
-        let held: Vec<_> = batches(source, source.starts(Part::Validation), MAX_VALIDATION)?
+        let held = source.windows(Part::Validation).at_most(MAX_VALIDATION);
+        let held: Vec<_> = held
+            .batches(panel, AT_ONCE)
             .map(|batch| regression(forecaster, &batch?))
             .collect::<Result<_, TrainError>>()?;
-        let coefficients = penalized(&gram, &moment, &RIDGE_STRENGTHS, |coefficients| {
-            let (mut sum, mut numbers) = (0.0, 0);
-            for (inputs, outputs) in &held {
-                let error = (inputs.f_matmul(coefficients)? - outputs).f_square()?;
-                sum += error.f_sum(Kind::Double)?.f_double_value(&[])?;
-                numbers += outputs.numel();
-            }
-            Ok(sum / numbers as f64)
-        })?;
+        let coefficients = penalized(
+            &gram,
+            &moment,
+            &RIDGE_STRENGTHS,
+            |coefficients| -> Result<f64, TrainError> {
+                let (mut sum, mut numbers) = (0.0, 0);
+                for (inputs, outputs) in &held {
+                    let error = (inputs.f_matmul(coefficients)? - outputs).f_square()?;
+                    sum += error.f_sum(Kind::Double)?.f_double_value(&[])?;
+                    numbers += outputs.numel();
+                }
+                Ok(sum / numbers as f64)
+            },
+        )?;
         let weight = coefficients.f_narrow(0, 0, count)?.f_tr()?;
         let bias = coefficients.f_select(0, count)?;
         Ok(forecaster.model().set_linear_skip(&weight, &bias)?)
     })
 }
 
-/// `XᵀX` and `XᵀY` over the training windows, at most `most` of them, a part at a time.
+/// `XᵀX` and `XᵀY` over the training windows, a batch at a time.
 fn normal_equations(
-    source: &Source,
+    batches: impl Iterator<Item = Result<Batch, FeedError>>,
     forecaster: &Forecaster,
-    most: i64,
 ) -> Result<(Tensor, Tensor), TrainError> {
     let mut sums: Option<(Tensor, Tensor)> = None;
-    for batch in batches(source, source.starts(Part::Train), most)? {
+    for batch in batches {
         let (inputs, outputs) = regression(forecaster, &batch?)?;
         let transposed = inputs.f_tr()?;
         let (gram, moment) = (transposed.f_matmul(&inputs)?, transposed.f_matmul(&outputs)?);
@@ -149,16 +139,6 @@ fn normal_equations(
         });
     }
     Ok(sums.expect("a source has training windows"))
-}
-
-/// At most `most` windows, evenly spaced, in parts of bounded memory.
-fn batches<'a>(
-    source: &'a Source,
-    starts: &'a Starts,
-    most: i64,
-) -> Result<impl Iterator<Item = Result<Batch, TrainError>> + 'a, TrainError> {
-    let parts = starts.evenly(most)?.f_split(256, 0)?.into_iter();
-    Ok(parts.map(|indices| source.rows().gather(&starts.rows(&indices)?)))
 }
 
 /// Inputs `[M, L + 1]`, a one at their end, and outputs `[M, H]`: one row per window and channel whose
@@ -185,9 +165,8 @@ mod tests {
 
     /// Inputs with a one at their end, and outputs, of all windows of a part: by slicing and arithmetic.
     fn by_hand(source: &Source, part: Part, last: bool) -> (Tensor, Tensor) {
-        let starts = source.starts(part);
-        let batch = source.rows().gather(&starts.rows(&starts.evenly(10_000).unwrap()).unwrap());
-        let batch = batch.unwrap();
+        let first_rows = source.windows(part).at_most(10_000).first_rows().unwrap();
+        let batch = source.panel().gather(&first_rows).unwrap();
         let (x, y) = (batch.context.to_kind(Kind::Double), batch.target.to_kind(Kind::Double));
         let mean = x.mean_dim(1, true, Kind::Double);
         let scale = x.std_dim(1, false, true).clamp_min(0.1);
@@ -207,11 +186,11 @@ mod tests {
             let text = format!(
                 "[data]\nsource = \"seattle-weather\"\ncontext = 9\nhorizon = 3\n\
                 targets = [\"temp_max\", \"wind\"]\n[noise]\nschedule = \"none\"\n\
-                [model]\ninstance_center = \"{center}\"\n"
+                [model]\nlatent = 8\ninstance_center = \"{center}\"\n"
             );
             let config = Config::parse(&text, "test", &[]).unwrap();
-            let source = Source::load(&config, Device::Cpu).unwrap();
-            let forecaster = Forecaster::new(&config, source.shape(), Device::Cpu).unwrap();
+            let source = crate::run::load(&config, Device::Cpu).unwrap();
+            let forecaster = Forecaster::new(&config, shape(source.panel()), Device::Cpu).unwrap();
             from_ridge(&source, &forecaster).unwrap();
 
             let (x, y) = by_hand(&source, Part::Train, last);

@@ -1,5 +1,6 @@
 //! Where a training stands: what a step changes, and what a checkpoint holds.
 
+use record::Epoch;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor, no_grad};
 
@@ -8,7 +9,7 @@ use crate::config::{Config, TrainConfig};
 use crate::error::TrainError;
 use crate::flat::Flat;
 use crate::forecaster::{Forecaster, Terms};
-use crate::metrics::{Epoch, Tally};
+use crate::metrics::Tally;
 use crate::optimizer::AdamW;
 
 /// A training between two steps.
@@ -38,7 +39,7 @@ pub(crate) struct Position {
     pub(crate) step: usize,
     /// The epoch with the best validation score; 0 before the first.
     pub(crate) best_epoch: usize,
-    #[serde(with = "crate::metrics::or_null")]
+    #[serde(with = "record::or_null")]
     pub(crate) best_score: f64,
     /// Skipped steps of the epochs behind.
     pub(crate) skipped: usize,
@@ -46,7 +47,7 @@ pub(crate) struct Position {
     pub(crate) seconds: f64,
 }
 
-/// So many steps in a row that are not finite end a training.
+/// Number of steps in a row that are not finite at which a training ends.
 const MOST_SKIPPED: usize = 10;
 
 impl State {
@@ -98,18 +99,18 @@ impl State {
         self.average.as_ref().map_or(self.flat.parameters(), Average::weights)
     }
 
-    /// Puts the average into the model, where there is one, and returns the weights that training goes
-    /// on with, for [`State::take_back`].
-    pub(crate) fn lend_average(&self) -> Result<Option<Tensor>, TrainError> {
-        let Some(average) = &self.average else { return Ok(None) };
+    /// Does `work` with the average in the model, where there is one; afterwards the model has the weights again that
+    /// training goes on with.
+    pub(crate) fn with_average<T>(
+        &mut self,
+        work: impl FnOnce(&mut State) -> Result<T, TrainError>,
+    ) -> Result<T, TrainError> {
+        let Some(average) = &self.average else { return work(self) };
         let own = self.flat.parameters().copy();
         self.set_weights(average.weights())?;
-        Ok(Some(own))
-    }
-
-    /// Puts the weights back that training goes on with.
-    pub(crate) fn take_back(&self, own: Option<Tensor>) -> Result<(), TrainError> {
-        own.map_or(Ok(()), |own| self.set_weights(&own))
+        let done = work(self);
+        self.set_weights(&own)?;
+        done
     }
 
     /// Puts `weights` into the model.

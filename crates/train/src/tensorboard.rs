@@ -2,16 +2,17 @@
 //! pictures of forecasts.
 
 use events::{EventError, EventWriter, Fan, Histogram, LEVELS, Summary};
+use feed::{Part, Stream, seed};
 use objective::score::quantiles;
+use record::{Epoch, RecordError};
 use tch::{Kind, Tensor, no_grad};
 
 use crate::error::TrainError;
-use crate::fit::{Job, Stream, seed};
 use crate::forecaster::Forecaster;
-use crate::metrics::Epoch;
+use crate::job::Job;
 use crate::validate::{Held, LatentSample};
 
-/// Pictures of so many validation windows, evenly spaced, each time the model gets better.
+/// Validation windows, evenly spaced, that are drawn each time the model gets better.
 const PICTURES: i64 = 3;
 const SAMPLES: i64 = 200;
 const SIZE: (u32, u32) = (640, 240);
@@ -77,8 +78,8 @@ impl Board {
 /// The first channel of some validation windows, in standardized units.
 fn pictures(job: &Job, forecaster: &Forecaster, summary: &mut Summary) -> Result<(), TrainError> {
     seed(job.config.seed, Stream::Validation);
-    let windows = job.validation.evenly(PICTURES)?;
-    let batch = job.rows.gather(&job.validation.rows(&windows)?)?;
+    let windows = job.source.windows(Part::Validation).at_most(PICTURES);
+    let batch = job.source.panel().gather(&windows.first_rows()?)?;
     let samples = forecaster.sample(&batch, SAMPLES)?;
     let quantiles = quantiles(&samples, &LEVELS)?.f_select(-1, 0)?; // [7, B, H]
     let (context, truth) = (batch.context.f_select(-1, 0)?, batch.target.f_select(-1, 0)?);
@@ -92,7 +93,7 @@ fn pictures(job: &Job, forecaster: &Forecaster, summary: &mut Summary) -> Result
         }
         let fan = Fan { context: &context, truth: &truth, quantiles: &of_step };
         let picture = fan.draw(SIZE.0, SIZE.1).map_err(failed)?;
-        summary.image(&format!("forecast/{}/{window}", job.channels[0]), &picture);
+        summary.image(&format!("forecast/{}/{window}", job.source.channels()[0]), &picture);
     }
     Ok(())
 }
@@ -103,8 +104,8 @@ fn row(values: &Tensor, index: i64) -> Result<Vec<f64>, TrainError> {
 
 fn failed(error: EventError) -> TrainError {
     match error {
-        EventError::Io { path, source } => TrainError::Write { path, source },
+        EventError::Io { path, source } => RecordError::Write { path, source }.into(),
         // A picture of ours has a size of ours.
-        other => TrainError::Write { path: "events".into(), source: std::io::Error::other(other) },
+        other => RecordError::writing("events".as_ref())(std::io::Error::other(other)).into(),
     }
 }

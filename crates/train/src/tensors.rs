@@ -4,12 +4,12 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
+use record::RecordError;
 use safetensors::tensor::{Dtype, SafeTensors, View, serialize};
 use tch::nn::VarStore;
 use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::error::TrainError;
-use crate::files::write_atomically;
 
 /// What a file holds.
 #[derive(Debug)]
@@ -63,40 +63,48 @@ const KINDS: [(Kind, Dtype); 3] =
 /// The one key of our metadata: of several, safetensors would write the order of a hash map.
 const NOTE: &str = "ballast";
 
-/// Writes `tensors` and a text beside them as a whole or not at all; the same content gives the same
-/// bytes.
+/// Writes `tensors` and a text beside them as a whole or not at all; the same content gives the same bytes.
 ///
 /// # Errors
-/// [`TrainError::Write`], the old file intact.
+/// [`TrainError::Record`], the old file intact.
 pub(crate) fn write(
     path: &Path,
     tensors: &BTreeMap<String, Tensor>,
     note: Option<String>,
 ) -> Result<(), TrainError> {
+    let bytes = serialized(path, tensors, note)?;
+    Ok(files::replace(path, |file| file.write_all(&bytes)).map_err(RecordError::writing(path))?)
+}
+
+/// The content of a safetensors file at `path` with `tensors` and a text beside them; the same tensors give the same
+/// bytes.
+///
+/// # Errors
+/// If libtorch fails, or the tensors cannot be described.
+pub fn serialized(
+    path: &Path,
+    tensors: &BTreeMap<String, Tensor>,
+    note: Option<String>,
+) -> Result<Vec<u8>, TrainError> {
     let mut views = Vec::with_capacity(tensors.len());
     for (name, tensor) in tensors {
         views.push((name.as_str(), Bytes::of(tensor)?));
     }
     let metadata = note.map(|note| HashMap::from([(NOTE.to_owned(), note)]));
-    write_atomically(path, |temporary| {
-        let bytes = serialize(views, metadata).map_err(std::io::Error::other)?;
-        std::fs::write(temporary, bytes)
-    })
+    let bytes = serialize(views, metadata).map_err(std::io::Error::other);
+    Ok(bytes.map_err(RecordError::writing(path))?)
 }
+
+/// The largest file that is read into memory.
+const MOST_BYTES: u64 = 64 << 30;
 
 /// Reads a file and refuses one that is torn or holds a number that is not finite.
 ///
 /// # Errors
-/// [`TrainError::Missing`] or [`TrainError::Run`].
+/// [`TrainError::Record`].
 pub(crate) fn read(path: &Path) -> Result<Contents, TrainError> {
     let refused = |reason: String| refused(path, reason);
-    let bytes = std::fs::read(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => TrainError::Missing {
-            path: path.to_owned(),
-            hint: "check the path, or train first".to_owned(),
-        },
-        _ => refused(error.to_string()),
-    })?;
+    let bytes = files::read(path, MOST_BYTES).map_err(RecordError::reading(path))?;
     let torn = |error| refused(format!("not a whole safetensors file ({error})"));
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(torn)?;
     let file = SafeTensors::deserialize(&bytes).map_err(torn)?;
@@ -154,11 +162,12 @@ pub(crate) fn load_store(path: &Path, store: &VarStore) -> Result<(), TrainError
 
 /// The error for a file that must not be used.
 pub(crate) fn refused(path: &Path, reason: String) -> TrainError {
-    TrainError::Run {
+    RecordError::Refused {
         path: path.to_owned(),
         reason,
-        hint: "the file was altered, or damaged by its disk; bring back a copy of it, or train anew in another directory".to_owned(),
+        hint: "the file was altered, or damaged by its disk; bring back a copy of it, or train again in another directory".to_owned(),
     }
+    .into()
 }
 
 #[cfg(test)]

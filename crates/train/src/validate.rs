@@ -1,16 +1,15 @@
 //! How a model does on windows it does not train on, after every epoch.
 
+use feed::{Batch, Part, Source, Stream, WindowSet, seed};
 use objective::ObjectiveError;
+use objective::score::window_crps;
 use tch::{Device, Kind, Tensor, no_grad};
 use vae::{GroupHealth, HealthMeter, Latent};
 
-use crate::batch::{Batch, Rows, Starts};
 use crate::config::Config;
 use crate::error::TrainError;
-use crate::fit::{Job, Stream, seed};
 use crate::forecaster::Forecaster;
-use crate::score::window_crps;
-use crate::source::Part;
+use crate::job::Job;
 
 /// Means over clean windows.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,7 +48,7 @@ impl LatentSample {
     }
 }
 
-/// At most so many windows, evenly spaced, are scored after each epoch.
+/// The most windows, evenly spaced, that are scored after each epoch.
 const MAX_VALIDATION: i64 = 1024;
 const MAX_TRAIN: i64 = 256;
 
@@ -70,18 +69,18 @@ pub(crate) fn validate(
 }
 
 fn held(job: &Job, forecaster: &Forecaster, step: usize) -> Result<Held, TrainError> {
-    let Job { config, rows, train, validation, .. } = *job;
+    let Job { config, source, .. } = *job;
     let samples = config.train.validation_samples as i64;
-    let mut draw = |batch: &Batch, _: &Tensor| forecaster.sample(batch, samples);
+    let mut draw = |batch: &Batch| forecaster.sample(batch, samples);
     no_grad(|| {
         seed(config.seed, Stream::Validation);
         let (mut loss, mut bound, mut windows) = (0.0, 0.0, 0.0);
         let (mut meter, mut sample) = (HealthMeter::new(), Vec::new());
-        for indices in
-            validation.evenly(MAX_VALIDATION)?.f_split(rows.scored_at_once(samples), 0)?
-        {
-            let batch = rows.gather(&validation.rows(&indices)?)?;
-            let count = indices.size()[0] as f64;
+        let validation = scored_windows(source);
+        let panel = source.panel();
+        for batch in validation.batches(panel, panel.scored_at_once(samples)) {
+            let batch = batch?;
+            let count = batch.context.size()[0] as f64;
             let (terms, latents) = forecaster.clean_terms(&batch, step)?;
             loss += count * terms.loss.f_double_value(&[])?;
             bound += count * (&terms.reconstruction - &terms.kl).f_double_value(&[])?;
@@ -91,99 +90,92 @@ fn held(job: &Job, forecaster: &Forecaster, step: usize) -> Result<Held, TrainEr
                 sample = latents.iter().map(LatentSample::of).collect::<Result<_, _>>()?;
             }
         }
-        let crps = crps(config, rows, validation, MAX_VALIDATION, forecaster, &mut draw)?
-            .ok_or(TrainError::NothingObserved { part: Part::Validation.name() })?;
-        let train_crps = self::crps(config, rows, train, MAX_TRAIN, forecaster, &mut draw)?;
+        let train = source.windows(Part::Train).at_most(MAX_TRAIN);
+        let mut crps = |windows: &WindowSet, part: Part| {
+            mean_crps(config, source, windows, forecaster, &mut draw)?
+                .ok_or(TrainError::NothingObserved { part: part.name() })
+        };
+        let (validation_crps, train_crps) =
+            (crps(&validation, Part::Validation)?, crps(&train, Part::Train)?);
         let groups = meter.report()?.groups;
         Ok(Held {
             loss: loss / windows,
             bound: bound / windows,
-            crps,
-            train_crps: train_crps
-                .ok_or(TrainError::NothingObserved { part: Part::Train.name() })?,
+            crps: validation_crps,
+            train_crps,
             active_units: groups.iter().map(GroupHealth::active_units).collect(),
             latents: sample,
         })
     })
 }
 
-/// The mean fair CRPS of what `draw` forecasts on the validation windows that training looks at; it is told
-/// the windows and the rows where they start.
+/// The validation windows that training looks at.
+pub(crate) fn scored_windows(source: &Source) -> WindowSet {
+    source.windows(Part::Validation).at_most(MAX_VALIDATION)
+}
+
+/// The mean fair CRPS of the forecasts that `draw` makes of the validation windows that training looks at; `None` if
+/// nothing was observed in them.
 ///
 /// # Errors
 /// If a forecast is not finite.
 pub(crate) fn validation_crps(
     config: &Config,
-    rows: &Rows,
-    validation: &Starts,
+    source: &Source,
     forecaster: &Forecaster,
-    draw: &mut dyn FnMut(&Batch, &Tensor) -> Result<Tensor, TrainError>,
+    draw: &mut dyn FnMut(&Batch) -> Result<Tensor, TrainError>,
 ) -> Result<Option<f64>, TrainError> {
-    no_grad(|| crps(config, rows, validation, MAX_VALIDATION, forecaster, draw))
+    no_grad(|| mean_crps(config, source, &scored_windows(source), forecaster, draw))
 }
 
 /// Windows in which nothing was observed have no CRPS and do not count; `None` if all are such.
-fn crps(
+fn mean_crps(
     config: &Config,
-    rows: &Rows,
-    starts: &Starts,
-    most: i64,
+    source: &Source,
+    windows: &WindowSet,
     forecaster: &Forecaster,
-    draw: &mut dyn FnMut(&Batch, &Tensor) -> Result<Tensor, TrainError>,
+    draw: &mut dyn FnMut(&Batch) -> Result<Tensor, TrainError>,
 ) -> Result<Option<f64>, TrainError> {
-    let (mut sum, mut scored) = (0.0, 0.0);
-    let scores = each_crps(config, rows, starts, most, forecaster, draw)?;
-    for score in scores.into_iter().filter(|score| score.is_finite()) {
-        sum += score;
-        scored += 1.0;
-    }
-    Ok((scored > 0.0).then_some(sum / scored))
+    Ok(stats::mean_of_finite(each_crps(config, source, windows, forecaster, draw)?))
 }
 
 /// The CRPS of each window; NaN where nothing was observed.
 fn each_crps(
     config: &Config,
-    rows: &Rows,
-    starts: &Starts,
-    most: i64,
+    source: &Source,
+    windows: &WindowSet,
     forecaster: &Forecaster,
-    draw: &mut dyn FnMut(&Batch, &Tensor) -> Result<Tensor, TrainError>,
+    draw: &mut dyn FnMut(&Batch) -> Result<Tensor, TrainError>,
 ) -> Result<Vec<f64>, TrainError> {
     seed(config.seed, Stream::Validation);
     let mut scores = Vec::new();
-    let at_once = rows.scored_at_once(config.train.validation_samples as i64);
-    for indices in starts.evenly(most)?.f_split(at_once, 0)? {
-        let first = starts.rows(&indices)?;
-        let batch = rows.gather(&first)?;
+    let panel = source.panel();
+    let at_once = panel.scored_at_once(config.train.validation_samples as i64);
+    for batch in windows.batches(panel, at_once) {
+        let batch = batch?;
         let (truth, observed) = forecaster.truth(&batch);
-        let drawn = draw(&batch, &first)?;
+        let drawn = draw(&batch)?;
         scores.extend(Vec::<f64>::try_from(window_crps(&drawn, truth, observed)?)?);
     }
     Ok(scores)
 }
 
-/// What selects a training, of each window of [`scored_windows`], the lower the better: its CRPS, or its negative
+/// The score that selects a training, of each of [`scored_windows`], the lower the better: its CRPS, or its negative
 /// bound where the model forecasts nothing.
 pub(crate) fn window_scores(job: &Job, forecaster: &Forecaster) -> Result<Vec<f64>, TrainError> {
-    let Job { config, rows, validation, .. } = *job;
+    let Job { config, source, .. } = *job;
     let samples = config.train.validation_samples as i64;
+    let windows = scored_windows(source);
     if !forecaster.autoencodes() {
-        let mut draw = |batch: &Batch, _: &Tensor| forecaster.sample(batch, samples);
-        return each_crps(config, rows, validation, MAX_VALIDATION, forecaster, &mut draw);
+        let mut draw = |batch: &Batch| forecaster.sample(batch, samples);
+        return each_crps(config, source, &windows, forecaster, &mut draw);
     }
     seed(config.seed, Stream::Validation);
     let mut scores = Vec::new();
-    for indices in validation.evenly(MAX_VALIDATION)?.f_split(rows.scored_at_once(samples), 0)? {
-        let batch = rows.gather(&validation.rows(&indices)?)?;
-        let bounds = forecaster.clean_bounds(&batch)?.f_to_kind(Kind::Double)?;
+    let panel = source.panel();
+    for batch in windows.batches(panel, panel.scored_at_once(samples)) {
+        let bounds = forecaster.clean_bounds(&batch?)?.f_to_kind(Kind::Double)?;
         scores.extend(Vec::<f64>::try_from(-bounds)?);
     }
     Ok(scores)
-}
-
-/// The rows where the validation windows start that training looks at.
-pub(crate) fn scored_windows(validation: &Starts) -> Result<Vec<usize>, TrainError> {
-    let rows = validation.rows(&validation.evenly(MAX_VALIDATION)?)?;
-    let rows = Vec::<i64>::try_from(rows.f_to(Device::Cpu)?)?;
-    Ok(rows.into_iter().map(|row| row as usize).collect())
 }

@@ -1,16 +1,17 @@
 //! The CRPS of forecasts as a part of the objective.
 
+use feed::{Batch, Columns, DevicePanel};
 use objective::score::{PairEstimator, crps};
 use tch::{Kind, Tensor};
-use train::{Batch, Columns, Config, Device, Forecaster, Rows};
+use train::{Config, Device, Forecaster, shape};
 
 fn forecaster(kind: &str, target: &str, weight: f64) -> (Forecaster, Batch) {
     let text = format!(
         "[data]\nsource = \"seattle-weather\"\ncontext = 16\nhorizon = 4\n\
         [noise]\nschedule = \"linear\"\nsteps = 20\nbeta_start = 0\nbeta_end = 0\n\
         target = {{ {target} }}\n\
-        [model]\nkind = \"{kind}\"\nhidden = 16\nlatent = 2\n\
-        [objective]\ncrps_weight = {weight}\ncrps_samples = 6\n"
+        [model]\nkind = \"{kind}\"\nhidden = 16\nlatent = 2\ndropout = 0\n\
+        [objective]\nlikelihood = \"gaussian\"\nkl_weight = 1\ncrps_weight = {weight}\ncrps_samples = 6\n"
     );
     let config = Config::parse(&text, "test", &[]).unwrap();
     let columns = Columns { context: 16, horizon: 4, targets: 2, past: 0, future: 0 };
@@ -18,11 +19,11 @@ fn forecaster(kind: &str, target: &str, weight: f64) -> (Forecaster, Batch) {
     let wave = |i: f32| 0.02 * i * (i * 0.7).sin() + 1.0;
     let values: Vec<f32> = (0..400_u16).map(|i| wave(f32::from(i))).collect();
     let observed: Vec<bool> = (0..400).map(|i| i % 7 > 0).collect();
-    let rows = Rows::new(&values, Some(&observed), columns, Device::Cpu).unwrap();
+    let panel = DevicePanel::new(&values, Some(&observed), columns, Device::Cpu).unwrap();
     tch::manual_seed(5);
-    let forecaster = Forecaster::new(&config, rows.shape(), Device::Cpu).unwrap();
+    let forecaster = Forecaster::new(&config, shape(&panel), Device::Cpu).unwrap();
     let starts = Tensor::arange(100, (Kind::Int64, Device::Cpu));
-    (forecaster, rows.gather(&starts).unwrap())
+    (forecaster, panel.gather(&starts).unwrap())
 }
 
 /// Oracle: the fair CRPS of 4000 forecasts by the other route, sampling as at forecast time; within 6 standard

@@ -1,22 +1,24 @@
 //! Networks in bf16, laws in f32.
 
-use train::{Batch, Columns, Config, Device, Flat, Forecaster, Rows};
+use feed::{Batch, Columns, DevicePanel};
+use train::{Config, Device, Flat, Forecaster, shape};
 
 fn forecaster(backbone: &str, kind: &str, precision: &str) -> (Forecaster, Batch) {
     let text = format!(
         "[data]\nsource = \"seattle-weather\"\ncontext = 16\nhorizon = 4\n\
         [noise]\nschedule = \"linear\"\nsteps = 20\n\
-        [model]\nkind = \"{kind}\"\nbackbone = \"{backbone}\"\nhidden = 16\nlatent = 2\npatch = 4\n\
+        [model]\nkind = \"{kind}\"\nbackbone = \"{backbone}\"\nhidden = 16\nlatent = 2\npatch = 4\ndropout = 0\n\
+        [objective]\nlikelihood = \"gaussian\"\nkl_weight = 1\ncrps_weight = 0\n\
         [train]\nprecision = \"{precision}\"\n"
     );
     let config = Config::parse(&text, "test", &[]).unwrap();
     let columns = Columns { context: 16, horizon: 4, targets: 2, past: 0, future: 0 };
     let values: Vec<f32> = (0..200_u16).map(|i| (f32::from(i) * 0.7).sin()).collect();
-    let rows = Rows::new(&values, None, columns, Device::Cpu).unwrap();
+    let panel = DevicePanel::new(&values, None, columns, Device::Cpu).unwrap();
     tch::manual_seed(5);
-    let forecaster = Forecaster::new(&config, rows.shape(), Device::Cpu).unwrap();
+    let forecaster = Forecaster::new(&config, shape(&panel), Device::Cpu).unwrap();
     let starts = tch::Tensor::arange(60, (tch::Kind::Int64, Device::Cpu));
-    (forecaster, rows.gather(&starts).unwrap())
+    (forecaster, panel.gather(&starts).unwrap())
 }
 
 /// Oracle: the same weights and draws in f32. bf16 has 8 bits: about a per cent.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use train::{Config, Control, Progress, RunOptions, TrainError, prepare};
+use train::{Config, Control, Progress, RunOptions, RunProgress, TrainError, prepare};
 
 /// The generator of libtorch belongs to the process: trainings take turns.
 static TURN: Mutex<()> = Mutex::new(());
@@ -21,6 +21,23 @@ fn data(folder: &Path) {
         let _ = writeln!(text, "{row},{wave},{}", 0.5 * wave + (x * 2.3).cos());
     }
     fs::write(folder.join("data.csv"), text).unwrap();
+}
+
+/// A plain training, where `table` does not say otherwise.
+fn plain(table: &str) -> String {
+    let keys = [
+        "ridge_start = false",
+        "choose_instance_norm = false",
+        "steps_per_epoch = 0",
+        "learning_rate_schedule = \"constant\"",
+        "weight_decay = 0.0",
+        "ema_decay = 0.0",
+        "patience = 10",
+    ];
+    let said =
+        |line: &&str| table.lines().any(|other| other.split(' ').next() == line.split(' ').next());
+    let rest: Vec<&str> = keys.into_iter().filter(|line| !said(line)).collect();
+    format!("{table}\n{}", rest.join("\n"))
 }
 
 fn config(folder: &Path, kind: &str, train: &str) -> Config {
@@ -41,13 +58,18 @@ kind = "{kind}"
 latent = 2
 hidden = 8
 dropout = 0.1
+[objective]
+likelihood = "gaussian"
+kl_weight = 1.0
+crps_weight = 0.0
 [train]
 batch_size = 16
 learning_rate = 0.01
 validation_samples = 5
-{train}
+{}
 "#,
-        folder.join("data.csv").display()
+        folder.join("data.csv").display(),
+        plain(train)
     );
     Config::parse(&text, "test", &[]).unwrap()
 }
@@ -60,8 +82,8 @@ fn train(config: &Config, run: &Path, stops: usize) -> usize {
         let stop = Arc::new(AtomicBool::new(false));
         let control = Control::new(Arc::clone(&stop)).save_every(Duration::MAX);
         let mut steps = 0;
-        let mut observe = |progress: Progress| {
-            if let Progress::Step { .. } = progress {
+        let mut observe = |progress: RunProgress| {
+            if let RunProgress::Fit(Progress::Step { .. }) = progress {
                 steps += 1;
                 stop.store(steps == stops, Ordering::Relaxed);
             }

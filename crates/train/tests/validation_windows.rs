@@ -3,7 +3,8 @@
 use std::fmt::Write;
 use std::fs;
 
-use train::{Config, Device, Part, Source};
+use feed::Part;
+use train::{Config, Device, load};
 
 /// Validation windows of a table of `rows` rows under a protocol that tests every 96th window.
 fn windows(protocol: &str, rows: usize, horizon: usize, stride: usize) -> (i64, i64) {
@@ -20,8 +21,8 @@ fn windows(protocol: &str, rows: usize, horizon: usize, stride: usize) -> (i64, 
         path.display()
     );
     let config = Config::parse(&text, "test", &[]).unwrap();
-    let source = Source::load(&config, Device::Cpu).unwrap();
-    (source.starts(Part::Validation).count(), source.starts(Part::Test).count())
+    let source = load(&config, Device::Cpu).unwrap();
+    (source.windows(Part::Validation).count(), source.windows(Part::Test).count())
 }
 
 /// Oracle: counting by hand. Of 3000 rows 70 % train and the last 20 % test; 300 rows validate.

@@ -48,6 +48,11 @@ impl Case {
             / BATCH as f64
     }
 
+    /// Eight latent dimensions and no dropout.
+    fn plain() -> ModelConfig {
+        ModelConfig { latent: 8, dropout: 0.0, ..ModelConfig::default() }
+    }
+
     fn step(&self) {
         self.loss().backward();
         for mut parameter in self.store.trainable_variables() {
@@ -81,7 +86,7 @@ fn step(criterion: &mut Criterion) {
     for kind in kinds {
         for backbone in backbones {
             for context in [24, 96] {
-                let config = ModelConfig { kind, backbone, ..ModelConfig::default() };
+                let config = ModelConfig { kind, backbone, ..plain() };
                 let case = Case::new(&config, context);
                 let id = format!("{}/{} {context}", name(kind), name(backbone));
                 let id = BenchmarkId::new(id, case.parameters());
@@ -89,7 +94,7 @@ fn step(criterion: &mut Criterion) {
             }
         }
     }
-    let joint = ModelConfig { channels: Channels::Joint, ..ModelConfig::default() };
+    let joint = ModelConfig { channels: Channels::Joint, ..plain() };
     let case = Case::new(&joint, 96);
     let id = BenchmarkId::new("conditional/mlp joint", case.parameters());
     group.bench_function(id, |bencher| bencher.iter(|| case.step()));
@@ -97,7 +102,7 @@ fn step(criterion: &mut Criterion) {
 }
 
 fn forecast(criterion: &mut Criterion) {
-    let case = Case::new(&ModelConfig::default(), 96);
+    let case = Case::new(&plain(), 96);
     let id = BenchmarkId::new("conditional/mlp 100 samples", case.parameters());
     let mut group = criterion.benchmark_group("forecast");
     group.sample_size(10);

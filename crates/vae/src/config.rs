@@ -5,92 +5,78 @@ use serde::{Deserialize, Serialize};
 
 use crate::VaeError;
 
+/// Largest width of a layer: a square matrix of it takes 1 GiB.
+const MAX_WIDTH: i64 = 16_384;
+/// Largest number of dimensions of one latent group, and of a channel embedding.
+const MAX_DIMENSIONS: i64 = 4096;
+/// Largest number of layers, latent groups and attention heads.
+const MAX_DEPTH: i64 = 256;
+/// Largest number of rows that a patch or a kernel spans.
+const MAX_SPAN: i64 = 1_000_000;
+
 /// A model as written in a config file; [`ModelConfig::validate`] says whether it can be built.
-///
-/// | key | default | range |
-/// |---|---|---|
-/// | `kind` | `"conditional"` | `autoencode`, `predict`, `conditional`, `hierarchical` |
-/// | `backbone` | `"mlp"` | `linear`, `mlp`, `gru`, `conv`, `patch` |
-/// | `latent` | 8 | ≥ 1: dimensions of `z`, per group, and per channel where channels are independent |
-/// | `hidden` | 128 | ≥ 1: width of every hidden layer and of the features of a window |
-/// | `layers` | 1 | ≥ 1: depth of the backbone; `linear` has none and reads no depth |
-/// | `decoder_layers` | 1 | ≥ 1: hidden layers of the decoder; none for `linear` |
-/// | `groups` | 2 | ≥ 1: latent groups of a `hierarchical` model |
-/// | `dropout` | 0 | in [0, 1): on hidden layers, in training only |
-/// | `channels` | `"independent"` | `joint`, `independent` |
-/// | `channel_embedding` | 8 | ≥ 0: learned numbers per independent channel; 0 for none |
-/// | `patch` | 16 | 1 to the context: steps per patch of the `patch` backbone |
-/// | `heads` | 4 | divides `hidden`: attention heads of the `patch` backbone |
-/// | `kernel` | 3 | ≥ 2: taps of the `conv` backbone |
-/// | `instance_norm` | true | per-window mean and standard deviation, floored |
-/// | `instance_center` | `"mean"` | `mean`, `last`: what the instance's level is |
-/// | `instance_floor` | 0.1 | > 0: the floor, in training standard deviations |
-/// | `linear_skip` | true | one linear map from context to horizon; `autoencode` has none |
-/// | `location` | `"predicted"` | `predicted`, `skip`: the skip alone, or zero |
-/// | `noise_conditioning` | false | whether the networks see the noise level |
-/// | `residuals` | `"independent"` | `independent`, `correlated`: between steps and channels, given `z` |
-/// | `scale` | `"predicted"` | `{ fixed = 1.0 }`, `global`, `per-step`, `predicted` |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ModelConfig {
-    /// Which joint density, see [`ModelKind`].
+    /// Joint density of data and latent variables.
     pub kind: ModelKind,
-    /// What turns a window into features, see [`BackboneKind`].
+    /// Network that turns a window into features.
     pub backbone: BackboneKind,
-    /// Dimensions of `z`: per group, and per channel where channels are independent.
-    #[schemars(range(min = 1))]
+    /// Dimensions of `z`, per group, and per channel where channels are independent.
+    #[schemars(range(min = 1, max = MAX_DIMENSIONS))]
     pub latent: i64,
     /// Width of every hidden layer, and of the features of a window.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = MAX_WIDTH))]
     pub hidden: i64,
-    /// Depth of the backbone: hidden layers, recurrent layers, residual blocks or attention blocks.
-    #[schemars(range(min = 1))]
+    /// Depth of the backbone: hidden layers, recurrent layers, residual blocks or attention blocks. Not read by
+    /// `linear`.
+    #[schemars(range(min = 1, max = MAX_DEPTH))]
     pub layers: i64,
-    /// Hidden layers of the decoder.
-    #[schemars(range(min = 1))]
+    /// Hidden layers of the decoder. Not read with the backbone `linear`.
+    #[schemars(range(min = 1, max = MAX_DEPTH))]
     pub decoder_layers: i64,
     /// Latent groups of a hierarchical model, from the top down.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = MAX_DEPTH))]
     pub groups: i64,
     /// Probability of dropping a hidden unit in training.
     #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
     pub dropout: f64,
-    /// Whether a window is one example of all channels or one example per channel.
+    /// One latent variable per window for all channels, or one for each channel.
     pub channels: Channels,
     /// Learned numbers that tell independent channels apart; 0 for none.
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = MAX_DIMENSIONS))]
     pub channel_embedding: i64,
-    /// Steps per patch of the patch backbone; the first patch is filled up with the first value.
-    #[schemars(range(min = 1))]
+    /// Rows per patch of the `patch` backbone, at most the context. The first patch is filled up with the first value.
+    #[schemars(range(min = 1, max = MAX_SPAN))]
     pub patch: i64,
-    /// Attention heads of the patch backbone.
-    #[schemars(range(min = 1))]
+    /// Attention heads of the `patch` backbone, a divisor of `hidden`.
+    #[schemars(range(min = 1, max = MAX_DEPTH))]
     pub heads: i64,
-    /// Taps of each convolution of the conv backbone.
-    #[schemars(range(min = 2))]
+    /// Taps of each convolution of the `conv` backbone.
+    #[schemars(range(min = 2, max = MAX_SPAN))]
     pub kernel: i64,
-    /// Whether each window is normalised by its own mean and standard deviation.
+    /// Whether each window is normalized by its own mean and standard deviation.
     pub instance_norm: bool,
-    /// What a window is relative to.
+    /// Level that is subtracted from a window: its mean, or its last value for prices and rates.
     pub instance_center: Center,
-    /// Smallest standard deviation to divide by, in standardized units.
+    /// Smallest standard deviation that a window is divided by, in training standard deviations.
     ///
     /// An unfloored one explodes on flat windows.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub instance_floor: f64,
-    /// Whether a linear map from context to horizon is added to the location.
+    /// Whether a linear map from context to horizon is added to the location. `autoencode` has none.
     pub linear_skip: bool,
-    /// Where the location of the likelihood comes from, besides the linear skip.
+    /// Source of the location of the likelihood, besides the linear skip.
     pub location: Location,
     /// Whether the networks see the noise level of their input.
     pub noise_conditioning: bool,
-    /// How forecasts are drawn, given the latent variables.
+    /// Dependence between the values of a forecast given `z`; the marginals are unaffected.
     pub residuals: Residuals,
-    /// Where the scale of the likelihood comes from.
+    /// Source of the scale of the likelihood, in the units of the prepared target.
     pub scale: Scale,
 }
 
-/// Which joint density of data and latent variable (DESIGN, section 4).
+/// Joint density of data and latent variables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ModelKind {
@@ -104,7 +90,7 @@ pub enum ModelKind {
     Hierarchical,
 }
 
-/// What turns a window into features.
+/// Network that turns a window into features.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum BackboneKind {
@@ -120,17 +106,17 @@ pub enum BackboneKind {
     Patch,
 }
 
-/// Whether channels share one latent variable or have one each.
+/// One latent variable per window for all channels, or one for each channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Channels {
     /// One example holds all channels.
     Joint,
-    /// Every channel is an example of its own, with shared weights and a channel embedding.
+    /// Each channel is an example of its own, with shared weights and a channel embedding.
     Independent,
 }
 
-/// The level of a window that instance normalisation subtracts.
+/// Level that instance normalization subtracts from a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Center {
@@ -140,28 +126,28 @@ pub enum Center {
     Last,
 }
 
-/// Where the location of the likelihood comes from, besides the linear skip.
+/// Source of the location of the likelihood, besides the linear skip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Location {
     /// An output of the decoder.
     Predicted,
-    /// Nowhere else: without a skip it is the center of the instance, or zero, the training mean. For
-    /// series such as returns, whose mean cannot be predicted and whose scale can.
+    /// Nothing else: without a skip the location is the center of the instance, or zero, the training mean. For series
+    /// such as returns, whose scale can be predicted and whose mean cannot.
     Skip,
 }
 
-/// How the values of a forecast hang together, given the latent variables. What is said of each value by itself is the same.
+/// Dependence between the values of a forecast given `z`; the marginals are unaffected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Residuals {
-    /// Not at all.
+    /// Independent.
     Independent,
-    /// By a Gaussian copula with one correlation between steps and one between channels, see [`crate::Model::set_copula`].
+    /// Joined by a Gaussian copula with one correlation between steps and one between channels, see [`crate::Model::set_copula`].
     Correlated,
 }
 
-/// Where the scale of the likelihood comes from, in the units of the prepared target.
+/// Source of the scale of the likelihood, in the units of the prepared target.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scale {
@@ -180,12 +166,12 @@ impl Default for ModelConfig {
         ModelConfig {
             kind: ModelKind::Conditional,
             backbone: BackboneKind::Mlp,
-            latent: 8,
+            latent: 1,
             hidden: 128,
             layers: 1,
             decoder_layers: 1,
             groups: 2,
-            dropout: 0.0,
+            dropout: 0.2,
             channels: Channels::Independent,
             channel_embedding: 8,
             patch: 16,
@@ -209,18 +195,21 @@ impl ModelConfig {
     /// # Errors
     /// [`VaeError::Config`] for the first key out of its range.
     pub fn validate(&self) -> Result<(), VaeError> {
-        let at_least = |key, value: i64, least: i64, range| {
-            if value >= least { Ok(()) } else { Err(out_of_range(key, value, range)) }
-        };
-        at_least("latent", self.latent, 1, "at least 1")?;
-        at_least("hidden", self.hidden, 1, "at least 1")?;
-        at_least("layers", self.layers, 1, "at least 1")?;
-        at_least("decoder_layers", self.decoder_layers, 1, "at least 1")?;
-        at_least("groups", self.groups, 1, "at least 1")?;
-        at_least("channel_embedding", self.channel_embedding, 0, "at least 0")?;
-        at_least("patch", self.patch, 1, "at least 1")?;
-        at_least("heads", self.heads, 1, "at least 1")?;
-        at_least("kernel", self.kernel, 2, "at least 2")?;
+        for (key, value, least, most) in [
+            ("latent", self.latent, 1, MAX_DIMENSIONS),
+            ("hidden", self.hidden, 1, MAX_WIDTH),
+            ("layers", self.layers, 1, MAX_DEPTH),
+            ("decoder_layers", self.decoder_layers, 1, MAX_DEPTH),
+            ("groups", self.groups, 1, MAX_DEPTH),
+            ("channel_embedding", self.channel_embedding, 0, MAX_DIMENSIONS),
+            ("patch", self.patch, 1, MAX_SPAN),
+            ("heads", self.heads, 1, MAX_DEPTH),
+            ("kernel", self.kernel, 2, MAX_SPAN),
+        ] {
+            if !(least..=most).contains(&value) {
+                return Err(out_of_range(key, value, format!("from {least} to {most}")));
+            }
+        }
         if !(0.0..1.0).contains(&self.dropout) {
             return Err(out_of_range("dropout", self.dropout, "in [0, 1)"));
         }
@@ -252,8 +241,8 @@ fn positive(value: f64) -> bool {
     value > 0.0 && value.is_finite()
 }
 
-fn out_of_range(key: &'static str, value: impl ToString, range: &'static str) -> VaeError {
-    VaeError::Config { key, value: value.to_string(), range }
+fn out_of_range(key: &'static str, value: impl ToString, range: impl Into<String>) -> VaeError {
+    VaeError::Config { key, value: value.to_string(), range: range.into() }
 }
 
 #[cfg(test)]
@@ -270,13 +259,21 @@ mod tests {
         };
         assert!(ok(|_| ()));
         assert!(ok(|c| c.latent = 1) && !ok(|c| c.latent = 0));
+        assert!(ok(|c| c.latent = 4096) && !ok(|c| c.latent = 4097));
         assert!(ok(|c| c.hidden = 1) && !ok(|c| c.hidden = 0));
+        assert!(ok(|c| c.hidden = 16_384) && !ok(|c| c.hidden = 16_385));
         assert!(ok(|c| c.layers = 1) && !ok(|c| c.layers = 0));
+        assert!(ok(|c| c.layers = 256) && !ok(|c| c.layers = 257));
         assert!(ok(|c| c.decoder_layers = 1) && !ok(|c| c.decoder_layers = 0));
+        assert!(ok(|c| c.decoder_layers = 256) && !ok(|c| c.decoder_layers = 257));
         assert!(ok(|c| c.groups = 1) && !ok(|c| c.groups = 0));
+        assert!(ok(|c| c.groups = 256) && !ok(|c| c.groups = i64::MAX));
         assert!(ok(|c| c.channel_embedding = 0) && !ok(|c| c.channel_embedding = -1));
+        assert!(ok(|c| c.channel_embedding = 4096) && !ok(|c| c.channel_embedding = 4097));
         assert!(ok(|c| c.patch = 1) && !ok(|c| c.patch = 0));
+        assert!(ok(|c| c.patch = 1_000_000) && !ok(|c| c.patch = 1_000_001));
         assert!(ok(|c| c.kernel = 2) && !ok(|c| c.kernel = 1));
+        assert!(ok(|c| c.kernel = 1_000_000) && !ok(|c| c.kernel = 1_000_001));
         assert!(ok(|c| c.dropout = 0.0) && ok(|c| c.dropout = 0.999));
         assert!(!ok(|c| c.dropout = 1.0) && !ok(|c| c.dropout = -1e-9));
         assert!(!ok(|c| c.dropout = f64::NAN));
@@ -290,13 +287,13 @@ mod tests {
         assert!(ok(|c| c.heads = 3));
         assert!(!ok(|c| (c.heads, c.backbone) = (3, BackboneKind::Patch)));
         assert!(ok(|c| (c.heads, c.backbone) = (8, BackboneKind::Patch)));
-        assert!(!ok(|c| c.heads = 0));
+        assert!(!ok(|c| c.heads = 0) && !ok(|c| c.heads = 257));
     }
 
     #[test]
     fn an_error_names_key_value_and_range() {
         let config = ModelConfig { latent: -3, ..ModelConfig::default() };
         let text = config.validate().unwrap_err().to_string();
-        assert_eq!(text, "model.latent = -3 is out of range: it must be at least 1");
+        assert_eq!(text, "model.latent = -3 is out of range: it must be from 1 to 4096");
     }
 }

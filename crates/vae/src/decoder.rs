@@ -181,7 +181,13 @@ mod tests {
     /// The law of `[5, 2, 3, 2]` rows, silent but for its scale.
     fn law(scale: Scale, family: Family, layout: Channels) -> Likelihood {
         let store = VarStore::new(Device::Cpu);
-        let config = ModelConfig { scale, channels: layout, hidden: 4, ..ModelConfig::default() };
+        let config = ModelConfig {
+            scale,
+            channels: layout,
+            hidden: 4,
+            dropout: 0.0,
+            ..ModelConfig::default()
+        };
         let parts = [part("latent", 2)];
         let decoder = Decoder::new(&store.root(), &config, family, &parts, [4, 3]).unwrap();
         let groups = if layout == Channels::Joint { 1 } else { 3 };
@@ -195,8 +201,13 @@ mod tests {
         for layout in [Channels::Joint, Channels::Independent] {
             let store = VarStore::new(Device::Cpu);
             let (location, hidden) = (Location::Skip, 4);
-            let config =
-                ModelConfig { location, channels: layout, hidden, ..ModelConfig::default() };
+            let config = ModelConfig {
+                location,
+                channels: layout,
+                hidden,
+                dropout: 0.0,
+                ..ModelConfig::default()
+            };
             let parts = [part("latent", 2)];
             let family = Family::StudentT;
             let decoder = Decoder::new(&store.root(), &config, family, &parts, [4, 3]).unwrap();

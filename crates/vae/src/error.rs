@@ -16,7 +16,7 @@ pub enum VaeError {
         /// The value found.
         value: String,
         /// The values allowed.
-        range: &'static str,
+        range: String,
     },
     /// A size of [`crate::Shape`] is out of its range.
     #[error("{key} = {value} is out of range: it must be at least {least}")]

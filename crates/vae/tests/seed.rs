@@ -10,7 +10,14 @@ fn one_seed_one_model_one_forecast() {
     let shape = Shape::new(12, 4, 2);
     let run = |seed, kind, backbone| {
         tch::manual_seed(seed);
-        let config = ModelConfig { kind, backbone, hidden: 8, patch: 4, ..ModelConfig::default() };
+        let config = ModelConfig {
+            kind,
+            backbone,
+            latent: 8,
+            hidden: 8,
+            patch: 4,
+            ..ModelConfig::default()
+        };
         let store = VarStore::new(Device::Cpu);
         let model = Model::new(&store.root(), &config, Family::StudentT, shape).unwrap();
         let x = Inputs::new(Tensor::ones([3, 12, 2], (Kind::Float, Device::Cpu)));

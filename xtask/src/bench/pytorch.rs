@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 
-use crate::experiment::build_one;
+use crate::build::executable;
 use crate::setup;
 use crate::workspace::{Workspace, run};
 
@@ -18,7 +18,7 @@ const REQUIREMENTS: &str = "benches/pytorch/requirements.txt";
 /// Builds our side, provides theirs, and prints a table; everything measured goes to a file beside it.
 pub(super) fn compare(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
     let python = environment(workspace)?;
-    let steps = build_one(workspace, &["--package", "train", "--example", "steps"], "steps")?;
+    let steps = executable(workspace, &["--package", "train", "--example", "steps"], "steps")?;
     let results = workspace.root.join("runs/pytorch.json");
     fs::create_dir_all(workspace.root.join("runs")).context("creating runs/")?;
     let mut compare = Command::new(python);

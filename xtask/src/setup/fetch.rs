@@ -2,11 +2,10 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{ErrorKind, Read};
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use sha2::{Digest, Sha256};
 
 use super::client::Client;
 use super::disk;
@@ -89,19 +88,24 @@ fn have(wheel: &Wheel, wheels: &Path) -> Result<bool> {
     Ok(false)
 }
 
-/// The SHA-256 of a file, in hexadecimal.
+/// The SHA-256 of a file, in hexadecimal, with a meter as large files take a while.
 fn sha256(file: &Path, wheel: &Wheel) -> Result<String> {
-    let reading = || format!("reading {}", file.display());
-    let mut meter = Meter::quiet(format!("checking {}", wheel.requirement()), wheel.bytes);
-    let mut source = File::open(file).with_context(reading)?;
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        let read = source.read(&mut buffer).with_context(reading)?;
-        if read == 0 {
-            return Ok(format!("{:x}", hash.finalize()));
-        }
-        hash.update(&buffer[..read]);
-        meter.advance(read as u64);
+    let meter = Meter::quiet(format!("checking {}", wheel.requirement()), wheel.bytes);
+    File::open(file)
+        .and_then(|source| files::sha256_of(Metered { source, meter }))
+        .with_context(|| format!("reading {}", file.display()))
+}
+
+/// A file whose meter shows how much of it was read.
+struct Metered {
+    source: File,
+    meter: Meter,
+}
+
+impl Read for Metered {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.source.read(buffer)?;
+        self.meter.advance(read as u64);
+        Ok(read)
     }
 }

@@ -1,10 +1,11 @@
 //! Puts a libtorch together in the cache: all of it, or nothing.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Error, Result};
+use files::Lock;
 
 use super::Origin;
 use super::disk::{self, DiskFull, is_full, megabytes};
@@ -31,11 +32,11 @@ pub(super) fn install(around: &Surroundings, pins: &Pins) -> Result<Origin> {
     swept.map(|()| Origin::Fetched)
 }
 
-fn build(around: &Surroundings, pins: &Pins, workshop: &Workshop, lock: &File) -> Result<()> {
+fn build(around: &Surroundings, pins: &Pins, workshop: &Workshop, lock: &Lock) -> Result<()> {
     let started = Instant::now();
     fs::create_dir_all(&workshop.wheels)?;
     fs::create_dir_all(&workshop.scratch)?;
-    let fetched = fetch(pins, workshop, &around.path, lock)?;
+    let fetched = fetch(pins, workshop, &around.path, lock.file())?;
     let fresh = workshop.scratch.join(pins.folder);
     eprintln!("unpacking into {}", around.cache.display());
     for wheel in &pins.wheels {
@@ -65,25 +66,15 @@ fn build(around: &Surroundings, pins: &Pins, workshop: &Workshop, lock: &File) -
 }
 
 /// Waits until no other setup is at work in this cache.
-fn lock(cache: &Path) -> Result<File> {
-    let path = cache.join("setup.lock");
-    let locking = || format!("locking {}", path.display());
-    let file = File::options()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&path)
-        .with_context(locking)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            eprintln!("another setup is at work in {}; waiting for it", cache.display());
-            file.lock().with_context(locking)?;
-        }
-        Err(TryLockError::Error(error)) => return Err(error).with_context(locking),
+fn lock(cache: &Path) -> Result<Lock> {
+    let waiting = |owner: &str| {
+        eprintln!("another setup ({owner}) is at work in {}; waiting for it", cache.display());
+    };
+    let lock = Lock::wait(&cache.join("setup.lock"), waiting)?;
+    if let Some(error) = lock.unsupported() {
+        eprintln!("run one setup at a time: {} cannot be locked ({error})", cache.display());
     }
-    Ok(file)
+    Ok(lock)
 }
 
 /// Removes a folder that may not be there.

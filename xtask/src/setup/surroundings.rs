@@ -4,7 +4,7 @@ use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 /// The checkout, the user's wishes, and the machine.
 pub(super) struct Surroundings {
@@ -28,7 +28,7 @@ impl Surroundings {
             root: root.to_owned(),
             libtorch: users_libtorch(root, env::var_os("LIBTORCH"))?,
             use_pytorch: env::var_os("LIBTORCH_USE_PYTORCH").is_some_and(|value| value == "1"),
-            cache: cache_folder(&|name| env::var_os(name))?,
+            cache: files::cache_folder(|name| env::var_os(name))?,
             path: env::var_os("PATH").unwrap_or_default(),
             nvidia_driver: nvidia_driver(),
         })
@@ -55,19 +55,6 @@ pub(super) fn users_libtorch(root: &Path, value: Option<OsString>) -> Result<Opt
 
 fn same_folder(a: &Path, b: &Path) -> bool {
     a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
-}
-
-/// `$BALLAST_CACHE`, else `$XDG_CACHE_HOME/ballast`, else `~/.cache/ballast`.
-pub(super) fn cache_folder(var: &dyn Fn(&str) -> Option<OsString>) -> Result<PathBuf> {
-    let set = |name: &str| var(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let cache = set("BALLAST_CACHE")
-        .or_else(|| set("XDG_CACHE_HOME").map(|cache| cache.join("ballast")))
-        .or_else(|| set("HOME").map(|home| home.join(".cache/ballast")))
-        .context("no folder to install libtorch in: set BALLAST_CACHE")?;
-    if cache.is_relative() {
-        bail!("the cache folder {} must be an absolute path", cache.display());
-    }
-    Ok(cache)
 }
 
 fn nvidia_driver() -> bool {

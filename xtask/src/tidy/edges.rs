@@ -46,18 +46,69 @@ enum Use {
     Only(&'static [&'static str]),
 }
 
-const RULES: [Rule; 12] = [
+const RULES: &[Rule] = &[
     rule("chart", &[], &[]),
-    rule("data", &[], &[]),
+    rule("data", &["files"], &[]),
     rule("events", &[], &[]),
+    rule("files", &[], &[]),
     rule("libtorch", &[], &[]),
     rule("noise", &["chart", "tch"], &["data"]),
     rule("objective", &["tch"], &[]),
     rule("torch-ext", &["tch"], &[]),
     rule("vae", &["objective", "tch", "torch-ext"], &[]),
-    rule("train", &["data", "events", "noise", "objective", "tch", "torch-ext", "vae"], &[]),
-    rule("cli", &["chart", "data", "noise", "train"], &[]),
-    rule("xtask", &["chart"], &[]),
+    rule("record", &["data", "files", "stats"], &[]),
+    rule("stats", &[], &[]),
+    rule("feed", &["data", "stats", "tch", "torch-ext"], &[]),
+    rule("baseline", &["feed", "objective", "tch"], &[]),
+    rule(
+        "train",
+        &[
+            "baseline",
+            "data",
+            "events",
+            "feed",
+            "files",
+            "noise",
+            "objective",
+            "record",
+            "stats",
+            "tch",
+            "torch-ext",
+            "vae",
+        ],
+        &[],
+    ),
+    rule(
+        "evaluate",
+        &[
+            "baseline",
+            "data",
+            "feed",
+            "noise",
+            "objective",
+            "record",
+            "stats",
+            "tch",
+            "train",
+            "vae",
+        ],
+        &[],
+    ),
+    rule(
+        "probe",
+        &["baseline", "evaluate", "feed", "noise", "record", "stats", "tch", "train", "vae"],
+        &["data"],
+    ),
+    rule(
+        "cli",
+        &[
+            "chart", "data", "evaluate", "feed", "files", "noise", "probe", "record", "stats",
+            "train",
+        ],
+        &[],
+    ),
+    rule("lab", &["chart", "data", "files", "record", "stats"], &[]),
+    rule("xtask", &["files"], &[]),
     Rule { package: "journeys", may_use: Use::Anything, in_tests: &[] },
 ];
 
@@ -138,8 +189,11 @@ mod tests {
     fn the_house_as_drawn_has_no_findings() {
         let none = problems(&[
             ("chart", &[]),
-            ("data", &[("csv", None)]),
+            ("data", &[("csv", None), ("files", None)]),
             ("events", &[("prost", None)]),
+            ("files", &[("tempfile", None)]),
+            ("stats", &[("statrs", None)]),
+            ("record", &[("data", None), ("files", None), ("stats", None)]),
             ("libtorch", &[]),
             ("noise", &[("tch", None), ("data", Some("dev")), ("libtorch", Some("build"))]),
             ("objective", &[("tch", None)]),
@@ -147,7 +201,8 @@ mod tests {
             ("vae", &[("objective", None), ("tch", None), ("torch-ext", None)]),
             ("train", &[("data", None), ("events", None), ("vae", None), ("tch", None)]),
             ("cli", &[("train", None), ("chart", None), ("clap", None)]),
-            ("xtask", &[("chart", None)]),
+            ("lab", &[("chart", None), ("statrs", None)]),
+            ("xtask", &[("clap", None)]),
             ("journeys", &[("tch", None), ("vae", Some("dev"))]),
         ]);
         assert_eq!(none, Vec::<String>::new());
@@ -162,6 +217,9 @@ mod tests {
             ("train", &[]),
             ("xtask", &[("torch-sys", Some("dev")), ("libtorch", None)]),
             ("objective", &[("tch", Some("build"))]),
+            ("files", &[("stats", None)]),
+            ("stats", &[("record", None)]),
+            ("record", &[("train", None)]),
             ("libtorch", &[]),
             ("extra", &[]),
         ]);
@@ -176,6 +234,9 @@ mod tests {
                 "error: xtask: must not have `torch-sys` as a dev dependency",
                 "error: xtask: must not have `libtorch` as a plain dependency",
                 "error: objective: must not have `tch` as a build dependency",
+                "error: files: must not have `stats` as a plain dependency",
+                "error: stats: must not have `record` as a plain dependency",
+                "error: record: must not have `train` as a plain dependency",
                 "error: extra: no rule says what it may depend on; \
                  add one to xtask/src/tidy/edges.rs",
             ]

@@ -1,4 +1,4 @@
-//! Drawing marks into the plot, cut off at its edges.
+//! Marks drawn into the plot and cut off at its edges.
 
 use std::fmt::Write as _;
 
@@ -42,24 +42,14 @@ pub(super) fn mark(mark: &Mark, color: Color, layout: &Layout, out: &mut String)
             }
         }
         Shape::HorizontalRule(y) => {
-            let ends = layout.y.pixel(*y).map(|y| [(layout.left, y), (layout.right, y)]);
-            line(
-                &ends.into_iter().flatten().map(Some).collect::<Vec<_>>(),
-                mark,
-                color,
-                layout,
-                out,
-            );
+            if let Some(y) = layout.y.pixel(*y) {
+                line(&[Some((layout.left, y)), Some((layout.right, y))], mark, color, layout, out);
+            }
         }
         Shape::VerticalRule(x) => {
-            let ends = layout.x.pixel(*x).map(|x| [(x, layout.top), (x, layout.bottom)]);
-            line(
-                &ends.into_iter().flatten().map(Some).collect::<Vec<_>>(),
-                mark,
-                color,
-                layout,
-                out,
-            );
+            if let Some(x) = layout.x.pixel(*x) {
+                line(&[Some((x, layout.top)), Some((x, layout.bottom))], mark, color, layout, out);
+            }
         }
     }
 }
@@ -221,7 +211,7 @@ fn point(
     let _ = writeln!(out, "</g>");
 }
 
-/// A bar with caps; cut at the plot's edge, where it has no cap.
+/// A bar with caps, cut at the plot's edge, where it has no cap.
 fn error_bar(
     at: Point,
     size: f64,
@@ -251,7 +241,7 @@ fn error_bar(
     let _ = writeln!(out, "<path {} stroke-width=\"1.5\" d=\"{path}\"/>", paint(color, false));
 }
 
-/// Circle, square, triangle or diamond: the shape tells marks apart where color does not.
+/// Circle, square, triangle or diamond: shapes distinguish marks where color does not.
 fn symbol(center: Point, color: Color, out: &mut String) {
     let (x, y) = center;
     let corners: &[Point] = match color {

@@ -1,10 +1,13 @@
-//! Where everything goes: title, legend, labels and ticks, and the plot between them.
+//! The place of everything: title, legend, labels and ticks, and the plot between them.
 
 use crate::axis::{Kind, Scale, Tick};
 use crate::builder::Chart;
+use crate::marks::{Mark, Shape};
 use crate::text::{ellipsis, width, wrap};
 
 pub(super) const TITLE: f64 = 15.0;
+/// Distance between lines of the title.
+const TITLE_LINE: f64 = TITLE + 4.0;
 pub(super) const SMALL: f64 = 12.0;
 /// Distance between lines of small text.
 pub(super) const LINE: f64 = 15.0;
@@ -14,7 +17,7 @@ pub(super) const SWATCH: f64 = 27.0;
 
 /// The plot's rectangle in pixels, its scales, and the text around it.
 pub(super) struct Layout {
-    /// Of the whole chart; more than asked for where its text needs that.
+    /// Height of the whole chart, which exceeds the one asked for if the text needs more room.
     pub(super) height: f64,
     pub(super) left: f64,
     pub(super) right: f64,
@@ -50,20 +53,17 @@ pub(super) struct Placed {
 impl Layout {
     pub(super) fn of(chart: &Chart) -> Self {
         let usable = chart.width - 2.0 * MARGIN;
-        let mut y = MARGIN;
-        let title: Vec<(String, f64)> = wrap(&chart.title, TITLE, usable)
-            .into_iter()
-            .map(|line| {
-                y += TITLE + 4.0;
-                (line, y - 5.0)
-            })
-            .collect();
-        let legend = place_legend(chart, &mut y);
+        // From the top: title, legend, the label of the y axis, the plot.
+        let baseline = |line: usize| MARGIN + (line + 1) as f64 * TITLE_LINE - 5.0;
+        let lines = wrap(&chart.title, TITLE, usable).into_iter().enumerate();
+        let title: Vec<_> = lines.map(|(i, text)| (text, baseline(i))).collect();
+        let (legend, below_legend) = place_legend(chart, MARGIN + title.len() as f64 * TITLE_LINE);
         let y_text = ellipsis(&chart.y.label, SMALL, usable);
-        let y_label = (!y_text.is_empty()).then(|| {
-            y += LINE + 4.0;
-            (MARGIN, y - 5.0)
-        });
+        let (y_label, below_label) = if y_text.is_empty() {
+            (None, below_legend)
+        } else {
+            (Some((MARGIN, below_legend + LINE - 1.0)), below_legend + LINE + 4.0)
+        };
         let (x, y_scale) = scales(chart);
         let left = left_margin(chart, y_scale);
         let right = chart.width - right_margin(chart, x);
@@ -72,8 +72,8 @@ impl Layout {
         let x_text = ellipsis(&chart.x.label, SMALL, usable);
         let below = 4.0 + LINE * x_rows.max(1) as f64 + 2.0;
         let label_height = if x_text.is_empty() { 4.0 } else { LINE + 6.0 };
-        let top = y + 8.0;
-        // However much text stands above a low chart, the plot keeps some height: it grows.
+        let top = below_label + 8.0;
+        // A low chart with much text above the plot grows, so that the plot keeps some height.
         let bottom = (chart.height - below - label_height).max(top + 60.0);
         let height = bottom + below + label_height;
         let y_scale = match chart.y.kind {
@@ -108,11 +108,8 @@ impl Layout {
 }
 
 fn scales(chart: &Chart) -> (Scale, Scale) {
-    // Bands and lines may touch the left and right edge; points and bars want air.
-    let touch = |mark: &crate::marks::Mark| {
-        use crate::marks::Shape;
-        !matches!(mark.shape, Shape::Points { .. } | Shape::Bars(_))
-    };
+    // Bands and lines may touch the left and right edges; points and bars need a margin.
+    let touch = |mark: &Mark| !matches!(mark.shape, Shape::Points { .. } | Shape::Bars(_));
     let tight = chart.marks.iter().all(touch);
     let xs = chart.marks.iter().flat_map(|mark| mark.shape.xs());
     let ys = chart.marks.iter().flat_map(|mark| mark.shape.ys());
@@ -122,22 +119,23 @@ fn scales(chart: &Chart) -> (Scale, Scale) {
     )
 }
 
-fn place_legend(chart: &Chart, y: &mut f64) -> Vec<Entry> {
-    let (mut entries, mut x) = (Vec::new(), MARGIN);
+/// The entries of the legend in rows from `top`, and where the last row ends.
+fn place_legend(chart: &Chart, top: f64) -> (Vec<Entry>, f64) {
+    let (mut entries, mut x, mut bottom) = (Vec::new(), MARGIN, top);
     let limit = chart.width - MARGIN;
     for mark in chart.legend() {
         let text = ellipsis(&chart.marks[mark].name, SMALL, limit - MARGIN - SWATCH);
         let wide = SWATCH + width(&text, SMALL);
         if entries.is_empty() {
-            *y += LINE + 4.0;
+            bottom += LINE + 4.0;
         } else if x + wide > limit {
             x = MARGIN;
-            *y += LINE + 3.0;
+            bottom += LINE + 3.0;
         }
-        entries.push(Entry { mark, x, y: *y - 8.0, text });
+        entries.push(Entry { mark, x, y: bottom - 8.0, text });
         x += wide + 14.0;
     }
-    entries
+    (entries, bottom)
 }
 
 /// Room for the labels of the y axis; categories wrap at 36 % of the chart.
@@ -156,7 +154,7 @@ fn left_margin(chart: &Chart, scale: Scale) -> f64 {
     (MARGIN + widest + 8.0).clamp(MARGIN + 20.0, 0.5 * chart.width)
 }
 
-/// Room for the half of the last label that reaches beyond the plot.
+/// Room for the half of the last label that extends beyond the plot.
 fn right_margin(chart: &Chart, scale: Scale) -> f64 {
     let last = match &chart.x.kind {
         Kind::Sequence(labels) => labels.iter().map(|l| width(l, SMALL)).fold(0.0, f64::max),

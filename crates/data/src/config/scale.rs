@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::error::DataError;
 
-/// How channels are brought to one scale: a name, or a table with `kind`, `per` and `ddof`.
+/// Scaling of channels: a name, or a table with `kind`, `per` and `ddof`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(into = "ScaleTable")]
 #[schemars(try_from = "ScaleTable")]

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use crate::error::DataError;
 use super::protocol::Protocol;
+use crate::error::DataError;
 
 /// How rows are divided. Fractions, row counts, dates or a benchmark's own borders.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -93,7 +93,7 @@ impl JsonSchema for SplitConfig {
         let time =
             |what: &str| json_schema!({ "type": ["string", "integer"], "description": what });
         json_schema!({
-            "description": "How rows are divided: fractions, row counts, dates or a benchmark's own borders.",
+            "description": "Division of rows: fractions, row counts, dates or a benchmark's own borders.",
             "oneOf": [
                 {
                     "description": "Shares of each series, in order of time; their sum is at most 1.",

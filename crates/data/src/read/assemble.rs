@@ -7,12 +7,12 @@ use crate::calendar;
 use crate::config::{CalendarFeature, DataConfig, Fill};
 use crate::error::DataError;
 use crate::fill;
+use crate::finding::{Finding, FindingKind};
 use crate::panel::{Channels, Panel, Series};
 use crate::reading::Reading;
 use crate::statics::{self, Encoder, Statics};
 use crate::time::column::{Offset, Times};
 use crate::time::order::{Arranged, Origin, Policy, Slot, arrange};
-use crate::finding::{Finding, FindingKind};
 use crate::time::{self, Clock, Frequency, Timeline};
 
 /// What a trained model brings to a new table.

@@ -349,10 +349,16 @@ impl TimeColumn {
             let parsed = self.alive[i].0.parse(cell.as_bytes());
             parsed.map_or(String::new(), |p| Clock::Civil.show(p.value))
         };
+        // Points between day, month and year are written day first.
+        let pointed = |i: usize| cell.contains('.') && self.alive[i].0 == Written::DayFirst;
+        let regular = match (0..self.alive.len()).find(|&i| pointed(i)) {
+            Some(day_first) if regular.is_empty() || regular.contains(&day_first) => vec![day_first],
+            _ => regular,
+        };
         match regular[..] {
             [only] => {
                 doubts.push(format!(
-                    "`{cell}` is read {}, as {}: under no other order of day, month and year are the steps regular",
+                    "`{cell}` is read {}, as {}, by which the steps are regular",
                     self.alive[only].0.name(),
                     shown(only)
                 ));

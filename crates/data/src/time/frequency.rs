@@ -246,7 +246,14 @@ fn infer_days(days: &[i64]) -> Frequency {
             return Frequency::Months(months, anchor);
         }
     }
-    infer_week(days, common).map_or(Frequency::Days(common), Frequency::Weekdays)
+    if let Some(week) = infer_week(days, common) {
+        return Frequency::Weekdays(week);
+    }
+    let off = days.windows(2).filter(|w| (w[1] - w[0]) % common != 0).count();
+    if off * 10 > days.len() {
+        return Frequency::Days(1); // the most common of many steps is not one that the others are made of
+    }
+    Frequency::Days(common)
 }
 
 /// The days of the week on which rows come, where some of them have none, or next to none.
@@ -254,7 +261,7 @@ fn infer_week(days: &[i64], common: i64) -> Option<Weekdays> {
     let mut counts = [0; 7];
     days.iter().for_each(|&day| counts[weekday(day) as usize] += 1);
     let (most, rows) = (counts.into_iter().max().unwrap_or(0), days.len());
-    let week = Weekdays::new(|day| counts[day as usize] * 10 > most)?;
+    let week = Weekdays::new(|day| counts[day as usize] * 5 > most)?;
     let odd = days.iter().filter(|&&day| !week.has(day)).count();
     let span = days.last()? - days.first()?;
     if common == 1 && odd == 0 && days.iter().all(|&day| weekday(day) < 5) {

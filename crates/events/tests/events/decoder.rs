@@ -14,7 +14,7 @@ pub struct Event {
     pub values: Vec<(String, Datum)>,
 }
 
-/// What a tag was given.
+/// A value of a tag.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Datum {
     Scalar(f32),
@@ -56,7 +56,7 @@ fn check(data: &[u8], stored: &[u8]) -> Result<(), String> {
     if stored == masked.to_le_bytes() { Ok(()) } else { Err("a checksum is wrong".to_owned()) }
 }
 
-/// What stands behind a key.
+/// The content after a key.
 enum Field {
     Number(u64),
     Bytes(Vec<u8>),

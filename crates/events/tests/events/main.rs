@@ -1,4 +1,4 @@
-//! What was written is what a reader of its own finds.
+//! Event files, read back by an independent decoder.
 
 #[allow(dead_code, missing_docs, unreachable_pub, reason = "shared with the journeys")]
 mod decoder;

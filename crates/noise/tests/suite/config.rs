@@ -1,15 +1,28 @@
 //! The `[noise]` table: defaults, borders, and what each error says.
 
-use noise::{NoiseConfig, NoiseTable, Normalization, Schedule, TargetLikelihood};
+use noise::{NoiseConfig, NoiseTable, Normalization, Schedule, ScheduleKind, TargetLikelihood};
 
+/// The table `text`, of a linear schedule unless it names one.
 fn parse(text: &str) -> Result<NoiseConfig, String> {
-    toml::from_str(text).map_err(|error| error.message().to_owned())
+    let named = if text.starts_with("schedule") { "" } else { "schedule = \"linear\"\n" };
+    toml::from_str(&format!("{named}{text}")).map_err(|error| error.message().to_owned())
+}
+
+/// Without a table there is no noise; a table says which noise it means.
+#[test]
+fn a_table_names_its_schedule() {
+    assert_eq!(parse("schedule = \"none\"").unwrap(), NoiseConfig::default());
+    assert_eq!(NoiseConfig::default().steps(), 0);
+    for text in ["", "steps = 50", "input = { reinject = 0 }"] {
+        let error = toml::from_str::<NoiseConfig>(text).unwrap_err();
+        assert_eq!(error.message(), "missing field `schedule`", "{text}");
+    }
 }
 
 #[test]
-fn an_empty_table_is_the_documented_default() {
-    let noise = parse("").unwrap();
-    assert_eq!(noise, NoiseConfig::default());
+fn a_schedule_alone_re_injects_inputs_and_targets() {
+    let noise = parse("schedule = \"linear\"").unwrap();
+    assert_eq!(noise, NoiseTable::new(ScheduleKind::Linear).try_into().unwrap());
     let schedule = Schedule::linear(100, 1e-4, 0.1).unwrap();
     assert_eq!(*noise.target().schedule(), schedule.scaled(0.1).unwrap());
     assert_eq!(*noise.input().schedule(), schedule);
@@ -83,6 +96,7 @@ fn each_mistake_is_named() {
             "`noise.target.reinject` is inf; it must lie in 0..=1000000",
         ),
         ("target = { scale = -0.1 }", "`noise.target.scale` is -0.1; it must lie in 0..="),
+        ("target = { scale = 1000001 }", "`noise.target.scale` is 1000001; it must lie in 0..="),
         ("target = { scale = 10.1 }", "beta of step 100 is 1.01"),
         ("sampler = { clean = 1.1 }", "`noise.sampler.clean` is 1.1; it must lie in 0..=1"),
         (
@@ -101,6 +115,10 @@ fn each_mistake_is_named() {
         (
             "sampler = { kind = \"snr-uniform\", range_db = [3, 3] }",
             "`noise.sampler.range_db[1]` is 3",
+        ),
+        (
+            "sampler = { kind = \"snr-uniform\", range_db = [0, 1001] }",
+            "`noise.sampler.range_db[1]` is 1001; it must lie in",
         ),
         ("schedule = \"none\"\nsteps = 0", "`noise.steps` is 0"),
         ("schedule = \"cosine\"\nbeta_end = 7", "`noise.beta_end` is 7"),
@@ -164,7 +182,7 @@ fn push_forward_is_the_exact_control_of_reinjection() {
 
 #[test]
 fn a_table_in_code_goes_through_the_same_checks() {
-    let table = NoiseTable { steps: Some(10), ..NoiseTable::default() };
+    let table = NoiseTable { steps: Some(10), ..NoiseTable::new(ScheduleKind::Linear) };
     assert_eq!(NoiseConfig::try_from(table.clone()).unwrap().steps(), 10);
     assert!(NoiseConfig::try_from(NoiseTable { beta_end: 7.0, ..table }).is_err());
 }

@@ -13,7 +13,7 @@ fn steps(t: &[i64]) -> Tensor {
     Tensor::from_slice(t)
 }
 
-/// The largest difference of `xt` to the formula, evaluated number by number in f64.
+/// The largest difference between `xt` and the formula, evaluated number by number in f64.
 fn error(process: &Reinjection, x0: &Tensor, t: &[i64], noise: &Tensor, xt: &Tensor) -> f64 {
     let flat =
         |x: &Tensor| Vec::<f64>::try_from(x.to_kind(Kind::Double).contiguous().view([-1])).unwrap();
@@ -202,7 +202,7 @@ fn cuda_agrees_with_the_cpu() {
 }
 
 /// Oracle: step 0 has no noise, so whatever the order of the axes in memory, every number must come back
-/// in its own place; and what comes back must lie in memory as what was given.
+/// in its own place, and the result must have the memory layout of the input.
 #[test]
 fn noise_is_laid_out_like_the_data() {
     let process = Reinjection::plain(Schedule::linear(10, 1e-3, 0.2).unwrap());

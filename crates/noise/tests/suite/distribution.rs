@@ -1,4 +1,4 @@
-//! What the noised batches are, as distributions: moments, and the theorem by sampling.
+//! The distribution of noised batches: moments, and the theorem by sampling.
 
 use noise::{Diffuser, ImpliedDensity, Normalization, Reinjection, Schedule, StepDistribution};
 use rand::{Rng, SeedableRng, rngs::StdRng};

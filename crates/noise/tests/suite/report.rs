@@ -1,4 +1,4 @@
-//! What `ballast noise` prints.
+//! The output of `ballast noise`.
 
 use noise::{
     Normalization, Reinjection, Schedule, StepDistribution, Verdict, rows, snapshot_steps,

@@ -54,11 +54,11 @@ impl KlWeight {
     /// From `start` to `end` in equal parts over `steps` optimizer steps, `end` from there on.
     ///
     /// # Errors
-    /// If a weight is negative or not finite, or `steps` is 0.
+    /// If a weight is negative or not finite, or `steps` is 0 or above 10⁹.
     pub fn linear(start: f64, end: f64, steps: u64) -> Result<Self> {
         check_weight("kl_weight.start", start)?;
         check_weight("kl_weight.end", end)?;
-        check_range("kl_weight.steps", steps as f64, "[1, ∞)", steps >= 1)?;
+        check_count("kl_weight.steps", steps)?;
         Ok(Self(Schedule::Linear { start, end, steps }))
     }
 
@@ -66,12 +66,12 @@ impl KlWeight {
     /// `end` for the rest of the period. After the last cycle `end`.
     ///
     /// # Errors
-    /// If a weight is negative or not finite, `period` or `cycles` is 0, or `rise` is outside (0, 1].
+    /// If a weight is negative or not finite, `period` or `cycles` is 0 or above 10⁹, or `rise` is outside (0, 1].
     pub fn cyclical(start: f64, end: f64, period: u64, cycles: u64, rise: f64) -> Result<Self> {
         check_weight("kl_weight.start", start)?;
         check_weight("kl_weight.end", end)?;
-        check_range("kl_weight.period", period as f64, "[1, ∞)", period >= 1)?;
-        check_range("kl_weight.cycles", cycles as f64, "[1, ∞)", cycles >= 1)?;
+        check_count("kl_weight.period", period)?;
+        check_count("kl_weight.cycles", cycles)?;
         check_range("kl_weight.rise", rise, "(0, 1]", 0.0 < rise && rise <= 1.0)?;
         Ok(Self(Schedule::Cyclical { start, end, period, cycles, rise }))
     }
@@ -90,10 +90,11 @@ impl KlWeight {
     }
 }
 
-impl Default for KlWeight {
-    fn default() -> Self {
-        Self(Schedule::Constant(1.0))
-    }
+/// Largest number of steps, periods and cycles.
+const MAX_STEPS: u64 = 1_000_000_000;
+
+fn check_count(what: &'static str, count: u64) -> Result<()> {
+    check_range(what, count as f64, "[1, 1e9]", (1..=MAX_STEPS).contains(&count))
 }
 
 fn check_weight(what: &'static str, weight: f64) -> Result<()> {
@@ -124,7 +125,7 @@ enum Table {
         #[serde(default = "one")]
         #[schemars(range(min = 0))]
         end: f64,
-        #[schemars(range(min = 1))]
+        #[schemars(range(min = 1, max = MAX_STEPS))]
         steps: u64,
     },
     Cyclical {
@@ -134,9 +135,9 @@ enum Table {
         #[serde(default = "one")]
         #[schemars(range(min = 0))]
         end: f64,
-        #[schemars(range(min = 1))]
+        #[schemars(range(min = 1, max = MAX_STEPS))]
         period: u64,
-        #[schemars(range(min = 1))]
+        #[schemars(range(min = 1, max = MAX_STEPS))]
         cycles: u64,
         #[serde(default = "half")]
         #[schemars(extend("exclusiveMinimum" = 0), range(max = 1))]

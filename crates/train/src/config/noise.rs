@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, forward_to_deserialize_any};
 
 use super::{ConfigError, Located, read};
 
-/// How training windows are noised: as a table says, or as validation windows choose.
+/// Noise of training windows: that of a table, or chosen on validation windows. None by default.
 ///
 /// ```text
 /// noise = "auto"
@@ -33,9 +33,9 @@ use super::{ConfigError, Located, read};
 #[schemars(try_from = "Written")]
 #[allow(clippy::large_enum_variant, reason = "a run has one")]
 pub enum Noise {
-    /// As the table says.
+    /// The noise of a table.
     Fixed(NoiseConfig),
-    /// As a search among candidates finds, no noise among them: [`crate::NoiseSearch`].
+    /// The best of several candidates, no noise among them: [`crate::NoiseSearch`].
     Auto(AutoNoise),
 }
 
@@ -43,8 +43,7 @@ pub enum Noise {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AutoNoise {
-    /// Optimizer steps to spend on the search, as a share of those of the training itself; default 1: at
-    /// most as much again.
+    /// Upper bound on the search, as a multiple of the optimizer steps of the training.
     #[schemars(range(max = 10), extend("exclusiveMinimum" = 0))]
     pub budget: f64,
 }
@@ -60,14 +59,14 @@ impl AutoNoise {
         if self.budget > 0.0 && self.budget <= 10.0 {
             return Ok(());
         }
-        let range = "above 0, at most 10 (times the steps of the training)";
+        let range = "above 0, at most 10 times the steps of the training".to_owned();
         let value = self.budget.to_string();
         Err(ConfigError::Range { key: "noise.auto.budget", value, range })
     }
 }
 
 impl Noise {
-    /// The `noise` of a TOML file, such as the config of another run; what else stands there is not read.
+    /// The `noise` of a TOML file, such as the config of another run. Other keys are not read.
     ///
     /// # Errors
     /// [`ConfigError`], with line and column where the file is at fault.
@@ -80,7 +79,7 @@ impl Noise {
         Ok(parsed.map_err(|fault| fault.in_file(&text, &origin))?.noise)
     }
 
-    /// The noise, where it is decided.
+    /// The noise, unless it is still to be chosen.
     pub fn fixed(&self) -> Option<&NoiseConfig> {
         match self {
             Noise::Fixed(noise) => Some(noise),
@@ -173,24 +172,29 @@ impl<'de> Visitor<'de> for NoiseVisitor {
 
     fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<Noise, M::Error> {
         let mut kept = Kept::default();
-        let table = NoiseTable::deserialize(Aside { map, kept: &mut kept })?;
+        let table = NoiseTable::deserialize(Aside { map, kept: &mut kept });
         match kept {
-            Kept { auto: Some(auto), other: None } => Ok(Noise::Auto(auto)),
-            Kept { auto: Some(_), other: Some(key) } => Err(M::Error::custom(format!(
-                "`auto` and `{key}` exclude each other: leave one out, or replace the whole table, as in \
+            // Without a schedule, which is then not missed.
+            Kept { auto: Some(auto), other: None, whole: true } => Ok(Noise::Auto(auto)),
+            Kept { auto: Some(_), other: Some(key), whole: true } => {
+                Err(M::Error::custom(format!(
+                    "`auto` and `{key}` exclude each other: leave one out, or replace the whole table, as in \
                  --set noise=auto"
-            ))),
-            _ => NoiseConfig::try_from(table).map(Noise::Fixed).map_err(M::Error::custom),
+                )))
+            }
+            _ => NoiseConfig::try_from(table?).map(Noise::Fixed).map_err(M::Error::custom),
         }
     }
 }
 
-/// What lay beside the keys of a [`NoiseTable`].
+/// Notes on a table that may be a [`NoiseTable`] or hold `auto`.
 #[derive(Default)]
 struct Kept {
     auto: Option<AutoNoise>,
     /// A key that is not `auto`.
     other: Option<String>,
+    /// Whether every key was read, and none of them was wrong.
+    whole: bool,
 }
 
 /// A table that keeps `auto` aside and hands on the other keys.
@@ -235,7 +239,10 @@ impl<'de, M: MapAccess<'de>> MapAccess<'de> for Keys<'_, M> {
     ) -> Result<Option<K::Value>, M::Error> {
         let Aside { map, kept } = &mut self.aside;
         loop {
-            let Some(key) = map.next_key_seed(Key { known: self.known })? else { return Ok(None) };
+            let Some(key) = map.next_key_seed(Key { known: self.known })? else {
+                kept.whole = true;
+                return Ok(None);
+            };
             if key == "auto" {
                 kept.auto = Some(map.next_value()?);
                 continue;
@@ -251,7 +258,7 @@ impl<'de, M: MapAccess<'de>> MapAccess<'de> for Keys<'_, M> {
     }
 }
 
-/// A key that there is; where it is not, the error knows its place.
+/// A known key; the error of an unknown one has its place in the file.
 struct Key {
     known: &'static [&'static str],
 }
@@ -287,11 +294,14 @@ mod tests {
             ("noise = \"none\"", ["a.toml:1:9", "`none`", "schedule = \"none\""]),
             ("noise = 3", ["a.toml:1:9", "integer `3`", "\"auto\" or a table"]),
             ("noise = { aut = {} }", ["a.toml:1:11", "`aut`", "did you mean `auto`?"]),
+            ("noise = {}", ["a.toml:1:9", "`noise`", "missing field `schedule`"]),
+            ("noise = { steps = 5 }", ["a.toml:1:9", "`noise`", "missing field `schedule`"]),
             ("noise = { stepz = 1 }", ["a.toml:1:11", "`stepz`", "did you mean `steps`?"]),
             (
                 "noise = { auto = { budgte = 1 } }",
                 ["a.toml:1:20", "`budgte`", "did you mean `budget`?"],
             ),
+            ("noise = { auto = {}, stepz = 5 }", ["a.toml:1", "`stepz`", "did you mean `steps`?"]),
             ("noise = { auto = {}, steps = 5 }", ["a.toml:1", "`auto` and `steps`", "--set"]),
             ("noise = { steps = 5, auto = {} }", ["a.toml:1", "`auto` and `steps`", "--set"]),
             ("noise = { auto = { budget = 0 } }", ["`noise.auto.budget`", "is 0", "above 0"]),
@@ -307,7 +317,7 @@ mod tests {
 
     #[test]
     fn what_is_written_reads_back() {
-        for noise in ["noise = \"auto\"", "noise = { auto = { budget = 0.25 } }", "noise = {}"] {
+        for noise in ["noise = \"auto\"", "noise = { auto = { budget = 0.25 } }", ""] {
             let config = parse(noise).unwrap();
             assert_eq!(config.noise.fixed().is_none(), noise.contains("auto"));
             let again = Config::parse(&config.to_toml().unwrap(), "again", &[]).unwrap();

@@ -3,58 +3,64 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::MAX_COUNT;
+
 /// The `[train]` table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainConfig {
-    /// Whether the linear skip starts as the ridge regression of the training windows, instead of the center.
+    /// Whether the linear skip starts as the ridge regression of the training windows.
     pub ridge_start: bool,
-    /// Whether `model.instance_norm` is chosen before training: it is off where the level of a horizon does not follow that of
-    /// its context, as that of returns, and ridge regression has a clearly smaller validation CRPS on windows as they are.
+    /// Whether `model.instance_norm` is chosen before training. It is off where the level of a horizon does not follow
+    /// that of its context, as that of returns, and ridge regression has a clearly smaller validation CRPS on windows as
+    /// they are.
     pub choose_instance_norm: bool,
-    /// Passes over the training windows.
-    #[schemars(range(min = 1))]
+    /// Passes over the training windows, or groups of `steps_per_epoch` steps.
+    #[schemars(range(min = 1, max = MAX_COUNT))]
     pub epochs: usize,
     /// Windows per optimizer step.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = MAX_COUNT))]
     pub batch_size: usize,
     /// Optimizer steps per epoch; 0 for one whole pass.
+    #[schemars(range(max = MAX_COUNT))]
     pub steps_per_epoch: usize,
     /// Step size of AdamW.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub learning_rate: f64,
-    /// How the step size changes over the training.
+    /// Course of the step size over the training.
     pub learning_rate_schedule: LearningRateSchedule,
     /// Optimizer steps over which the step size rises from zero.
+    #[schemars(range(max = MAX_COUNT))]
     pub warmup_steps: usize,
-    /// Decoupled weight decay of AdamW, on matrices: towards zero, of a linear skip with `ridge_start` towards its start.
+    /// Decoupled weight decay of AdamW on matrices, towards zero, or of a linear skip towards its ridge start.
     #[schemars(range(min = 0))]
     pub weight_decay: f64,
     /// Whether vectors (biases, norms) decay too.
     pub decay_vectors: bool,
-    /// Decay of the exponential moving average of the weights, which is then what is validated and
-    /// kept; 0 for none.
+    /// Decay of the moving average of the weights, which is validated and kept in their place; 0 for none.
     #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
     pub ema_decay: f64,
-    /// Numbers to compute the networks in.
+    /// Precision of the networks.
     pub precision: Precision,
     /// Largest norm of the gradient; 0 for no clipping.
     #[schemars(range(min = 0))]
     pub clip_norm: f64,
-    /// Epochs without a better validation score after which to stop; 0 to never stop early. Not read with
+    /// Epochs without a better validation score before training stops; 0 to never stop early. Not read with
     /// `keep = "last"`.
+    #[schemars(range(max = MAX_COUNT))]
     pub patience: usize,
     /// Forecast samples per validation window.
-    #[schemars(range(min = 2))]
+    #[schemars(range(min = 2, max = MAX_COUNT))]
     pub validation_samples: usize,
-    /// Rows between neighboring validation windows. With 0 as many as between test windows; where that leaves fewer than
-    /// 100 windows to select by, the largest divisor of it that leaves so many, or else 1.
+    /// Rows between neighboring validation windows; 0 to take those between test windows. Where that leaves fewer than
+    /// 100 windows to select by, 0 takes the largest divisor of it that leaves 100, or else 1.
+    #[schemars(range(max = MAX_COUNT))]
     pub validation_stride: usize,
-    /// Which weights are kept.
+    /// Weights that are kept.
     pub keep: Keep,
 }
 
-/// Numbers to compute the networks in; parameters, likelihood, divergence and gradients stay f32.
+/// Precision of the networks; parameters, likelihood, divergence and gradients stay f32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Precision {
@@ -67,7 +73,7 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// What the networks compute in on `device`, if that is not f32.
+    /// Kind of number that the networks compute in on `device`, unless it is f32.
     pub(crate) fn half(self, device: tch::Device) -> Option<tch::Kind> {
         match self {
             Precision::Auto => device.is_cuda().then_some(tch::Kind::BFloat16),
@@ -76,62 +82,62 @@ impl Precision {
         }
     }
 
-    /// Its name on `device`, as it stands in `run.json`.
+    /// Its name on `device`, as in `run.json`.
     pub(crate) fn name(self, device: tch::Device) -> &'static str {
         if self.half(device).is_some() { "bf16" } else { "f32" }
     }
 }
 
-/// Which weights of a training are kept.
+/// Weights of a training that are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Keep {
     /// Those of the epoch with the best validation score.
     Best,
-    /// Those of the last epoch: what training does without selection.
+    /// Those of the last epoch: training without selection.
     Last,
-    /// Those of the best epoch, and beside them those of the last one in `last.safetensors`.
+    /// Those of the best epoch, and those of the last one in `last.safetensors`.
     Both,
 }
 
 impl Default for TrainConfig {
     fn default() -> Self {
         TrainConfig {
-            ridge_start: false,
-            choose_instance_norm: false,
-            epochs: 50,
+            ridge_start: true,
+            choose_instance_norm: true,
+            epochs: 25,
             batch_size: 64,
-            steps_per_epoch: 0,
+            steps_per_epoch: 100,
             learning_rate: 1e-3,
-            learning_rate_schedule: LearningRateSchedule::Constant,
+            learning_rate_schedule: LearningRateSchedule::Cosine,
             warmup_steps: 0,
-            weight_decay: 0.0,
+            weight_decay: 1.0,
             decay_vectors: false,
-            ema_decay: 0.0,
+            ema_decay: 0.995,
             precision: Precision::Auto,
             clip_norm: 1.0,
-            patience: 10,
-            validation_samples: 50,
+            patience: 0,
+            validation_samples: 30,
             validation_stride: 0,
             keep: Keep::Best,
         }
     }
 }
 
-/// How the step size changes over the training.
+/// Course of the step size over the training.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum LearningRateSchedule {
-    /// Not at all.
+    /// The same step size throughout.
     Constant,
-    /// Half a cosine down to zero at the last step of the last epoch.
+    /// Half a cosine, down to zero at the last step of the last epoch.
     Cosine,
-    /// By `factor` after every `every` epochs.
+    /// Multiplication by `factor` after every `every` epochs.
     Step {
         /// Epochs between two changes.
-        #[schemars(range(min = 1))]
+        #[schemars(range(min = 1, max = MAX_COUNT))]
         every: usize,
-        /// What the step size is multiplied by.
+        /// Factor of the step size.
         #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
         factor: f64,
     },
@@ -173,18 +179,21 @@ mod tests {
     /// half.
     #[test]
     fn learning_rates_rise_and_fall() {
-        let table = TrainConfig { epochs: 10, learning_rate: 2.0, ..TrainConfig::default() };
-        let cosine =
-            TrainConfig { learning_rate_schedule: LearningRateSchedule::Cosine, ..table.clone() };
+        let of = |learning_rate_schedule| TrainConfig {
+            epochs: 10,
+            learning_rate: 2.0,
+            learning_rate_schedule,
+            ..TrainConfig::default()
+        };
+        let cosine = of(LearningRateSchedule::Cosine);
         for (step, expected) in [(0, 2.0), (50, 1.0), (100, 0.0), (200, 0.0)] {
             assert!((cosine.learning_rate_at(step, 10) - expected).abs() < 1e-12, "{step}");
         }
-        let schedule = LearningRateSchedule::Step { every: 2, factor: 0.5 };
-        let steps = TrainConfig { learning_rate_schedule: schedule, ..table };
+        let steps = of(LearningRateSchedule::Step { every: 2, factor: 0.5 });
         for (step, expected) in [(0, 2.0), (19, 2.0), (20, 1.0), (39, 1.0), (40, 0.5)] {
             assert_eq!(steps.learning_rate_at(step, 10), expected, "{step}");
         }
-        let table = TrainConfig { warmup_steps: 10, learning_rate: 2.0, ..TrainConfig::default() };
+        let table = TrainConfig { warmup_steps: 10, ..of(LearningRateSchedule::Constant) };
         for (step, expected) in [(4, 1.0), (9, 2.0), (99, 2.0)] {
             assert!((table.learning_rate_at(step, 10) - expected).abs() < 1e-12, "{step}");
         }

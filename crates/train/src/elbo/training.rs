@@ -5,7 +5,9 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use feed::Part;
 use objective::ppca::{Ppca, principal_cosines};
+use record::RecordError;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, no_grad};
 use vae::Inputs;
@@ -13,10 +15,8 @@ use vae::Inputs;
 use crate::config::Config;
 use crate::control::Control;
 use crate::error::TrainError;
-use crate::files::write_text;
 use crate::fit::Progress;
-use crate::run::{Loaded, RunOptions, prepare};
-use crate::source::{Part, Source};
+use crate::run::{Loaded, RunOptions, RunProgress, load, prepare};
 
 /// Where training came, beside where it should.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -70,13 +70,23 @@ kind = "autoencode"
 backbone = "linear"
 channels = "joint"
 latent = 2
+dropout = 0.0
 scale = "global"
 instance_norm = false
+[objective]
+likelihood = "gaussian"
+kl_weight = 1.0
+crps_weight = 0.0
 [train]
+ridge_start = false
+choose_instance_norm = false
 epochs = 80
+steps_per_epoch = 0
 batch_size = 50
 learning_rate = 0.02
 learning_rate_schedule = "cosine"
+weight_decay = 0.0
+ema_decay = 0.0
 patience = 0
 keep = "last"
 validation_samples = 2
@@ -84,11 +94,12 @@ validation_samples = 2
 
 pub(super) fn measure(
     folder: &Path,
-    observe: &mut dyn FnMut(Progress),
+    observe: &mut dyn FnMut(RunProgress),
 ) -> Result<LinearTraining, TrainError> {
     let truth = truth()?;
     let file = folder.join("ppca.csv");
-    write_text(&file, &csv(&truth.sample(EXAMPLES + 203)?)?)?;
+    files::replace_text(&file, &csv(&truth.sample(EXAMPLES + 203)?)?)
+        .map_err(RecordError::writing(&file))?;
     let config = Config::parse(
         CONFIG,
         "the configuration of the elbo experiment",
@@ -97,19 +108,19 @@ pub(super) fn measure(
     let run = folder.join("linear");
     let _ = std::fs::remove_dir_all(&run);
     let training = prepare(&config, &run, RunOptions::default())?;
-    let source = Source::load(&config, Device::Cpu)?;
-    let starts = source.starts(Part::Train);
-    let x = source.rows().gather(&starts.rows(&starts.evenly(EXAMPLES)?)?)?.context;
+    let source = load(&config, Device::Cpu)?;
+    let examples = source.windows(Part::Train).at_most(EXAMPLES);
+    let x = source.panel().gather(&examples.first_rows()?)?.context;
     let mut curve = Vec::new();
-    let mut watch = |progress: Progress| {
-        if let Progress::Epoch(_, forecaster) = &progress {
+    let mut watch = |progress: RunProgress| {
+        if let RunProgress::Fit(Progress::Epoch(_, forecaster)) = &progress {
             curve.push(no_grad(|| stage(forecaster.model(), &x)));
         }
         observe(progress);
     };
     training.run(&Control::default(), &mut watch)?;
     let curve = curve.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let forecaster = Loaded::open(&run)?.forecaster(source.rows())?;
+    let forecaster = Loaded::open(&run)?.forecaster(source.panel())?;
     no_grad(|| {
         let Stage { log_evidence, elbo } = stage(forecaster.model(), &x)?;
         let best = Ppca::fit(&wide(&x)?, LATENT)?;

@@ -1,26 +1,13 @@
 //! How the steps of a search are spent.
 
-use serde::{Deserialize, Serialize};
+use record::Rung;
 
 use crate::config::{Config, LearningRateSchedule, Noise, TrainConfig};
 use crate::error::TrainError;
 
 use super::candidates::{Candidate, NONE, names};
 
-/// Candidates trained alike, of which the better ones go on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rung {
-    /// Candidates that are trained.
-    pub candidates: usize,
-    /// How many of them go on.
-    pub keeps: usize,
-    /// Epochs of each.
-    pub epochs: usize,
-    /// Optimizer steps of each.
-    pub steps: usize,
-}
-
-/// Each rung trains so many times longer than the one before.
+/// Ratio of the steps of a rung to those of the one before.
 const GROWTH: usize = 3;
 
 /// Rungs that together take at most `budget · training` optimizer steps, none longer than a training of `table`
@@ -60,35 +47,33 @@ pub(crate) fn rungs(
     Ok(shape.into_iter().enumerate().map(rung).collect())
 }
 
-impl Rung {
-    /// A training of `config` in the steps of the rung, and how many steps of the whole one each of its own stands
-    /// for: step size, its warm-up and KL weight go through all they would go through in the whole.
-    pub(crate) fn shortened(
-        &self,
-        config: &Config,
-        candidate: &Candidate,
-        per_epoch: usize,
-    ) -> (Config, f64) {
-        let table = &config.train;
-        let pace = (table.epochs * per_epoch) as f64 / self.steps as f64;
-        let schedule = match table.learning_rate_schedule {
-            LearningRateSchedule::Step { factor, .. } => LearningRateSchedule::Step {
-                every: (self.epochs / step_sizes(table)).max(1),
-                factor,
-            },
-            other => other,
-        };
-        let train = TrainConfig {
-            epochs: self.epochs,
-            steps_per_epoch: self.steps / self.epochs,
-            warmup_steps: (table.warmup_steps as f64 / pace).round() as usize,
-            learning_rate_schedule: schedule,
-            patience: 0,
-            ..table.clone()
-        };
-        let noise = Noise::Fixed(candidate.noise.clone());
-        (Config { noise, train, ..config.clone() }, pace)
-    }
+/// A training of `config` in the steps of a rung, and the number of steps of the whole training that each of its
+/// own stands for: step size, its warm-up and KL weight go through all they would go through in the whole.
+pub(crate) fn shortened(
+    rung: &Rung,
+    config: &Config,
+    candidate: &Candidate,
+    per_epoch: usize,
+) -> (Config, f64) {
+    let table = &config.train;
+    let pace = (table.epochs * per_epoch) as f64 / rung.steps as f64;
+    let schedule = match table.learning_rate_schedule {
+        LearningRateSchedule::Step { factor, .. } => {
+            let every = (rung.epochs / step_sizes(table)).max(1);
+            LearningRateSchedule::Step { every, factor }
+        }
+        other => other,
+    };
+    let train = TrainConfig {
+        epochs: rung.epochs,
+        steps_per_epoch: rung.steps / rung.epochs,
+        warmup_steps: (table.warmup_steps as f64 / pace).round() as usize,
+        learning_rate_schedule: schedule,
+        patience: 0,
+        ..table.clone()
+    };
+    let noise = Noise::Fixed(candidate.noise.clone());
+    (Config { noise, train, ..config.clone() }, pace)
 }
 
 /// Step sizes that a training decays through, each for as many epochs.
@@ -109,7 +94,7 @@ mod tests {
     use super::*;
 
     fn table(epochs: usize) -> TrainConfig {
-        TrainConfig { epochs, ..TrainConfig::default() }
+        TrainConfig { epochs, steps_per_epoch: 0, ..TrainConfig::default() }
     }
 
     /// Oracle: the steps by hand, and the bound for many budgets and lengths.
@@ -135,7 +120,10 @@ mod tests {
         let error = rungs(0.5, &table(6), 10).unwrap_err();
         assert_eq!(error.exit_code(), 2);
         let text = error.to_string();
-        assert!(text.contains("`noise.auto.budget` is 0.5") && text.contains("0.567"), "{text}");
+        assert!(
+            text.contains("`noise.auto.budget = 0.5` allows 30 of 60") && text.contains("0.567"),
+            "{text}"
+        );
     }
 
     /// Oracle: step sizes at the same share of the way are those of the whole training.
@@ -144,12 +132,12 @@ mod tests {
         let data = "[data]\nsource = \"seattle-weather\"\ncontext = 28\nhorizon = 7\n";
         for schedule in ["\"cosine\"", "{ step = { every = 5, factor = 0.5 } }"] {
             let train = format!(
-                "[train]\nepochs = 20\nwarmup_steps = 200\nlearning_rate_schedule = {schedule}\n"
+                "[train]\nepochs = 20\nsteps_per_epoch = 0\nwarmup_steps = 200\nlearning_rate_schedule = {schedule}\n"
             );
             let config = Config::parse(&format!("{data}{train}"), "test", &[]).unwrap();
             let rung = *rungs(1.7, &config.train, 100).unwrap().last().unwrap();
             let candidate = &crate::search::candidates()[0];
-            let (short, pace) = rung.shortened(&config, candidate, 100);
+            let (short, pace) = shortened(&rung, &config, candidate, 100);
             assert_eq!(short.train.epochs * short.train.steps_per_epoch, rung.steps);
             assert!((pace * rung.steps as f64 - 2000.0).abs() < 1e-9);
             for share in [0.02, 0.05, 0.13, 0.3, 0.6, 0.8, 0.98] {

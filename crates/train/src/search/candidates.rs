@@ -1,6 +1,7 @@
 //! The noises to choose from.
 
 use noise::{InputTable, NoiseConfig, NoiseTable, SamplerTable, ScheduleKind, TargetTable};
+use record::NoiseSearch;
 
 /// A noise and its name.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,7 +13,7 @@ pub struct Candidate {
 }
 
 /// The candidate that is there to the end.
-pub(crate) const NONE: &str = "none";
+pub(crate) const NONE: &str = NoiseSearch::NONE;
 
 /// No noise, and seven kinds of it from heavy to light: all `T = 100`, linear `β`, variance-normalized inputs,
 /// and a clean target but for the two that noise it (`κ = 0.1`, `λ_y = 1`, noise-aware).
@@ -25,29 +26,30 @@ pub(crate) const NONE: &str = "none";
 /// | `half-clean` | `x_t + x_0`, and half of all windows clean |
 /// | `reinject-1` | `x_t + x_0` |
 /// | `reinject-3` | `x_t + 3 x_0` |
-/// | `both-1` | `x_t + x_0` and `y_t + y_0`: what an empty `[noise]` table says |
+/// | `both-1` | `x_t + x_0` and `y_t + y_0`: a `[noise]` table that names the schedule alone |
 /// | `both-3` | `x_t + 3 x_0` and `y_t + y_0` |
 pub fn candidates() -> Vec<Candidate> {
     let of = |name, table: NoiseTable| Candidate {
         name,
         noise: table.try_into().expect("the candidates are legal; a test builds them"),
     };
+    let linear = || NoiseTable::new(ScheduleKind::Linear);
     let inputs = |reinject| NoiseTable {
         input: InputTable { reinject, ..InputTable::default() },
         target: TargetTable { scale: 0.0, ..TargetTable::default() },
-        ..NoiseTable::default()
+        ..linear()
     };
     let half = SamplerTable { clean: 0.5, ..SamplerTable::default() };
     let three = InputTable { reinject: 3.0, ..InputTable::default() };
     vec![
-        of(NONE, NoiseTable { schedule: ScheduleKind::Clean, ..NoiseTable::default() }),
+        of(NONE, NoiseTable::default()),
         of("plain", inputs(0.0)),
         of("mild", NoiseTable { beta_end: 0.02, ..inputs(0.0) }),
         of("half-clean", NoiseTable { sampler: half, ..inputs(1.0) }),
         of("reinject-1", inputs(1.0)),
         of("reinject-3", inputs(3.0)),
-        of("both-1", NoiseTable::default()),
-        of("both-3", NoiseTable { input: three, ..NoiseTable::default() }),
+        of("both-1", linear()),
+        of("both-3", NoiseTable { input: three, ..linear() }),
     ]
 }
 
@@ -82,6 +84,7 @@ mod tests {
             assert!(snr(name, true) < 20.0, "{name}");
         }
         assert_eq!(all[3].noise.sampler().probabilities()[0], 0.5);
-        assert_eq!(all[6].noise, NoiseConfig::default());
+        assert_eq!(all[0].noise, NoiseConfig::default());
+        assert_eq!(all[6].noise, NoiseTable::new(ScheduleKind::Linear).try_into().unwrap());
     }
 }

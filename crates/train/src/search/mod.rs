@@ -7,7 +7,7 @@
 //! `train.keep` keeps: CRPS, or for `autoencode` the negative bound.
 //!
 //! The noise replaces no noise where it scores better in the last rung by more than the standard error of the paired
-//! difference ([`Difference`]). It is the best of seven on these very windows, and the luck of that is about one
+//! difference ([`stats::Difference`]). It is the best of seven on these very windows, and the luck of that is about one
 //! standard error; no noise was not selected.
 //!
 //! Test windows are never looked at. What is finished stands in `noise.json`, and what is under way in `search/`.
@@ -17,185 +17,103 @@ mod candidates;
 
 use std::fs;
 
+use feed::{Part, Source};
 use noise::NoiseConfig;
-use serde::{Deserialize, Serialize};
+use record::{Chosen, Fitted, NoiseSearch, RecordError, RunDirectory, Rung, Trial};
+use stats::Pairing;
 use tch::no_grad;
 
 use crate::checkpoint::Checkpoint;
 use crate::config::{AutoNoise, Config, Noise};
 use crate::control::Control;
 use crate::error::TrainError;
-use crate::evaluate::{Difference, Pairing};
-use crate::files::{RunDirectory, read_json, write_json};
-use crate::fit::{Fitted, Job, Progress, fit};
-use crate::source::{Part, Source};
+use crate::fit::{Progress, fit};
+use crate::job::Job;
 use crate::start;
 use crate::validate::{scored_windows, window_scores};
 
-pub use budget::Rung;
+use budget::shortened;
 pub(crate) use budget::{rungs, total};
 use candidates::NONE;
 pub use candidates::{Candidate, candidates};
 
-/// A search for a noise: what stands in `noise.json`. Holds no wall time, so that a repeated search writes the same
-/// bytes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct NoiseSearch {
-    /// Of this format.
-    pub version: u32,
-    /// SHA-256 of the data.
-    pub data: String,
-    /// Optimizer steps of the training that follows, if nothing stops it early.
-    pub training_steps: usize,
-    /// At most so many times as many may be spent.
-    pub budget: f64,
-    /// How they are spent.
-    pub rungs: Vec<Rung>,
-    /// What scores are: `crps`, standardized, or `negative bound`, in nats.
-    pub score: String,
-    /// Finished trainings.
-    pub trials: Vec<Trial>,
-    /// The choice, once it is made.
-    pub chosen: Option<Chosen>,
+/// A report of a search while it goes on.
+#[derive(Debug)]
+pub enum SearchProgress<'a> {
+    /// A step of one of its trainings is done.
+    Step {
+        /// Steps of the search that are done.
+        done: usize,
+        /// Steps of all its trainings.
+        of: usize,
+    },
+    /// The last trial so far is done.
+    Trial(&'a NoiseSearch),
+    /// The noise is chosen.
+    Chosen(&'a NoiseSearch),
 }
 
-/// One training of a search.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Trial {
-    /// From 1.
-    pub rung: usize,
-    /// Name of the candidate.
-    pub candidate: String,
-    /// Optimizer steps that it took.
-    pub steps: usize,
-    /// Mean over validation windows, the lower the better; `null` where the training diverged.
-    pub score: Option<f64>,
-    /// In the last rung the score of each validation window; `null` where nothing was observed.
-    #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub windows: Vec<Option<f64>>,
+/// The config with the noise that a search has chosen.
+///
+/// # Errors
+/// [`TrainError::Record`] if none was chosen yet, or it is no noise.
+pub(crate) fn resolve(
+    search: &NoiseSearch,
+    config: &Config,
+    directory: &RunDirectory,
+) -> Result<Config, TrainError> {
+    let open = || refused(directory, "holds a search that was not finished".to_owned());
+    let chosen = search.chosen.as_ref().ok_or_else(open)?;
+    let noise: NoiseConfig = serde_json::from_value(chosen.noise.clone())
+        .map_err(|error| refused(directory, format!("its choice is no noise ({error})")))?;
+    Ok(Config { noise: Noise::Fixed(noise), ..config.clone() })
 }
 
-/// The choice.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Chosen {
-    /// Name of the candidate.
-    pub candidate: String,
-    /// What is trained with.
-    pub noise: NoiseConfig,
-    /// Optimizer steps of the search.
-    pub steps: usize,
-    /// The noise that was left in the last rung.
-    pub rival: String,
-    /// Its scores less those without noise; absent where one of them diverged or too few windows are there.
-    pub difference: Option<Difference>,
+/// The candidates that are trained in a rung, from 1: the best of the one before, in the order of the candidates;
+/// no noise in the last.
+fn entrants(search: &NoiseSearch, rung: usize) -> Vec<Candidate> {
+    let mut names: Vec<&str> = match rung {
+        1 => candidates::names().filter(|name| *name != NONE).collect(),
+        _ => {
+            let mut before: Vec<&Trial> =
+                search.trials.iter().filter(|trial| trial.rung == rung - 1).collect();
+            let score = |trial: &Trial| trial.score.unwrap_or(f64::INFINITY);
+            before.sort_by(|a, b| score(a).total_cmp(&score(b)));
+            before.truncate(search.rungs[rung - 2].keeps);
+            before.into_iter().map(|trial| trial.candidate.as_str()).collect()
+        }
+    };
+    if rung == search.rungs.len() {
+        names.push(NONE);
+    }
+    candidates().into_iter().filter(|candidate| names.contains(&candidate.name)).collect()
 }
 
-/// Of `noise.json`.
-const VERSION: u32 = 2;
-
-impl NoiseSearch {
-    /// The search in a run directory, as far as it went; `None` if it was not begun.
-    ///
-    /// # Errors
-    /// [`TrainError::Run`] if the file is damaged or of another version.
-    pub(crate) fn read(directory: &RunDirectory) -> Result<Option<NoiseSearch>, TrainError> {
-        let path = directory.noise();
-        if !path.exists() {
-            return Ok(None);
-        }
-        let value: serde_json::Value = read_json(&path)?;
-        if value["version"] != VERSION {
-            let reason = format!("is of version {}, and this is {VERSION}", value["version"]);
-            return Err(refused(directory, reason));
-        }
-        read_json(&path).map(Some)
-    }
-
-    /// The config with the noise that was chosen.
-    ///
-    /// # Errors
-    /// [`TrainError::Run`] if none was chosen yet.
-    pub(crate) fn resolve(
-        &self,
-        config: &Config,
-        directory: &RunDirectory,
-    ) -> Result<Config, TrainError> {
-        let open = || refused(directory, "holds a search that was not finished".to_owned());
-        let chosen = self.chosen.as_ref().ok_or_else(open)?;
-        Ok(Config { noise: Noise::Fixed(chosen.noise.clone()), ..config.clone() })
-    }
-
-    /// The choice in one line.
-    pub fn sentence(&self) -> String {
-        let Some(Chosen { candidate, steps, rival, difference, .. }) = &self.chosen else {
-            return format!("noise: not chosen yet, {} trainings done", self.trials.len());
-        };
-        let last = self.rungs.len();
-        let score = |name: &str| {
-            let trial = self.trials.iter().find(|t| t.rung == last && t.candidate == name);
-            trial.and_then(|t| t.score).map_or("diverged".to_owned(), |score| format!("{score:.4}"))
-        };
-        let difference = match difference {
-            Some(d) => format!("difference {:+.4}, standard error {:.4}", d.mean, d.error),
-            None => "no standard error".to_owned(),
-        };
-        format!(
-            "noise: {candidate}, chosen in {steps} steps; validation {} of {rival} {} and of none {} ({difference})",
-            self.score,
-            score(rival),
-            score(NONE),
-        )
-    }
-
-    fn trial(&self, rung: usize, name: &str) -> Option<&Trial> {
-        self.trials.iter().find(|trial| trial.rung == rung && trial.candidate == name)
-    }
-
-    /// Who is trained in a rung, from 1: the best of the one before, in the order of the candidates; no noise in
-    /// the last.
-    fn entrants(&self, rung: usize) -> Vec<Candidate> {
-        let mut names: Vec<&str> = match rung {
-            1 => candidates::names().filter(|name| *name != NONE).collect(),
-            _ => {
-                let mut before: Vec<&Trial> =
-                    self.trials.iter().filter(|trial| trial.rung == rung - 1).collect();
-                let score = |trial: &Trial| trial.score.unwrap_or(f64::INFINITY);
-                before.sort_by(|a, b| score(a).total_cmp(&score(b)));
-                before.truncate(self.rungs[rung - 2].keeps);
-                before.into_iter().map(|trial| trial.candidate.as_str()).collect()
-            }
-        };
-        if rung == self.rungs.len() {
-            names.push(NONE);
-        }
-        candidates().into_iter().filter(|candidate| names.contains(&candidate.name)).collect()
-    }
-
-    /// The choice, when the last rung is done.
-    fn choose(&self, pairing: &Pairing) -> Chosen {
-        let last = self.rungs.len();
-        let entrants = self.entrants(last);
-        let rival = entrants.iter().find(|candidate| candidate.name != NONE);
-        let rival = rival.map_or(NONE, |candidate| candidate.name);
-        let windows = |name| self.trial(last, name).map_or(&[][..], |trial| &trial.windows);
-        let value = |score: &Option<f64>| score.unwrap_or(f64::NAN);
-        let pairs = windows(rival).iter().zip(windows(NONE));
-        let difference =
-            pairing.difference(&[pairs.map(|(ours, none)| value(ours) - value(none)).collect()]);
-        let score = |name| self.trial(last, name).and_then(|trial| trial.score);
-        let better = match (score(rival), score(NONE)) {
-            (Some(_), Some(_)) => difference.is_some_and(|d| d.mean + d.error < 0.0),
-            (rival, none) => rival.is_some() && none.is_none(),
-        };
-        let name = if better { rival } else { NONE };
-        let noise = candidates().into_iter().find(|candidate| candidate.name == name);
-        Chosen {
-            candidate: name.to_owned(),
-            noise: noise.map(|candidate| candidate.noise).unwrap_or_default(),
-            steps: self.trials.iter().map(|trial| trial.steps).sum(),
-            rival: rival.to_owned(),
-            difference,
-        }
+/// The choice, when the last rung is done.
+fn choose(search: &NoiseSearch, pairing: &Pairing) -> Chosen {
+    let last = search.rungs.len();
+    let entrants = entrants(search, last);
+    let rival = entrants.iter().find(|candidate| candidate.name != NONE);
+    let rival = rival.map_or(NONE, |candidate| candidate.name);
+    let windows = |name| search.trial(last, name).map_or(&[][..], |trial| &trial.windows);
+    let value = |score: &Option<f64>| score.unwrap_or(f64::NAN);
+    let pairs = windows(rival).iter().zip(windows(NONE));
+    let difference =
+        pairing.difference(&[pairs.map(|(ours, none)| value(ours) - value(none)).collect()]);
+    let score = |name| search.trial(last, name).and_then(|trial| trial.score);
+    let better = match (score(rival), score(NONE)) {
+        (Some(_), Some(_)) => difference.is_some_and(|d| d.mean + d.error < 0.0),
+        (rival, none) => rival.is_some() && none.is_none(),
+    };
+    let name = if better { rival } else { NONE };
+    let noise = candidates().into_iter().find(|candidate| candidate.name == name);
+    let noise = noise.map(|candidate| candidate.noise).unwrap_or_default();
+    Chosen {
+        candidate: name.to_owned(),
+        noise: serde_json::to_value(noise).expect("a noise is plain data"),
+        steps: search.trials.iter().map(|trial| trial.steps).sum(),
+        rival: rival.to_owned(),
+        difference,
     }
 }
 
@@ -203,56 +121,58 @@ impl NoiseSearch {
 ///
 /// # Errors
 /// [`TrainError::InterruptedSearch`] where `control` stopped it, [`TrainError::Budget`] if there are too few steps for
-/// all candidates, [`TrainError::Run`] if `noise.json` is of another search.
+/// all candidates, [`TrainError::Record`] if `noise.json` is of another search.
 pub(crate) fn search(
+    config: &Config,
     source: &Source,
     auto: AutoNoise,
     directory: &RunDirectory,
     control: &Control,
-    observe: &mut dyn FnMut(Progress),
+    observe: &mut dyn FnMut(SearchProgress),
 ) -> Result<NoiseSearch, TrainError> {
-    let mut search = begin(source, auto, directory)?;
+    let mut search = begin(config, source, auto, directory)?;
     let of = total(&search.rungs);
     if search.chosen.is_none() {
-        write_json(&directory.noise(), &search)?;
+        directory.write_search(&search)?;
         for (index, rung) in search.rungs.clone().into_iter().enumerate() {
-            for candidate in search.entrants(index + 1) {
+            for candidate in entrants(&search, index + 1) {
                 if search.trial(index + 1, candidate.name).is_some() {
                     continue;
                 }
                 let before: usize = search.trials.iter().map(|trial| trial.steps).sum();
-                let mut watch = |steps| observe(Progress::Search { done: before + steps, of });
-                let place = Place { source, directory, rung: index + 1 };
+                let mut watch = |steps| observe(SearchProgress::Step { done: before + steps, of });
+                let place = Place { config, source, directory, rung: index + 1 };
                 let mut trial = place.train(&rung, &candidate, control, &mut watch)?;
                 if index + 1 < search.rungs.len() {
                     trial.windows.clear(); // only the last rung is compared window by window
                 }
                 search.trials.push(trial);
-                write_json(&directory.noise(), &search)?;
+                directory.write_search(&search)?;
                 place.clear()?;
-                observe(Progress::Trial(&search));
+                observe(SearchProgress::Trial(&search));
             }
         }
-        search.chosen = Some(search.choose(&pairing(source)?));
-        write_json(&directory.noise(), &search)?;
+        search.chosen = Some(choose(&search, &source.pairing(&scored_windows(source))?));
+        directory.write_search(&search)?;
     }
-    observe(Progress::Noise(&search));
+    observe(SearchProgress::Chosen(&search));
     Ok(search)
 }
 
 /// The search as `noise.json` has it, or a new one.
 fn begin(
+    config: &Config,
     source: &Source,
     auto: AutoNoise,
     directory: &RunDirectory,
 ) -> Result<NoiseSearch, TrainError> {
-    let table = &source.config().train;
-    let per_epoch = table.steps_of_epoch(source.starts(Part::Train).count());
+    let table = &config.train;
+    let per_epoch = table.steps_of_epoch(source.windows(Part::Train).count());
     let rungs = rungs(auto.budget, table, per_epoch)?;
     let training_steps = table.epochs * per_epoch;
-    let autoencodes = source.config().model.kind == vae::ModelKind::Autoencode;
+    let autoencodes = config.model.kind == vae::ModelKind::Autoencode;
     let new = NoiseSearch {
-        version: VERSION,
+        version: NoiseSearch::VERSION,
         data: source.fingerprint().to_owned(),
         training_steps,
         budget: auto.budget,
@@ -261,7 +181,7 @@ fn begin(
         trials: Vec::new(),
         chosen: None,
     };
-    let Some(kept) = NoiseSearch::read(directory)? else { return Ok(new) };
+    let Some(kept) = directory.read_search()? else { return Ok(new) };
     if kept.data != new.data {
         return Err(refused(directory, "is of a search on other data".to_owned()));
     }
@@ -275,6 +195,7 @@ fn begin(
 
 /// Where and on what a candidate is trained.
 struct Place<'a> {
+    config: &'a Config,
     source: &'a Source,
     directory: &'a RunDirectory,
     /// From 1.
@@ -290,26 +211,16 @@ impl Place<'_> {
         control: &Control,
         watch: &mut dyn FnMut(usize),
     ) -> Result<Trial, TrainError> {
-        let Place { source, directory, rung: number } = *self;
+        let Place { config: whole, source, directory, rung: number } = *self;
         let name = candidate.name;
         let _span = tracing::info_span!("trial", rung = number, candidate = name).entered();
-        let whole = source.config();
-        let per_epoch = whole.train.steps_of_epoch(source.starts(Part::Train).count());
-        let (config, pace) = rung.shortened(whole, candidate, per_epoch);
+        let per_epoch = whole.train.steps_of_epoch(source.windows(Part::Train).count());
+        let (config, pace) = shortened(rung, whole, candidate, per_epoch);
         let run = RunDirectory::create(&directory.search().join(format!("{number}-{name}")))?;
         let checkpoint = Checkpoint::read(&run.checkpoint(), source.fingerprint())?;
-        let forecaster = start::forecaster(source, &config)?;
+        let forecaster = start::forecaster(&config, source)?;
         let mut forecaster = forecaster.with_pace(pace);
-        let job = Job {
-            config: &config,
-            rows: source.rows(),
-            train: source.starts(Part::Train),
-            validation: source.starts(Part::Validation),
-            channels: source.channels(),
-            fingerprint: source.fingerprint(),
-            naive_crps: None,
-            run: &run,
-        };
+        let job = Job { config: &config, source, naive_crps: None, run: &run };
         let mut steps = checkpoint.as_ref().map_or(0, Checkpoint::step);
         let mut step = |progress: Progress| {
             if let Progress::Step { .. } = progress {
@@ -330,9 +241,7 @@ impl Place<'_> {
             None => no_grad(|| window_scores(&job, &forecaster))?,
             Some(_) => Vec::new(),
         };
-        let seen = windows.iter().filter(|score| score.is_finite());
-        let (sum, count) = seen.fold((0.0, 0.0), |(sum, count), score| (sum + score, count + 1.0));
-        let score = (count > 0.0).then_some(sum / count);
+        let score = stats::mean_of_finite(windows.iter().copied());
         tracing::debug!(steps, score, "scored");
         let windows = windows.into_iter().map(|score| score.is_finite().then_some(score)).collect();
         Ok(Trial { rung: number, candidate: name.to_owned(), steps, score, windows })
@@ -341,33 +250,11 @@ impl Place<'_> {
     /// Forgets the training, whose result is written.
     fn clear(&self) -> Result<(), TrainError> {
         let path = self.directory.search();
-        fs::remove_dir_all(&path).map_err(|source| TrainError::Write { path, source })
+        Ok(fs::remove_dir_all(&path).map_err(RecordError::writing(&path))?)
     }
-}
-
-/// Which of the scored validation windows share a time, and how far they overlap.
-fn pairing(source: &Source) -> Result<Pairing, TrainError> {
-    let rows = scored_windows(source.starts(Part::Validation))?;
-    let origins: Vec<(usize, String)> =
-        rows.iter().map(|row| source.origin(*row)).collect::<Result<_, _>>()?;
-    // Of the rows that the windows of one series reach over, every so manyth is an origin of some window.
-    let mut reach = std::collections::BTreeMap::new();
-    for ((series, _), row) in origins.iter().zip(&rows) {
-        let (first, last) = reach.entry(*series).or_insert((*row, *row));
-        (*first, *last) = ((*first).min(*row), (*last).max(*row));
-    }
-    let span = reach.values().map(|(first, last)| last - first + 1).max().unwrap_or(1);
-    let labels: Vec<String> = origins.into_iter().map(|(_, time)| time).collect();
-    let distinct = labels.iter().collect::<std::collections::BTreeSet<_>>().len();
-    let stride = (span / distinct.max(1)).max(1);
-    Ok(Pairing::new(&labels, source.config().data.horizon, stride))
 }
 
 fn refused(directory: &RunDirectory, reason: String) -> TrainError {
-    TrainError::Run {
-        path: directory.noise(),
-        reason,
-        hint: "run `ballast train` with the config and data it was begun with, or train anew in another directory"
-            .to_owned(),
-    }
+    let hint = "run `ballast train` with the config and data it was begun with, or train again in another directory";
+    RecordError::Refused { path: directory.noise(), reason, hint: hint.to_owned() }.into()
 }

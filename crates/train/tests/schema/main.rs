@@ -1,5 +1,7 @@
 //! The JSON Schema of configs and the parser judge alike.
 
+mod cells;
+
 use std::path::Path;
 use std::{fs, sync::LazyLock};
 
@@ -40,6 +42,12 @@ fn with(table: &str, line: &str) -> String {
             let rest = data.lines().filter(|other| !other.starts_with(key)).collect::<Vec<_>>();
             format!("[data]\n{}\n{line}\n", rest.join("\n"))
         }
+        // A table of noise names its schedule.
+        "noise" if line.starts_with("schedule") => format!("[data]\n{data}[noise]\n{line}\n"),
+        "noise" => format!("[data]\n{data}[noise]\nschedule = \"linear\"\n{line}\n"),
+        _ if table.starts_with("noise.") => {
+            format!("[data]\n{data}[noise]\nschedule = \"linear\"\n[{table}]\n{line}\n")
+        }
         _ => format!("[data]\n{data}[{table}]\n{line}\n"),
     }
 }
@@ -71,7 +79,7 @@ fn borders_are_the_same() {
         ("data.context", &["1", "1000000"], &["0", "-1", "1000001", "2.5"]),
         ("data.horizon", &["1", "1000000"], &["0", "1000001"]),
         ("data.purge", &["0", "1000000"], &["-1", "1000001"]),
-        ("data.stride", &["1"], &["0"]),
+        ("data.stride", &["1", "1000000"], &["0", "1000001"]),
         (
             "data.delimiter",
             &["\";\"", "\"\\t\"", "\"|\"", "\" \"", "\"\\u0001\""],
@@ -128,13 +136,16 @@ fn borders_are_the_same() {
             "noise",
             &[
                 "\"auto\"",
-                "{}",
+                "{ schedule = \"none\" }",
+                "{ schedule = \"linear\", steps = 5 }",
                 "{ auto = {} }",
                 "{ auto = { budget = 1e-9 } }",
                 "{ auto = { budget = 10 } }",
             ],
             &[
                 "\"none\"",
+                "{}",
+                "{ steps = 5 }",
                 "true",
                 "{ auto = true }",
                 "{ auto = { budget = 0 } }",
@@ -155,7 +166,12 @@ fn borders_are_the_same() {
         (
             "noise.target",
             &["{ reinject = 0, scale = 0 }", "{ reinject = 1e6, scale = 10 }"],
-            &["{ reinject = -1e-9 }", "{ reinject = 1000001 }", "{ scale = -1e-9 }"],
+            &[
+                "{ reinject = -1e-9 }",
+                "{ reinject = 1000001 }",
+                "{ scale = -1e-9 }",
+                "{ scale = 1000001 }",
+            ],
         ),
         (
             "noise.sampler",
@@ -174,20 +190,22 @@ fn borders_are_the_same() {
                 "{ kind = \"low-noise\", power = 1000.1 }",
                 "{ kind = \"push-forward\", reinject = -1 }",
                 "{ kind = \"push-forward\", target_reinject = 1000001 }",
+                "{ kind = \"snr-uniform\", range_db = [-1001, 10] }",
+                "{ kind = \"snr-uniform\", range_db = [-10, 1001] }",
                 "{ kind = \"snr-uniform\", range_db = [-10] }",
                 "{ kind = \"snr-uniform\", range_db = [-10, 0, 10] }",
             ],
         ),
-        ("model.latent", &["1"], &["0"]),
-        ("model.hidden", &["1"], &["0"]),
-        ("model.layers", &["1"], &["0"]),
-        ("model.decoder_layers", &["1"], &["0"]),
-        ("model.groups", &["1"], &["0"]),
+        ("model.latent", &["1", "4096"], &["0", "4097"]),
+        ("model.hidden", &["1", "16384"], &["0", "16385"]),
+        ("model.layers", &["1", "256"], &["0", "257"]),
+        ("model.decoder_layers", &["1", "256"], &["0", "257"]),
+        ("model.groups", &["1", "256"], &["0", "257"]),
         ("model.dropout", &["0", "0.999"], &["-1e-9", "1"]),
-        ("model.channel_embedding", &["0"], &["-1"]),
-        ("model.patch", &["1"], &["0"]),
-        ("model.heads", &["1", "3"], &["0"]),
-        ("model.kernel", &["2"], &["1"]),
+        ("model.channel_embedding", &["0", "4096"], &["-1", "4097"]),
+        ("model.patch", &["1", "1000000"], &["0", "1000001"]),
+        ("model.heads", &["1", "3", "256"], &["0", "257"]),
+        ("model.kernel", &["2", "1000000"], &["1", "1000001"]),
         ("model.instance_center", &["\"mean\"", "\"last\""], &["\"first\"", "0"]),
         ("model.instance_floor", &["1e-9"], &["0", "-1"]),
         (
@@ -209,6 +227,7 @@ fn borders_are_the_same() {
                 "{ schedule = \"constant\" }",
                 "{ schedule = \"constant\", end = 0 }",
                 "{ schedule = \"linear\", steps = 1 }",
+                "{ schedule = \"linear\", steps = 1000000000 }",
                 "{ schedule = \"linear\", start = 0, end = 0, steps = 9 }",
                 "{ schedule = \"cyclical\", period = 1, cycles = 1, rise = 1 }",
                 "{ schedule = \"cyclical\", period = 9, cycles = 2, rise = 1e-9 }",
@@ -221,9 +240,12 @@ fn borders_are_the_same() {
                 "{ schedule = \"constant\", steps = 5 }",
                 "{ schedule = \"linear\" }",
                 "{ schedule = \"linear\", steps = 0 }",
+                "{ schedule = \"linear\", steps = 1000000001 }",
                 "{ schedule = \"linear\", steps = 5, start = -1 }",
                 "{ schedule = \"linear\", steps = 5, period = 3 }",
                 "{ schedule = \"cyclical\", period = 0, cycles = 1 }",
+                "{ schedule = \"cyclical\", period = 1000000001, cycles = 1 }",
+                "{ schedule = \"cyclical\", period = 1, cycles = 1000000001 }",
                 "{ schedule = \"cyclical\", period = 1, cycles = 0 }",
                 "{ schedule = \"cyclical\", period = 1, cycles = 1, rise = 0 }",
                 "{ schedule = \"cyclical\", period = 1, cycles = 1, rise = 1.01 }",
@@ -242,13 +264,13 @@ fn borders_are_the_same() {
             ],
         ),
         ("objective.crps_weight", &["0", "2.5"], &["-1e-9", "\"1\""]),
-        ("objective.crps_samples", &["2", "6"], &["0", "1", "3"]),
+        ("objective.crps_samples", &["2", "6", "1000"], &["0", "1", "3", "1002"]),
         ("train.ridge_start", &["true", "false"], &["1"]),
-        ("train.epochs", &["1"], &["0", "-1"]),
-        ("train.batch_size", &["1"], &["0"]),
-        ("train.steps_per_epoch", &["0"], &["-1"]),
+        ("train.epochs", &["1", "1000000"], &["0", "-1", "1000001", "9223372036854775807"]),
+        ("train.batch_size", &["1", "1000000"], &["0", "1000001"]),
+        ("train.steps_per_epoch", &["0", "1000000"], &["-1", "1000001"]),
         ("train.learning_rate", &["1e-12", "1"], &["0", "-1"]),
-        ("train.warmup_steps", &["0"], &["-1"]),
+        ("train.warmup_steps", &["0", "1000000"], &["-1", "1000001"]),
         ("train.weight_decay", &["0"], &["-1e-9"]),
         ("train.ema_decay", &["0", "0.999"], &["-1e-9", "1"]),
         (
@@ -261,6 +283,7 @@ fn borders_are_the_same() {
             &[
                 "\"step\"",
                 "{ step = { every = 0, factor = 0.5 } }",
+                "{ step = { every = 1000001, factor = 0.5 } }",
                 "{ step = { every = 1, factor = 0 } }",
                 "{ step = { every = 1, factor = 1.1 } }",
                 "{ step = { every = 1 } }",
@@ -269,12 +292,12 @@ fn borders_are_the_same() {
         ),
         ("train.precision", &["\"auto\"", "\"f32\"", "\"bf16\""], &["\"f16\"", "32"]),
         ("train.clip_norm", &["0"], &["-1e-9"]),
-        ("train.patience", &["0"], &["-1"]),
-        ("train.validation_samples", &["2"], &["1"]),
-        ("train.validation_stride", &["0", "1"], &["-1"]),
-        ("evaluate.samples", &["2"], &["1"]),
-        ("evaluate.season", &["0"], &["-1"]),
-        ("evaluate.train_windows", &["1"], &["0"]),
+        ("train.patience", &["0", "1000000"], &["-1", "1000001"]),
+        ("train.validation_samples", &["2", "1000000"], &["1", "9223372036854775807"]),
+        ("train.validation_stride", &["0", "1", "1000000"], &["-1", "1000001"]),
+        ("evaluate.samples", &["2", "1000000"], &["1", "1000001"]),
+        ("evaluate.season", &["0", "1000000"], &["-1", "1000001"]),
+        ("evaluate.train_windows", &["1", "1000000"], &["0", "1000001"]),
     ];
     for &(key, good, bad) in cases {
         let (table, key) = key.rsplit_once('.').unwrap_or(("", key));
@@ -371,23 +394,16 @@ fn holds_null(value: &Value) -> bool {
     }
 }
 
-/// What `ballast init` writes: the table of the data, and the rest of a config.
+/// The config that `ballast init` writes.
 #[test]
 fn a_new_config_is_valid() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("load.csv");
     let rows: String = (0..400).map(|k| format!("{k},{}\n", (f64::from(k) / 3.0).sin())).collect();
     fs::write(&path, format!("time,x\n{rows}")).unwrap();
-    let wanted = data::Init {
-        path,
-        targets: vec!["x".to_owned()],
-        horizon: Some(4),
-        context: None,
-        id: None,
-        time: None,
-    };
-    let table = data::init(&wanted, Path::new("")).unwrap();
-    judge(&format!("seed = 1\n\n{table}\n\n{}", include_str!("../../../cli/src/init.toml")), true);
+    let wanted = data::Init { path, horizon: Some(4), ..data::Init::default() };
+    let data::Initial { config, about } = data::init(&wanted, Path::new("")).unwrap();
+    judge(&Config::new(config).commented(&about).unwrap(), true);
 }
 
 /// Every key of every table is described, and shows its default, unless it must be given or is found.
@@ -426,6 +442,7 @@ fn keys_are_described_and_show_their_defaults() {
         "frequency",
         "targets",
         "stride",
+        "schedule",
         "steps",
         "betas",
         "power",
@@ -447,7 +464,7 @@ fn keys_are_described_and_show_their_defaults() {
     // Oracle: the defaults that the documentation of the keys states.
     let default =
         |table: &str, key: &str| schema["$defs"][table]["properties"][key]["default"].clone();
-    assert_eq!(default("TrainConfig", "epochs"), 50);
+    assert_eq!(default("TrainConfig", "epochs"), 25);
     assert_eq!(default("ModelConfig", "backbone"), "mlp");
     assert_eq!(default("NoiseConfig", "beta_end"), 0.1);
     assert_eq!(default("TargetTable", "likelihood"), "noise-aware");

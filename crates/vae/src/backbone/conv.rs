@@ -87,7 +87,8 @@ mod tests {
     #[test]
     fn the_last_step_sees_its_receptive_field_and_no_more() {
         let store = VarStore::new(Device::Cpu);
-        let config = ModelConfig { hidden: 4, layers: 2, kernel: 3, ..ModelConfig::default() };
+        let config =
+            ModelConfig { hidden: 4, layers: 2, kernel: 3, dropout: 0.0, ..ModelConfig::default() };
         let conv = Conv::new(&store.root(), &config, &sizes(12, 1, 0)).unwrap();
         let field = 1 + 2 * 3;
         let forward = |rows: &Rows| conv.forward(rows, &[], false).unwrap();
@@ -109,7 +110,8 @@ mod tests {
     #[test]
     fn a_block_is_the_sum_over_its_taps() {
         let store = VarStore::new(Device::Cpu);
-        let config = ModelConfig { hidden: 4, layers: 2, kernel: 2, ..ModelConfig::default() };
+        let config =
+            ModelConfig { hidden: 4, layers: 2, kernel: 2, dropout: 0.0, ..ModelConfig::default() };
         let conv = Conv::new(&store.root(), &config, &sizes(6, 1, 0)).unwrap();
         let rows = rows(&[5, 3, 6, 1], None);
         let found = conv.forward(&rows, &[], false).unwrap();

@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn the_last_state_is_that_of_the_recursion() {
         let store = VarStore::new(Device::Cpu);
-        let config = ModelConfig { hidden: 4, layers: 2, ..ModelConfig::default() };
+        let config = ModelConfig { hidden: 4, layers: 2, dropout: 0.0, ..ModelConfig::default() };
         let sizes = Sizes { statics: vec![part("level", 1)], ..sizes(6, 1, 2) };
         let gru = Gru::new(&store.root(), &config, &sizes).unwrap();
         let rows = rows(&[5, 3, 6, 1], Some(&[5, 1, 6, 2]));

@@ -46,7 +46,7 @@ impl Patch {
     pub(super) fn new(path: &Path, config: &ModelConfig, sizes: &Sizes) -> Result<Patch> {
         let ModelConfig { hidden, patch, heads, layers, .. } = *config;
         if patch > sizes.context {
-            let (value, range) = (patch.to_string(), "at most the context");
+            let (value, range) = (patch.to_string(), "at most the context".to_owned());
             return Err(VaeError::Config { key: "patch", value, range });
         }
         let patches = (sizes.context + patch - 1) / patch;
@@ -163,7 +163,8 @@ mod tests {
 
     fn patch(context: i64, heads: i64) -> Patch {
         let store = VarStore::new(Device::Cpu);
-        let config = ModelConfig { hidden: 6, patch: 4, heads, ..ModelConfig::default() };
+        let config =
+            ModelConfig { hidden: 6, patch: 4, heads, dropout: 0.0, ..ModelConfig::default() };
         Patch::new(&store.root(), &config, &sizes(context, 1, 0)).unwrap()
     }
 

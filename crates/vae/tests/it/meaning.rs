@@ -346,6 +346,7 @@ fn residuals_follow_the_copula() {
         instance_norm: false,
         residuals: Residuals::Correlated,
         scale: Scale::Fixed(1.0),
+        dropout: 0.0,
         ..ModelConfig::default()
     };
     let matrix = |rho: f64| Tensor::from_slice(&[1.0, rho, rho, 1.0]).view([2, 2]);

@@ -30,6 +30,7 @@ pub(crate) fn small(kind: ModelKind, backbone: BackboneKind, channels: Channels)
         patch: 4,
         heads: 2,
         noise_conditioning: true,
+        dropout: 0.0,
         ..ModelConfig::default()
     }
 }

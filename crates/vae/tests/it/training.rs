@@ -17,6 +17,8 @@ fn plain(kind: ModelKind, backbone: BackboneKind) -> ModelConfig {
         linear_skip: false,
         hidden: 16,
         scale: Scale::Global,
+        latent: 8,
+        dropout: 0.0,
         ..ModelConfig::default()
     }
 }

@@ -1,11 +1,10 @@
 //! The order in which libtorch is looked for.
 
-use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::super::surroundings::{cache_folder, users_libtorch};
+use super::super::surroundings::users_libtorch;
 use super::super::{Build, Origin, resolve};
 use super::scene::{Scene, libtorch};
 
@@ -133,23 +132,4 @@ fn the_value_that_cargo_gives_libtorch_is_not_the_users() {
     let elsewhere = scene.dir.join(".libtorch");
     assert_eq!(users(&elsewhere), Some(elsewhere.clone()));
     assert!(users_libtorch(&root, Some("libtorch".into())).is_err());
-}
-
-#[test]
-fn cache_folder_follows_the_variables() {
-    let folder = |set: &[(&str, &str)]| {
-        let var = |name: &str| {
-            set.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value))
-        };
-        cache_folder(&var)
-    };
-    let home = ("HOME", "/h");
-    assert_eq!(folder(&[home]).unwrap(), PathBuf::from("/h/.cache/ballast"));
-    let xdg = ("XDG_CACHE_HOME", "/x");
-    assert_eq!(folder(&[home, xdg]).unwrap(), PathBuf::from("/x/ballast"));
-    let own = ("BALLAST_CACHE", "/b");
-    assert_eq!(folder(&[home, xdg, own]).unwrap(), PathBuf::from("/b"));
-    assert_eq!(folder(&[home, ("BALLAST_CACHE", "")]).unwrap(), PathBuf::from("/h/.cache/ballast"));
-    assert!(folder(&[("BALLAST_CACHE", "here")]).is_err());
-    assert!(folder(&[]).is_err());
 }

@@ -17,7 +17,14 @@ struct Case {
 impl Case {
     fn new(kind: ModelKind, channels: Channels) -> Case {
         let mut store = VarStore::new(Device::Cpu);
-        let config = ModelConfig { kind, channels, hidden: 12, latent: 3, ..Default::default() };
+        let config = ModelConfig {
+            kind,
+            channels,
+            hidden: 12,
+            latent: 3,
+            dropout: 0.0,
+            ..Default::default()
+        };
         let shape = Shape::new(6, 4, 3);
         let model = Model::new(&store.root(), &config, Family::Gaussian, shape).unwrap();
         store.double();
@@ -115,7 +122,7 @@ fn other_laws_take_the_general_path() {
         [(Family::Laplace, Scale::Predicted), (Family::Gaussian, Scale::Fixed(1.0))]
     {
         let store = VarStore::new(Device::Cpu);
-        let config = ModelConfig { scale, hidden: 4, ..Default::default() };
+        let config = ModelConfig { scale, latent: 8, hidden: 4, ..Default::default() };
         let model = Model::new(&store.root(), &config, family, Shape::new(6, 4, 3)).unwrap();
         let zeros = |size: &[i64]| Tensor::zeros(size, (Kind::Float, Device::Cpu));
         let (inputs, target) = (Inputs::new(zeros(&[5, 6, 3])), zeros(&[5, 4, 3]));

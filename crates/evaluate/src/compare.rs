@@ -1,0 +1,294 @@
+//! Forecasts scored, beside baselines scored the same way: what stands in `evaluation.json`.
+
+use std::path::PathBuf;
+
+use baseline::{Baseline, Rule};
+use data::{Protocol, SplitConfig};
+use feed::{Part, Source, Stream, WindowSet, seed};
+use record::{
+    Differences, DropLast, Evaluation, ForecasterKind, LatentHealth, Scored, Supplement, WindowRow,
+};
+use stats::{Pairing, mean_of_finite};
+use tch::{Tensor, no_grad};
+use train::{Config, Forecaster, TrainError};
+
+use crate::drop_last::{self, point_error};
+use crate::entrant::Entrant;
+use crate::fan;
+use crate::health;
+use crate::scoring::{self, Depth, Measured, score};
+use crate::write::{Dump, window_rows};
+
+/// Options of an evaluation besides scoring the test windows.
+#[derive(Debug, Clone, Default)]
+pub struct EvaluateOptions {
+    /// Rows between the test windows of a supplement, if there is to be one.
+    pub stride: Option<usize>,
+    /// Where to write truth and samples of the model as safetensors, if anywhere.
+    pub dump: Option<PathBuf>,
+    /// Whether to score the weights of the last epoch, which `train.keep = "both"` leaves beside the best ones.
+    pub last: bool,
+    /// The folder to write to: the run directory, or the one that holds all run directories, if absent; or `last` in it.
+    pub folder: Option<PathBuf>,
+}
+
+/// Scores a trained forecaster and the baselines on the test windows of its data.
+///
+/// # Errors
+/// If a forecast is not finite or memory runs out.
+pub fn evaluate(
+    config: &Config,
+    source: &Source,
+    forecaster: &Forecaster,
+) -> Result<Evaluation, TrainError> {
+    let models = std::slice::from_ref(forecaster);
+    let all = evaluate_models(config, source, models, &[config.seed], &EvaluateOptions::default());
+    Ok(all?.0)
+}
+
+/// The rows of `scores.csv`, or for a supplement of `scores-stride-N.csv`.
+pub(crate) struct Table {
+    pub(crate) stride: Option<usize>,
+    pub(crate) rows: Vec<WindowRow>,
+}
+
+/// Scores models of one config and several seeds, and the baselines.
+pub(crate) fn evaluate_models(
+    config: &Config,
+    source: &Source,
+    models: &[Forecaster],
+    seeds: &[u64],
+    options: &EvaluateOptions,
+) -> Result<(Evaluation, Vec<Table>), TrainError> {
+    if models.iter().any(Forecaster::autoencodes) {
+        return Err(TrainError::NoForecast);
+    }
+    no_grad(|| {
+        let mut left_out = Vec::new();
+        let baselines = fit_baselines(config, source, &mut left_out)?;
+        let entries = entries(models, seeds, &baselines);
+        let test = source.windows(Part::Test);
+        let (mut forecasters, table, drop_last) =
+            compare(config, source, &entries, test, options.dump.as_deref(), &mut left_out)?;
+        let window = (config.data.horizon * source.channels().len()) as i64;
+        let most = (config.evaluate.train_windows as i64).min(MAX_TRAIN / window).max(1);
+        let train = source.windows(Part::Train).at_most(most);
+        let gap = models.iter().map(|model| {
+            let entrant = Entrant::Model(model);
+            score(config, source, &entrant, &train, Depth::Elements, &mut |_, _| Ok(()))
+        });
+        let gap = gap.collect::<Result<Vec<_>, _>>()?;
+        if let (Some(gap), Some(model)) = (Measured::mean_of(&gap), forecasters.first_mut()) {
+            model.train = Some(gap.summarize(Part::Train.name(), &[], &[])?.0);
+        }
+        let shown = match models {
+            [model] => Entrant::Model(model),
+            models => Entrant::Ensemble(models),
+        };
+        let fans = fan::fans(source, &shown, &forecasters[0].test.window_crps)?;
+        let mut tables = vec![Table { stride: None, rows: table }];
+        let supplement = match options.stride {
+            None => None,
+            Some(stride) => {
+                let windows = source.windows_every(Part::Test, stride.max(1))?;
+                let (forecasters, rows, _) =
+                    compare(config, source, &entries, &windows, None, &mut left_out)?;
+                tables.push(Table { stride: Some(stride), rows });
+                Some(Supplement { stride, forecasters })
+            }
+        };
+        let evaluation = Evaluation {
+            version: Evaluation::VERSION,
+            channels: source.channels().to_vec(),
+            context: config.data.context,
+            horizon: config.data.horizon,
+            stride: Some(test.stride()),
+            origins: source.pairing(test)?.ranks().to_vec(),
+            samples: config.evaluate.samples,
+            seeds: seeds.to_vec(),
+            forecasters,
+            supplement,
+            drop_last,
+            left_out,
+            fans,
+            noise: fan::noise_curve(config.noise.fixed().ok_or(TrainError::NoiseUndecided)?),
+            health: health(config, source, &models[0])?,
+        };
+        Ok((evaluation, tables))
+    })
+}
+
+/// Someone to score: a name, a kind, and whom to ask.
+struct Entry<'a> {
+    name: String,
+    kind: ForecasterKind,
+    contestant: Entrant<'a>,
+}
+
+/// A fitted baseline and its name.
+type Named = (String, Baseline);
+
+/// One model, or each seed and all as an ensemble; then the baselines.
+fn entries<'a>(models: &'a [Forecaster], seeds: &[u64], baselines: &'a [Named]) -> Vec<Entry<'a>> {
+    let mut entries = Vec::new();
+    match models {
+        [model] => entries.push(Entry {
+            name: "ballast".to_owned(),
+            kind: ForecasterKind::Model,
+            contestant: Entrant::Model(model),
+        }),
+        models => {
+            entries.extend(models.iter().zip(seeds).map(|(model, seed)| Entry {
+                name: format!("ballast, seed {seed}"),
+                kind: ForecasterKind::Seed,
+                contestant: Entrant::Model(model),
+            }));
+            entries.push(Entry {
+                name: format!("ensemble of {}", models.len()),
+                kind: ForecasterKind::Ensemble,
+                contestant: Entrant::Ensemble(models),
+            });
+        }
+    }
+    entries.extend(baselines.iter().map(|(name, baseline)| Entry {
+        name: name.clone(),
+        kind: ForecasterKind::Baseline,
+        contestant: Entrant::Baseline(baseline),
+    }));
+    entries
+}
+
+/// Scores everyone on the same windows, and the model against each of the others.
+fn compare(
+    config: &Config,
+    source: &Source,
+    entries: &[Entry],
+    windows: &WindowSet,
+    dump: Option<&std::path::Path>,
+    left_out: &mut Vec<String>,
+) -> Result<(Vec<Scored>, Vec<WindowRow>, Option<DropLast>), TrainError> {
+    let rows = Vec::<i64>::try_from(windows.first_rows()?.f_to(tch::Device::Cpu)?)?;
+    let places = rows.iter().map(|row| source.origin(*row as usize));
+    let (series, times): (Vec<usize>, Vec<String>) =
+        places.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
+    let names = source.series_names();
+    let pairing = source.pairing(windows)?;
+    // What is dumped is the model, or the ensemble of the seeds.
+    let dumped = entries
+        .iter()
+        .position(|entry| matches!(entry.kind, ForecasterKind::Model | ForecasterKind::Ensemble));
+    let mut measured = Vec::with_capacity(entries.len());
+    for (index, entry) in entries.iter().enumerate() {
+        let mut dump = dump.filter(|_| Some(index) == dumped).map(Dump::new);
+        let mut keep = |truth: &Tensor, samples: &Tensor| match &mut dump {
+            Some(dump) => dump.add(truth, samples),
+            None => Ok(()),
+        };
+        measured.push(score(config, source, &entry.contestant, windows, Depth::All, &mut keep)?);
+        if let Some(dump) = dump {
+            dump.finish()?;
+        }
+    }
+    let seeds = entries.iter().filter(|entry| entry.kind == ForecasterKind::Seed).count();
+    let models: &[Measured] = &measured[..seeds.max(1)];
+    let mean = Measured::mean_of(models).filter(|_| seeds > 0);
+    let mut table = Vec::new();
+    let mut forecasters = Vec::new();
+    let stocks = source.config().split == SplitConfig::Protocol(Protocol::Stocks);
+    let mut drop_last = stocks.then(|| drop_last::begin(&series));
+    let pooled =
+        mean.iter().map(|mean| (format!("ballast, mean of {seeds}"), ForecasterKind::Model, mean));
+    let each = entries.iter().zip(&measured);
+    let each = each.map(|(entry, measured)| (entry.name.clone(), entry.kind, measured));
+    for (name, kind, measured) in pooled.chain(each) {
+        let part = Part::Test.name();
+        let (test, calibration) = measured.summarize(part, &names, &series)?;
+        if test.log_score.is_none() {
+            left_out.push(format!("log score of {name}: it has no density in some windows"));
+        }
+        let difference = match kind {
+            ForecasterKind::Model | ForecasterKind::Seed => None,
+            _ => Some(differences(models, measured, &pairing)),
+        };
+        if difference.as_ref().is_some_and(|difference| difference.crps_standardized.is_none()) {
+            left_out.push(format!("difference to {name}: fewer than three forecast origins"));
+        }
+        if let Some(drop_last) = &mut drop_last {
+            let error = point_error(&name, &measured.windows, &series, &pairing, |w| w.point);
+            drop_last.forecasters.push(error);
+        }
+        table.extend(window_rows(&name, &measured.windows, &series, &names, &times));
+        forecasters.push(Scored { name, kind, test, train: None, calibration, difference });
+    }
+    if let (Some(drop_last), Some(any)) = (&mut drop_last, measured.first()) {
+        let error = point_error("zero", &any.windows, &series, &pairing, |w| w.zero);
+        drop_last.forecasters.push(error);
+    }
+    Ok((forecasters, table, drop_last))
+}
+
+/// Each of `models`, of different seeds, less `other`.
+fn differences(models: &[Measured], other: &Measured, pairing: &Pairing) -> Differences {
+    let of = |value: fn(&scoring::WindowScore) -> f64| {
+        let seeds: Vec<Vec<f64>> = models
+            .iter()
+            .map(|model| {
+                let pairs = model.windows.iter().zip(&other.windows);
+                pairs.map(|(a, b)| value(a) - value(b)).collect()
+            })
+            .collect();
+        pairing.difference(&seeds)
+    };
+    let crps = |measured: &Measured| {
+        mean_of_finite(measured.windows.iter().map(|window| window.relative.crps))
+    };
+    let own = mean_of_finite(models.iter().filter_map(crps)).unwrap_or(f64::NAN);
+    Differences {
+        crps: of(|window| window.relative.crps),
+        crps_standardized: of(|window| window.crps_standardized),
+        mse: of(|window| window.relative.mse),
+        log_score: of(|window| window.log_score),
+        energy: of(|window| window.energy),
+        skill: 1.0 - own / crps(other).unwrap_or(f64::NAN),
+    }
+}
+
+/// The baselines of the config, else those that suit the data; and which of them could not be fitted.
+fn fit_baselines(
+    config: &Config,
+    source: &Source,
+    left_out: &mut Vec<String>,
+) -> Result<Vec<Named>, TrainError> {
+    let rules = match &config.evaluate.baselines {
+        Some(rules) => rules.clone(),
+        None => Rule::defaults(source),
+    };
+    let mut baselines = Vec::new();
+    for (name, baseline) in Baseline::fit_all(source, &rules, config.seed)? {
+        match baseline {
+            Some(baseline) => baselines.push((name, baseline)),
+            None => {
+                let why = "its season does not fit, or the training rows have too many gaps";
+                tracing::warn!(baseline = name, "left out: {why}");
+                left_out.push(format!("baseline {name}: {why}"));
+            }
+        }
+    }
+    Ok(baselines)
+}
+
+fn health(
+    config: &Config,
+    source: &Source,
+    forecaster: &Forecaster,
+) -> Result<LatentHealth, TrainError> {
+    seed(config.seed, Stream::Evaluation);
+    let panel = source.panel();
+    let windows = source.windows(Part::Validation).at_most(MAX_HEALTH);
+    health::measure(forecaster, windows.batches(panel, panel.scored_at_once(32)))
+}
+
+/// At most so many values of training windows are scored for the train–test gap.
+const MAX_TRAIN: i64 = 1 << 19;
+/// At most so many validation windows tell how the latent variables are doing.
+const MAX_HEALTH: i64 = 512;

@@ -1,0 +1,131 @@
+//! The forecasters that are scored: a trained model, several as one, or a baseline, all asked in the same way.
+
+use baseline::Baseline;
+use feed::Batch;
+use tch::Tensor;
+use train::{Forecaster, TrainError};
+
+/// Whatever draws forecasts of windows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Entrant<'a> {
+    /// A trained model.
+    Model(&'a Forecaster),
+    /// Trained models that share the samples: an equal mixture.
+    Ensemble(&'a [Forecaster]),
+    Baseline(&'a Baseline),
+}
+
+impl Entrant<'_> {
+    /// Samples `[S, B, H, C]`, standardized.
+    pub(crate) fn sample(&self, batch: &Batch, samples: i64) -> Result<Tensor, TrainError> {
+        match self {
+            Entrant::Model(model) => model.sample(batch, samples),
+            Entrant::Baseline(baseline) => Ok(baseline.sample(batch, samples)?),
+            Entrant::Ensemble(models) => {
+                let shares = models.iter().zip(shares(samples, models.len() as i64));
+                let drawn = shares
+                    .filter(|(_, share)| *share > 0)
+                    .map(|(model, share)| model.sample(batch, share));
+                Ok(Tensor::f_cat(&drawn.collect::<Result<Vec<_>, _>>()?, 0)?)
+            }
+        }
+    }
+
+    /// The mean forecast `[B, H, C]`, standardized: stated and not a mean of samples, whose noise counts as
+    /// squared error.
+    pub(crate) fn mean(&self, batch: &Batch, draws: i64) -> Result<Tensor, TrainError> {
+        match self {
+            Entrant::Model(model) => model.mean(batch, draws),
+            Entrant::Baseline(baseline) => Ok(baseline.mean(batch)?),
+            Entrant::Ensemble(models) => {
+                let each = models.iter().map(|model| model.mean(batch, draws));
+                let all = Tensor::f_stack(&each.collect::<Result<Vec<_>, _>>()?, 0)?;
+                Ok(all.f_mean_dim([0_i64].as_slice(), false, None)?)
+            }
+        }
+    }
+
+    /// The log density of each element of the target, `[B, H, C]`, standardized, in nats.
+    pub(crate) fn log_density(&self, batch: &Batch, draws: i64) -> Result<Tensor, TrainError> {
+        match self {
+            Entrant::Model(model) => model.log_density(batch, draws),
+            Entrant::Baseline(baseline) => Ok(baseline.log_density(batch, draws)?),
+            Entrant::Ensemble(models) => {
+                let each = models.iter().map(|model| model.log_density(batch, draws));
+                let all = Tensor::f_stack(&each.collect::<Result<Vec<_>, _>>()?, 0)?;
+                Ok(all.f_logsumexp([0_i64].as_slice(), false)? - (models.len() as f64).ln())
+            }
+        }
+    }
+}
+
+/// `samples` in `parts` that differ by one at most.
+fn shares(samples: i64, parts: i64) -> impl Iterator<Item = i64> {
+    (0..parts).map(move |part| samples * (part + 1) / parts - samples * part / parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::{Device, Kind, no_grad};
+    use vae::Shape;
+
+    use super::*;
+    use train::Config;
+
+    /// Laws: over a fine grid of truths the density of a model sums to one, and its mean is that of the
+    /// samples, whatever the units of the window and whatever the decoder describes; so for an ensemble.
+    #[test]
+    fn a_model_has_the_density_of_its_samples() {
+        for (likelihood, normalized) in
+            [("noise-aware", true), ("noise-aware", false), ("direct", true)]
+        {
+            let text = format!(
+                "data = {{ path = \"x\", context = 6, horizon = 1 }}\n\
+                 noise = {{ target = {{ scale = 0.5, reinject = 1.0, normalization = \"none\", \
+                 likelihood = \"{likelihood}\" }} }}\n\
+                 model = {{ kind = \"conditional\", instance_norm = {normalized} }}\n"
+            );
+            let config = Config::parse(&text, "test", &[]).unwrap();
+            let shape = Shape { context: 6, horizon: 1, channels: 1, extras: 0, future: 0 };
+            let models: Vec<Forecaster> =
+                (0..2).map(|_| Forecaster::new(&config, shape, Device::Cpu).unwrap()).collect();
+            let on = (Kind::Float, Device::Cpu);
+            let (points, step) = (2001, 0.02);
+            let grid = Tensor::arange(points, on) * step - 20.0;
+            let context = Tensor::from_slice(&[1.0_f32, 3.0, 2.0, 4.0, 2.5, 3.5]).view([1, 6, 1]);
+            let batch = Batch {
+                first_rows: Tensor::zeros([points], (Kind::Int64, Device::Cpu)),
+                context: context.expand([points, 6, 1], false).contiguous(),
+                extras: None,
+                future: None,
+                target: grid.view([points, 1, 1]),
+                context_observed: None,
+                target_observed: None,
+            };
+            for who in [Entrant::Model(&models[0]), Entrant::Ensemble(&models)] {
+                let density =
+                    no_grad(|| who.log_density(&batch, 100)).unwrap().exp().view([-1]) * step;
+                let total = density.sum(Kind::Double).double_value(&[]);
+                assert!((total - 1.0).abs() < 0.02, "{likelihood}, {normalized}: {total}");
+                let mean = (density * grid.to_kind(Kind::Double)).sum(Kind::Double);
+                let samples = no_grad(|| who.sample(&batch, 20)).unwrap();
+                let error = samples.std(true).double_value(&[]) / f64::sqrt(20.0 * 2001.0);
+                let off = mean.double_value(&[]) - samples.mean(Kind::Double).double_value(&[]);
+                let stated = no_grad(|| who.mean(&batch, 100)).unwrap().mean(Kind::Double);
+                let apart = stated.double_value(&[]) - samples.mean(Kind::Double).double_value(&[]);
+                assert!(apart.abs() < 6.0 * error, "{likelihood}, {normalized}: {apart}");
+                // Both means are sampled, and the first over fewer draws that share their grid point.
+                assert!(off.abs() < 6.0 * error + 0.03, "{likelihood}, {normalized}: {off}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_ensemble_shares_its_samples() {
+        for (samples, parts) in [(100, 3), (2, 5), (7, 7)] {
+            let all: Vec<i64> = shares(samples, parts).collect();
+            assert_eq!(all.iter().sum::<i64>(), samples);
+            assert!(all.iter().max().unwrap() - all.iter().min().unwrap() <= 1, "{all:?}");
+        }
+    }
+}

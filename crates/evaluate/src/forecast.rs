@@ -1,0 +1,200 @@
+//! A trained run and new rows to quantiles of what follows.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use feed::{DevicePanel, Stream, seed};
+use record::RecordError;
+use tch::{Kind, Tensor, no_grad};
+use train::{Loaded, RunOptions, TrainError, set_threads};
+
+/// Levels of the quantiles that are written.
+const LEVELS: [f64; 7] = [0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95];
+/// Draws behind them: the 5 % quantile then rests on fifty.
+const SAMPLES: i64 = 1000;
+
+/// Quantiles of the horizon that follows each series of a file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Forecast {
+    /// Names of the channels.
+    pub channels: Vec<String>,
+    /// One entry per series.
+    pub series: Vec<SeriesForecast>,
+}
+
+/// The horizon of one series, original units.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeriesForecast {
+    /// Its name.
+    pub name: String,
+    /// Times of the steps, `[H]`.
+    pub times: Vec<String>,
+    /// Means, `[H][C]`.
+    pub mean: Vec<Vec<f64>>,
+    /// Quantiles at 5, 10, 25, 50, 75, 90 and 95 %, `[H][C][7]`.
+    pub quantiles: Vec<Vec<[f64; 7]>>,
+}
+
+/// Forecasts the horizon after the last rows of `input` with the run at `path`.
+///
+/// # Errors
+/// If the run is not whole, or the rows are not like those it was trained on.
+pub fn forecast(
+    path: &Path,
+    input: &Path,
+    draw: u64,
+    options: RunOptions,
+) -> Result<Forecast, TrainError> {
+    let device = options.device.resolve()?;
+    set_threads(options.threads);
+    let run = Loaded::open(path)?;
+    let data = &run.config.data;
+    let input = run.info.pipeline.forecast_input(input)?;
+    let mut panel = DevicePanel::of(&input.panel, data, device)?;
+    if !run.info.masked && panel.masked() {
+        complete(&input)?;
+        panel = panel.without_masks();
+    }
+    let forecaster = run.forecaster(&panel)?;
+    if forecaster.autoencodes() {
+        return Err(TrainError::NoForecast);
+    }
+    seed(draw, Stream::Evaluation);
+    let channels = input.panel.channels();
+    let names = channels.names()[channels.targets()].to_vec();
+    let starts = input.windows.starts().enumerate();
+    let series = starts.map(|(index, start)| {
+        let samples = no_grad(|| sample(&forecaster, &panel, start))?;
+        let mut values = Vec::<f32>::try_from(samples)?;
+        input.to_original(index, &mut values)?;
+        let name = input.panel.series()[index].name().to_owned();
+        Ok(summarize(name, input.times(index)?, &values, names.len()))
+    });
+    let series = series.collect::<Result<_, TrainError>>()?;
+    Ok(Forecast { channels: names, series })
+}
+
+/// `[S · H · C]` standardized samples after one context.
+fn sample(
+    forecaster: &train::Forecaster,
+    panel: &DevicePanel,
+    start: usize,
+) -> Result<Tensor, TrainError> {
+    let start = Tensor::f_from_slice(&[start as i64])?.f_to(panel.device())?;
+    let samples = forecaster.sample(&panel.gather(&start)?, SAMPLES)?;
+    let flat = samples.f_contiguous()?.f_view([-1])?.f_to_kind(Kind::Float)?;
+    Ok(flat.f_to(tch::Device::Cpu)?)
+}
+
+/// A model that was trained without gaps has no way to be told of one.
+fn complete(input: &data::ForecastInput) -> Result<(), TrainError> {
+    let Some(observed) = input.panel.observed() else { return Ok(()) };
+    let width = input.panel.channels().len();
+    for start in input.windows.starts() {
+        for row in start..start + input.windows.context() {
+            if let Some(channel) = (0..width).find(|channel| !observed[row * width + channel]) {
+                return Err(TrainError::Gap {
+                    time: input.panel.time(row)?,
+                    channel: input.panel.channels().names()[channel].clone(),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn summarize(name: String, times: Vec<String>, samples: &[f32], channels: usize) -> SeriesForecast {
+    let horizon = times.len();
+    let draws = samples.len() / (horizon * channels);
+    let mut mean = vec![Vec::with_capacity(channels); horizon];
+    let mut quantiles = vec![Vec::with_capacity(channels); horizon];
+    for step in 0..horizon {
+        for channel in 0..channels {
+            let at = |draw: usize| f64::from(samples[(draw * horizon + step) * channels + channel]);
+            let mut sorted: Vec<f64> = (0..draws).map(at).collect();
+            sorted.sort_by(f64::total_cmp);
+            mean[step].push(sorted.iter().sum::<f64>() / draws as f64);
+            quantiles[step].push(LEVELS.map(|level| quantile(&sorted, level)));
+        }
+    }
+    SeriesForecast { name, times, mean, quantiles }
+}
+
+/// Type 7: linear between the order statistics at `level · (S − 1)`.
+fn quantile(sorted: &[f64], level: f64) -> f64 {
+    let position = level * (sorted.len() - 1) as f64;
+    let (low, share) = (position.floor() as usize, position.fract());
+    let high = (low + 1).min(sorted.len() - 1);
+    sorted[low] + share * (sorted[high] - sorted[low])
+}
+
+impl Forecast {
+    /// Writes a CSV: one row per series and step; per channel `NAME_mean` and `NAME_q05 … NAME_q95`.
+    ///
+    /// # Errors
+    /// [`TrainError::Record`], an older file intact.
+    pub fn write_csv(&self, path: &Path) -> Result<(), TrainError> {
+        let several = self.series.len() > 1;
+        let mut text = String::new();
+        let mut header = vec![];
+        header.extend(several.then(|| "series".to_owned()));
+        header.push("time".to_owned());
+        for channel in &self.channels {
+            header.push(format!("{channel}_mean"));
+            header.extend(LEVELS.map(|level| format!("{channel}_q{:02.0}", 100.0 * level)));
+        }
+        let line = |text: &mut String, cells: Vec<String>| {
+            let _ =
+                writeln!(text, "{}", cells.iter().map(|c| quoted(c)).collect::<Vec<_>>().join(","));
+        };
+        line(&mut text, header);
+        for series in &self.series {
+            for (step, time) in series.times.iter().enumerate() {
+                let mut cells = vec![];
+                cells.extend(several.then(|| series.name.clone()));
+                cells.push(time.clone());
+                for channel in 0..self.channels.len() {
+                    cells.push(series.mean[step][channel].to_string());
+                    cells.extend(series.quantiles[step][channel].map(|value| value.to_string()));
+                }
+                line(&mut text, cells);
+            }
+        }
+        Ok(files::write_text(path, &text).map_err(RecordError::writing(path))?)
+    }
+}
+
+/// A CSV cell by RFC 4180.
+pub(crate) fn quoted(cell: &str) -> String {
+    if cell.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", cell.replace('"', "\"\""))
+    } else {
+        cell.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Oracle: of the numbers 0 to 100 the quantile at level q is 100 q.
+    #[test]
+    fn quantiles_interpolate() {
+        let sorted: Vec<f64> = (0..=100).map(f64::from).collect();
+        for level in [0.0, 0.05, 0.123, 0.5, 1.0] {
+            assert!((quantile(&sorted, level) - 100.0 * level).abs() < 1e-9);
+        }
+    }
+
+    /// Oracle: samples that name their own step and channel.
+    #[test]
+    fn samples_land_at_their_step_and_channel() {
+        let (draws, horizon, channels) = (4, 2, 3);
+        let samples: Vec<f32> =
+            (0..draws * horizon * channels).map(|i| (i % (horizon * channels)) as f32).collect();
+        let times = vec!["a".to_owned(), "b".to_owned()];
+        let forecast = summarize("s".to_owned(), times, &samples, channels);
+        assert_eq!(forecast.mean, [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]);
+        assert_eq!(forecast.quantiles[1][2], [5.0; LEVELS.len()]);
+    }
+}

@@ -1,0 +1,76 @@
+//! What is written beside `evaluation.json`: scores window by window, and the samples themselves.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use record::{RecordError, WindowRow};
+use tch::{Kind, Tensor};
+use train::{TrainError, serialized};
+
+use crate::scoring::{WindowScore, finite};
+
+/// The rows of a forecaster in `scores.csv`, one per window.
+pub(crate) fn window_rows<'a>(
+    name: &'a str,
+    windows: &'a [WindowScore],
+    series: &'a [usize],
+    names: &'a [&str],
+    times: &'a [String],
+) -> impl Iterator<Item = WindowRow> + 'a {
+    let places = windows.iter().zip(series).zip(times).enumerate();
+    places.map(move |(index, ((window, series), time))| {
+        let relative = &window.relative;
+        WindowRow {
+            forecaster: name.to_owned(),
+            window: index,
+            series: names[*series].to_owned(),
+            origin: time.clone(),
+            crps: finite(relative.crps),
+            nmae: finite(relative.nmae),
+            mae: finite(relative.mae),
+            mse: finite(relative.mse),
+            coverage_50: finite(relative.coverage_50),
+            coverage_80: finite(relative.coverage_80),
+            coverage_90: finite(relative.coverage_90),
+            width_90: finite(relative.width_90),
+            crps_sum: finite(window.crps_sum),
+            crps_standardized: finite(window.crps_standardized),
+            log_score: finite(window.log_score),
+            energy: finite(window.energy),
+            crps_of_step_sum: finite(window.step_sum),
+            crps_of_channel_sum: finite(window.channel_sum),
+        }
+    })
+}
+
+/// Truth and samples of all windows, for anyone to score again.
+#[derive(Debug)]
+pub(crate) struct Dump {
+    path: PathBuf,
+    targets: Vec<Tensor>,
+    samples: Vec<Tensor>,
+}
+
+impl Dump {
+    pub(crate) fn new(path: &Path) -> Dump {
+        Dump { path: path.to_owned(), targets: Vec::new(), samples: Vec::new() }
+    }
+
+    /// Truth `[B, H, C]` and samples `[S, B, H, C]` of the next windows, original units.
+    pub(crate) fn add(&mut self, truth: &Tensor, samples: &Tensor) -> Result<(), TrainError> {
+        let single = |tensor: &Tensor| tensor.f_to_kind(Kind::Float)?.f_contiguous();
+        self.targets.push(single(truth)?);
+        self.samples.push(single(&samples.f_transpose(0, 1)?)?);
+        Ok(())
+    }
+
+    /// Writes `targets` `[N, H, C]` and `samples` `[N, S, H, C]` as f32 safetensors.
+    pub(crate) fn finish(self) -> Result<(), TrainError> {
+        let named = [("samples", &self.samples), ("targets", &self.targets)];
+        let named = named.map(|(name, parts)| Ok((name.to_owned(), Tensor::f_cat(parts, 0)?)));
+        let named = named.into_iter().collect::<Result<BTreeMap<_, _>, TrainError>>()?;
+        let bytes = serialized(&self.path, &named, None)?;
+        let written = files::write(&self.path, |file| file.write_all(&bytes));
+        Ok(written.map_err(RecordError::writing(&self.path))?)
+    }
+}

@@ -1,0 +1,73 @@
+//! What can go wrong between a data file and a batch.
+
+/// An error of reading data, putting it on a device, or computing there.
+#[derive(Debug, thiserror::Error)]
+pub enum FeedError {
+    /// The data cannot be read or used.
+    #[error(transparent)]
+    Data(#[from] data::DataError),
+    /// A part of the split has no room for one window.
+    #[error(
+        "the {part} part is too short for a window of {context} + {horizon} rows\n  hint: lower `data.context` or `data.horizon`, or give it more rows in `data.split`"
+    )]
+    NoWindows {
+        /// Which part.
+        part: &'static str,
+        /// Rows of a context.
+        context: usize,
+        /// Rows of a horizon.
+        horizon: usize,
+    },
+    /// The device that was asked for is not there.
+    #[error("device `{asked}`: {reason}\n  hint: {hint}")]
+    Device {
+        /// The user's words.
+        asked: String,
+        /// Why it cannot be had.
+        reason: String,
+        /// A remedy.
+        hint: &'static str,
+    },
+    /// libtorch failed.
+    #[error("libtorch: {}{}", first_line(.0), memory_hint(&.0.to_string()))]
+    Torch(#[from] tch::TchError),
+}
+
+impl FeedError {
+    /// The exit code of the `ballast` command for this error, as the README lists them.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            FeedError::Data(error) => match error.kind() {
+                data::ErrorKind::Config => 2,
+                data::ErrorKind::NoSuchFile => 66,
+                data::ErrorKind::Disk => 74,
+                _ => 65,
+            },
+            FeedError::NoWindows { .. } => 65,
+            FeedError::Device { .. } => 69,
+            FeedError::Torch(error) if is_out_of_memory(&error.to_string()) => 69,
+            FeedError::Torch(_) => 70,
+        }
+    }
+}
+
+/// libtorch appends a C++ stack trace to its messages.
+fn first_line(error: &tch::TchError) -> String {
+    let text = error.to_string();
+    text.lines().find(|line| !line.trim().is_empty()).unwrap_or("unknown error").to_owned()
+}
+
+/// The remedy when memory runs out.
+pub const MEMORY_HINT: &str =
+    "\n  hint: lower `train.batch_size`, `evaluate.samples` or the size of the model";
+
+/// Whether a message of libtorch, on the CPU or on CUDA, is that memory ran out.
+pub fn is_out_of_memory(message: &str) -> bool {
+    let text = message.to_lowercase();
+    text.contains("out of memory") || text.contains("can't allocate memory")
+}
+
+/// [`MEMORY_HINT`] where a message of libtorch is that memory ran out, else nothing.
+pub fn memory_hint(message: &str) -> &'static str {
+    if is_out_of_memory(message) { MEMORY_HINT } else { "" }
+}

@@ -1,0 +1,358 @@
+//! A panel on the device, and batches gathered from it by index.
+
+use data::{DataConfig, Fill, Panel};
+use tch::{Device, Kind, Tensor};
+
+use crate::error::FeedError;
+
+/// The widths of a window's columns, in the order in which they lie in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Columns {
+    /// `L`: rows a forecast sees.
+    pub context: i64,
+    /// `H`: rows it forecasts.
+    pub horizon: i64,
+    /// `C`: channels that are forecast; the first columns.
+    pub targets: i64,
+    /// Columns known up to the present only, after the targets.
+    pub past: i64,
+    /// `F`: columns known for the horizon too; the last columns.
+    pub future: i64,
+}
+
+/// All rows of a [`Panel`] on one device, in standardized units.
+///
+/// They lie column by column, and so do the windows gathered from them: networks read channels one by
+/// one, and statistics of a window are sums over neighbors in memory.
+#[derive(Debug)]
+pub struct DevicePanel {
+    /// `[W, R]`.
+    values: Tensor,
+    /// `[W, R]`, 1 where a value was observed; absent where nothing is missing.
+    observed: Option<Tensor>,
+    per_series: Option<PerSeries>,
+    columns: Columns,
+    filled: bool,
+}
+
+/// Values of each series that do not change with time.
+#[derive(Debug)]
+struct PerSeries {
+    /// One past the last row of each series, `[K]`.
+    ends: Tensor,
+    /// `[K, S]`.
+    values: Tensor,
+}
+
+impl PerSeries {
+    /// `[B, rows, S]`, the same at every step.
+    fn gather(&self, first_rows: &Tensor, rows: i64) -> Result<Tensor, FeedError> {
+        let series = first_rows.f_bucketize(&self.ends, false, true)?;
+        let values = self.values.f_index_select(0, &series)?.f_unsqueeze(1)?;
+        Ok(values.f_expand([-1, rows, -1], false)?)
+    }
+}
+
+/// `B` windows.
+#[derive(Debug)]
+pub struct Batch {
+    /// The rows at which their contexts start, `[B]`, i64.
+    pub first_rows: Tensor,
+    /// `[B, L, C]`: past values of the targets; zero, the training mean, where missing.
+    pub context: Tensor,
+    /// `[B, L, E]`: covariates, the mask of everything where something is missing, values per series.
+    pub extras: Option<Tensor>,
+    /// `[B, H, F]`: covariates that are known for the horizon.
+    pub future: Option<Tensor>,
+    /// `[B, H, C]`: the values to forecast; zero where missing.
+    pub target: Tensor,
+    /// `[B, L, C]`, 1 where observed.
+    pub context_observed: Option<Tensor>,
+    /// `[B, H, C]`, 1 where observed.
+    pub target_observed: Option<Tensor>,
+}
+
+impl DevicePanel {
+    /// Moves rows to the device. `values` is row-major, `observed` of the same length; a value that
+    /// was not observed may be NaN.
+    ///
+    /// # Errors
+    /// [`FeedError::Torch`] if the device has no room.
+    pub fn new(
+        values: &[f32],
+        observed: Option<&[bool]>,
+        columns: Columns,
+        device: Device,
+    ) -> Result<DevicePanel, FeedError> {
+        let width = columns.targets + columns.past + columns.future;
+        let columnwise = |rows: Tensor| -> Result<Tensor, FeedError> {
+            Ok(rows.f_view([-1, width])?.f_tr()?.f_contiguous()?.f_to(device)?)
+        };
+        let values = columnwise(Tensor::f_from_slice(values)?)?;
+        let observed = observed
+            .map(|mask| -> Result<Tensor, FeedError> {
+                columnwise(Tensor::f_from_slice(mask)?.f_to_kind(Kind::Float)?)
+            })
+            .transpose()?;
+        // A missing value may be stored as NaN; downstream it is zero under a mask of zero.
+        let values = if observed.is_some() {
+            values.f_nan_to_num(0.0, None::<f64>, None::<f64>)?
+        } else {
+            values
+        };
+        Ok(DevicePanel { values, observed, per_series: None, columns, filled: false })
+    }
+
+    /// A panel of `data` as it is to be cut into windows by `config`.
+    ///
+    /// # Errors
+    /// [`FeedError::Torch`] if the device has no room.
+    pub fn of(
+        panel: &Panel,
+        config: &DataConfig,
+        device: Device,
+    ) -> Result<DevicePanel, FeedError> {
+        let channels = panel.channels();
+        let columns = Columns {
+            context: config.context as i64,
+            horizon: config.horizon as i64,
+            targets: channels.targets().len() as i64,
+            past: channels.past_covariates().len() as i64,
+            future: channels.known_ahead().len() as i64,
+        };
+        let rows = DevicePanel::new(panel.values(), panel.observed(), columns, device)?;
+        let rows = match config.fill {
+            Fill::Forward | Fill::Interpolate => rows.with_filled_gaps(),
+            _ => rows,
+        };
+        let statics = panel.statics();
+        if statics.names().is_empty() {
+            return Ok(rows);
+        }
+        let ends: Vec<i64> = panel.series().iter().map(|series| series.rows().end as i64).collect();
+        rows.with_values_per_series(&ends, statics.values())
+    }
+
+    /// The same with values of each series that do not change with time, `[K, S]` row-major; `ends` is one past
+    /// the last row of each series, `[K]`.
+    ///
+    /// # Errors
+    /// [`FeedError::Torch`] if the device has no room.
+    pub fn with_values_per_series(
+        self,
+        ends: &[i64],
+        values: &[f32],
+    ) -> Result<DevicePanel, FeedError> {
+        let (series, device) = (ends.len() as i64, self.device());
+        let per_series = PerSeries {
+            ends: Tensor::f_from_slice(ends)?.f_to(device)?,
+            values: Tensor::f_from_slice(values)?.f_view([series, -1])?.f_to(device)?,
+        };
+        Ok(DevicePanel { per_series: Some(per_series), ..self })
+    }
+
+    /// The same without a mask for the model: for rows without gaps in their contexts.
+    pub fn without_masks(self) -> DevicePanel {
+        DevicePanel { observed: None, ..self }
+    }
+
+    /// The same with gaps that were filled in the values: they count as seen in the context, and as
+    /// missing where they are to be forecast.
+    pub fn with_filled_gaps(self) -> DevicePanel {
+        DevicePanel { filled: true, ..self }
+    }
+
+    /// The number of windows to score at once, so that their samples take a bounded share of memory.
+    pub fn scored_at_once(&self, samples: i64) -> i64 {
+        const NUMBERS: i64 = 8 << 20;
+        let Columns { horizon, targets, .. } = self.columns;
+        (NUMBERS / (samples * horizon * targets).max(1)).clamp(1, 128)
+    }
+
+    /// The most windows to fit a baseline on: enough for a linear map, bounded in memory.
+    pub fn fitted_at_most(&self) -> i64 {
+        const NUMBERS: i64 = 32 << 20;
+        let Columns { context, horizon, targets, .. } = self.columns;
+        (NUMBERS / ((context + horizon) * targets).max(1)).clamp(200, 20_000)
+    }
+
+    /// Every horizon of rows as a view, `[R − H + 1, H, C]`: zero where missing.
+    ///
+    /// # Errors
+    /// [`FeedError::Torch`] if there are fewer rows than a horizon.
+    pub fn target_blocks(&self) -> Result<Tensor, FeedError> {
+        let Columns { horizon, targets, .. } = self.columns;
+        let (_, count) = self.values.size2()?;
+        let size = [count - horizon + 1, horizon, targets];
+        Ok(self.values.f_as_strided(size, [1, 1, count], 0)?)
+    }
+
+    /// Whether the model sees a mask of what is missing.
+    pub fn masked(&self) -> bool {
+        self.observed.is_some() && !self.filled
+    }
+
+    /// The device the rows lie on.
+    pub fn device(&self) -> Device {
+        self.values.device()
+    }
+
+    /// The widths of a window's columns.
+    pub fn columns(&self) -> Columns {
+        self.columns
+    }
+
+    /// `E`: columns of [`Batch::extras`].
+    pub fn extras(&self) -> i64 {
+        let Columns { targets, past, future, .. } = self.columns;
+        let masks = if self.masked() { targets + past + future } else { 0 };
+        let per_series = self.per_series.as_ref().map_or(0, |series| series.values.size()[1]);
+        past + future + masks + per_series
+    }
+
+    /// The windows whose contexts start at rows `first_rows`, `[B]`, i64.
+    ///
+    /// One overlapping view and one gather per buffer; never waits for the device.
+    ///
+    /// # Errors
+    /// [`FeedError::Torch`] if a window leaves the buffer (checked on the CPU only).
+    pub fn gather(&self, first_rows: &Tensor) -> Result<Batch, FeedError> {
+        let Columns { context: length, horizon, targets, past, future } = self.columns;
+        let covariates = past + future;
+        let window = windows(&self.values, length + horizon, first_rows)?;
+        let mask = match &self.observed {
+            Some(observed) => Some(windows(observed, length + horizon, first_rows)?),
+            None => None,
+        };
+        let before = window.f_narrow(1, 0, length)?;
+        let after = window.f_narrow(1, length, horizon)?;
+        let part = |of: &Option<Tensor>, from, count| -> Result<Option<Tensor>, FeedError> {
+            Ok(match of {
+                Some(mask) => Some(mask.f_narrow(1, from, count)?.f_narrow(2, 0, targets)?),
+                None => None,
+            })
+        };
+        let mut extras = Vec::new();
+        if covariates > 0 {
+            extras.push(before.f_narrow(2, targets, covariates)?);
+        }
+        if let Some(mask) = mask.as_ref().filter(|_| self.masked()) {
+            extras.push(mask.f_narrow(1, 0, length)?);
+        }
+        if let Some(series) = &self.per_series {
+            extras.push(series.gather(first_rows, length)?);
+        }
+        Ok(Batch {
+            first_rows: first_rows.shallow_clone(),
+            context: before.f_narrow(2, 0, targets)?,
+            extras: if extras.is_empty() { None } else { Some(Tensor::f_cat(&extras, 2)?) },
+            future: match future {
+                0 => None,
+                _ => Some(after.f_narrow(2, targets + past, future)?),
+            },
+            target: after.f_narrow(2, 0, targets)?,
+            context_observed: if self.masked() { part(&mask, 0, length)? } else { None },
+            target_observed: part(&mask, length, horizon)?,
+        })
+    }
+}
+
+impl Batch {
+    /// The context with its gaps filled by the last value before them (by zero, the training mean,
+    /// at the start): what a forecaster without a mask is given.
+    ///
+    /// # Errors
+    /// [`FeedError::Torch`] if libtorch fails.
+    pub fn filled_context(&self) -> Result<Tensor, FeedError> {
+        let Some(observed) = &self.context_observed else {
+            return Ok(self.context.shallow_clone());
+        };
+        let length = self.context.size()[1];
+        let on = (Kind::Int64, self.context.device());
+        let step = Tensor::f_arange(length, on)?.f_view([1, length, 1])?;
+        // The index of the last observed step so far; 0 where there is none yet, and the value
+        // there is the masked zero.
+        let seen = observed.f_to_kind(Kind::Int64)?.f_mul(&step)?;
+        let last = seen.f_cummax(1)?.0;
+        Ok(self.context.f_gather(1, &last, false)?)
+    }
+}
+
+/// `[W, R]` → `[B, rows, W]`, one window from each start; in memory `[B, W, rows]`.
+fn windows(values: &Tensor, rows: i64, first_rows: &Tensor) -> Result<Tensor, FeedError> {
+    let (width, count) = values.size2()?;
+    let all = values.f_as_strided([count - rows + 1, width, rows], [1, count, 1], 0)?;
+    Ok(all.f_index_select(0, first_rows)?.f_transpose(1, 2)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn columns() -> Columns {
+        Columns { context: 3, horizon: 2, targets: 2, past: 1, future: 1 }
+    }
+
+    fn numbers(tensor: &Tensor) -> Vec<f32> {
+        Vec::try_from(tensor.contiguous().view([-1])).unwrap()
+    }
+
+    /// Oracle: row `r` holds `10 r + column`, so every gathered number says where it came from.
+    #[test]
+    fn windows_are_the_rows_they_claim() {
+        let values: Vec<f32> =
+            (0..8).flat_map(|row| (0..4).map(move |column| (10 * row + column) as f32)).collect();
+        let panel = DevicePanel::new(&values, None, columns(), Device::Cpu).unwrap();
+        let batch = panel.gather(&Tensor::from_slice(&[1_i64, 3])).unwrap();
+        assert_eq!(
+            numbers(&batch.context),
+            [10., 11., 20., 21., 30., 31., 30., 31., 40., 41., 50., 51.]
+        );
+        assert_eq!(numbers(&batch.target), [40., 41., 50., 51., 60., 61., 70., 71.]);
+        assert_eq!(numbers(&batch.future.unwrap()), [43., 53., 63., 73.]);
+        let extras = batch.extras.unwrap();
+        assert_eq!(extras.size(), [2, 3, 2]);
+        assert_eq!(numbers(&extras.get(0)), [12., 13., 22., 23., 32., 33.]);
+        assert!(panel.gather(&Tensor::from_slice(&[4_i64])).is_err(), "row 8 is not there");
+    }
+
+    /// Oracle: the same numbers; every block of two rows, its targets alone.
+    #[test]
+    fn target_blocks_are_the_rows_they_claim() {
+        let values: Vec<f32> =
+            (0..8).flat_map(|row| (0..4).map(move |column| (10 * row + column) as f32)).collect();
+        let panel = DevicePanel::new(&values, None, columns(), Device::Cpu).unwrap();
+        let blocks = panel.target_blocks().unwrap();
+        assert_eq!(blocks.size(), [7, 2, 2]);
+        assert_eq!(numbers(&blocks.get(0)), [0., 1., 10., 11.]);
+        assert_eq!(numbers(&blocks.get(6)), [60., 61., 70., 71.]);
+    }
+
+    /// Oracle: two series of four rows; a window of the second carries the values of the second.
+    #[test]
+    fn values_per_series_follow_their_series() {
+        let panel = DevicePanel::new(&[0.0; 32], None, columns(), Device::Cpu).unwrap();
+        let panel = panel.with_values_per_series(&[4, 8], &[1., 2., 3., 4.]).unwrap();
+        assert_eq!(panel.extras(), 2 + 2);
+        let extras = panel.gather(&Tensor::from_slice(&[0_i64, 3])).unwrap().extras.unwrap();
+        assert_eq!(numbers(&extras.narrow(2, 2, 2).get(0)), [1., 2., 1., 2., 1., 2.]);
+        let of_five = panel.per_series.unwrap().gather(&Tensor::from_slice(&[4_i64]), 1).unwrap();
+        assert_eq!(numbers(&of_five), [3., 4.]);
+    }
+
+    #[test]
+    fn missing_values_are_masked_zeros() {
+        let mut values = vec![1.0_f32; 8 * 4];
+        let mut observed = vec![true; 8 * 4];
+        values[2 * 4] = f32::NAN; // row 2, target 0
+        observed[2 * 4] = false;
+        let panel = DevicePanel::new(&values, Some(&observed), columns(), Device::Cpu).unwrap();
+        assert_eq!(panel.extras(), 2 + 4);
+        let batch = panel.gather(&Tensor::from_slice(&[0_i64])).unwrap();
+        assert_eq!(numbers(&batch.context), [1., 1., 1., 1., 0., 1.]);
+        assert_eq!(numbers(&batch.filled_context().unwrap()), [1.0; 6]);
+        assert_eq!(numbers(&batch.context_observed.unwrap()), [1., 1., 1., 1., 0., 1.]);
+        assert_eq!(batch.extras.unwrap().size(), [1, 3, 6]);
+        assert_eq!(numbers(&batch.target_observed.unwrap()), [1.0; 4]);
+    }
+}

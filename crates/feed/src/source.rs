@@ -1,0 +1,367 @@
+//! The data of a run: read, prepared and put on the device.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use data::{DataConfig, Pipeline, Prepared, Protocol, SplitConfig, Transform};
+use stats::Pairing;
+use tch::{Device, Kind, Tensor};
+
+use crate::error::FeedError;
+use crate::history::{History, SeriesRows};
+use crate::panel::DevicePanel;
+use crate::windows::WindowSet;
+
+/// A part of the split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Fitted on.
+    Train,
+    /// Selected on.
+    Validation,
+    /// Scored on, once.
+    Test,
+}
+
+impl Part {
+    /// Its name in messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Part::Train => "training",
+            Part::Validation => "validation",
+            Part::Test => "test",
+        }
+    }
+
+    fn of(self, prepared: &Prepared) -> &data::Windows {
+        match self {
+            Part::Train => &prepared.windows.train,
+            Part::Validation => &prepared.windows.validation,
+            Part::Test => &prepared.windows.test,
+        }
+    }
+}
+
+/// Validation windows that are enough to select by.
+const ENOUGH: i64 = 100;
+
+/// What a config says of its data beside the `[data]` table; 0 leaves the choice to the data.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// Rows per season; 0 for that of the frequency.
+    pub season: usize,
+    /// Rows between validation windows; 0 for those between test windows, or fewer where that leaves fewer than 100
+    /// windows.
+    pub validation_stride: usize,
+}
+
+/// The data of a run, in standardized units on the device, with the way back.
+#[derive(Debug)]
+pub struct Source {
+    config: DataConfig,
+    season: usize,
+    prepared: Prepared,
+    panel: DevicePanel,
+    windows: [WindowSet; 3],
+}
+
+impl Source {
+    /// Reads and prepares what `config` names.
+    ///
+    /// # Errors
+    /// [`FeedError::Data`], or [`FeedError::NoWindows`] if a part is too short for one window.
+    pub fn load(
+        config: &DataConfig,
+        selection: Selection,
+        device: Device,
+    ) -> Result<Source, FeedError> {
+        let prepared = data::load(config, Path::new(""))?;
+        let set = |part: Part| {
+            let windows = part.of(&prepared);
+            if windows.is_empty() {
+                let (context, horizon) = (config.context, config.horizon);
+                return Err(FeedError::NoWindows { part: part.name(), context, horizon });
+            }
+            let segments = windows.segments().iter();
+            let segments = segments.map(|s| (s.first as i64, s.count as i64, s.stride as i64));
+            WindowSet::new(segments, device)
+        };
+        let windows = [set(Part::Train)?, set(Part::Validation)?, set(Part::Test)?];
+        let panel = DevicePanel::of(&prepared.panel, config, device)?;
+        let season = selection.season;
+        let mut source = Source { config: config.clone(), season, prepared, panel, windows };
+        if let Some(windows) = source.selecting(selection.validation_stride)? {
+            source.windows[Part::Validation as usize] = windows;
+        }
+        Ok(source)
+    }
+
+    /// Validation windows other than those of the split: `asked` rows apart; or where that is 0 and they are fewer
+    /// than [`ENOUGH`], by the largest divisor of their stride that leaves as many, or by one row.
+    fn selecting(&self, asked: usize) -> Result<Option<WindowSet>, FeedError> {
+        let part = Part::Validation;
+        let stride = self.windows(part).stride();
+        // Those of a protocol may leave out one that ends at the border.
+        if asked == stride {
+            return Ok(None);
+        }
+        if asked > 0 {
+            return self.windows_every(part, asked).map(Some);
+        }
+        let mut found = None;
+        for divisor in (1..stride).rev().filter(|&divisor| stride.is_multiple_of(divisor)) {
+            if found.as_ref().unwrap_or(self.windows(part)).count() >= ENOUGH {
+                break;
+            }
+            found = Some(self.windows_every(part, divisor)?);
+        }
+        Ok(found)
+    }
+
+    /// The `[data]` table it was loaded by.
+    pub fn config(&self) -> &DataConfig {
+        &self.config
+    }
+
+    /// All rows, on the device.
+    pub fn panel(&self) -> &DevicePanel {
+        &self.panel
+    }
+
+    /// The windows of a part.
+    pub fn windows(&self, part: Part) -> &WindowSet {
+        &self.windows[part as usize]
+    }
+
+    /// The windows of a part every `stride` rows, from the first one of each series to the end of the part.
+    ///
+    /// # Errors
+    /// [`FeedError::Torch`] if the device has no room.
+    pub fn windows_every(&self, part: Part, stride: usize) -> Result<WindowSet, FeedError> {
+        let DataConfig { context, horizon, .. } = &self.config;
+        let segments = part.of(&self.prepared).segments().iter().map(|segment| {
+            let parts = &self.prepared.split.parts()[segment.series];
+            let end = match part {
+                Part::Train => parts.train.end,
+                Part::Validation => parts.validation.end,
+                Part::Test => parts.test.end,
+            };
+            let free = end.saturating_sub(segment.first + context + horizon);
+            (segment.first as i64, (free / stride) as i64 + 1, stride as i64)
+        });
+        WindowSet::new(segments, self.panel.device())
+    }
+
+    /// File or bundled source.
+    pub fn name(&self) -> String {
+        match (&self.config.path, &self.config.source) {
+            (Some(path), _) => path.display().to_string(),
+            (None, source) => source.clone().unwrap_or_default(),
+        }
+    }
+
+    /// Rows of all series.
+    pub fn rows(&self) -> usize {
+        self.prepared.panel.rows()
+    }
+
+    /// Names of the channels that are forecast.
+    pub fn channels(&self) -> &[String] {
+        let channels = self.prepared.panel.channels();
+        &channels.names()[channels.targets()]
+    }
+
+    /// Rows per season: the config's, else what the frequency suggests.
+    pub fn season(&self) -> Option<usize> {
+        match self.season {
+            0 => self.prepared.panel.frequency().season(),
+            season => Some(season),
+        }
+    }
+
+    /// SHA-256 of the data as read.
+    pub fn fingerprint(&self) -> &str {
+        &self.prepared.fingerprint
+    }
+
+    /// What undoes the preparation of new data; saved with the run.
+    pub fn pipeline(&self) -> &Pipeline {
+        &self.prepared.pipeline
+    }
+
+    /// The targets of all rows by series, with what may be fitted on.
+    pub fn history(&self) -> History {
+        let panel = &self.prepared.panel;
+        let (width, targets) = (panel.channels().len(), self.channels().len());
+        let cells = panel.values().iter().enumerate();
+        let of_target = cells.filter(|(cell, _)| cell % width < targets);
+        let seen = |cell: usize| panel.observed().is_none_or(|observed| observed[cell]);
+        let values =
+            of_target.map(|(cell, value)| if seen(cell) { f64::from(*value) } else { f64::NAN });
+        let series = panel.series().iter().zip(self.prepared.split.parts());
+        let series =
+            series.map(|(s, parts)| SeriesRows { rows: s.rows(), train: parts.train.clone() });
+        History::new(values.collect(), targets, series.collect())
+    }
+
+    /// Whether the targets are returns, by the config: the transform or the protocol says so.
+    pub fn returns(&self) -> bool {
+        self.config.transform == Transform::Return
+            || self.config.split == SplitConfig::Protocol(Protocol::Stocks)
+    }
+
+    /// Whether each standardized value alone decides its original, and increases with it.
+    pub fn elementwise(&self) -> bool {
+        matches!(self.config.transform, Transform::None | Transform::Log)
+    }
+
+    /// The names of all series.
+    pub fn series_names(&self) -> Vec<&str> {
+        self.prepared.panel.series().iter().map(data::Series::name).collect()
+    }
+
+    /// The index of the series, and the time of the first forecast row, of the window that starts at row `first`.
+    ///
+    /// # Errors
+    /// [`FeedError::Data`] if there is no such row.
+    pub fn origin(&self, first: usize) -> Result<(usize, String), FeedError> {
+        let panel = &self.prepared.panel;
+        let series = panel.series_of(first).unwrap_or(0);
+        Ok((series, panel.time(first + self.config.context)?))
+    }
+
+    /// The dependence between forecasts of `windows`: which of them share a time, and how far their horizons overlap.
+    ///
+    /// # Errors
+    /// [`FeedError::Torch`] if libtorch fails.
+    pub fn pairing(&self, windows: &WindowSet) -> Result<Pairing, FeedError> {
+        let first_rows = Vec::<i64>::try_from(windows.first_rows()?.f_to(Device::Cpu)?)?;
+        self.pairing_of(&first_rows, windows.stride(), self.config.horizon)
+    }
+
+    /// As [`Source::pairing`], of windows that start at `first_rows`, taken from a set of stride `stride`, whose scores
+    /// depend on `length` rows each.
+    ///
+    /// ```text
+    /// rows between origins = max(stride, ⌊rows from the first to the last window of a series / (distinct times − 1)⌋)
+    /// ```
+    ///
+    /// which is the stride for a whole set, and more where windows were left out evenly.
+    ///
+    /// # Errors
+    /// [`FeedError::Data`] if there is no such row.
+    pub fn pairing_of(
+        &self,
+        first_rows: &[i64],
+        stride: usize,
+        length: usize,
+    ) -> Result<Pairing, FeedError> {
+        let mut times = Vec::with_capacity(first_rows.len());
+        let mut reach = BTreeMap::new();
+        for &row in first_rows {
+            let (series, time) = self.origin(row as usize)?;
+            times.push(time);
+            let (first, last) = reach.entry(series).or_insert((row, row));
+            (*first, *last) = ((*first).min(row), (*last).max(row));
+        }
+        let span = reach.values().map(|(first, last)| (last - first) as usize).max().unwrap_or(0);
+        let distinct = times.iter().collect::<BTreeSet<_>>().len();
+        let apart = span / distinct.saturating_sub(1).max(1);
+        Ok(Pairing::new(&times, length, apart.max(stride)))
+    }
+
+    /// Times of the `L + H` rows of the window that starts at row `first`.
+    ///
+    /// # Errors
+    /// [`FeedError::Data`] if there are no such rows.
+    pub fn times(&self, first: usize) -> Result<Vec<String>, FeedError> {
+        let rows = self.config.context + self.config.horizon;
+        let time = |row| Ok(self.prepared.panel.time(row)?);
+        (first..first + rows).map(time).collect()
+    }
+
+    /// Standardized forecasts `[S, B, H, C]` of the windows that start at `first_rows`, `[B]`, in original
+    /// units, on the CPU.
+    ///
+    /// # Errors
+    /// [`FeedError::Data`] if a forecast has no way back.
+    pub fn to_original(&self, samples: &Tensor, first_rows: &Tensor) -> Result<Tensor, FeedError> {
+        // Window by window: each starts from its own last value.
+        let by_window = samples.f_transpose(0, 1)?.f_contiguous()?;
+        let size = by_window.size();
+        let mut values = host(&by_window)?;
+        let starts = Vec::<i64>::try_from(first_rows.f_to(Device::Cpu)?)?;
+        let (context, horizon) = (self.config.context, self.config.horizon);
+        let each = values.len() / starts.len().max(1);
+        for (window, start) in values.chunks_mut(each.max(1)).zip(starts) {
+            self.prepared.to_original(start as usize + context, horizon, window)?;
+        }
+        Ok(Tensor::f_from_slice(&values)?.f_view(size.as_slice())?.f_transpose(0, 1)?)
+    }
+
+    /// Observed targets of the windows that start at `first_rows`, `[B, H, C]` in original units on the CPU, NaN where
+    /// nothing was observed: read from the data, since the standardized copy on the device has zeros for gaps.
+    ///
+    /// # Errors
+    /// [`FeedError::Data`] if there are no such rows.
+    pub fn truth(&self, first_rows: &Tensor) -> Result<Tensor, FeedError> {
+        let (context, horizon) = (self.config.context, self.config.horizon);
+        self.original(first_rows, context, horizon)
+    }
+
+    /// As [`Source::truth`], of the contexts: `[B, L, C]`.
+    ///
+    /// # Errors
+    /// As [`Source::truth`].
+    pub fn contexts(&self, first_rows: &Tensor) -> Result<Tensor, FeedError> {
+        self.original(first_rows, 0, self.config.context)
+    }
+
+    fn original(
+        &self,
+        first_rows: &Tensor,
+        skip: usize,
+        count: usize,
+    ) -> Result<Tensor, FeedError> {
+        let starts = Vec::<i64>::try_from(first_rows.f_to(Device::Cpu)?)?;
+        let mut values = Vec::with_capacity(starts.len() * count * self.channels().len());
+        for start in &starts {
+            let first = *start as usize + skip;
+            let mut rows = self.prepared.original_targets(first..first + count)?;
+            let series = self.prepared.panel.series_of(first).unwrap_or(0);
+            for (channel, floor) in self.rounding(series)?.into_iter().enumerate() {
+                let column = rows.iter_mut().skip(channel).step_by(self.channels().len());
+                column.filter(|value| value.abs() < floor).for_each(|value| *value = 0.0);
+            }
+            values.extend(rows);
+        }
+        let size = [starts.len() as i64, count as i64, self.channels().len() as i64];
+        Ok(Tensor::f_from_slice(&values)?.f_view(size)?)
+    }
+
+    /// The loss of f32 on the way to standardized units and back, per channel: a true zero comes back as
+    /// less than this, and a score relative to it would be noise.
+    fn rounding(&self, series: usize) -> Result<Vec<f32>, FeedError> {
+        let floor = |channel| -> Result<f32, FeedError> {
+            let affine = self.prepared.scaler().affine(series, channel)?;
+            Ok(4.0 * f32::EPSILON * (affine.center.abs() + affine.spread) as f32)
+        };
+        (0..self.channels().len()).map(floor).collect()
+    }
+
+    /// The first context of a part, first channel only, standardized: a window to look at.
+    ///
+    /// # Errors
+    /// [`FeedError::Torch`] if libtorch fails.
+    pub fn first_context(&self, part: Part) -> Result<Vec<f64>, FeedError> {
+        let first = Tensor::f_from_slice(&[0_i64])?.f_to(self.panel.device())?;
+        let batch = self.panel.gather(&self.windows(part).first_rows_of(&first)?)?;
+        let channel = batch.filled_context()?.f_select(2, 0)?.f_view([-1])?;
+        Ok(Vec::try_from(channel.f_to_kind(Kind::Double)?.f_to(Device::Cpu)?)?)
+    }
+}
+
+fn host(tensor: &Tensor) -> Result<Vec<f32>, FeedError> {
+    let flat = tensor.f_contiguous()?.f_view([-1])?.f_to_kind(Kind::Float)?;
+    Ok(Vec::try_from(flat.f_to(Device::Cpu)?)?)
+}

@@ -1,0 +1,31 @@
+//! `lab`: runs an experiment; `cargo xtask experiment` starts it.
+#![allow(clippy::print_stderr, reason = "a command-line tool")]
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use lab::{Command, Experiment};
+
+/// Train every arm of an experiment, judge it, and write a report
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask experiment", args_conflicts_with_subcommands = true)]
+struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    experiment: Experiment,
+}
+
+fn main() -> ExitCode {
+    let Args { command, experiment } = Args::parse();
+    if let Some(Command::ExperimentJob(job)) = command {
+        return job.run(); // has a checkout and exit codes of its own
+    }
+    match lab::workspace::find().and_then(|root| experiment.run(&root)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

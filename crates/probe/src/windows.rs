@@ -1,0 +1,220 @@
+//! Windows of one part of the data with the noise that is added to them, the same at every diffusion step.
+
+use feed::{Batch, DevicePanel, WindowSet};
+use noise::{Diffuser, NoiseConfig};
+use tch::{Device, Kind, Tensor};
+use train::{Forecaster, TrainError, inputs};
+use vae::{HealthMeter, Inputs, ModelKind};
+
+use crate::information::Gaussians;
+
+/// Windows that go through the model at once.
+const AT_ONCE: i64 = 512;
+
+/// The noise of contexts and targets, ready for the device.
+#[derive(Debug)]
+pub(crate) struct Process {
+    input: Diffuser,
+    target: Diffuser,
+}
+
+impl Process {
+    pub(crate) fn new(noise: &NoiseConfig, device: Device) -> Result<Process, TrainError> {
+        Ok(Process {
+            input: Diffuser::new(noise.input(), device, Kind::Float)?,
+            target: Diffuser::new(noise.target(), device, Kind::Float)?,
+        })
+    }
+}
+
+/// Whole windows of one part, with noise drawn once.
+#[derive(Debug)]
+pub(crate) struct NoisedWindows {
+    chunks: Vec<Chunk>,
+    /// Rows at which they start.
+    pub(crate) first_rows: Vec<i64>,
+}
+
+#[derive(Debug)]
+struct Chunk {
+    batch: Batch,
+    /// Relative to its window, as is the target.
+    context: Tensor,
+    target: Tensor,
+    noise: Tensor,
+    target_noise: Tensor,
+    /// Further draws of the noise of contexts.
+    more: Vec<Tensor>,
+}
+
+/// What the model makes of windows at one diffusion step.
+#[derive(Debug)]
+pub(crate) struct Encoded {
+    /// `[N, D]`, f64 on the CPU.
+    pub(crate) features: Tensor,
+    /// `[N, L · C]`.
+    pub(crate) raw: Tensor,
+}
+
+impl NoisedWindows {
+    /// Those of `windows` that are wholly observed, with `more` further draws of noise.
+    ///
+    /// Noise is drawn on the CPU from torch's generator: the same on every device, and for every model.
+    pub(crate) fn gather(
+        forecaster: &Forecaster,
+        panel: &DevicePanel,
+        windows: &WindowSet,
+        more: usize,
+    ) -> Result<NoisedWindows, TrainError> {
+        let mut chunks = Vec::new();
+        let mut kept = Vec::new();
+        for batch in windows.batches(panel, AT_ONCE) {
+            let batch = batch?;
+            let batch = match whole(&batch)? {
+                None => batch,
+                Some(whole) => panel.gather(&batch.first_rows.f_masked_select(&whole)?)?,
+            };
+            if batch.first_rows.numel() == 0 {
+                continue;
+            }
+            kept.extend(Vec::<i64>::try_from(batch.first_rows.f_to_device(Device::Cpu)?)?);
+            let (_, context, target) = forecaster.relative(&batch)?;
+            let draw = |like: &Tensor| {
+                Tensor::f_randn(like.size(), (Kind::Float, Device::Cpu))?.f_to_device(like.device())
+            };
+            let (noise, target_noise) = (draw(&context)?, draw(&target)?);
+            let more = (0..more).map(|_| draw(&context)).collect::<Result<_, _>>()?;
+            chunks.push(Chunk { batch, context, target, noise, target_noise, more });
+        }
+        Ok(NoisedWindows { chunks, first_rows: kept })
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.first_rows.len()
+    }
+
+    /// Clean futures `[N, H · C]` and contexts `[N, L · C]`, relative to their windows.
+    pub(crate) fn truth(&self) -> Result<(Tensor, Tensor), TrainError> {
+        Ok((
+            flat(self.chunks.iter().map(|chunk| &chunk.target))?,
+            flat(self.chunks.iter().map(|chunk| &chunk.context))?,
+        ))
+    }
+
+    /// Features and noised contexts at step `t`.
+    pub(crate) fn encode(
+        &self,
+        forecaster: &Forecaster,
+        process: &Process,
+        t: usize,
+    ) -> Result<Encoded, TrainError> {
+        let (mut features, mut raw) = (Vec::new(), Vec::new());
+        for chunk in &self.chunks {
+            let (context, inputs) = chunk.noised(process, t, &chunk.noise)?;
+            features.push(forecaster.computed(|| forecaster.model().encode(&inputs, None))?);
+            raw.push(context);
+        }
+        Ok(Encoded { features: flat(features.iter())?, raw: flat(raw.iter())? })
+    }
+
+    /// The latent groups at step `t`, the target noised as in training, and for models whose posterior sees
+    /// the context alone also that posterior.
+    pub(crate) fn latents(
+        &self,
+        forecaster: &Forecaster,
+        process: &Process,
+        t: usize,
+    ) -> Result<(vae::Health, Option<Gaussians>), TrainError> {
+        let mut meter = HealthMeter::new();
+        let (mut means, mut log_stds) = (Vec::new(), Vec::new());
+        for chunk in &self.chunks {
+            let (_, inputs) = chunk.noised(process, t, &chunk.noise)?;
+            let steps = chunk.steps(t)?;
+            let target = process.target.apply(&chunk.target, &steps, &chunk.target_noise)?;
+            let pass = forecaster
+                .computed(|| forecaster.model().forward(&inputs, Some(&target), false))?;
+            meter.add(&pass.latents)?;
+            let first = &pass.latents[0].posterior;
+            means.push(first.mean().shallow_clone());
+            log_stds.push(first.log_std().shallow_clone());
+        }
+        let posterior = match sees_context_alone(forecaster) {
+            true => {
+                Some(Gaussians::new(&Tensor::f_cat(&means, 0)?, &Tensor::f_cat(&log_stds, 0)?)?)
+            }
+            false => None,
+        };
+        Ok((meter.report()?, posterior))
+    }
+
+    /// Posteriors at step `t` under each of the further draws of noise.
+    pub(crate) fn other_posteriors(
+        &self,
+        forecaster: &Forecaster,
+        process: &Process,
+        t: usize,
+    ) -> Result<Vec<Gaussians>, TrainError> {
+        let draws = self.chunks.first().map_or(0, |chunk| chunk.more.len());
+        let draw = |draw: usize| -> Result<Gaussians, TrainError> {
+            let (mut means, mut log_stds) = (Vec::new(), Vec::new());
+            for chunk in &self.chunks {
+                let (_, inputs) = chunk.noised(process, t, &chunk.more[draw])?;
+                let pass =
+                    forecaster.computed(|| forecaster.model().forward(&inputs, None, false))?;
+                means.push(pass.latents[0].posterior.mean().shallow_clone());
+                log_stds.push(pass.latents[0].posterior.log_std().shallow_clone());
+            }
+            Gaussians::new(&Tensor::f_cat(&means, 0)?, &Tensor::f_cat(&log_stds, 0)?)
+        };
+        (0..draws).map(draw).collect()
+    }
+}
+
+impl Chunk {
+    /// The same step for every window.
+    fn steps(&self, t: usize) -> Result<Tensor, TrainError> {
+        let on = (Kind::Int64, self.context.device());
+        Ok(Tensor::f_full([self.context.size()[0]], t as i64, on)?)
+    }
+
+    /// The context at step `t`, and with it what the model is fed.
+    fn noised(
+        &self,
+        process: &Process,
+        t: usize,
+        noise: &Tensor,
+    ) -> Result<(Tensor, Inputs), TrainError> {
+        let steps = self.steps(t)?;
+        let context = process.input.apply(&self.context, &steps, noise)?;
+        let level = process.input.std_at(&steps)?.f_view([-1])?;
+        let inputs = inputs(&self.batch, context.shallow_clone(), Some(level))?;
+        Ok((context, inputs))
+    }
+}
+
+/// Whether `q(z | x̃)` is all that the model knows of `z`.
+pub(crate) fn sees_context_alone(forecaster: &Forecaster) -> bool {
+    matches!(forecaster.model().config().kind, ModelKind::Autoencode | ModelKind::Predict)
+}
+
+/// Which windows were wholly observed, `[B]`; `None` where all data is.
+fn whole(batch: &Batch) -> Result<Option<Tensor>, TrainError> {
+    let mut all: Option<Tensor> = None;
+    for mask in [&batch.context_observed, &batch.target_observed].into_iter().flatten() {
+        let whole = mask.f_not_equal(0.0)?.f_flatten(1, 2)?.f_all_dim(1, false)?;
+        all = Some(match all {
+            None => whole,
+            Some(other) => other.f_logical_and(&whole)?,
+        });
+    }
+    Ok(all)
+}
+
+/// `[B, …]` tensors as rows of one table, f64 on the CPU.
+fn flat<'a>(parts: impl Iterator<Item = &'a Tensor>) -> Result<Tensor, TrainError> {
+    let rows = parts
+        .map(|part| part.f_flatten(1, -1)?.f_to_device(Device::Cpu)?.f_to_kind(Kind::Double))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(Tensor::f_cat(&rows, 0)?)
+}

@@ -1,0 +1,349 @@
+//! The directory of a run: where its files lie, and how they are read and written.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use files::Lock;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::error::RecordError;
+use crate::evaluation::Evaluation;
+use crate::features::Features;
+use crate::metrics::Epoch;
+use crate::run::RunInfo;
+use crate::search::NoiseSearch;
+
+/// The largest file of a run that is read into memory.
+pub(crate) const MOST_BYTES: u64 = 1 << 30;
+
+/// The directory of one run.
+///
+/// | file | content |
+/// |---|---|
+/// | `config.toml` | the resolved config: reproduces the run by itself |
+/// | `run.json` | seed, device, versions, data fingerprint, scaler, parameter count, wall time |
+/// | `noise.json` | with `noise = "auto"`: every candidate's validation scores and steps, and the choice |
+/// | `search/` | the state of such a search, while it goes on |
+/// | `metrics.jsonl` | one JSON object per epoch |
+/// | `model.safetensors` | the weights of the best epoch by validation (or the last, by `train.keep`) |
+/// | `last.safetensors` | with `train.keep = "both"`: the weights of the last epoch |
+/// | `checkpoint.safetensors` | the state of training, to go on from bit for bit |
+/// | `events/` | the same metrics, latent histograms and pictures for TensorBoard |
+/// | `lock` | host and process of who trains here, while it does |
+/// | `evaluation.json` | scores of the model and the baselines, written by `evaluate` |
+/// | `scores.csv`, `scores-stride-N.csv` | the same scores window by window |
+/// | `features.json` | what the latent variables know over the diffusion steps, written by `features` |
+#[derive(Debug, Clone)]
+pub struct RunDirectory {
+    path: PathBuf,
+}
+
+impl RunDirectory {
+    /// The run at `path`, which must have ended.
+    ///
+    /// # Errors
+    /// [`RecordError::Missing`] if there is no such directory or no finished training in it.
+    pub fn open(path: &Path) -> Result<RunDirectory, RecordError> {
+        let run = RunDirectory::at(path);
+        for file in [run.config(), run.info(), run.weights()] {
+            if !file.exists() {
+                let hint = format!("train first: `ballast train CONFIG --run {}`", path.display());
+                return Err(RecordError::Missing { path: file, hint });
+            }
+        }
+        Ok(run)
+    }
+
+    /// The directory at `path`, whether or not it is there.
+    pub fn at(path: &Path) -> RunDirectory {
+        RunDirectory { path: path.to_owned() }
+    }
+
+    /// A directory to write into; it is made where it is missing.
+    ///
+    /// # Errors
+    /// [`RecordError::Write`] if it cannot be made.
+    pub fn create(path: &Path) -> Result<RunDirectory, RecordError> {
+        fs::create_dir_all(path).map_err(RecordError::writing(path))?;
+        Ok(RunDirectory::at(path))
+    }
+
+    /// Makes this process the only one that trains here, and removes what killed ones left unfinished.
+    ///
+    /// # Errors
+    /// [`RecordError::Locked`] if another process trains here; [`RecordError::Write`] if there can be no lock.
+    pub fn lock(&self) -> Result<Lock, RecordError> {
+        let path = self.path.join("lock");
+        let lock = Lock::acquire(&path)?;
+        if let Some(error) = lock.unsupported() {
+            tracing::warn!(%error, path = %path.display(), "this file system cannot lock");
+        }
+        files::remove_unfinished(&self.path).map_err(RecordError::writing(&self.path))?;
+        Ok(lock)
+    }
+
+    /// The path of the directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// `config.toml`.
+    pub fn config(&self) -> PathBuf {
+        self.path.join("config.toml")
+    }
+
+    /// `run.json`.
+    pub fn info(&self) -> PathBuf {
+        self.path.join("run.json")
+    }
+
+    /// `noise.json`.
+    pub fn noise(&self) -> PathBuf {
+        self.path.join("noise.json")
+    }
+
+    /// `search/`.
+    pub fn search(&self) -> PathBuf {
+        self.path.join("search")
+    }
+
+    /// `metrics.jsonl`.
+    pub fn metrics(&self) -> PathBuf {
+        self.path.join("metrics.jsonl")
+    }
+
+    /// `model.safetensors`.
+    pub fn weights(&self) -> PathBuf {
+        self.path.join("model.safetensors")
+    }
+
+    /// `last.safetensors`.
+    pub fn last_weights(&self) -> PathBuf {
+        self.path.join("last.safetensors")
+    }
+
+    /// `checkpoint.safetensors`.
+    pub fn checkpoint(&self) -> PathBuf {
+        self.path.join("checkpoint.safetensors")
+    }
+
+    /// `events/`.
+    pub fn events(&self) -> PathBuf {
+        self.path.join("events")
+    }
+
+    /// `evaluation.json`.
+    pub fn evaluation(&self) -> PathBuf {
+        self.path.join("evaluation.json")
+    }
+
+    /// `scores.csv`, or `scores-stride-N.csv` for windows of another stride than the protocol's.
+    pub fn scores(&self, stride: Option<usize>) -> PathBuf {
+        match stride {
+            None => self.path.join("scores.csv"),
+            Some(stride) => self.path.join(format!("scores-stride-{stride}.csv")),
+        }
+    }
+
+    /// `features.json`.
+    pub fn features(&self) -> PathBuf {
+        self.path.join("features.json")
+    }
+
+    /// Whether something was trained here that would be lost with the config.
+    pub fn begun(&self) -> bool {
+        [self.info(), self.checkpoint(), self.noise()].iter().any(|file| file.exists())
+    }
+
+    /// Removes everything that a finished training and its evaluations leave: a run that is not finished has none of
+    /// it. Config, metrics, events, search and checkpoint stay.
+    ///
+    /// # Errors
+    /// [`RecordError::Write`] if a file cannot be removed.
+    pub fn remove_results(&self) -> Result<(), RecordError> {
+        let is_scores = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with("scores") && name.ends_with(".csv")
+        };
+        let entries = fs::read_dir(&self.path).into_iter().flatten().flatten();
+        let scores = entries.map(|entry| entry.path()).filter(is_scores);
+        let named =
+            [self.info(), self.evaluation(), self.features(), self.weights(), self.last_weights()];
+        for path in named.into_iter().chain(scores) {
+            match fs::remove_file(&path) {
+                Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                    return Err(RecordError::Write { path, source });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The text of `config.toml`.
+    ///
+    /// # Errors
+    /// [`RecordError::Missing`] or [`RecordError::Refused`].
+    pub fn read_config(&self) -> Result<String, RecordError> {
+        let path = self.config();
+        files::read_text(&path, MOST_BYTES).map_err(RecordError::reading(&path))
+    }
+
+    /// Writes `config.toml`.
+    ///
+    /// # Errors
+    /// [`RecordError::Write`], the old file intact, as of the other writing functions.
+    pub fn write_config(&self, text: &str) -> Result<(), RecordError> {
+        let path = self.config();
+        files::replace_text(&path, text).map_err(RecordError::writing(&path))
+    }
+
+    /// `run.json`.
+    ///
+    /// # Errors
+    /// [`RecordError::Missing`]; [`RecordError::Refused`] if it is damaged or of another version.
+    pub fn read_info(&self) -> Result<RunInfo, RecordError> {
+        read(&self.info(), RunInfo::VERSION)
+    }
+
+    /// Writes `run.json`.
+    ///
+    /// # Errors
+    /// [`RecordError::Write`].
+    pub fn write_info(&self, info: &RunInfo) -> Result<(), RecordError> {
+        write(&self.info(), info)
+    }
+
+    /// `noise.json`; `None` if no search was begun.
+    ///
+    /// # Errors
+    /// [`RecordError::Refused`] if it is damaged or of another version.
+    pub fn read_search(&self) -> Result<Option<NoiseSearch>, RecordError> {
+        let path = self.noise();
+        if path.exists() { read(&path, NoiseSearch::VERSION).map(Some) } else { Ok(None) }
+    }
+
+    /// Writes `noise.json`.
+    ///
+    /// # Errors
+    /// [`RecordError::Write`].
+    pub fn write_search(&self, search: &NoiseSearch) -> Result<(), RecordError> {
+        write(&self.noise(), search)
+    }
+
+    /// The lines of `metrics.jsonl`.
+    ///
+    /// # Errors
+    /// [`RecordError::Missing`]; [`RecordError::Refused`] with the number of a line that is not an epoch.
+    pub fn read_epochs(&self) -> Result<Vec<Epoch>, RecordError> {
+        let path = self.metrics();
+        let text = files::read_text(&path, MOST_BYTES).map_err(RecordError::reading(&path))?;
+        let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+        let parse = |(index, line)| {
+            serde_json::from_str(line).map_err(|error| {
+                let reason = format!("line {}: {error}", index + 1);
+                let error = io::Error::new(io::ErrorKind::InvalidData, reason);
+                RecordError::reading(&path)(error)
+            })
+        };
+        lines.map(parse).collect()
+    }
+
+    /// Writes `metrics.jsonl` with the epochs so far.
+    ///
+    /// # Errors
+    /// [`RecordError::Write`].
+    pub fn write_epochs(&self, epochs: &[Epoch]) -> Result<(), RecordError> {
+        let path = self.metrics();
+        let write = |file: &mut dyn Write| epochs.iter().try_for_each(|epoch| line(file, epoch));
+        files::replace(&path, write).map_err(RecordError::writing(&path))
+    }
+
+    /// Adds a line to `metrics.jsonl`.
+    ///
+    /// # Errors
+    /// [`RecordError::Write`]; the last line may then be a part of one.
+    pub fn append_epoch(&self, epoch: &Epoch) -> Result<(), RecordError> {
+        let path = self.metrics();
+        let append = || {
+            let mut file = fs::OpenOptions::new().append(true).open(&path)?;
+            let mut whole = Vec::new();
+            line(&mut whole, epoch)?;
+            file.write_all(&whole)
+        };
+        append().map_err(RecordError::writing(&path))
+    }
+
+    /// `evaluation.json`, whose parts fit together.
+    ///
+    /// # Errors
+    /// [`RecordError::Missing`]; [`RecordError::Refused`] if it is damaged or of another version.
+    pub fn read_evaluation(&self) -> Result<Evaluation, RecordError> {
+        let path = self.evaluation();
+        let evaluation: Evaluation = read(&path, Evaluation::VERSION)?;
+        match evaluation.contradiction() {
+            None => Ok(evaluation),
+            Some(reason) => {
+                let hint = "the file was altered; run `ballast evaluate` again".to_owned();
+                Err(RecordError::Refused { path, reason, hint })
+            }
+        }
+    }
+
+    /// Writes `evaluation.json`.
+    ///
+    /// # Errors
+    /// [`RecordError::Write`].
+    pub fn write_evaluation(&self, evaluation: &Evaluation) -> Result<(), RecordError> {
+        write(&self.evaluation(), evaluation)
+    }
+
+    /// `features.json`.
+    ///
+    /// # Errors
+    /// [`RecordError::Missing`]; [`RecordError::Refused`] if it is damaged or of another version.
+    pub fn read_features(&self) -> Result<Features, RecordError> {
+        read(&self.features(), Features::VERSION)
+    }
+
+    /// Writes `features.json`.
+    ///
+    /// # Errors
+    /// [`RecordError::Write`].
+    pub fn write_features(&self, features: &Features) -> Result<(), RecordError> {
+        write(&self.features(), features)
+    }
+}
+
+fn line(file: &mut dyn Write, epoch: &Epoch) -> io::Result<()> {
+    serde_json::to_writer(&mut *file, epoch)?;
+    file.write_all(b"\n")
+}
+
+fn write(path: &Path, value: &impl Serialize) -> Result<(), RecordError> {
+    files::replace_json(path, value).map_err(RecordError::writing(path))
+}
+
+/// Reads a file of the version that this program writes.
+fn read<T: DeserializeOwned>(path: &Path, version: u32) -> Result<T, RecordError> {
+    let bytes = files::read(path, MOST_BYTES).map_err(RecordError::reading(path))?;
+    let damaged = |error: serde_json::Error| {
+        RecordError::reading(path)(io::Error::new(io::ErrorKind::InvalidData, error))
+    };
+    let value: Value = serde_json::from_slice(&bytes).map_err(damaged)?;
+    if value["version"] != version {
+        return Err(RecordError::Refused {
+            path: path.to_owned(),
+            reason: format!("is of version {}, and this is version {version}", value["version"]),
+            hint: "use the `ballast` that wrote it, or train again in another directory".to_owned(),
+        });
+    }
+    // From the text, whose errors say in which line.
+    serde_json::from_slice(&bytes).map_err(damaged)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,69 @@
+use super::*;
+
+fn epoch(number: usize) -> Epoch {
+    Epoch { epoch: number, loss: f64::NAN, ..Epoch::default() }
+}
+
+#[test]
+fn epochs_are_appended_line_by_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = RunDirectory::create(&folder.path().join("a/b")).unwrap();
+    run.write_epochs(&[epoch(1)]).unwrap();
+    run.append_epoch(&epoch(2)).unwrap();
+    let numbers: Vec<usize> = run.read_epochs().unwrap().iter().map(|epoch| epoch.epoch).collect();
+    assert_eq!(numbers, [1, 2]);
+    run.write_epochs(&[epoch(3)]).unwrap();
+    assert_eq!(run.read_epochs().unwrap().len(), 1, "the file starts over");
+}
+
+#[test]
+fn a_run_is_open_when_it_has_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = RunDirectory::create(folder.path()).unwrap();
+    for file in [run.config(), run.info(), run.weights()] {
+        let error = RunDirectory::open(folder.path()).unwrap_err();
+        assert_eq!(error.exit_code(), 66);
+        assert!(error.to_string().contains("ballast train CONFIG --run"), "{error}");
+        fs::write(file, "").unwrap();
+    }
+    RunDirectory::open(folder.path()).unwrap();
+}
+
+#[test]
+fn results_are_removed_and_the_rest_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = RunDirectory::create(folder.path()).unwrap();
+    let kept = [
+        run.config(),
+        run.checkpoint(),
+        run.metrics(),
+        run.noise(),
+        folder.path().join("scores.txt"),
+        folder.path().join("other.csv"),
+    ];
+    let results = [run.info(), run.evaluation(), run.features(), run.weights(), run.last_weights()];
+    let scores = [run.scores(None), run.scores(Some(4))];
+    for file in kept.iter().chain(&results).chain(&scores) {
+        fs::write(file, "").unwrap();
+    }
+    assert!(run.begun());
+    for _ in 0..2 {
+        run.remove_results().unwrap();
+        assert!(results.iter().chain(&scores).all(|file| !file.exists()));
+        assert!(kept.iter().all(|file| file.exists()));
+    }
+}
+
+/// The holder of the lock is alone, so what others left half-written is nobody's.
+#[test]
+fn a_lock_is_exclusive_and_sweeps() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = RunDirectory::create(folder.path()).unwrap();
+    let unfinished = folder.path().join(".ballast-x1y2z3.part");
+    fs::write(&unfinished, "").unwrap();
+    let _held = run.lock().unwrap();
+    assert!(!unfinished.exists());
+    let error = run.lock().unwrap_err();
+    assert_eq!(error.exit_code(), 2);
+    assert!(error.to_string().contains(&format!("process {}", std::process::id())), "{error}");
+}

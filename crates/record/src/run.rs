@@ -1,0 +1,118 @@
+//! `run.json`: what was trained, on what, and how it ended.
+
+use data::Pipeline;
+use serde::{Deserialize, Serialize};
+
+use crate::or_null;
+
+/// The content of `run.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunInfo {
+    /// Version of this format.
+    pub version: u32,
+    /// How training ended; the file is written last.
+    pub status: Status,
+    /// The seed.
+    pub seed: u64,
+    /// `cpu` or `cuda:N`.
+    pub device: String,
+    /// CPU threads.
+    pub threads: usize,
+    /// Numbers that the networks computed in: `f32` or `bf16`.
+    pub precision: String,
+    /// Version of Ballast.
+    pub ballast: String,
+    /// Version of libtorch.
+    pub libtorch: String,
+    /// With `noise = "auto"` the choice, in a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noise: Option<String>,
+    /// With `train.choose_instance_norm` the choice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance_norm: Option<bool>,
+    /// Counts and scores of the training.
+    #[serde(flatten)]
+    pub fitted: Fitted,
+    /// Seconds from start to end.
+    pub wall_seconds: f64,
+    /// The data it was trained on.
+    pub data: DataInfo,
+    /// Whether the data had gaps, so that the model is told of them.
+    pub masked: bool,
+    /// The preparation of the data, with the scaler fitted on the training rows.
+    pub pipeline: Pipeline,
+}
+
+impl RunInfo {
+    /// The version of `run.json` that is written and read.
+    pub const VERSION: u32 = 1;
+}
+
+/// How a training ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// As the config says.
+    Done,
+    /// It left the finite numbers; the best weights before that were kept.
+    Diverged,
+}
+
+/// Counts and scores of a training.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Fitted {
+    /// Epochs trained.
+    pub epochs: usize,
+    /// Epoch with the best validation score, whose weights were kept unless the config keeps the last.
+    pub best_epoch: usize,
+    /// Validation score of that epoch.
+    #[serde(with = "or_null")]
+    pub best_validation: f64,
+    /// Optimizer steps.
+    pub steps: usize,
+    /// Steps that were left out since loss or gradient was not finite.
+    pub skipped: usize,
+    /// Trainable parameters.
+    pub parameters: usize,
+    /// The place where training left the finite numbers, if it did.
+    pub diverged: Option<Divergence>,
+}
+
+/// The place where a training left the finite numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Divergence {
+    /// Epoch, from 1.
+    pub epoch: usize,
+    /// The first optimizer step of those that were not finite, from 1.
+    pub step: usize,
+    /// The term that was not finite, and the channel where it is that of one.
+    pub what: String,
+}
+
+/// The data of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DataInfo {
+    /// File or bundled source.
+    pub name: String,
+    /// SHA-256 of the bytes that were read.
+    pub fingerprint: String,
+    /// Rows of all series.
+    pub rows: usize,
+    /// Number of series.
+    pub series: usize,
+    /// Names of the channels that are forecast.
+    pub channels: Vec<String>,
+    /// Windows of each part.
+    pub windows: WindowCounts,
+}
+
+/// Number of windows of each part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WindowCounts {
+    /// Windows to train on.
+    pub train: i64,
+    /// Windows to select on.
+    pub validation: i64,
+    /// Windows to score on.
+    pub test: i64,
+}

@@ -1,0 +1,10 @@
+//! The shape of a model for a panel.
+
+use feed::{Columns, DevicePanel};
+use vae::Shape;
+
+/// The shape that a model for the windows of `panel` must have.
+pub fn shape(panel: &DevicePanel) -> Shape {
+    let Columns { context, horizon, targets, future, .. } = panel.columns();
+    Shape { context, horizon, channels: targets, extras: panel.extras(), future }
+}
