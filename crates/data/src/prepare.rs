@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::{DataConfig, SplitConfig, Transform};
 use crate::error::DataError;
 use crate::fill;
-use crate::panel::{Channels, Panel};
+use crate::panel::{Channels, Panel, Series};
 use crate::read::read;
 use crate::reading::Reading;
 use crate::scale::Scaler;
@@ -125,6 +125,10 @@ pub fn prepare_fold(
     };
     let scaler = Scaler::fit(scale, &panel, &split);
     let index: Vec<usize> = (0..panel.series.len()).collect();
+    let unknown = scaler.unseen().to_vec();
+    for &(series, channel) in &unknown {
+        leave_out(&mut panel, series, channel);
+    }
     scaler.scale(&mut panel, &index);
     let pipeline = Pipeline {
         config: config.clone(),
@@ -136,6 +140,26 @@ pub fn prepare_fold(
     };
     let inverse = Inverse { transform: config.transform, levels, index };
     Ok(Prepared { panel, split, windows, pipeline, fingerprint, inverse })
+}
+
+/// Masks a channel of a series that has no value in the rows the scaler was fitted on, and says so: its values
+/// would enter losses and scores on a scale of their own.
+fn leave_out(panel: &mut Panel, series: usize, channel: usize) {
+    let width = panel.channels.len();
+    let Series { name, rows, .. } = &panel.series[series];
+    let cells = rows.clone().map(|row| row * width + channel);
+    let observed = panel.observed.get_or_insert_with(|| vec![true; panel.values.len()]);
+    let mut lost = 0;
+    for at in cells {
+        lost += usize::from(std::mem::take(&mut observed[at]));
+        panel.values[at] = f32::NAN;
+    }
+    if lost > 0 {
+        panel.doubts.push(format!(
+            "`{}` of series `{name}` has no value in the training rows: its {lost} values in later rows are left out",
+            panel.channels.names[channel]
+        ));
+    }
 }
 
 fn transform_and_fill(
@@ -202,6 +226,7 @@ impl Prepared {
             let series = self.panel.series_of(row).unwrap_or(0);
             for (channel, &value) in values.iter().enumerate().take(targets) {
                 let original = match &self.inverse.levels {
+                    Some(_) if self.is_left_out(series, channel) => f32::NAN,
                     Some(levels) => levels[row * targets + channel] as f32,
                     None if !self.panel.is_observed(row, channel) => f32::NAN,
                     None => {
@@ -214,6 +239,13 @@ impl Prepared {
             }
         }
         Ok(out)
+    }
+}
+
+impl Prepared {
+    /// Whether the scaler knows no value of a channel of a series.
+    fn is_left_out(&self, series: usize, channel: usize) -> bool {
+        self.pipeline.scaler.unseen().contains(&(series, channel))
     }
 }
 

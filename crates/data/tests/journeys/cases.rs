@@ -479,3 +479,39 @@ fn check_and_init_say_what_was_understood() {
     let new = data::init(&init, folder.path()).unwrap().config;
     assert_eq!((new.frequency.as_deref(), new.fill, new.unsorted), (Some("1d"), data::Fill::Zero, data::Unsorted::Sort));
 }
+
+#[test]
+fn what_has_no_training_rows_is_named_and_left_out() {
+    let rows: Vec<i64> = (0..100).collect();
+    let late = table("day,old,new", ',', &rows, |i| {
+        format!("{},{}", i, 40 + i % 9)
+    });
+    // `new` has values only from row 80 on.
+    let late: String = late
+        .lines()
+        .enumerate()
+        .map(|(i, line)| match line.rsplit_once(',') {
+            Some((before, _)) if (1..81).contains(&i) => format!("{before},\n"),
+            _ => format!("{line}\n"),
+        })
+        .collect();
+    let keys = "time = \"day\"\ncontext = 4\nhorizon = 3\nsplit = { train = 0.6, validation = 0.2, test = 0.2 }";
+    let prepared = load_with(&late, keys).unwrap();
+    assert_eq!(
+        prepared.panel.doubts(),
+        ["`new` of series `t` has no value in the training rows: its 20 values in later rows are left out"]
+    );
+    assert!(prepared.panel.observed().unwrap().iter().skip(1).step_by(2).all(|seen| !seen));
+    assert!(prepared.original_targets(80..100).unwrap().iter().skip(1).step_by(2).all(|v| v.is_nan()));
+    // A shop that opens after the border.
+    let mut shops = "shop,date,y\n".to_owned();
+    let days = dates(date(2021, 1, 1), 100, |i| i.days());
+    days.iter().for_each(|d| writeln!(shops, "a,{d},{}", d.day()).unwrap());
+    days[80..].iter().for_each(|d| writeln!(shops, "b,{d},{}", 1000 + i32::from(d.day())).unwrap());
+    let split = "id = \"shop\"\ncontext = 4\nhorizon = 3\nsplit = { validation_from = \"2021-03-01\", test_from = \"2021-03-20\" }";
+    let prepared = load_with(&shops, split).unwrap();
+    assert_eq!(prepared.panel.doubts().len(), 1);
+    assert!(prepared.panel.doubts()[0].starts_with("`y` of series `b` has no value in the training rows"));
+    let shared = load_with(&shops, &format!("{split}\nscale = {{ kind = \"standard\", per = \"all\" }}")).unwrap();
+    assert!(shared.panel.doubts().is_empty(), "the scale of all series is known");
+}

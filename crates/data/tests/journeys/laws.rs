@@ -110,7 +110,10 @@ proptest! {
         let expected: Vec<f32> = rows.concat().into_iter().flatten().collect();
         match read(write(&rows, style)) {
             Err(data::DataError::Ambiguous { .. }) => prop_assert!(!(settled(0) && settled(1))),
-            panel => prop_assert_eq!(panel.unwrap().values(), &expected[..]),
+            result => {
+                let panel = result.unwrap();
+                prop_assert_eq!(panel.values(), &expected[..]);
+            }
         }
     }
 
