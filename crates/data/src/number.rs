@@ -20,13 +20,13 @@ impl Default for Style {
 /// What a number says besides its digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mark {
-    /// `(8.93)`: a negative amount.
+    /// `(8.93)`, `8.93-`: a negative amount.
     Accounting,
     /// `574.71K`, `2.31M`: thousands, millions, billions.
     Scaled,
     /// `12%`: read as 12.
     Percent,
-    /// `TRUE`, `FALSE`: read as 1 and 0.
+    /// `TRUE`, `FALSE`, `yes`, `no`: read as 1 and 0.
     Truth,
 }
 
@@ -137,14 +137,17 @@ pub(crate) fn decimals(cell: &[u8], decimal: u8) -> usize {
 pub(crate) fn marked(cell: &[u8], style: Style) -> Option<(f64, Mark)> {
     let text = std::str::from_utf8(cell.trim_ascii()).ok()?;
     match text {
-        "TRUE" | "True" | "true" => return Some((1.0, Mark::Truth)),
-        "FALSE" | "False" | "false" => return Some((0.0, Mark::Truth)),
+        "TRUE" | "True" | "true" | "T" | "YES" | "Yes" | "yes" => return Some((1.0, Mark::Truth)),
+        "FALSE" | "False" | "false" | "F" | "NO" | "No" | "no" => return Some((0.0, Mark::Truth)),
         _ => {}
     }
     let number = |text: &str| exact(text.as_bytes(), style);
     let unsigned = |text: &str| number(text).filter(|_| text.starts_with(|c: char| c.is_ascii_digit() || c == '.'));
     if let Some(inner) = text.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) {
         let amount = inner.trim().trim_start_matches(['$', '€', '£', '¥']);
+        return Some((-unsigned(amount)?, Mark::Accounting));
+    }
+    if let Some(amount) = text.strip_suffix('-') {
         return Some((-unsigned(amount)?, Mark::Accounting));
     }
     if let Some(percent) = text.strip_suffix('%') {
@@ -370,6 +373,7 @@ mod tests {
             ("(8.93)", -8.93, Accounting),
             ("($ 8)", 0.0, Accounting),
             ("(£12.50)", -12.5, Accounting),
+            ("8.5-", -8.5, Accounting),
             ("574.71K", 574_710.0, Scaled),
             ("2.31M", 2_310_000.0, Scaled),
             ("-1.5B", -1.5e9, Scaled),

@@ -74,16 +74,16 @@ pub(crate) fn unit_of(name: &str) -> Option<Unit> {
     let unit = |word: &str| {
         Some(match word {
             "date" | "datetime" | "time" | "timestamp" | "ds" | "datum" | "zeit" | "zeitpunkt" | "zeitstempel"
-            | "fecha" | "data" | "dato" | "epoch" | "yyyymm" | "yyyymmdd" | "dt" | "ts" | "daydate" => Unit::Date,
+            | "fecha" | "data" | "dato" | "epoch" | "yyyymm" | "yyyymmdd" | "dt" | "ts" | "daydate" | "elapsed" => Unit::Date,
             "year" | "yr" | "yyyy" | "jahr" | "ano" | "année" | "annee" | "año" => Unit::Year,
             "quarter" | "qtr" | "quartal" => Unit::Quarter,
             "month" | "mon" | "mm" | "monat" | "mes" | "mois" => Unit::Month,
             "week" | "isoweek" | "yearweek" | "woche" | "kw" => Unit::Week,
             "doy" | "dayofyear" | "yday" => Unit::DayOfYear,
             "day" | "dd" | "tag" | "weekday" | "dayofweek" => Unit::Day,
-            "hour" | "hr" | "hh" | "stunde" | "uhrzeit" => Unit::Hour,
+            "hour" | "hr" | "hh" | "he" | "hourending" | "stunde" | "uhrzeit" => Unit::Hour,
             "minute" => Unit::Minute,
-            "second" | "seconds" | "sec" => Unit::Second,
+            "second" | "seconds" | "sec" | "secs" | "sekunde" | "sekunden" => Unit::Second,
             "t" | "period" | "x" => Unit::Vague,
             _ => return None,
         })
@@ -91,6 +91,10 @@ pub(crate) fn unit_of(name: &str) -> Option<Unit> {
     match words[..] {
         [word] => unit(word),
         ["day", "of", "year"] => Some(Unit::DayOfYear),
+        ["hour", "ending" | "beginning"] => Some(Unit::Hour),
+        ["time" | "zeit" | "elapsed", "s" | "sec" | "seconds" | "ms" | "us" | "utc" | "local" | "index" | "stamp"] => {
+            Some(Unit::Date)
+        }
         ["time", "period"] => Some(Unit::Date),
         // `observation_date`, `mess_datum`, `local_time`, `year_month`, `iso_week`: the last word decides.
         [.., "time" | "period"] if words.len() > 2 => None, // `time_to_first_byte_time` says nothing
@@ -197,7 +201,7 @@ pub(super) fn companions(
     } else {
         // A time of day of its own: `hour`, or another column called a time with cells such as `09:30`.
         let clock = header.iter().zip(first).find(|(h, cell)| {
-            *h != time && !is_used(h, config) && unit_of(h) == Some(Unit::Date) && is_clock(cell)
+            *h != time && !is_used(h, config) && is_clock(cell)
         });
         match clock {
             Some((name, _)) => parts.push(name.clone()),
@@ -217,7 +221,13 @@ pub(super) fn companions(
 /// Whether a cell is a time of day such as `09:30` or `9:30:15 PM`.
 pub(super) fn is_clock(cell: &str) -> bool {
     let cell = cell.trim();
-    cell.contains(':') && Written::YearFirst.parse(format!("2000-01-01 {cell}").as_bytes()).is_some()
+    let clock = clock_text(cell);
+    clock.contains(':') && Written::YearFirst.parse(format!("2000-01-01 {clock}").as_bytes()).is_some()
+}
+
+/// `18.00.00` as `18:00:00`; other cells as they are.
+fn clock_text(cell: &str) -> String {
+    if cell.matches('.').count() == 2 { cell.replace('.', ":") } else { cell.to_owned() }
 }
 
 /// The cells of the columns that tell a time together, as one text.
@@ -251,7 +261,7 @@ pub(super) fn join_times(units: &[Option<Unit>], cells: &[String]) -> String {
                 let (hour, minute) = cell.split_at(cell.len() - 2);
                 text += &format!(" {hour}:{minute}");
             }
-            _ => text += &format!(" {cell}"),
+            _ => text += &format!(" {}", clock_text(cell)),
         }
     }
     text

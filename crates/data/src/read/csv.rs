@@ -36,7 +36,7 @@ pub(crate) fn read(
     if let Some(trained) = builder.trained {
         refuse_other_delimiter(sample, &declared, trained, source)?;
     }
-    let Header { names, first, end } = header(sample, dialect, config, source, start.line)?;
+    let Header { names, first, end } = header(sample, dialect, config, source, &start)?;
     let end = (end.0 + start.line, end.1 + start.byte);
     let uses = builder.begin_file(path, series, &names, &first)?;
     let before = builder.rows();
@@ -55,12 +55,14 @@ struct Start {
     line: u64,
     byte: u64,
     comments: u64,
+    /// The last of the comments, without its sign: it may hold the names.
+    names: Option<Vec<u8>>,
     delimiter: Option<char>,
 }
 
 impl Start {
     fn of(sample: &[u8], config: &DataConfig) -> Start {
-        let mut start = Start { line: 0, byte: 0, comments: 0, delimiter: None };
+        let mut start = Start { line: 0, byte: 0, comments: 0, names: None, delimiter: None };
         let mut blank = (0, 0); // blank lines count only before a comment
         for line in sample.split_inclusive(|&b| b == b'\n') {
             let text = line.trim_ascii();
@@ -77,6 +79,9 @@ impl Start {
             start.line += 1 + blank.0;
             start.byte += line.len() as u64 + blank.1;
             start.comments += u64::from(comment);
+            if comment {
+                start.names = Some(text.trim_ascii_start()[1..].to_vec());
+            }
             start.delimiter = start.delimiter.or(separator.map(|sign| char::from(sign[0])));
             blank = (0, 0);
         }
@@ -106,6 +111,11 @@ fn refuse_other_delimiter(
     })
 }
 
+/// Whether a row that begins with `#` is a comment: it has other cells than the table.
+fn is_comment(text: &[u8], cells: usize, width: usize) -> bool {
+    text.first() == Some(&b'#') && cells != width
+}
+
 fn parser<R: Read>(stream: R, dialect: Dialect) -> csv::Reader<R> {
     csv::ReaderBuilder::new()
         .delimiter(dialect.delimiter)
@@ -128,7 +138,7 @@ fn header(
     dialect: Dialect,
     config: &DataConfig,
     source: &Source,
-    before: u64,
+    start: &Start,
 ) -> Result<Header, DataError> {
     let path = source.path();
     let mut reader = parser(sample, dialect);
@@ -163,8 +173,17 @@ fn header(
     });
     let mut names = cells(raw);
     if all_numbers {
+        // The names may stand in the last comment.
+        let commented = start.names.as_deref().and_then(|line| {
+            let mut record = csv::ByteRecord::new();
+            parser(line, dialect).read_byte_record(&mut record).ok()?;
+            (record.len() == names.len()).then(|| cells(record.iter().map(<[u8]>::to_vec).collect()))
+        });
+        if let Some(commented) = commented {
+            return Ok(Header { names: commented, first: names, end: (1, 0) });
+        }
         let first = names.first().cloned().unwrap_or_default();
-        return Err(DataError::NoHeader { path: path.to_path_buf(), line: before + 1, first });
+        return Err(DataError::NoHeader { path: path.to_path_buf(), line: start.line + 1, first });
     }
     for (i, name) in names.iter_mut().enumerate() {
         if name.is_empty() {
@@ -199,6 +218,12 @@ impl Rows<'_, '_> {
                 Next::End => return Ok(()),
                 Next::Quote => break,
                 Next::Line { cells, .. } if cells.trim_ascii().is_empty() => {}
+                Next::Line { cells, .. }
+                    if cells.first() == Some(&b'#')
+                        && is_comment(cells, Cells::new(cells, delimiter).count(), width) =>
+                {
+                    self.skip_comment();
+                }
                 Next::Line { cells, line, byte } => {
                     self.push(Cells::new(cells, delimiter), width, (line, byte), false)?;
                 }
@@ -217,6 +242,7 @@ impl Rows<'_, '_> {
         row_bytes: &Rc<std::cell::Cell<u64>>,
     ) -> Result<(), DataError> {
         let mut record = csv::ByteRecord::new();
+        let width = self.uses.header.len();
         loop {
             row_bytes.set(0);
             let byte = bytes + reader.position().byte();
@@ -229,6 +255,10 @@ impl Rows<'_, '_> {
             if record.len() == 1 && record[0].trim_ascii().is_empty() && self.uses.header.len() > 1 {
                 continue; // a line of spaces
             }
+            if record.get(0).is_some_and(|cell| is_comment(cell, record.len(), width)) {
+                self.skip_comment();
+                continue;
+            }
             // `before` is that of a blank line before the row; counting back from the line after it is
             // exact. A quote left open swallows the last line end too, so never before the row's start.
             let after = reader.position().line() - 1;
@@ -236,6 +266,11 @@ impl Rows<'_, '_> {
             let line = lines + (after - inner).max(before);
             self.push(Split(record.iter()), record.len(), (line, byte), inner > 0)?;
         }
+    }
+
+    fn skip_comment(&mut self) {
+        self.builder.note("lines with `#` among the rows are left out".into());
+        self.next_line += 1;
     }
 
     fn push<'c>(

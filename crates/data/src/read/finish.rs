@@ -38,14 +38,20 @@ impl Builder<'_> {
         let ranges: Vec<_> = self.groups.series.iter().map(|s| s.rows.clone()).collect();
         let lines = &self.rows.lines;
         let read = |column: crate::time::column::TimeColumn| {
-            column.finish(origin.as_deref(), &ranges).map_err(|two| DataError::Ambiguous {
-                path: self.files.first().cloned().unwrap_or_default(),
-                line: lines.line(two.row),
-                header: roles.time.join(" and "),
-                cell: two.cell,
-                first: two.first,
-                second: two.second,
-                remedy: "set `time_format` under [data], such as \"%d/%m/%Y\" or \"%m/%d/%Y\"",
+            column.finish(origin.as_deref(), &ranges).map_err(|two| {
+                let path = self.files.first().cloned().unwrap_or_default();
+                if !roles.companions.is_empty() {
+                    return DataError::SplitTime { path, columns: roles.companions.clone() };
+                }
+                DataError::Ambiguous {
+                    path,
+                    line: lines.line(two.row),
+                    header: roles.time.join(" and "),
+                    cell: two.cell,
+                    first: two.first,
+                    second: two.second,
+                    remedy: "set `time_format` under [data], such as \"%d/%m/%Y\" or \"%m/%d/%Y\"",
+                }
             })
         };
         let times = times.map(read).transpose()?;
@@ -97,7 +103,7 @@ impl Builder<'_> {
             } else if good == 0 && cells.bad == 0 {
                 self.notes.push(format!("column `{name}` has no value in any row: left out"));
                 continue;
-            } else if good <= cells.bad {
+            } else if good - cells.truth <= cells.bad + cells.truth && cells.bad > 0 {
                 self.notes.push(format!("column `{name}` is text: left out"));
                 texts.push(name);
                 continue;
@@ -108,9 +114,9 @@ impl Builder<'_> {
                     "column `{name}` is true or false: left out; name it among the covariates or targets to use it as 1 and 0"
                 ));
                 continue;
-            } else if self.numbers_rows(roles, slot) {
+            } else if self.numbers_rows(roles, slot) || self.runs_evenly(roles, slot) {
                 self.notes.push(format!(
-                    "column `{name}` numbers the rows: left out; name it in `targets` to forecast it"
+                    "column `{name}` numbers the rows: left out; name it as `time`, or in `targets` to forecast it"
                 ));
                 continue;
             } else {
@@ -150,7 +156,7 @@ impl Builder<'_> {
             Cells { percent: 1.., .. } => "are read as percent, without the sign",
             Cells { truth: 1.., .. } => "are read as 1 and 0",
             Cells { scaled: 1.., .. } => "are read as thousands (K), millions (M) or billions (B)",
-            _ => "in brackets are read as negative",
+            _ => "are read as negative",
         };
         self.doubts.push(format!("cells such as `{example}` in column `{name}` {how}"));
         Ok(())
@@ -178,6 +184,18 @@ impl Builder<'_> {
             true => steps(&|d| d > 0.0) || steps(&|d| d < 0.0),
             false => all.len() > 2 && steps(&|d| d == 1.0) && matches!(all.first(), Some(0.0 | 1.0)),
         }
+    }
+
+    /// Whether the first column of a table without times goes up from 0 or from one step by that step in every row, as a time would.
+    fn runs_evenly(&self, roles: &Roles, slot: usize) -> bool {
+        let width = self.rows.width;
+        if slot != 0 || !roles.first_is_target || !roles.time.is_empty() || width < 2 || self.rows.count < 10 {
+            return false;
+        }
+        let all: Vec<f64> = self.rows.values.iter().step_by(width).map(|&v| f64::from(v)).collect();
+        let step = (all[all.len() - 1] - all[0]) / (all.len() - 1) as f64;
+        let starts = step > 0.0 && (0.0..=1.5 * step).contains(&all[0]); // a meter reading does not
+        starts && all.windows(2).all(|w| (w[1] - w[0] - step).abs() <= 0.05 * step)
     }
 
     fn keep(&mut self, kept: &[usize]) {

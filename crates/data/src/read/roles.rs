@@ -27,6 +27,8 @@ pub(super) struct Roles {
     pub(super) targets: usize,
     /// Whether the targets are the columns that turn out to hold numbers.
     pub(super) trial: bool,
+    /// Whether the first column of the file is a target, for want of another use.
+    pub(super) first_is_target: bool,
     /// Targets that are left out if they turn out to number the rows, and whether by any numbers.
     pub(super) indices: Vec<(String, bool)>,
 }
@@ -108,6 +110,7 @@ impl Roles {
             }
         };
         let targets = channels.len();
+        let first_is_target = channels.first() == header.first();
         let spread = config.spreads.as_flattened();
         let covariates =
             config.past_covariates.iter().chain(spread).chain(&config.future_covariates);
@@ -120,6 +123,7 @@ impl Roles {
             channels,
             targets,
             trial: config.targets.is_none(),
+            first_is_target,
             indices,
         })
     }

@@ -413,7 +413,7 @@ fn regularity(times: &[i64], series: &[Range<usize>], clock: &Clock) -> u8 {
     }
 }
 
-/// Millionths of years as times: the first of a month, or where those do not fit, the nearest day.
+/// Millionths of years as times: the first of a month, or where those do not fit, days.
 fn decimal_years(values: &[i64], series: &[Range<usize>]) -> Vec<i64> {
     const YEAR: i64 = 1_000_000;
     let months = |value: i64| {
@@ -425,7 +425,7 @@ fn decimal_years(values: &[i64], series: &[Range<usize>]) -> Vec<i64> {
     let days = |value: i64| {
         let start = date_of(value.div_euclid(YEAR), 1, 1).map_or(0, days_of);
         let length = f64::from(date_at(start).days_in_year());
-        (start + (value.rem_euclid(YEAR) as f64 * length / YEAR as f64).round() as i64) * DAY
+        (start + (value.rem_euclid(YEAR) as f64 * length / YEAR as f64 + 0.1).floor() as i64) * DAY
     };
     let monthly: Vec<i64> = values.iter().map(|&value| months(value)).collect();
     let distinct = monthly.windows(2).zip(values.windows(2)).all(|(m, v)| m[0] != m[1] || v[0] == v[1]);

@@ -29,6 +29,8 @@ pub(crate) enum Written {
     Year,
     /// `2012.0833`; the value is a millionth of a year until the column is complete.
     DecimalYear,
+    /// `01/2012`, `1-2012`
+    MonthYear,
     /// `2012Q1`, `2012-Q1`, `Q1 2012`, `2012M01`, `2012H1`
     Period,
     /// `2012-W05`, `2012W05`, `2012-W05-1`
@@ -103,7 +105,7 @@ impl Written {
     pub(crate) fn candidates(cell: &str) -> Vec<Written> {
         use Written::*;
         const MILLI: i64 = 1_000_000;
-        let mut all = vec![YearFirst, DayFirst, MonthFirst, ShortYearFirst, Period, IsoWeek, Compact, CompactHour];
+        let mut all = vec![YearFirst, DayFirst, MonthFirst, ShortYearFirst, MonthYear, Period, IsoWeek, Compact, CompactHour];
         all.extend([YearMonth, YearWeek, Year, DecimalYear, Spreadsheet]);
         all.extend([Epoch(1_000_000_000), Epoch(MILLI), Epoch(1000), Epoch(1), Index, Seconds]);
         all.extend((0..NAMED.len()).map(Named));
@@ -138,6 +140,7 @@ impl Written {
             Written::YearWeek => "year and ISO week".into(),
             Written::Year => "years".into(),
             Written::DecimalYear => "decimal years".into(),
+            Written::MonthYear => "month and year".into(),
             Written::Period => "quarters, months or half-years".into(),
             Written::IsoWeek => "ISO weeks".into(),
             Written::Named(form) => format!("`{}`", NAMED[*form]),
@@ -157,7 +160,7 @@ impl Written {
     pub(crate) fn parse(&self, cell: &[u8]) -> Option<Parsed> {
         let cell = cell.trim_ascii();
         match self {
-            Written::YearFirst => fixed(cell).or_else(|| {
+            Written::YearFirst => fixed(cell).or_else(|| basic(cell)).or_else(|| {
                 numeric(cell, |s| {
                     let year = s.digits(4, 4)?;
                     let separator = s.one_of(b"-/.")?;
@@ -204,6 +207,13 @@ impl Written {
                 let (year, millionths, digits) = decimal(cell)?;
                 (digits > 0 && (1500..=2500).contains(&year))
                     .then(|| Parsed::naive(year * 1_000_000 + millionths))
+            }
+            Written::MonthYear => {
+                let mut s = Scan { rest: cell };
+                let month = s.digits(1, 2)?;
+                s.one_of(b"/-")?;
+                let year = s.digits(4, 4)?;
+                s.rest.is_empty().then(|| at_midnight(year, month, 1))?
             }
             Written::Period => period(cell),
             Written::IsoWeek => week(cell),
@@ -257,6 +267,24 @@ fn fixed(cell: &[u8]) -> Option<Parsed> {
     Some(parsed)
 }
 
+/// `20120131T0930`, `20120131T093000Z`
+fn basic(cell: &[u8]) -> Option<Parsed> {
+    let (date, rest) = cell.split_at_checked(8)?;
+    let date = compact(date)?;
+    let mut s = Scan { rest: rest.strip_prefix(b"T")? };
+    let count = s.rest.iter().take_while(|b| b.is_ascii_digit()).count();
+    let clock = match count {
+        4 => s.digits(4, 4)? * 100,
+        6 => s.digits(6, 6)?,
+        _ => return None,
+    };
+    let (hour, minute, second) = (clock / 10_000, clock / 100 % 100, clock % 100);
+    let offset = s.offset()?;
+    let ok = s.rest.is_empty() && hour < 24 && minute < 60 && second < 60;
+    let value = date.value + hour * HOUR + minute * MINUTE + second * SECOND - offset.unwrap_or(0);
+    ok.then_some(Parsed { value, offset })
+}
+
 fn at_midnight(year: i64, month: i64, day: i64) -> Option<Parsed> {
     Some(Parsed::naive(days_of(date_of(year, month, day)?) * DAY))
 }
@@ -276,11 +304,12 @@ fn whole(cell: &[u8]) -> Option<(i64, usize)> {
 fn decimal(cell: &[u8]) -> Option<(i64, i64, usize)> {
     let end = cell.iter().position(|b| matches!(b, b'.' | b',')).unwrap_or(cell.len());
     let fraction = cell.get(end + 1..).unwrap_or_default();
-    if fraction.len() > 17 || !fraction.iter().all(u8::is_ascii_digit) {
+    if fraction.len() > 20 || !fraction.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    let digits = fraction.iter().fold(0i64, |v, b| v * 10 + i64::from(b - b'0'));
-    let millionths = (digits as f64 * 1e6 / 10f64.powi(fraction.len() as i32)).round() as i64;
+    let kept = &fraction[..fraction.len().min(15)];
+    let digits = kept.iter().fold(0i64, |v, b| v * 10 + i64::from(b - b'0'));
+    let millionths = (digits as f64 * 1e6 / 10f64.powi(kept.len() as i32)).round() as i64;
     Some((integer(&cell[..end])?, millionths, fraction.len()))
 }
 
@@ -364,13 +393,13 @@ fn period(cell: &[u8]) -> Option<Parsed> {
     let mut s = Scan { rest: cell };
     let (year, unit, number) = if let Some(unit) = s.one_of(UNITS) {
         let number = s.digits(1, 2)?;
-        s.one_of(b" -/:");
-        (s.digits(4, 4)?, unit, number)
+        s.one_of(b" -/:'");
+        (s.year()?, unit, number)
     } else if cell.len() > 2 && UNITS.contains(&cell[1]) {
         let number = s.digits(1, 1)?;
         let unit = s.one_of(UNITS)?;
-        s.one_of(b" -/:");
-        (s.digits(4, 4)?, unit, number)
+        s.one_of(b" -/:'");
+        (s.year()?, unit, number)
     } else {
         let year = s.digits(4, 4)?;
         s.one_of(b" -/:.");
@@ -458,6 +487,11 @@ impl Scan<'_> {
         Some(value)
     }
 
+    /// A year of four digits, or of two.
+    fn year(&mut self) -> Option<i64> {
+        self.digits(4, 4).or_else(|| self.digits(2, 2).map(short_year))
+    }
+
     fn one_of(&mut self, allowed: &[u8]) -> Option<u8> {
         let (&first, rest) = self.rest.split_first()?;
         allowed.contains(&first).then(|| {
@@ -482,8 +516,7 @@ impl Scan<'_> {
         if !self.skip(separator) {
             return None;
         }
-        let year = self.digits(4, 4);
-        Some((a, b, year.or_else(|| self.digits(2, 2).map(short_year))?))
+        Some((a, b, self.year()?))
     }
 
     /// `9:30`, `09:30:00.25`, `9:30 PM`, `24:00`; microseconds since midnight.
@@ -578,6 +611,10 @@ mod tests {
             ("2012.0", "2012-01-01T00:00", false),
             ("2012M05", "2012-05-01T00:00", false),
             ("2012H2", "2012-07-01T00:00", false),
+            ("Q1-12", "2012-01-01T00:00", false),
+            ("05/2012", "2012-05-01T00:00", false),
+            ("20120131T0930", "2012-01-31T09:30", false),
+            ("20120131T093015Z", "2012-01-31T09:30:15", true),
             ("3Q2012", "2012-07-01T00:00", false),
             ("2015-W01", "2014-12-29T00:00", false),
             ("2015-W53-7", "2016-01-03T00:00", false),

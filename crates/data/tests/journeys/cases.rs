@@ -171,6 +171,9 @@ fn a_row_index_is_no_target() {
     // A column of that name which counts nothing is a column.
     let text = table("index,date,y", ',', &days, |d| format!("{},{d}", d.day() % 7));
     assert_eq!(read(&text).unwrap().channels().names(), ["index", "y"]);
+    // Without times, a first column that goes up evenly is no target either.
+    let text = table("x,y", ',', &days, |d| format!("{:.2}", f64::from(d.day()) * 0.01));
+    assert_eq!(read(&text).unwrap().channels().names(), ["y"]);
     let text = table("date,year,y", ',', &days, |d| format!("{d},{}", d.year()));
     assert_eq!(read(&text).unwrap().channels().names(), ["y"]);
 }
@@ -191,6 +194,9 @@ fn two_columns_may_tell_one_time() {
     assert!(message(read(&text)).contains("set `time = [\"Date\", \"Hour\"]`"));
     let panel = read_with(&text, "time = [\"Date\", \"Hour\"]").unwrap();
     assert_eq!((step(&panel).as_str(), first_and_last(&panel)), ("1h", ["2021-01-01 01:00:00".into(), "2021-01-05 00:00:00".into()]));
+    let text = table("Date;Time;CO", ';', &hours, |h| format!("{};{:02}.00.00", day(h).strftime("%d/%m/%Y"), h % 24));
+    assert!(message(read(&text)).contains("set `time = [\"Date\", \"Time\"]`"));
+
     let text = table("date,time,y", ',', &hours, |h| format!("{},{:02}:00", day(h), h % 24));
     assert!(message(read(&text)).contains("set `time = [\"date\", \"time\"]`"));
     assert_eq!(step(&read_with(&text, "time = [\"date\", \"time\"]").unwrap()), "1h");
@@ -333,6 +339,11 @@ fn numbers_keep_their_meaning() {
     let panel = read_with(flags, "targets = [\"Sales\"]\nfuture_covariates = [\"IsHoliday\"]").unwrap();
     assert_eq!(panel.values(), [952.96, 1.0, 1011.13, 0.0, 1064.67, 0.0]);
     assert_eq!(read(flags).unwrap().channels().names(), ["Sales"]);
+    let flags = flags.replace("TRUE", "yes").replace("FALSE", "no");
+    let panel = read_with(&flags, "targets = [\"Sales\"]\nfuture_covariates = [\"IsHoliday\"]").unwrap();
+    assert_eq!(panel.values()[..2], [952.96, 1.0]);
+    let mixed = "date,y,sky\n2021-01-01,1,no\n2021-01-02,2,no\n2021-01-03,3,rain\n";
+    assert_eq!(read(mixed).unwrap().notes(), ["column `sky` is text: left out"]);
     // A sign in some cells only is another unit than in the rest.
     assert!(message(read("date,y\n2021-01-01,1\n2021-01-02,12%\n2021-01-03,3\n")).contains("`12%` in column `y`"));
 }
@@ -350,6 +361,10 @@ fn lines_before_the_table_are_left_out() {
     let text = message(read(format!("Data Source,World\nLast Updated\n{good}")));
     assert!(text.contains("skip_rows") || text.contains("no column"), "{text}");
     assert_eq!(read(format!("sep=;\n{}", good.replace(',', ";"))).unwrap().rows(), 5);
+    let panel = read(format!("# station 42\n#{good}# end\n")).unwrap();
+    assert_eq!((panel.rows(), panel.channels().names()), (5, &["Value".to_owned()][..]));
+    let text = message(read(format!("{good}# a, b\n")));
+    assert!(text.starts_with("t.csv:7:1: `# a` in column `Date` is not a time"), "{text}");
 }
 
 #[test]
