@@ -1,4 +1,4 @@
-//! One clear message and the documented exit code, whatever is wrong.
+//! Every fault gives one clear message and the documented exit code.
 
 use journeys::{CONFIG, Desk, autoregression, csv};
 
@@ -88,8 +88,8 @@ fn what_is_not_there_is_named() {
     desk.fail(2, &["train", "config.toml", "--device", "gpu"]);
 }
 
-/// Asking for CUDA never falls back silently. Where there is a CUDA device, one of an absurd number is
-/// asked for.
+/// A request for CUDA never falls back silently. On a machine with CUDA the request is for a device of an
+/// absurd number.
 #[test]
 fn a_missing_device_is_an_error() {
     let desk = Desk::new();
@@ -115,7 +115,7 @@ fn an_altered_run_is_refused() {
     }
 }
 
-/// Exit 3 with the best weights before kept, where there are some, and usable.
+/// A training that diverges exits with code 3 and keeps its best earlier weights usable.
 #[test]
 fn divergence_is_told_and_costs_nothing_that_was_good() {
     let desk = Desk::new();
@@ -126,7 +126,7 @@ fn divergence_is_told_and_costs_nothing_that_was_good() {
     assert!(said.contains("diverged at epoch 1") && !said.contains("best weights"), "{said}");
     assert!(!desk.path("a/run.json").exists());
     // The step size η grows by 1e-4 a step. Weight decay w multiplies by 1 − η w, which passes −1 at
-    // step 20, in the fourth epoch; from there the weights grow without end.
+    // step 20, in the fourth epoch; from there the weights grow without bound.
     let later = ["--run", "b", "--set", "train.learning_rate=100", "--set", "train.epochs=60"];
     let growing = ["--set", "train.warmup_steps=1000000", "--set", "train.weight_decay=1000"];
     let wait = ["--set", "train.patience=0"];

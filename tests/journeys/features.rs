@@ -1,9 +1,9 @@
-//! What a trained model's latent variables know of clean windows when they see noised ones.
+//! The information that latent variables have about clean windows when they see noised ones.
 
 use journeys::{Desk, autoregression, csv};
 use serde_json::Value;
 
-/// Noise that ends at `ᾱ_T = .006`, with `λ` of the clean window added back.
+/// Noise that ends at `ᾱ_T = .006`, with `λ` times the clean window added back.
 fn config(kind: &str, reinject: f64) -> String {
     format!(
         r#"
@@ -61,8 +61,8 @@ fn number(step: &Value, keys: &[&str]) -> f64 {
     found.as_f64().unwrap_or_else(|| panic!("{keys:?} in {step}"))
 }
 
-/// The note's claim: what plain diffusion makes of a window in the end holds nothing, what re-injection makes
-/// of it does. Between them the same run on the same windows, seen through the other process.
+/// The note's claim: at the last step a plainly diffused window holds no information, and a re-injected one does.
+/// In between, the same run reads the same windows through the other process.
 #[test]
 fn features_survive_to_the_last_step_only_with_the_window_added_back() {
     let desk = Desk::new();
@@ -97,7 +97,7 @@ fn features_survive_to_the_last_step_only_with_the_window_added_back() {
         }
         // The same clean windows: at the first step the process does not matter.
         assert_eq!(crossed[0]["probe_future"], reinjected[0]["probe_future"], "{kind}");
-        // The latent tells of pure noise as of anything; of the window behind it, nothing.
+        // The latent holds information about the noise, but none about the window behind it.
         let of = |step: &Value, key: &str| number(step, &[key]);
         let error = |step: &Value| of(step, "mutual_information_error");
         assert!(of(&plain[2], "mutual_information").abs() < 0.1 + 6.0 * error(&plain[2]));
@@ -105,7 +105,7 @@ fn features_survive_to_the_last_step_only_with_the_window_added_back() {
         for step in plain.iter().chain(&reinjected) {
             let noised = of(step, "mutual_information_noised");
             assert!(of(step, "mutual_information") < noised + 6.0 * error(step), "{kind}: {step}");
-            // Convexity: the divergence from the aggregate is no more than that from the prior.
+            // Convexity: the divergence from the aggregate does not exceed that from the prior.
             assert!(noised < of(step, "kl") + 6.0 * error(step), "{kind}: {step}");
         }
     }
@@ -128,7 +128,7 @@ fn what_cannot_be_measured_is_told() {
     assert!(said.contains("only training resolves"), "{said}");
     assert!(!desk.path("run/features.json").exists());
 
-    // The same command gives the same bytes; training anew takes them away.
+    // The same command gives the same bytes; another training removes them.
     desk.succeed(&["features", "run"]);
     let first = desk.read("run/features.json");
     desk.succeed(&["features", "run"]);

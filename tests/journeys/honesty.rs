@@ -1,4 +1,4 @@
-//! What must hold for a score to mean anything.
+//! Conditions without which a score means nothing.
 
 use journeys::{CONFIG, Desk, autoregression, csv};
 
@@ -18,9 +18,8 @@ fn a_run_repeated_gives_the_same_bytes() {
     assert_ne!(desk.read("a/model.safetensors"), desk.read("c/model.safetensors"));
 }
 
-/// Training with the test rows replaced by others gives the same bytes: nothing of the test part, not
-/// a scaler, not a window, not a selection, reaches the weights. Other validation rows do change what
-/// is recorded.
+/// Training with other test rows gives the same bytes: no scaler, window or selection carries the test
+/// part into the weights. Other validation rows do change the records.
 #[test]
 fn nothing_of_the_test_part_reaches_the_weights() {
     let desk = Desk::new();

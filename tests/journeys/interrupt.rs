@@ -1,4 +1,4 @@
-//! Trainings that are killed, interrupted, or run out of disk, and what is left of them.
+//! Trainings that are killed, interrupted, or run out of disk, and the files that they leave.
 
 use std::fs;
 use std::process::{Child, Command, Stdio};
@@ -15,7 +15,7 @@ use serde_json::Value;
 const TRAIN: [&str; 4] = ["train", "config.toml", "--run", "run"];
 const KINDS: [&str; 4] = ["conditional", "hierarchical", "predict", "autoencode"];
 
-/// A desk with a series and a config of a model of `kind`, trained with all that has a state.
+/// A desk with a series and the config of a model of `kind`, with every part of training that has a state.
 fn desk(kind: &str, epochs: usize) -> Desk {
     let mut config = CONFIG.to_owned();
     for (from, to) in [
@@ -52,7 +52,7 @@ fn left_behind(desk: &Desk) -> [Vec<u8>; 2] {
     ["run/model.safetensors", "run/metrics.jsonl"].map(|file| desk.read(file))
 }
 
-/// Whatever is there is whole.
+/// Every file that exists is complete.
 fn assert_whole(desk: &Desk) {
     for entry in fs::read_dir(desk.path("run")).into_iter().flatten() {
         let path = entry.unwrap().path();
@@ -78,7 +78,7 @@ fn assert_whole(desk: &Desk) {
     }
 }
 
-/// Kills at random moments, of every kind of model, until there were fifty of them.
+/// Fifty kills at random moments, over every kind of model.
 #[test]
 fn fifty_kills_lose_nothing() {
     let mut moments = StdRng::seed_from_u64(11);
@@ -101,7 +101,7 @@ fn fifty_kills_lose_nothing() {
             signal(&child, Signal::KILL);
             child.wait().unwrap();
             kills += 1;
-            // With a checkpoint there, the next start goes on and does not start over.
+            // With a checkpoint, the next start continues and does not start over.
             resumed += usize::from(killed.path("run/checkpoint.safetensors").exists());
             assert_whole(&killed);
             assert!(kills < 1000, "no training gets to its end");
@@ -114,7 +114,7 @@ fn fifty_kills_lose_nothing() {
     }
 }
 
-/// Waits until the first checkpoint is there: the training is under way.
+/// Waits for the first checkpoint, which shows that the training is running.
 fn under_way(desk: &Desk) {
     let patience = Instant::now();
     while !desk.path("run/checkpoint.safetensors").exists() {
@@ -125,7 +125,7 @@ fn under_way(desk: &Desk) {
 
 #[test]
 fn signals_save_and_the_same_command_continues() {
-    // Long enough that none ends before its signal comes.
+    // Long enough that no training ends before its signal comes.
     let whole = desk("conditional", 250);
     whole.succeed(&TRAIN);
     let stopped = desk("conditional", 250);
@@ -139,7 +139,7 @@ fn signals_save_and_the_same_command_continues() {
         assert!(!stopped.path("run/lock").exists());
         assert!(!stopped.path("run/run.json").exists());
     }
-    // A run directory knows its config: nothing else is needed to go on.
+    // A run directory holds its config, so nothing else is needed to continue.
     let said = stopped.fail(75, &["train", "--run", "run", "--max-time", "1ms"]);
     assert!(said.contains("run the same command again"), "{said}");
     stopped.succeed(&["train", "--run", "run"]);
@@ -164,7 +164,7 @@ fn a_second_interrupt_quits_and_leaves_the_checkpoint() {
     assert!(desk.path("run/checkpoint.safetensors").exists());
 }
 
-/// Nobody reads what it says, and it trains on.
+/// Training continues although nobody reads its output.
 #[test]
 fn a_closed_pipe_ends_no_training() {
     let desk = desk("conditional", 12);
@@ -179,7 +179,7 @@ fn a_closed_pipe_ends_no_training() {
     assert!(status.success() && desk.path("again/run.json").exists(), "{status}");
 }
 
-/// The start anew with threads that sleep keeps words, folder and exit code.
+/// The restart with sleeping threads keeps arguments, folder and exit code.
 #[test]
 fn several_threads_train_too() {
     let desk = desk("conditional", 3);
@@ -201,7 +201,7 @@ fn a_second_writer_is_turned_away() {
     assert_eq!(child.wait().unwrap().code(), Some(75), "the first goes on undisturbed");
 }
 
-/// A limit on the size of a file is a disk that fills up in the middle of the checkpoint, the largest one.
+/// A limit on file sizes acts like a disk that fills up in the middle of the checkpoint, the largest file.
 #[test]
 fn a_full_disk_leaves_the_checkpoint_before() {
     let desk = desk("conditional", 12);
@@ -242,14 +242,14 @@ fn a_dry_run_counts_and_writes_nothing() {
     desk.fail(65, &["train", "config.toml", "--dry-run"]);
 }
 
-/// A search for a noise that is killed, interrupted and timed out is the search that was left alone; what comes of it
+/// A search for a noise that is killed, interrupted and timed out ends like an undisturbed one, and its result
 /// evaluates and forecasts.
 #[test]
 fn a_search_for_a_noise_survives_kills() {
     let auto = |desk: &Desk| {
         let words = ["train", "config.toml", "--run", "run", "--set", "noise=auto"];
         let said = desk.succeed(&[&words[..], &["--dry-run"]].concat());
-        // 12 epochs of 4 steps; 34 would make the smallest search, 7·1 + 3·3 + 2·9, but 9 steps are no two epochs.
+        // 12 epochs of 4 steps; 34 steps would allow the smallest search, 7·1 + 3·3 + 2·9, but 9 steps are not two epochs.
         assert!(said.contains("search for a noise: 32 steps, 0.67 of the training"), "{said}");
         words
     };

@@ -1,4 +1,4 @@
-//! Journeys: what a user does, start to end, through the `ballast` binary.
+//! Journeys of a user through the `ballast` binary, from start to end.
 
 mod errors;
 mod features;

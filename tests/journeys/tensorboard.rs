@@ -1,4 +1,4 @@
-//! Event files are read by real TensorBoard.
+//! TensorBoard itself reads our event files.
 
 #[allow(dead_code, missing_docs, unreachable_pub, reason = "shared with the tests of the writer")]
 #[path = "../../crates/events/tests/events/decoder.rs"]
@@ -35,7 +35,7 @@ fn fan() -> Picture {
     fan.draw(320, 120).unwrap()
 }
 
-/// Five steps and a kill; then again from the third on, with other losses.
+/// Five steps and a kill, then a continuation from the third step with other losses.
 fn interrupted_run(folder: &Path) {
     let mut events = EventWriter::create(folder).unwrap();
     for step in 1..=5 {
@@ -54,7 +54,7 @@ fn interrupted_run(folder: &Path) {
     events.flush().unwrap();
 }
 
-/// The two files in their order, by the decoder of the writer's own tests.
+/// The two files in order, read by the decoder of the writer's own tests.
 fn decoded(folder: &Path) -> Vec<Vec<decoder::Event>> {
     let mut paths: Vec<_> =
         fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
@@ -62,7 +62,7 @@ fn decoded(folder: &Path) -> Vec<Vec<decoder::Event>> {
     paths.iter().map(|path| decoder::events(&fs::read(path).unwrap()).unwrap()).collect()
 }
 
-/// What real TensorBoard finds; `None`, said loudly, where it is not here.
+/// The findings of real TensorBoard; `None`, with a message, if it is not installed.
 #[expect(clippy::print_stderr, reason = "a skipped test must say so")]
 fn accumulated(folder: &Path) -> Option<Value> {
     let Some(python) = env::var_os("BALLAST_TENSORBOARD_PYTHON") else {
@@ -93,7 +93,7 @@ fn tensorboard_reads_an_interrupted_run() {
 
     let Some(found) = accumulated(folder.path()) else { return };
     assert_eq!(found["file_version"], 2.0);
-    // The fourth and fifth step of the first part are gone, and so is its third.
+    // The third to fifth steps of the first part are gone.
     let losses: Vec<Value> = (1..=4)
         .map(|step| json!([step, f64::from(1.0_f32 / step as f32), START + f64::from(step)]))
         .collect();
@@ -119,7 +119,7 @@ fn tensorboard_reads_an_interrupted_run() {
     assert_eq!(found["images"]["forecast/x"], json!([[4, 320, 120, hex]]));
 }
 
-/// A training that is killed in its third epoch and starts over: one curve without a step twice.
+/// A training that is killed in its third epoch and continues leaves one curve without repeated steps.
 #[test]
 fn tensorboard_reads_a_training() {
     let desk = Desk::new();

@@ -1,4 +1,4 @@
-//! Looking at noise and at data, and starting from a file.
+//! Commands that inspect noise and data, and `ballast init`.
 
 use journeys::{CONFIG, Desk, autoregression, csv};
 

@@ -1,4 +1,4 @@
-//! Which weights are kept, and what is chosen before training.
+//! The weights that a training keeps, and the choices made before it.
 
 use journeys::{CONFIG, Desk, autoregression, csv};
 use serde_json::Value;
@@ -8,7 +8,7 @@ fn scores(desk: &Desk, file: &str) -> Value {
     desk.json(file)["forecasters"][0]["test"].clone()
 }
 
-/// Oracle: trainings that keep only the one or only the other.
+/// Oracle: trainings that keep only one of the two.
 #[test]
 fn both_weights_are_kept_and_scored_apart() {
     let desk = Desk::new();
@@ -34,8 +34,8 @@ fn both_weights_are_kept_and_scored_apart() {
     );
 }
 
-/// A level that wanders is taken out of each window, one that says nothing of the next is not; whatever was chosen is
-/// what evaluation and forecasts use.
+/// A wandering level is subtracted from each window, a level without influence on the next is not; evaluation and
+/// forecasts use the same choice.
 #[test]
 fn validation_windows_choose_instance_normalisation() {
     let desk = Desk::new();
@@ -60,7 +60,7 @@ fn validation_windows_choose_instance_normalisation() {
         ]);
         desk.succeed(&["evaluate", name]);
         assert_eq!(desk.json(&format!("{name}/run.json"))["instance_norm"], expected, "{name}");
-        // Oracle: the same with the choice written down.
+        // Oracle: the same config with the choice spelled out.
         let (said, by_hand) =
             (format!("model.instance_norm={expected}"), format!("{name}-by-hand"));
         desk.succeed(&["train", "c.toml", "--run", &by_hand, "--set", &said]);
@@ -73,7 +73,7 @@ fn validation_windows_choose_instance_normalisation() {
             desk.read(&file)
         };
         assert_eq!(forecast(name), forecast(&by_hand));
-        // Resumed where it had ended: nothing to do.
+        // Resumed at its end, with nothing left to do.
         let again = desk.succeed(&[
             "train",
             "c.toml",
@@ -99,7 +99,7 @@ fn correlated_residuals_make_honest_sums() {
     for residuals in ["independent", "correlated"] {
         let said = format!("model.residuals={residuals}");
         let mut words = vec!["train", "c.toml", "--run", residuals, "--set", &said];
-        // So dear that the latent variable does not carry the dependence.
+        // A KL so expensive that the latent variable does not carry the dependence.
         let more = ["train.epochs=6", "evaluate.samples=200", "objective.kl_weight=50"];
         words.extend(more.iter().flat_map(|set| ["--set", set]));
         desk.succeed(&words);

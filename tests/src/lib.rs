@@ -1,4 +1,4 @@
-//! What the journeys share: the `ballast` binary, series to feed it, and what it leaves behind.
+//! Helpers of the journeys: the `ballast` binary, series to feed it, and the files that it leaves.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -11,7 +11,7 @@ use rand_distr::StandardNormal;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// The `ballast` binary of this workspace, built if need be.
+/// The `ballast` binary of this workspace, built if necessary.
 fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
@@ -69,7 +69,7 @@ impl Desk {
         serde_json::from_slice(&self.read(name)).expect("valid JSON")
     }
 
-    /// `ballast` with these words, on one thread.
+    /// The command `ballast` with these arguments, on one thread.
     pub fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(binary());
         command
@@ -81,7 +81,7 @@ impl Desk {
         command
     }
 
-    /// Runs `ballast` with these words, on one thread.
+    /// Runs `ballast` with these arguments, on one thread.
     pub fn run(&self, words: &[&str]) -> Output {
         self.command(words).output().expect("ballast runs")
     }
@@ -104,7 +104,7 @@ impl Desk {
     }
 }
 
-/// `x_t = φ x_{t−1} + ε`, `ε ~ N(0, 1)`, from its stationary law.
+/// The series `x_t = φ x_{t−1} + ε`, `ε ~ N(0, 1)`, from its stationary law.
 pub fn autoregression(rows: usize, phi: f64, seed: u64) -> Vec<f64> {
     let mut generator = StdRng::seed_from_u64(seed);
     let mut draw = || generator.sample::<f64, _>(StandardNormal);

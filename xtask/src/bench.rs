@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: the benchmarks, in the one profile there is.
+//! `cargo xtask bench`: the benchmarks, in the only profile.
 
 mod pytorch;
 
@@ -12,13 +12,13 @@ use crate::workspace::{Workspace, run};
 pub(crate) struct Bench {
     /// Only benchmarks whose name contains this
     filter: Option<String>,
-    /// Compare training steps with PyTorch instead: eager and compiled, in one run
+    /// Compare training steps with PyTorch instead, eager and compiled, in one run
     #[arg(long)]
     pytorch: bool,
 }
 
 impl Bench {
-    /// The dev profile is optimized, and another profile would compile torch-sys once more.
+    /// The dev profile is optimized, and another profile would compile torch-sys again.
     pub(crate) fn run(self, workspace: &Workspace) -> Result<()> {
         setup::ensure(workspace, None)?;
         if self.pytorch {

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use crate::setup;
 use crate::workspace::{Workspace, shown};
 
-/// Install libtorch where it is missing, build `ballast`, and print where the executable is
+/// Install libtorch where it is missing, build `ballast`, and print the path of the executable
 #[derive(clap::Args)]
 pub(crate) struct Build {}
 
@@ -21,8 +21,8 @@ impl Build {
     }
 }
 
-/// Builds what `arguments` select and returns the path of the executable `name`. Compiler messages pass
-/// through; cargo says nothing where there is nothing to do.
+/// Builds the packages that `arguments` select and returns the path of the executable `name`. Compiler
+/// messages pass through; cargo prints nothing if everything is built.
 pub(crate) fn executable(workspace: &Workspace, arguments: &[&str], name: &str) -> Result<PathBuf> {
     let mut cargo = workspace.cargo(["build", "--message-format=json-render-diagnostics"]);
     cargo.args(arguments);

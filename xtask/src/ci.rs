@@ -1,4 +1,4 @@
-//! `cargo xtask ci`: everything that must hold before a change is merged, cheapest first.
+//! `cargo xtask ci`: every check that a change must pass before it is merged, cheapest first.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use crate::{doc, lint, setup, test, tidy};
 /// Run every check of the gate: format, tidy, clippy, tests, documentation, a tiny experiment
 #[derive(clap::Args)]
 pub(crate) struct Ci {
-    /// Leave the tests out, where they have just been run
+    /// Leave out the tests, if they have just been run
     #[arg(long)]
     skip_tests: bool,
 }
@@ -45,7 +45,7 @@ impl Ci {
     }
 }
 
-/// A tiny experiment to its end. Through cargo, since the tests may have replaced this binary.
+/// Runs a tiny experiment to its end, through cargo, because the tests may have replaced this binary.
 fn smoke(workspace: &Workspace) -> Result<()> {
     run(&mut workspace.cargo(["run", "--quiet", "--package", "xtask", "--", "experiment", "smoke"]))
 }

@@ -19,7 +19,7 @@ pub(crate) struct Experiment {
 }
 
 impl Experiment {
-    /// Becomes `lab`, in the user's own folder, so that relative paths, signals and exit codes are its own.
+    /// Replaces this process by `lab`, in the user's folder, so that relative paths, signals and exit codes are those of `lab`.
     pub(crate) fn run(self, workspace: &Workspace) -> Result<()> {
         let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo
@@ -27,7 +27,7 @@ impl Experiment {
             .arg(workspace.root.join("Cargo.toml"))
             .arg("--")
             .args(self.arguments)
-            // `lab` asks us for libtorch and `ballast`, and need not have cargo look for us again.
+            // `lab` calls this executable for libtorch and `ballast`, without another start of cargo.
             .env("BALLAST_XTASK", env::current_exe().context("finding this executable")?);
         Err(cargo.exec()).context("starting `cargo run --package lab`")
     }

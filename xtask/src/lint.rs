@@ -1,4 +1,4 @@
-//! `cargo xtask lint`: formatting and clippy, with nothing left to say.
+//! `cargo xtask lint`: formatting and clippy, without warnings.
 
 use anyhow::Result;
 

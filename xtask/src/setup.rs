@@ -1,7 +1,7 @@
-//! `cargo xtask setup`: sees to it that the checkout has the one libtorch that fits tch.
+//! `cargo xtask setup`: provides the checkout with the one libtorch that fits tch.
 //!
-//! Taken in this order: `$LIBTORCH`; with `LIBTORCH_USE_PYTORCH=1` the installed Python torch; what
-//! `.libtorch` links to already; our cache; else it is fetched. See `docs/decisions/0001` and `0002`.
+//! The candidates are, in this order: `$LIBTORCH`; with `LIBTORCH_USE_PYTORCH=1` the installed Python
+//! torch; the target of the link `.libtorch`; our cache; a fresh download. See `docs/decisions/0001` and `0002`.
 
 mod client;
 mod disk;
@@ -56,14 +56,14 @@ impl Setup {
     }
 }
 
-/// Which of the two builds of libtorch.
+/// One of the two builds of libtorch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Build {
     Cpu,
     Cuda,
 }
 
-/// Where a libtorch was taken from.
+/// The place that a libtorch comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Origin {
     Variable,
@@ -81,7 +81,7 @@ pub(crate) struct Libtorch {
     pub(crate) found: Found,
 }
 
-/// Resolves libtorch, installs it where there is none, and says in one line which it took.
+/// Resolves libtorch, installs it if there is none, and prints in one line which one it took.
 pub(crate) fn ensure(workspace: &Workspace, wanted: Option<Build>) -> Result<Libtorch> {
     if (OS, ARCH) != ("linux", "x86_64") {
         bail!("only Linux on x86-64 is supported, and this is {OS} on {ARCH}");
@@ -92,12 +92,12 @@ pub(crate) fn ensure(workspace: &Workspace, wanted: Option<Build>) -> Result<Lib
     Ok(libtorch)
 }
 
-/// Where all is installed that is installed once for all checkouts.
+/// The cache folder, which all checkouts share.
 pub(crate) fn cache_folder() -> Result<PathBuf> {
     Ok(files::cache_folder(|name| std::env::var_os(name))?)
 }
 
-/// [`ensure`] with what it depends on as arguments, so that tests can pass their own.
+/// [`ensure`] with its dependencies as arguments, so that tests can pass their own.
 fn resolve(
     around: &Surroundings,
     wanted: Option<Build>,
@@ -147,7 +147,7 @@ fn linked(
 }
 
 impl Libtorch {
-    /// The line that says which libtorch was taken, and from where.
+    /// The line that names the libtorch and its origin.
     fn sentence(&self, around: &Surroundings, wanted: Option<Build>) -> String {
         let build = if self.found.cuda { "CUDA" } else { "CPU" };
         let origin = match self.origin {

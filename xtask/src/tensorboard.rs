@@ -10,14 +10,14 @@ use files::Lock;
 
 use crate::setup::cache_folder;
 
-/// What is installed. pip chooses what it needs to fit the Python that is here.
+/// The package to install; pip chooses its dependencies for the Python at hand.
 const REQUIREMENT: &str = "tensorboard==2.21.0";
 
 /// The variable that tells the journey which Python has TensorBoard.
 const VARIABLE: &str = "BALLAST_TENSORBOARD_PYTHON";
 
-/// Tells the tests of `cargo` where to find TensorBoard, which is installed first where it is missing;
-/// says what will not be tested where that is not possible.
+/// Tells the tests of `cargo` where TensorBoard is, and installs it if it is missing. If that fails, a
+/// message names the test that is skipped.
 pub(crate) fn offer(cargo: &mut Command) {
     if std::env::var_os(VARIABLE).is_some() {
         return; // the user's own
@@ -36,7 +36,7 @@ fn install(cache: &Path, python: &OsStr, requirement: &str) -> Result<PathBuf> {
     let folder = cache.join(requirement.replace("==", "-"));
     let ours = folder.join("bin/python");
     let complete = folder.join("complete");
-    // Not complete: interrupted. No Python behind the link: the one it was made with has gone.
+    // An incomplete environment was interrupted, and one without Python has lost the Python it was made with.
     if complete.is_file() && ours.is_file() {
         return Ok(ours);
     }
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
-    /// A Python that writes down each call, and makes of `venv` a copy of itself.
+    /// A Python that records each call, and answers `venv` by copying itself.
     fn python(folder: &Path, pip: &str) -> PathBuf {
         let path = folder.join("python3");
         let script = format!(

@@ -1,5 +1,4 @@
-//! `cargo xtask test`: every test of the workspace, after seeing to libtorch and to a
-//! TensorBoard.
+//! `cargo xtask test`: every test of the workspace, with libtorch and TensorBoard installed first.
 
 use anyhow::Result;
 
@@ -26,7 +25,7 @@ impl Test {
     }
 }
 
-/// Every test that is not slow; libtorch is there.
+/// Runs every test that is not slow; libtorch must be installed.
 pub(crate) fn all(workspace: &Workspace) -> Result<()> {
     let mut cargo = workspace.cargo(["test", "--workspace"]);
     tensorboard::offer(&mut cargo);

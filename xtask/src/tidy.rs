@@ -1,6 +1,6 @@
-//! `cargo xtask tidy`: the rules of the house that no compiler checks.
+//! `cargo xtask tidy`: the rules of this workspace that no compiler checks.
 //!
-//! All findings are listed before it fails: one run shows everything there is to do.
+//! One run lists all findings before it fails.
 
 mod additions;
 mod edges;
@@ -20,7 +20,7 @@ use edges::Metadata;
 
 use crate::workspace::Workspace;
 
-/// Check the rules that no compiler checks: who depends on whom, what every crate and file must have
+/// Check the rules that no compiler checks: dependencies, module rings, required files, links, phrases
 #[derive(clap::Args)]
 pub(crate) struct Tidy {
     /// Also list the phrases to rewrite in places whose prose has not been read yet, such as crates/data
@@ -35,13 +35,13 @@ impl Tidy {
     }
 }
 
-/// Something that is not as it should be.
+/// A broken rule.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Finding {
     /// The file or package.
     place: String,
     problem: String,
-    /// Whether it stops a merge; else it is only said.
+    /// Whether it fails the check; otherwise it is a warning.
     fatal: bool,
 }
 
@@ -105,7 +105,7 @@ fn read(root: &Path, path: &str) -> Result<String> {
 
 fn metadata(workspace: &Workspace) -> Result<Metadata> {
     let output = output(&mut workspace.cargo(["metadata", "--no-deps", "--format-version", "1"]))?;
-    serde_json::from_slice(&output).context("reading what `cargo metadata` says")
+    serde_json::from_slice(&output).context("reading the output of `cargo metadata`")
 }
 
 /// The files of the checkout: those in git, and new ones that it does not ignore.

@@ -13,8 +13,8 @@ pub(crate) struct Workspace {
 }
 
 impl Workspace {
-    /// Finds the checkout at run time: with a shared `CARGO_TARGET_DIR` the binary may have been
-    /// compiled in another one.
+    /// Finds the checkout at run time, because with a shared `CARGO_TARGET_DIR` the binary may have been
+    /// compiled in another checkout.
     pub(crate) fn find() -> Result<Workspace> {
         if let Some(manifest) = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from)
             && let Some(root) = manifest.parent()
@@ -28,8 +28,8 @@ impl Workspace {
             .context("not inside a Ballast checkout; run it as `cargo xtask` there")
     }
 
-    /// A cargo command in the checkout, with one thread per libtorch operation unless the user says
-    /// otherwise: tests run side by side already, and results then repeat bit by bit.
+    /// A cargo command in the checkout, with one thread per libtorch operation unless the user sets
+    /// another number: tests already run in parallel, and results then repeat bit for bit.
     pub(crate) fn cargo<I, S>(&self, args: I) -> Command
     where
         I: IntoIterator<Item = S>,
@@ -44,7 +44,7 @@ impl Workspace {
     }
 }
 
-/// Runs a command to its end; anything but success is an error that names it.
+/// Runs a command to its end; a failure is an error that names the command.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let shown = shown(command);
     let status = command.status().with_context(|| format!("starting `{shown}`"))?;

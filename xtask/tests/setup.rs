@@ -31,7 +31,7 @@ impl Checkout {
             .unwrap()
     }
 
-    /// What cargo sets where the user has set nothing.
+    /// The value that cargo sets if the user has set none.
     fn default_libtorch(&self) -> PathBuf {
         self.dir.path().join(".libtorch")
     }

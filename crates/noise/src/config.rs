@@ -153,18 +153,18 @@ pub enum SamplerKind {
     /// Every step equally likely: [`StepDistribution::uniform`].
     #[default]
     Uniform,
-    /// Steps with more signal more often: [`StepDistribution::low_noise`] of the input process.
+    /// In favor of steps with more signal: [`StepDistribution::low_noise`] of the input process.
     LowNoise,
     /// Every decibel equally likely: [`StepDistribution::snr_uniform`] of the input process.
     SnrUniform,
-    /// The control: real-valued steps distributed as `τ(t)` of a given λ, `t` uniform.
+    /// The control of an experiment: plain diffusion at the equivalent steps `τ(t)` of a given λ.
     ///
-    /// Exact, because the schedules are replaced by [`Reinjection::equivalent_schedule`] and `t`
-    /// stays a whole step. Set `input.reinject` and `target.reinject` to 0 beside it.
+    /// Exact, because `t` stays whole and uniform, and [`Reinjection::equivalent_schedule`] replaces
+    /// both schedules. Set `input.reinject` and `target.reinject` to 0 beside it.
     PushForward,
 }
 
-/// A checked `[noise]` table with everything it describes built.
+/// A checked `[noise]` table, with the processes and the sampler that it describes.
 ///
 /// ```
 /// let noise: noise::NoiseConfig = toml::from_str(
@@ -189,7 +189,7 @@ pub struct NoiseConfig {
 }
 
 impl NoiseConfig {
-    /// The table with its defaults filled in, as it is written back.
+    /// The table with its defaults filled in.
     pub fn table(&self) -> &NoiseTable {
         &self.table
     }
@@ -199,17 +199,17 @@ impl NoiseConfig {
         self.input.steps()
     }
 
-    /// How the input window is noised.
+    /// The noise of the input window.
     pub fn input(&self) -> &Reinjection {
         &self.input
     }
 
-    /// How the target window is noised, at the same steps.
+    /// The noise of the target window, at the same steps.
     pub fn target(&self) -> &Reinjection {
         &self.target
     }
 
-    /// Which steps training draws.
+    /// The distribution of the steps that training draws.
     pub fn sampler(&self) -> &StepDistribution {
         &self.sampler
     }
@@ -225,18 +225,17 @@ impl TryFrom<NoiseTable> for NoiseConfig {
 
     fn try_from(mut table: NoiseTable) -> Result<Self, NoiseError> {
         table.check_ranges()?;
-        table.sampler.fill()?;
-        let schedule = table.build_schedule()?;
-        let mut target = schedule.scaled(table.target.scale)?;
-        let mut input = schedule;
-        let sampler = &table.sampler;
-        if let (Some(lambda), Some(target_lambda)) = (sampler.reinject, sampler.target_reinject) {
-            input = push_forward(input, lambda)?;
-            target = push_forward(target, target_lambda)?;
+        let sampling = table.sampler.resolve()?;
+        let mut input = table.build_schedule()?;
+        let mut target = input.scaled(table.target.scale)?;
+        if let Sampling::PushForward { reinject, target_reinject } = sampling {
+            input = push_forward(input, reinject)?;
+            target = push_forward(target, target_reinject)?;
         }
         let input = Reinjection::new(input, table.input.reinject, table.input.normalization)?;
         let target = Reinjection::new(target, table.target.reinject, table.target.normalization)?;
-        Ok(NoiseConfig { sampler: table.sampler.build(&input)?, table, input, target })
+        let sampler = sampling.over(&input)?.with_clean_fraction(table.sampler.clean)?;
+        Ok(NoiseConfig { table, input, target, sampler })
     }
 }
 
@@ -294,7 +293,7 @@ impl Default for TargetTable {
 }
 
 impl NoiseTable {
-    /// Every number by itself, whether or not the chosen schedule and sampler read it.
+    /// Checks each number by itself, even if the chosen schedule and sampler do not read it.
     fn check_ranges(&self) -> Result<(), NoiseError> {
         let NoiseTable { input, target, sampler, .. } = self;
         let lambda = |given: Option<f64>| given.unwrap_or(1.0);
@@ -349,39 +348,53 @@ impl NoiseTable {
 
 impl SamplerTable {
     /// Fills in the keys of the chosen kind and refuses those of the others.
-    fn fill(&mut self) -> Result<(), NoiseError> {
-        let unused = |used: bool, given: bool, key: &'static str| match (used, given) {
-            (false, true) => Err(NoiseError::UnusedKey { key, kind: "this kind of sampler" }),
-            _ => Ok(()),
-        };
-        let pushes = self.kind == SamplerKind::PushForward;
-        unused(self.kind == SamplerKind::LowNoise, self.power.is_some(), "noise.sampler.power")?;
-        unused(
-            self.kind == SamplerKind::SnrUniform,
-            self.range_db.is_some(),
-            "noise.sampler.range_db",
-        )?;
-        unused(pushes, self.reinject.is_some(), "noise.sampler.reinject")?;
-        unused(pushes, self.target_reinject.is_some(), "noise.sampler.target_reinject")?;
-        match self.kind {
-            SamplerKind::Uniform => {}
-            SamplerKind::LowNoise => _ = self.power.get_or_insert(1.0),
-            SamplerKind::SnrUniform => _ = self.range_db.get_or_insert([-20.0, 40.0]),
-            SamplerKind::PushForward => {
-                let lambda = *self.reinject.get_or_insert(1.0);
-                self.target_reinject.get_or_insert(lambda);
+    fn resolve(&mut self) -> Result<Sampling, NoiseError> {
+        use SamplerKind::{LowNoise, PushForward, SnrUniform, Uniform};
+        for (key, given, kind) in [
+            ("noise.sampler.power", self.power.is_some(), LowNoise),
+            ("noise.sampler.range_db", self.range_db.is_some(), SnrUniform),
+            ("noise.sampler.reinject", self.reinject.is_some(), PushForward),
+            ("noise.sampler.target_reinject", self.target_reinject.is_some(), PushForward),
+        ] {
+            if given && self.kind != kind {
+                return Err(NoiseError::UnusedKey { key, kind: "this kind of sampler" });
             }
         }
-        Ok(())
+        Ok(match self.kind {
+            Uniform => Sampling::Uniform,
+            LowNoise => Sampling::LowNoise { power: *self.power.get_or_insert(1.0) },
+            SnrUniform => {
+                Sampling::SnrUniform { range_db: *self.range_db.get_or_insert([-20.0, 40.0]) }
+            }
+            PushForward => {
+                let reinject = *self.reinject.get_or_insert(1.0);
+                let target_reinject = *self.target_reinject.get_or_insert(reinject);
+                Sampling::PushForward { reinject, target_reinject }
+            }
+        })
     }
+}
 
-    fn build(&self, input: &Reinjection) -> Result<StepDistribution, NoiseError> {
-        let steps = match (self.power, self.range_db) {
-            (Some(power), _) => StepDistribution::low_noise(input, power),
-            (_, Some([low, high])) => StepDistribution::snr_uniform(input, low, high),
-            _ => Ok(StepDistribution::uniform(input)),
-        }?;
-        steps.with_clean_fraction(self.clean)
+/// A [`SamplerTable`] with its defaults, and only the keys that its kind reads.
+#[derive(Clone, Copy)]
+enum Sampling {
+    Uniform,
+    LowNoise { power: f64 },
+    SnrUniform { range_db: [f64; 2] },
+    PushForward { reinject: f64, target_reinject: f64 },
+}
+
+impl Sampling {
+    fn over(self, input: &Reinjection) -> Result<StepDistribution, NoiseError> {
+        match self {
+            Sampling::Uniform | Sampling::PushForward { .. } => {
+                Ok(StepDistribution::uniform(input))
+            }
+            Sampling::LowNoise { power } => StepDistribution::low_noise(input, power),
+            Sampling::SnrUniform { range_db: [low, high] } => {
+                StepDistribution::snr_uniform(input, low, high)
+            }
+        }
     }
 }
 

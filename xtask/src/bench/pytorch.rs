@@ -1,7 +1,7 @@
 //! `cargo xtask bench --pytorch`: the same training steps in Ballast, PyTorch eager and compiled.
 //!
-//! The comparison itself is `benches/pytorch/compare.py`. PyTorch comes with the user's own pip into a
-//! virtual environment in our cache; it is the version of our libtorch, so that kernels are the same.
+//! The comparison itself is `benches/pytorch/compare.py`. The user's own pip installs PyTorch in
+//! a virtual environment in our cache, in the version of our libtorch, so that kernels are the same.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::workspace::{Workspace, run};
 
 const REQUIREMENTS: &str = "benches/pytorch/requirements.txt";
 
-/// Builds our side, provides theirs, and prints a table; everything measured goes to a file beside it.
+/// Builds our program, installs PyTorch, and prints a table; all measurements go to a file.
 pub(super) fn compare(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
     let python = environment(workspace)?;
     let steps = executable(workspace, &["--package", "train", "--example", "steps"], "steps")?;
@@ -30,8 +30,7 @@ pub(super) fn compare(workspace: &Workspace, filter: Option<&str>) -> Result<()>
     Ok(())
 }
 
-/// The Python of the virtual environment, which is made, or made anew, where it does not hold what the
-/// requirements ask for.
+/// The Python of the virtual environment, which is created again if it does not meet the requirements.
 fn environment(workspace: &Workspace) -> Result<PathBuf> {
     let wanted = fs::read_to_string(workspace.root.join(REQUIREMENTS))
         .with_context(|| format!("reading {REQUIREMENTS}"))?;
@@ -55,7 +54,7 @@ fn environment(workspace: &Workspace) -> Result<PathBuf> {
     Ok(python)
 }
 
-/// Whether there is a Python that has PyTorch.
+/// Whether the Python exists and has PyTorch.
 fn answers(python: &Path) -> bool {
     let mut command = Command::new(python);
     let status = command.args(["-c", "import torch"]).stderr(Stdio::null()).status();

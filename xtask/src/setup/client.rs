@@ -1,4 +1,4 @@
-//! The user's own Python package client: its index, mirror, proxy and certificates hold.
+//! The user's own Python package client, with its index, mirror, proxy and certificates.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -19,7 +19,7 @@ const CANDIDATES: [&[&str]; 5] = [
     &["python", "-m", "pip"],
     &["pip3"],
     &["pip"],
-    // uv fetches no wheels itself, but runs a pip of its own.
+    // uv does not fetch wheels itself, but can run pip.
     &["uv", "tool", "run", "pip"],
 ];
 
@@ -55,8 +55,8 @@ impl Client<'_> {
         command
     }
 
-    /// Fetches one wheel into the folder `work`, which must be empty; `lock` is held as long as the
-    /// client lives, even where it outlives us.
+    /// Fetches one wheel into the empty folder `work`. The client inherits `lock`, which is held until the
+    /// client ends, even if it outlives us.
     pub(super) fn fetch(
         &self,
         wheel: &Wheel,
@@ -67,7 +67,7 @@ impl Client<'_> {
         let requirements = work.join("requirements.txt");
         let hash = &wheel.sha256;
         fs::write(&requirements, format!("{} --hash=sha256:{hash}\n", wheel.requirement()))?;
-        // Through a pipe: a log file could not take what pip says of a full disk.
+        // Through a pipe, because a full disk would swallow pip's message about it.
         let (output, input) = io::pipe()?;
         let mut child = self
             .command()
@@ -79,7 +79,7 @@ impl Client<'_> {
             .arg(&requirements)
             .arg("--dest")
             .arg(work)
-            // Its half-written file then lies on the disk we asked for room, and is swept up by us.
+            // Its unfinished file then lies on the disk whose room we checked, and we remove it.
             .env("TMPDIR", work)
             .stdin(lock.try_clone()?)
             .stdout(input.try_clone()?)
@@ -91,7 +91,7 @@ impl Client<'_> {
             if let Some(status) = child.try_wait()? {
                 break status;
             }
-            // It moves the finished wheel by copying it, so for a moment there are two.
+            // pip copies the finished wheel, so for a moment there are two.
             meter.set(size(work).min(wheel.bytes));
             thread::sleep(Duration::from_millis(100));
         };
@@ -100,7 +100,7 @@ impl Client<'_> {
             return Ok(());
         }
         let said = said.join().unwrap_or_default();
-        // ENOSPC and EDQUOT, as Python or the system puts them.
+        // ENOSPC and EDQUOT, in the words of Python or of the system.
         let full = ["Errno 28", "Errno 122", "No space left on device", "Disk quota exceeded"];
         if full.iter().any(|sign| said.contains(sign)) {
             return Err(io::Error::from(ErrorKind::StorageFull).into());
@@ -118,11 +118,11 @@ impl Client<'_> {
 
 fn read_all(mut output: PipeReader) -> String {
     let mut said = Vec::new();
-    let _ = output.read_to_end(&mut said); // what came before an error is what there is to show
+    let _ = output.read_to_end(&mut said); // on an error, the part read so far is shown
     String::from_utf8_lossy(&said).into_owned()
 }
 
-/// Bytes in a folder that somebody else is writing to.
+/// Bytes in a folder to which another process is writing.
 fn size(folder: &Path) -> u64 {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries

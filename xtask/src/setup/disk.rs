@@ -1,4 +1,4 @@
-//! Room on the disk: asked for before, explained after.
+//! Room on the disk: checked before, explained after a failure.
 
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ pub(super) fn free(folder: &Path) -> Result<u64> {
     Ok(disk.f_bavail * disk.f_frsize)
 }
 
-/// Fails as writing would, unless `needed` bytes are free for `folder`.
+/// Fails like a write would, unless `needed` bytes are free for `folder`.
 pub(super) fn check(folder: &Path, needed: u64) -> Result<()> {
     if free(folder)? < needed {
         return Err(io::Error::from(ErrorKind::StorageFull).into());
@@ -41,7 +41,7 @@ pub(super) fn check(folder: &Path, needed: u64) -> Result<()> {
     Ok(())
 }
 
-/// Whether an error comes down to a disk, or a quota, that ran out.
+/// Whether the cause of an error is a full disk or an exhausted quota.
 pub(super) fn is_full(error: &Error) -> bool {
     error
         .chain()
@@ -49,7 +49,7 @@ pub(super) fn is_full(error: &Error) -> bool {
         .any(|cause| matches!(cause.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded))
 }
 
-/// `540 MB`, for people.
+/// Bytes for people, such as `540 MB`.
 pub(super) fn megabytes(bytes: u64) -> String {
     format!("{:.0} MB", bytes as f64 / 1e6)
 }

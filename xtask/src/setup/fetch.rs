@@ -1,4 +1,4 @@
-//! Wheels: those we have, and those we fetch, each checked against its pinned hash.
+//! Wheels, from the cache or fetched, each checked against its pinned hash.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -16,11 +16,11 @@ use super::pins::{Pins, Wheel};
 pub(super) struct Workshop {
     /// Finished wheels, kept until libtorch is installed.
     pub(super) wheels: PathBuf,
-    /// Everything unfinished; whatever is in it may be thrown away.
+    /// Unfinished files, which may be deleted.
     pub(super) scratch: PathBuf,
 }
 
-/// Sees to it that every wheel is there and intact; returns how many bytes were fetched.
+/// Provides every wheel intact; returns the number of bytes fetched.
 pub(super) fn fetch(pins: &Pins, workshop: &Workshop, path: &OsStr, lock: &File) -> Result<u64> {
     let mut missing = Vec::new();
     for wheel in &pins.wheels {
@@ -32,7 +32,7 @@ pub(super) fn fetch(pins: &Pins, workshop: &Workshop, path: &OsStr, lock: &File)
     if missing.is_empty() {
         return Ok(0);
     }
-    // Small ones first: what is wrong with the network shows early.
+    // Small ones first, so that network problems show early.
     missing.sort_by_key(|wheel| wheel.bytes);
     let client = Client::find(path)?;
     for (at, wheel) in missing.iter().enumerate() {
@@ -64,15 +64,15 @@ pub(super) fn fetch(pins: &Pins, workshop: &Workshop, path: &OsStr, lock: &File)
     Ok(missing.iter().map(|wheel| wheel.bytes).sum())
 }
 
-/// Bytes of disk that the installation takes from here on, at its peak.
+/// Peak of the bytes on disk that the rest of the installation needs.
 pub(super) fn needed(pins: &Pins, workshop: &Workshop) -> u64 {
     let missing = |wheel: &&Wheel| !workshop.wheels.join(wheel.file).exists();
     let sizes = || pins.wheels.iter().filter(missing).map(|wheel| wheel.bytes);
-    // pip copies a finished wheel, so the largest is there twice; later the unpacked files are.
+    // pip copies a finished wheel, so the largest exists twice; later the unpacked files do.
     sizes().sum::<u64>() + sizes().max().unwrap_or(0).max(pins.installed_bytes)
 }
 
-/// Whether an intact wheel is there already; one that is not is deleted.
+/// Whether an intact wheel is in the cache; a damaged one is deleted.
 fn have(wheel: &Wheel, wheels: &Path) -> Result<bool> {
     let file = wheels.join(wheel.file);
     match fs::metadata(&file) {
@@ -88,7 +88,7 @@ fn have(wheel: &Wheel, wheels: &Path) -> Result<bool> {
     Ok(false)
 }
 
-/// The SHA-256 of a file, in hexadecimal, with a meter as large files take a while.
+/// The SHA-256 of a file, in hexadecimal, with a meter, because large files take a while.
 fn sha256(file: &Path, wheel: &Wheel) -> Result<String> {
     let meter = Meter::quiet(format!("checking {}", wheel.requirement()), wheel.bytes);
     File::open(file)
@@ -96,7 +96,7 @@ fn sha256(file: &Path, wheel: &Wheel) -> Result<String> {
         .with_context(|| format!("reading {}", file.display()))
 }
 
-/// A file whose meter shows how much of it was read.
+/// A file whose meter shows the share read.
 struct Metered {
     source: File,
     meter: Meter,

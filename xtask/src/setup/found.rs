@@ -1,4 +1,4 @@
-//! Is this folder the libtorch that tch needs?
+//! The check whether a folder holds the libtorch that tch needs.
 
 use std::env;
 use std::fs;
@@ -11,16 +11,16 @@ use super::Build;
 use super::pins::VERSION;
 use super::surroundings::Surroundings;
 
-/// What a folder of libtorch turned out to hold.
+/// The libtorch found in a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Found {
-    /// Such as `2.11.0+cu130`.
+    /// The version, such as `2.11.0+cu130`.
     pub(crate) version: String,
     /// Whether it can use a GPU.
     pub(crate) cuda: bool,
 }
 
-/// Checks that `folder` holds libtorch of our version, and the build that is wanted.
+/// Checks that `folder` holds libtorch of our version and of the wanted build.
 pub(super) fn inspect(folder: &Path, wanted: Option<Build>) -> Result<Found> {
     if !folder.join("lib/libtorch_cpu.so").is_file() {
         bail!("{} has no lib/libtorch_cpu.so", folder.display());
@@ -29,7 +29,7 @@ pub(super) fn inspect(folder: &Path, wanted: Option<Build>) -> Result<Found> {
         bail!("{} has no headers in include/torch", folder.display());
     }
     let version = version(folder);
-    // The same way out as in torch-sys, which makes the same check.
+    // The same escape as in torch-sys, which makes the same check.
     let unchecked = env::var_os("LIBTORCH_BYPASS_VERSION_CHECK").is_some();
     let fits = version.as_deref().is_some_and(|version| version.split('+').next() == Some(VERSION));
     if !fits && !unchecked {

@@ -1,4 +1,4 @@
-//! Puts a libtorch together in the cache: all of it, or nothing.
+//! Installs a libtorch in the cache, completely or not at all.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -15,7 +15,7 @@ use super::pins::Pins;
 use super::surroundings::Surroundings;
 use super::unpack::unpack;
 
-/// Fetches and unpacks libtorch into the cache, unless somebody else does so first.
+/// Fetches and unpacks libtorch into the cache, unless another process does so first.
 pub(super) fn install(around: &Surroundings, pins: &Pins) -> Result<Origin> {
     let cache = &around.cache;
     fs::create_dir_all(cache).with_context(|| format!("creating {}", cache.display()))?;
@@ -24,7 +24,7 @@ pub(super) fn install(around: &Surroundings, pins: &Pins) -> Result<Origin> {
         return Ok(Origin::Cache);
     }
     let workshop = Workshop { wheels: cache.join("wheels"), scratch: cache.join("unfinished") };
-    // Only the holder of the lock writes here: what lies there was left by one that was killed.
+    // Only the holder of the lock writes here, so existing files are the remains of a killed process.
     remove(&workshop.scratch)?;
     let done = build(around, pins, &workshop, &lock);
     let swept = remove(&workshop.scratch);
@@ -47,7 +47,7 @@ fn build(around: &Surroundings, pins: &Pins, workshop: &Workshop, lock: &Lock) -
     }
     let home = around.cache.join(pins.folder);
     remove(&home)?; // it is not whole, or we would not be here
-    // On disk before it has its name, so that what has the name is whole even after a power cut.
+    // Synced to disk before it gets its name, so that a folder of that name is complete even after a power cut.
     rustix::fs::syncfs(File::open(&fresh)?).context("writing to the disk")?;
     fs::rename(&fresh, &home).with_context(|| format!("creating {}", home.display()))?;
     rustix::fs::fsync(File::open(&around.cache)?)?;
@@ -87,7 +87,7 @@ fn remove(folder: &Path) -> Result<()> {
     }
 }
 
-/// Says of a disk that ran out how much is missing.
+/// Adds to the error of a full disk how much room is missing.
 fn explain(error: Error, pins: &Pins, workshop: &Workshop, cache: &Path) -> Error {
     match disk::free(cache) {
         Ok(free) if is_full(&error) => {

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 
-/// Where the link leads, or the folder itself where the user has put one there.
+/// The target of the link, or the folder itself if the user has put one in its place.
 pub(super) fn target(link: &Path) -> Option<PathBuf> {
     match fs::read_link(link) {
         Ok(target) => Some(link.parent()?.join(target)),
@@ -17,8 +17,8 @@ pub(super) fn target(link: &Path) -> Option<PathBuf> {
     }
 }
 
-/// Points the link at `folder`, in one step: at any moment it leads to the old or to the new one.
-/// A folder of the user's in its place stays.
+/// Points the link at `folder` atomically: at any moment it leads to the old or to the new folder.
+/// A folder that the user has put in its place stays.
 pub(super) fn point(link: &Path, folder: &Path) -> Result<()> {
     match fs::symlink_metadata(link) {
         Ok(there) if !there.is_symlink() => return Ok(()),
@@ -31,8 +31,8 @@ pub(super) fn point(link: &Path, folder: &Path) -> Result<()> {
     symlink(folder, &fresh)
         .and_then(|()| fs::rename(&fresh, link))
         .with_context(|| format!("linking {} to {}", link.display(), folder.display()))?;
-    // Our build script watches `lib`: what was linked against another build is linked again.
-    // Where the folder is somebody else's, its owner's time has to do.
+    // Our build script watches `lib`, so programs linked against another build are linked again.
+    // If the folder belongs to another user, its time cannot be changed and stays.
     let _ = File::open(folder.join("lib")).and_then(|lib| lib.set_modified(SystemTime::now()));
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Progress of one long step: a bar on a terminal, else a line now and then.
+//! Progress of one long step: a bar on a terminal, otherwise occasional lines.
 
 use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
@@ -7,10 +7,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::disk::megabytes;
 
-/// How long a log is left without a word.
+/// Longest time without a line in a log.
 const SILENCE: Duration = Duration::from_secs(10);
 
-/// How far one long step is.
+/// The progress of one long step.
 pub(super) struct Meter {
     label: String,
     total: u64,
@@ -29,7 +29,7 @@ impl Meter {
         meter
     }
 
-    /// A step that a log hears of only where it takes long.
+    /// A step that appears in a log only if it takes long.
     pub(super) fn quiet(label: String, total: u64) -> Meter {
         let bar = stderr().is_terminal().then(|| bar(&label, total));
         Meter { label, total, done: 0, bar, spoke: Instant::now() }

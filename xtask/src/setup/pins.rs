@@ -1,25 +1,25 @@
-//! The wheels that libtorch is made of, pinned by hash.
+//! The wheels of libtorch, pinned by hash.
 //!
-//! Any other version needs another tch: the two are one pair, see `docs/decisions/0001`.
+//! Another version needs another tch, because the two are one pair: see `docs/decisions/0001`.
 
 use std::path::{Path, PathBuf};
 
 use super::Build;
 
-/// The libtorch that our tch is made for.
+/// The version of libtorch that our tch needs.
 pub(super) const VERSION: &str = "2.11.0";
 
-/// One build of libtorch, and how to put it together.
+/// One build of libtorch, and its parts.
 #[derive(Debug, Clone)]
 pub(super) struct Pins {
     /// Its folder in the cache.
     pub(super) folder: &'static str,
-    /// Where in that folder libtorch is, if not at its top.
+    /// The path of libtorch in that folder, if it is not at the top.
     pub(super) root: Option<&'static str>,
     pub(super) wheels: Vec<Wheel>,
-    /// Small files of our own: path in the folder, and text.
+    /// Small files that we add: path in the folder, and text.
     pub(super) texts: &'static [(&'static str, &'static str)],
-    /// Disk it takes once installed.
+    /// Bytes on disk once installed.
     pub(super) installed_bytes: u64,
 }
 
@@ -33,11 +33,11 @@ pub(super) struct Wheel {
     pub(super) keep: Keep,
 }
 
-/// Which files of a wheel are installed.
+/// The files of a wheel that are installed.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Keep {
     All,
-    /// Those that begin so, with that beginning replaced.
+    /// Those whose path has one of these prefixes, which is replaced.
     Beginning(&'static [(&'static str, &'static str)]),
 }
 
@@ -49,7 +49,7 @@ impl Pins {
         }
     }
 
-    /// Where libtorch is once installed.
+    /// The folder of libtorch once installed.
     pub(super) fn home(&self, cache: &Path) -> PathBuf {
         let folder = cache.join(self.folder);
         self.root.map_or(folder.clone(), |root| folder.join(root))
@@ -64,13 +64,13 @@ impl Wheel {
         format!("{}=={version}", name.replace('_', "-"))
     }
 
-    /// The platform it is built for; where it names several, its first.
+    /// The platform it is built for; the first if it names several.
     pub(super) fn platform(&self) -> &'static str {
         let tags = self.file.trim_end_matches(".whl").rsplit('-').next().unwrap_or_default();
         tags.split('.').next().unwrap_or_default()
     }
 
-    /// Which of its files goes where: `None` for one that is not installed.
+    /// The destination of one of its files; `None` if it is not installed.
     pub(super) fn destination(&self, entry: &str) -> Option<String> {
         match self.keep {
             Keep::All => Some(entry.to_owned()),
@@ -81,10 +81,10 @@ impl Wheel {
     }
 }
 
-/// What a program on the CPU needs: 544 MB to fetch, 0.5 GB installed.
+/// The libtorch of programs on the CPU: 544 MB to fetch, 0.5 GB installed.
 ///
-/// `libtorch_cpu` itself wants two small CUDA libraries. torch-sys links `-ltorch`, and the real
-/// `libtorch.so` does nothing but pull in CUDA, so a linker script takes its place.
+/// `libtorch_cpu` itself needs two small CUDA libraries. torch-sys links `-ltorch`, and the real
+/// `libtorch.so` only pulls in CUDA, so a linker script takes its place.
 fn cpu() -> Pins {
     Pins {
         folder: "libtorch-2.11.0-cpu",
@@ -107,7 +107,7 @@ fn cpu() -> Pins {
     }
 }
 
-/// What a GPU needs besides: 2.5 GB to fetch, 4 GB installed. The libraries find each other because
+/// The libtorch for GPUs: 2.5 GB to fetch, 4 GB installed. The libraries find each other because
 /// `torch/` and `nvidia/` lie side by side, as Python would install them.
 fn cuda() -> Pins {
     let mut wheels = vec![torch(Keep::All), cudart(Keep::All), cupti(Keep::All)];
@@ -148,7 +148,7 @@ fn cupti(keep: Keep) -> Wheel {
     )
 }
 
-/// Name, size and hash of the other wheels that torch names for CUDA.
+/// Name, size and hash of the other wheels that torch requires for CUDA.
 const CUDA: [(&str, u64, &str); 13] = [
     (
         "nvidia_cublas-13.1.0.3-py3-none-manylinux_2_27_x86_64.whl",

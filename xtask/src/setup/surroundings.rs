@@ -1,4 +1,4 @@
-//! What setup depends on around it; a value, so that tests can pass their own.
+//! The surroundings of setup, as a value, so that tests can pass their own.
 
 use std::env;
 use std::ffi::OsString;
@@ -14,9 +14,9 @@ pub(super) struct Surroundings {
     pub(super) libtorch: Option<PathBuf>,
     /// `LIBTORCH_USE_PYTORCH=1`.
     pub(super) use_pytorch: bool,
-    /// Where libtorch is installed.
+    /// The folder in which libtorch is installed.
     pub(super) cache: PathBuf,
-    /// Where programs are looked up.
+    /// The search path of programs.
     pub(super) path: OsString,
     /// Whether this machine has an NVIDIA driver.
     pub(super) nvidia_driver: bool,
@@ -40,7 +40,7 @@ impl Surroundings {
     }
 }
 
-/// `$LIBTORCH`, unless it is the value that `.cargo/config.toml` gives it where the user has not.
+/// `$LIBTORCH`, unless its value is the default of `.cargo/config.toml`.
 pub(super) fn users_libtorch(root: &Path, value: Option<OsString>) -> Result<Option<PathBuf>> {
     let Some(folder) = value.filter(|value| !value.is_empty()).map(PathBuf::from) else {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! Files out of a wheel, which is a zip.
+//! Unpacks files from a wheel, which is a zip.
 
 use std::fs::{self, File};
 use std::io::{BufReader, Read, Write};
@@ -11,8 +11,8 @@ use zip::ZipArchive;
 use super::meter::Meter;
 use super::pins::Wheel;
 
-/// Unpacks what is kept of a wheel under `folder`. An entry that would land outside of it, or is no
-/// plain file, is refused together with its whole wheel before anything is written.
+/// Unpacks the files of a wheel that we keep under `folder`. If an entry would land outside of it or is not a
+/// plain file, the whole wheel is refused before anything is written.
 pub(super) fn unpack(wheel: &Wheel, file: &Path, folder: &Path) -> Result<()> {
     let source = File::open(file).with_context(|| format!("opening {}", file.display()))?;
     let mut zip = ZipArchive::new(BufReader::with_capacity(1 << 20, source))
@@ -34,7 +34,7 @@ pub(super) fn unpack(wheel: &Wheel, file: &Path, folder: &Path) -> Result<()> {
             .open(&path)
             .with_context(writing)?;
         loop {
-            // The checksum of the entry is compared as its end is read.
+            // Reading to the end of the entry also compares its checksum.
             let read = entry.read(&mut buffer).with_context(|| format!("unpacking {path:?}"))?;
             if read == 0 {
                 break;

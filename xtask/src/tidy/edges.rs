@@ -1,4 +1,4 @@
-//! Which package may depend on which of ours, and on tch.
+//! The dependencies that each package may have on ours and on tch.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::Finding;
 
-/// What we read of `cargo metadata --no-deps`.
+/// The part of `cargo metadata --no-deps` that we read.
 #[derive(Deserialize)]
 pub(crate) struct Metadata {
     pub(super) packages: Vec<Package>,
@@ -33,11 +33,11 @@ pub(super) struct Target {
     pub(super) src_path: PathBuf,
 }
 
-/// Who may depend on what; the arrows of ARCHITECTURE.md.
+/// The dependencies of one package; the arrows of ARCHITECTURE.md.
 struct Rule {
     package: &'static str,
     may_use: Use,
-    /// Besides, for its tests and benches.
+    /// Further ones, for its tests and benches only.
     in_tests: &'static [&'static str],
 }
 
@@ -132,7 +132,7 @@ pub(super) fn check(metadata: &Metadata) -> Vec<Finding> {
         };
         for dependency in &package.dependencies {
             let name = match dependency.name.as_str() {
-                "torch-sys" => "tch", // what tch is made of
+                "torch-sys" => "tch", // the lower half of tch
                 name if name == "tch" || ours(name) => name,
                 _ => continue,
             };
@@ -153,7 +153,7 @@ impl Rule {
             Use::Only(names) => names.contains(&name),
         };
         match kind {
-            // The one thing our build scripts use; and nothing else does.
+            // Our build scripts use this and nothing else, and only they use it.
             Some("build") => name == "libtorch",
             Some("dev") => plain || self.in_tests.contains(&name),
             _ => plain,
@@ -243,7 +243,7 @@ mod tests {
         );
     }
 
-    /// The form of what cargo writes, cut from its true output.
+    /// The form of cargo's output, shortened from a real one.
     #[test]
     fn metadata_is_read_as_cargo_writes_it() {
         let text = r#"{"packages": [{"name": "vae", "version": "0.1.0", "manifest_path": "/c/Cargo.toml",

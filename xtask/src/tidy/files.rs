@@ -1,4 +1,4 @@
-//! What every package and every file must, or must not, have.
+//! Rules for the content of every package and every file.
 
 use std::fs;
 use std::path::Path;
@@ -8,17 +8,17 @@ use anyhow::{Context, Result};
 use super::Finding;
 use super::edges::Package;
 
-/// Above this a file is due to be split.
+/// Lines above which a file should be split.
 const LONG: usize = 500;
 
-/// The package that calls C++, and so has lints of its own: those of the workspace, but for unsafe code.
+/// The package that calls C++. It repeats the lints of the workspace, except the one against unsafe code.
 const UNSAFE: &str = "torch-ext";
 
 /// Files that every visitor looks for.
 const EXPECTED: [&str; 4] = ["ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "README.md"];
 
-/// Package registries; what is fetched comes from the one that the user has set up. In two parts
-/// each, so that this file does not contain them.
+/// Hosts of package registries, which no file may name: downloads come from the registry that the user
+/// has set up. Each name is in two parts, so that this file does not contain it.
 const REGISTRIES: [[&str; 2]; 5] = [
     ["pypi", ".org"],
     ["pythonhosted", ".org"],
@@ -27,7 +27,7 @@ const REGISTRIES: [[&str; 2]; 5] = [
     ["npmjs", ".org"],
 ];
 
-/// How absolute paths of somebody's machine begin, likewise.
+/// Beginnings of absolute paths on somebody's machine, in two parts as well.
 const MACHINE_PATHS: [[&str; 2]; 4] =
     [["/ro", "ot/"], ["/wo", "rk/"], ["/ho", "me/"], ["/Us", "ers/"]];
 
@@ -67,7 +67,7 @@ fn missing_lints(workspace: &str, manifest: &str) -> Result<Vec<String>> {
     for (tool, lints) in all.and_then(toml::Value::as_table).into_iter().flatten() {
         for (lint, level) in lints.as_table().into_iter().flatten() {
             let found = own.and_then(|lints| lints.get(tool)?.get(lint));
-            // What is forbidden cannot be allowed in one module; what is denied can.
+            // A denied lint can be allowed in one module, a forbidden one cannot.
             let kept = if lint == "unsafe_code" {
                 found.and_then(toml::Value::as_str) == Some("deny")
             } else {
@@ -86,7 +86,7 @@ fn inherits_lints(manifest: &str) -> bool {
     lines.any(|line| line == "[lints]") && lines.next() == Some("workspace = true")
 }
 
-/// The names of all files: those that must be there, and how decisions are called.
+/// The names of all files: required ones, and the names of decisions.
 pub(super) fn names(paths: &[String]) -> Vec<Finding> {
     let missing = EXPECTED.into_iter().filter(|name| !paths.iter().any(|path| path == name));
     let mut findings: Vec<_> = missing.map(|name| Finding::new(name, "is missing")).collect();

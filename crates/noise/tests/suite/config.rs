@@ -60,8 +60,8 @@ fn the_resolved_table_reads_back_as_itself() {
 #[test]
 fn schedule_names_mean_their_constructors() {
     let of = |text: &str| parse(text).unwrap().input().schedule().clone();
-    let between = "steps = 9\nbeta_start = 0.01\nbeta_end = 0.2\nschedule = ";
-    let named = |name: &str| of(&format!("{between}\"{name}\""));
+    let between = "steps = 9\nbeta_start = 0.01\nbeta_end = 0.2";
+    let named = |name: &str| of(&format!("schedule = \"{name}\"\n{between}"));
     assert_eq!(named("linear"), Schedule::linear(9, 0.01, 0.2).unwrap());
     assert_eq!(named("quadratic"), Schedule::quadratic(9, 0.01, 0.2).unwrap());
     assert_eq!(named("sigmoid"), Schedule::sigmoid(9, 0.01, 0.2).unwrap());
