@@ -1,4 +1,4 @@
-//! Files that other processes look at: written whole or not at all, locked, hashed, and where to cache them.
+//! Files that other processes may read: written whole or not at all, locked, hashed, cached.
 //!
 //! | to | call |
 //! |---|---|

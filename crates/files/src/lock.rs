@@ -47,12 +47,12 @@ pub enum LockError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the operating system says.
+        /// The error of the operating system.
         source: io::Error,
     },
 }
 
-/// What is read of a file that should hold the names of a host and a process.
+/// Bytes read of a file that should hold the names of a host and a process.
 const MOST_OWNER: u64 = 400;
 
 impl Lock {

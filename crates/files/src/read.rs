@@ -1,4 +1,4 @@
-//! Reading what may not be the file it should be.
+//! Reading files that may not be what they should be.
 
 use std::fs::OpenOptions;
 use std::io::{self, Read};

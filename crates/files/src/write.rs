@@ -101,12 +101,12 @@ fn is_temporary(name: &OsStr) -> bool {
     name.starts_with(PREFIX.as_bytes()) && name.ends_with(SUFFIX.as_bytes())
 }
 
-/// What a write to a path goes to.
+/// The place that a write to a path goes to.
 #[derive(Debug, PartialEq)]
 enum Destination {
     /// A regular file, or one that is not there yet, by a path that is no link itself.
     File(PathBuf),
-    /// What cannot be replaced by another file.
+    /// A device, a pipe or an open file: another file cannot take its place.
     Stream,
 }
 
@@ -278,7 +278,7 @@ mod tests {
         assert_eq!(names(folder.path()), ["circle", "dangling", "elsewhere", "far", "near"]);
     }
 
-    /// What somebody planted in a run directory leads nowhere.
+    /// A link that somebody planted in a run directory leads nowhere.
     #[test]
     fn a_link_of_ours_is_replaced_and_its_target_stays() {
         let folder = tempfile::tempdir().unwrap();

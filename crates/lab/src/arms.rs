@@ -1,26 +1,63 @@
-//! An experiment of arms: every arm × seed is one run.
+//! An experiment of arms: variants of one config, each trained on every seed, beside each other.
+
+mod compare;
+mod figures;
+mod page;
+mod plan;
+mod summary;
+mod table;
+mod verdict;
 
 use std::path::Path;
 
 use anyhow::Result;
+use plan::Plan;
+use summary::Summary;
 
-use super::job::{Job, Jobs, Place, Recipe, Stage};
-use super::plan::Plan;
-use super::read::Finished;
-use super::runner::{Ended, Failure, Options, Origin, Product, Runner};
+use crate::experiment::{Context, Experiment, Report};
+use crate::launch::{Ended, Failure, Job, Jobs, Origin, Place, Product, Ran, Recipe, Stage};
+use crate::number::plain;
+use crate::page::count;
+use crate::plan::PlanFile;
+use crate::runs::Finished;
+
+/// The experiment.
+pub(crate) struct Arms {
+    plan: Plan,
+}
 
 /// One arm with one seed, and how it ended.
 #[derive(Debug)]
-pub(super) struct Run {
+struct Run<'a> {
     /// Index into the plan's arms.
-    pub(super) arm: usize,
-    pub(super) seed: u64,
+    arm: usize,
+    seed: u64,
     /// `runs/NAME/ARM/seed-N`.
-    pub(super) shown: String,
-    /// What reproduces it, to be typed in the workspace.
-    pub(super) commands: Vec<String>,
-    pub(super) origin: Origin,
-    pub(super) outcome: Result<Finished, Failure>,
+    shown: &'a str,
+    /// The commands that reproduce it, to be typed in the workspace.
+    commands: Vec<String>,
+    origin: Origin,
+    outcome: Result<&'a Finished, &'a Failure>,
+}
+
+impl<'a> Run<'a> {
+    /// The run of the job at a place in the list; `None` if it was never begun.
+    fn new(
+        plan: &Plan,
+        index: usize,
+        job: &'a Job,
+        ended: &'a Option<Ended<Finished>>,
+    ) -> Option<Run<'a>> {
+        let ended = ended.as_ref()?;
+        Some(Run {
+            arm: index % plan.arms.len(),
+            seed: job.seed,
+            shown: &job.shown,
+            commands: job.commands(),
+            origin: ended.origin,
+            outcome: ended.outcome.as_ref(),
+        })
+    }
 }
 
 impl Product for Finished {
@@ -29,39 +66,52 @@ impl Product for Finished {
     }
 
     fn headline(&self) -> String {
-        format!("test CRPS {:.4}", self.model().test.crps)
+        format!("test CRPS {}", plain(self.model().test.crps))
     }
 }
 
-/// Makes ready to run the arms, seed by seed, so that an early look compares all of them.
-pub(super) fn runner<'a>(
-    root: &'a Path,
-    plan: &Plan,
-    executable: &'a Path,
-    options: Options,
-) -> Result<Runner<'a>> {
-    let mut jobs = Jobs::new(root, executable)?;
-    for &seed in &plan.seeds {
-        for arm in &plan.arms {
-            let (config, table, device) = (&plan.base, &plan.base_table, plan.device.as_deref());
-            let recipe = Recipe { config, table, set: &arm.set, seed, device };
-            let shown = format!("runs/{}/{}/seed-{seed}", plan.name, arm.name);
-            let place = Place { label: arm.label.clone(), shown, wanted: true };
-            jobs.train(Stage::Both, recipe, place)?;
+impl Arms {
+    pub(crate) fn new(root: &Path, file: PlanFile) -> Result<Arms> {
+        Ok(Arms { plan: Plan::new(root, file)? })
+    }
+}
+
+impl Experiment for Arms {
+    type Left = Finished;
+
+    fn name(&self) -> &str {
+        &self.plan.file.name
+    }
+
+    /// Seed by seed, so that an early look compares all arms.
+    fn jobs(&mut self, jobs: &mut Jobs) -> Result<()> {
+        let plan = &self.plan;
+        for &seed in &plan.seeds {
+            for arm in &plan.arms {
+                let device = plan.device.as_deref();
+                let recipe = Recipe { config: &plan.base, set: &arm.set, seed, device };
+                let shown = format!("runs/{}/{}/seed-{seed}", plan.file.name, arm.name);
+                let place = Place { label: arm.label.clone(), shown, wanted: true };
+                jobs.train(Stage::Both, recipe, place)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn report(&self, (jobs, ended): &Ran<Finished>, context: &Context) -> Report {
+        let plan = &self.plan;
+        let each = jobs.iter().zip(ended).enumerate();
+        let runs: Vec<Run> =
+            each.filter_map(|(index, (job, ended))| Run::new(plan, index, job, ended)).collect();
+        let summary = Summary::new(plan, &runs);
+        let failed = runs.iter().filter(|run| run.outcome.is_err()).count();
+        Report {
+            document: page::document(plan, &runs, &summary, &context.machine),
+            results: summary::results(plan, &runs, &summary, &context.machine),
+            tables: vec![("table.csv", table::csv(&summary))],
+            docs: None,
+            closing: String::new(),
+            failed: (failed > 0).then(|| format!("{failed} of {}", count(runs.len(), "run"))),
         }
     }
-    Runner::new(root, &plan.name, jobs, options)
-}
-
-/// Runs what has to be run; the result is in planned order and holds failures too. Nothing where the
-/// runs were left in a queue.
-pub(super) fn run(plan: &Plan, runner: Runner) -> Result<Option<Vec<Run>>> {
-    let Some((jobs, ended)) = runner.run()? else { return Ok(None) };
-    let runs = jobs.into_iter().zip(ended).enumerate();
-    let run = |(index, (job, ended)): (usize, (Job, Option<Ended<Finished>>))| {
-        let Ended { origin, outcome, .. } = ended?;
-        let (arm, commands) = (index % plan.arms.len(), job.commands());
-        Some(Run { arm, seed: job.seed, shown: job.shown, commands, origin, outcome })
-    };
-    Ok(Some(runs.filter_map(run).collect()))
 }

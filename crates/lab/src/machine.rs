@@ -4,25 +4,26 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::thread::available_parallelism;
-use std::time::{SystemTime, UNIX_EPOCH};
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
 /// The machine and the code; what cannot be found out is left out.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Machine {
-    pub(super) processor: Option<String>,
-    pub(super) threads: usize,
-    pub(super) memory_gib: Option<f64>,
-    pub(super) system: Option<String>,
-    pub(super) compiler: Option<String>,
+pub(crate) struct Machine {
+    pub(crate) processor: Option<String>,
+    pub(crate) threads: usize,
+    pub(crate) memory_gib: Option<f64>,
+    pub(crate) system: Option<String>,
+    pub(crate) compiler: Option<String>,
     /// Short commit, with `-dirty` where files differ from it.
-    pub(super) commit: Option<String>,
+    pub(crate) commit: Option<String>,
     /// `YYYY-MM-DD HH:MM UTC`.
-    pub(super) written: String,
+    pub(crate) written: String,
 }
 
-pub(super) fn describe(root: &Path) -> Machine {
+pub(crate) fn describe(root: &Path) -> Machine {
     Machine {
         processor: field("/proc/cpuinfo", "model name", ':'),
         threads: available_parallelism().map_or(1, usize::from),
@@ -32,7 +33,10 @@ pub(super) fn describe(root: &Path) -> Machine {
         system: field("/etc/os-release", "PRETTY_NAME", '='),
         compiler: output(root, "rustc", &["--version"]),
         commit: output(root, "git", &["describe", "--always", "--dirty", "--exclude", "*"]),
-        written: utc(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())),
+        written: Timestamp::now()
+            .to_zoned(TimeZone::UTC)
+            .strftime("%Y-%m-%d %H:%M UTC")
+            .to_string(),
     }
 }
 
@@ -49,29 +53,25 @@ fn output(root: &Path, program: &str, args: &[&str]) -> Option<String> {
     (output.status.success() && !text.trim().is_empty()).then(|| text.trim().to_owned())
 }
 
-/// Seconds since 1970 as a date (Hinnant, "chrono-compatible low-level date algorithms").
-fn utc(seconds: u64) -> String {
-    let (days, rest) = (seconds / 86_400 + 719_468, seconds % 86_400);
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153; // months since March
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    format!("{year}-{month:02}-{day:02} {:02}:{:02} UTC", rest / 3600, rest / 60 % 60)
-}
+impl Machine {
+    /// Processor, threads and memory in a phrase.
+    pub(crate) fn hardware(&self) -> String {
+        let processor = self.processor.as_deref().unwrap_or("unknown processor");
+        let memory = self.memory_gib.map_or(String::new(), |gib| format!(", {gib:.1} GiB"));
+        format!("{processor}, {} threads{memory}", self.threads)
+    }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Oracle: `date --utc --date=@N`.
-    #[test]
-    fn seconds_become_dates() {
-        assert_eq!(utc(0), "1970-01-01 00:00 UTC");
-        assert_eq!(utc(951_825_600), "2000-02-29 12:00 UTC");
-        assert_eq!(utc(1_767_225_599), "2025-12-31 23:59 UTC");
+    /// Name and value of everything worth knowing, for a list of facts.
+    pub(crate) fn facts(&self) -> Vec<(String, String)> {
+        [
+            ("commit", self.commit.clone()),
+            ("compiler", self.compiler.clone()),
+            ("machine", Some(self.hardware())),
+            ("system", self.system.clone()),
+            ("written", Some(self.written.clone())),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect()
     }
 }

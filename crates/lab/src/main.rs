@@ -3,21 +3,27 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use lab::{Command, Experiment};
+use clap::{Parser, Subcommand};
+use lab::{Args, ExperimentJob};
 
 /// Train every arm of an experiment, judge it, and write a report
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask experiment", args_conflicts_with_subcommands = true)]
-struct Args {
+struct Line {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    experiment: Experiment,
+    experiment: Args,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    #[command(hide = true)]
+    ExperimentJob(ExperimentJob),
 }
 
 fn main() -> ExitCode {
-    let Args { command, experiment } = Args::parse();
+    let Line { command, experiment } = Line::parse();
     if let Some(Command::ExperimentJob(job)) = command {
         return job.run(); // has a checkout and exit codes of its own
     }

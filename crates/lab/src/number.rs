@@ -1,17 +1,17 @@
 //! Numbers as a reader wants them: as many digits as they deserve, and a true minus sign.
 
 /// Four significant digits: `0.3512`, `12.35`, `1234`.
-pub(super) fn plain(value: f64) -> String {
+pub(crate) fn plain(value: f64) -> String {
     minus(&format!("{value:.*}", decimals(value)))
 }
 
 /// A score with five decimals where it is small: `0.2173`, `0.00683`.
-pub(super) fn score(value: f64) -> String {
+pub(crate) fn score(value: f64) -> String {
     minus(&format!("{value:.*}", score_decimals(value)))
 }
 
 /// A score and its standard error, with the same decimals.
-pub(super) fn score_with_error(value: f64, error: Option<f64>) -> String {
+pub(crate) fn score_with_error(value: f64, error: Option<f64>) -> String {
     let error = error.map_or(String::new(), |e| format!(" ± {e:.*}", score_decimals(value)));
     score(value) + &error
 }
@@ -21,13 +21,13 @@ fn score_decimals(value: f64) -> usize {
 }
 
 /// A 95 % interval: `−0.0055 to −0.0007`.
-pub(super) fn interval(low: f64, high: f64, error: f64) -> String {
+pub(crate) fn interval(low: f64, high: f64, error: f64) -> String {
     let digits = difference_decimals(error);
     format!("{} to {}", minus(&format!("{low:+.digits$}")), minus(&format!("{high:+.digits$}")))
 }
 
 /// A value and its spread or error with the same decimals: `0.3512 ± 0.0041`.
-pub(super) fn with_error(value: f64, error: Option<f64>) -> String {
+pub(crate) fn with_error(value: f64, error: Option<f64>) -> String {
     let digits = decimals(value);
     match error {
         Some(error) => minus(&format!("{value:.digits$} ± {error:.digits$}")),
@@ -36,7 +36,7 @@ pub(super) fn with_error(value: f64, error: Option<f64>) -> String {
 }
 
 /// A difference with its standard error, which decides the decimals: `+0.0031 ± 0.0012`.
-pub(super) fn difference(value: f64, error: f64) -> String {
+pub(crate) fn difference(value: f64, error: f64) -> String {
     let digits = difference_decimals(error);
     minus(&format!("{value:+.digits$} ± {error:.digits$}"))
 }
@@ -47,12 +47,12 @@ fn difference_decimals(error: f64) -> usize {
 }
 
 /// A share in percent: `79.4`.
-pub(super) fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     minus(&format!("{:.1}", 100.0 * share))
 }
 
 /// Seconds for people: `8 s`, `2 min 05 s`, `1 h 03 min`.
-pub(super) fn duration(seconds: f64) -> String {
+pub(crate) fn duration(seconds: f64) -> String {
     let whole = seconds.max(0.0).round() as u64;
     match (whole / 3600, whole / 60 % 60, whole % 60) {
         (0, 0, _) if seconds < 9.95 => format!("{seconds:.1} s"),

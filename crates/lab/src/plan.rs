@@ -1,224 +1,215 @@
-//! The experiment file: what is compared, and on how many seeds.
+//! Experiment files: reading them, checking what all kinds share, and saying where a mistake is.
 
 use std::fs;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail};
-use serde::{Deserialize, Serialize};
+use anyhow::{Result, anyhow, bail};
+use serde::Deserialize;
 use toml::{Spanned, Table, Value};
 
-/// An experiment that can be run: names are safe and unique, references resolve.
-#[derive(Debug, Clone)]
-pub(super) struct Plan {
-    pub(super) name: String,
-    pub(super) title: String,
-    pub(super) question: String,
-    /// Relative to the workspace.
-    pub(super) file: PathBuf,
-    pub(super) text: String,
-    /// The base config, relative to the workspace.
-    pub(super) base: PathBuf,
-    pub(super) base_text: String,
-    pub(super) base_table: Table,
-    pub(super) seeds: Vec<u64>,
-    pub(super) device: Option<String>,
-    pub(super) arms: Vec<Arm>,
-    /// Index of the arm that the others are compared with.
-    pub(super) reference: usize,
-    pub(super) claims: Vec<Claim>,
-}
+/// Where experiment files are, relative to the workspace.
+const FOLDER: &str = "configs/experiments";
 
-/// One variant of the base config.
-#[derive(Debug, Clone, Serialize)]
-pub(super) struct Arm {
-    pub(super) name: String,
-    pub(super) label: String,
-    /// Dotted key and TOML value, as `--set` takes them, in the order of the keys.
-    pub(super) set: Vec<(String, String)>,
-}
+/// The rule for names that become folders. Lower case only, so that no file system sees two names as one folder.
+const NAME_RULE: &str = "must be of lower-case letters, digits, `-` and `_`, at most 60, and start with a \
+                         letter or digit: it names a folder";
 
-/// A yes-or-no question that the report answers with yes, no or undecided.
-#[derive(Debug, Clone)]
-pub(super) struct Claim {
-    pub(super) asks: String,
-    /// Indices of arms: yes if `better` has the smaller measure.
-    pub(super) better: usize,
-    pub(super) than: usize,
-    pub(super) measure: Measure,
-}
-
-/// What a claim is about; smaller is better.
+/// The kinds of experiment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Measure {
-    /// CRPS on the test windows.
+pub(crate) enum Kind {
+    /// Variants of one config beside each other.
     #[default]
-    Test,
-    /// CRPS on the test windows less that on the training windows.
-    Gap,
+    Arms,
+    /// Many configs, each with a target.
+    Benchmarks,
+    /// The study of re-injection: arms over data sets, models and amounts of data.
+    Study,
 }
 
-/// The file as written.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PlanTable {
-    title: String,
-    question: String,
-    base: Spanned<PathBuf>,
-    seeds: Spanned<Vec<u64>>,
-    device: Option<String>,
-    reference: Spanned<String>,
-    arm: Vec<ArmTable>,
-    #[serde(default)]
-    claim: Vec<ClaimTable>,
+impl Kind {
+    pub(crate) fn phrase(self) -> &'static str {
+        match self {
+            Kind::Arms => "an experiment of arms",
+            Kind::Benchmarks => "benchmarks",
+            Kind::Study => "the study",
+        }
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ArmTable {
-    name: Spanned<String>,
-    label: String,
-    #[serde(default)]
-    set: Table,
+/// An experiment's file.
+#[derive(Debug, Clone)]
+pub(crate) struct PlanFile {
+    /// `NAME` of `NAME.toml`.
+    pub(crate) name: String,
+    /// Relative to the workspace.
+    pub(crate) path: PathBuf,
+    pub(crate) text: String,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ClaimTable {
-    asks: String,
-    better: Spanned<String>,
-    than: Spanned<String>,
-    #[serde(default)]
-    measure: Measure,
+/// A config that an experiment names.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    /// Relative to the workspace.
+    pub(crate) path: PathBuf,
+    pub(crate) text: String,
+    pub(crate) table: Table,
 }
 
-/// Where experiment files are, relative to the workspace.
-pub(super) const FOLDER: &str = "configs/experiments";
+/// Keys of a config and their values: dotted key and TOML value, as `--set` takes them, in the order of the keys.
+pub(crate) type Settings = Vec<(String, String)>;
 
-/// What the experiment file says of its kind; arms are of none. What cannot be read or parsed is
-/// reported with its place as a plan of arms.
-pub(super) fn kind(root: &Path, name: &str) -> Option<String> {
-    let text = fs::read_to_string(root.join(FOLDER).join(format!("{name}.toml"))).ok()?;
-    let kind = toml::from_str::<Table>(&text).ok()?.remove("kind")?;
-    kind.as_str().map(str::to_owned)
-}
-
-impl Plan {
-    /// Reads and checks `configs/experiments/NAME.toml`.
-    pub(super) fn load(root: &Path, name: &str) -> Result<Plan> {
+impl PlanFile {
+    /// Reads `configs/experiments/NAME.toml`.
+    ///
+    /// # Errors
+    /// A name that is not one of a file there; the message lists those that are.
+    pub(crate) fn read(root: &Path, name: &str) -> Result<PlanFile> {
         if !is_folder_name(name) {
             bail!("`{name}` cannot name an experiment; there are: {}", available(root));
         }
-        let file = Path::new(FOLDER).join(name).with_extension("toml");
-        let text = match fs::read_to_string(root.join(&file)) {
-            Ok(text) => text,
+        let path = Path::new(FOLDER).join(name).with_extension("toml");
+        match fs::read_to_string(root.join(&path)) {
+            Ok(text) => Ok(PlanFile { name: name.to_owned(), path, text }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 bail!("no experiment `{name}` in {FOLDER}; there are: {}", available(root))
             }
-            Err(error) => return Err(error).context(format!("reading {}", file.display())),
-        };
-        Plan::parse(root, name, file, text)
+            Err(error) => Err(anyhow!("reading {}: {error}", path.display())),
+        }
     }
 
-    fn parse(root: &Path, name: &str, file: PathBuf, text: String) -> Result<Plan> {
-        let table: PlanTable = parse_toml(&file, &text)?;
-        let at = |span: Range<usize>, message: String| located(&file, &text, span, &message);
-        let arms = check_arms(&table, &at)?;
-        let find = |wanted: &Spanned<String>| {
-            arms.iter().position(|arm| arm.name == *wanted.get_ref()).ok_or_else(|| {
-                let names: Vec<&str> = arms.iter().map(|arm| arm.name.as_str()).collect();
-                let message = format!(
-                    "no arm is named `{}`; there are: {}",
-                    wanted.get_ref(),
-                    names.join(", ")
-                );
-                at(wanted.span(), message)
-            })
-        };
-        let seeds = table.seeds.get_ref();
-        let repeated = seeds.iter().enumerate().find(|(i, seed)| seeds[..*i].contains(seed));
-        if let Some((_, seed)) = repeated {
-            return Err(at(table.seeds.span(), format!("seed {seed} is there twice")));
+    pub(crate) fn kind(&self) -> Result<Kind> {
+        #[derive(Deserialize)]
+        struct Head {
+            #[serde(default)]
+            kind: Kind,
         }
-        if seeds.is_empty() {
-            return Err(at(table.seeds.span(), "there is no seed in it".to_owned()));
+        Ok(self.parse::<Head>()?.kind)
+    }
+
+    pub(crate) fn parse<T: for<'de> Deserialize<'de>>(&self) -> Result<T> {
+        parse(&self.path, &self.text)
+    }
+
+    /// `file:line:column: message`.
+    pub(crate) fn at(&self, span: Range<usize>, message: impl AsRef<str>) -> anyhow::Error {
+        located(&self.path, &self.text, span, message.as_ref())
+    }
+
+    /// Seeds: at least `least` of them, all different.
+    pub(crate) fn seeds(&self, seeds: &Spanned<Vec<u64>>, least: usize) -> Result<Vec<u64>> {
+        let list = seeds.get_ref();
+        let twice = list.iter().enumerate().find(|(place, seed)| list[..*place].contains(seed));
+        if let Some((_, seed)) = twice {
+            return Err(self.at(seeds.span(), format!("seed {seed} is there twice")));
         }
-        let reference = find(&table.reference)?;
-        let claims = table.claim.iter().map(|claim| {
-            let (better, than) = (find(&claim.better)?, find(&claim.than)?);
-            Ok(Claim { asks: claim.asks.clone(), better, than, measure: claim.measure })
-        });
-        let claims = claims.collect::<Result<_>>()?;
-        let base = normal(&file.parent().unwrap_or(Path::new("")).join(table.base.get_ref()));
-        let base_text = fs::read_to_string(root.join(&base))
-            .map_err(|error| at(table.base.span(), format!("{}: {error}", base.display())))?;
-        let base_table = parse_toml(&base, &base_text)?;
-        Ok(Plan {
-            name: name.to_owned(),
-            title: table.title,
-            question: table.question,
-            seeds: seeds.clone(),
-            device: table.device,
-            file,
-            text,
-            base,
-            base_text,
-            base_table,
-            arms,
-            reference,
-            claims,
+        if list.is_empty() {
+            return Err(self.at(seeds.span(), "there is no seed in it"));
+        }
+        if list.len() < least {
+            let message = format!("differences between seeds need at least {least} of them");
+            return Err(self.at(seeds.span(), message));
+        }
+        Ok(list.clone())
+    }
+
+    /// Checks names of one kind of thing: each can name a folder, and no two are the same.
+    pub(crate) fn names<'a>(
+        &self,
+        what: &str,
+        names: impl Iterator<Item = &'a Spanned<String>>,
+    ) -> Result<()> {
+        let mut seen: Vec<&str> = Vec::new();
+        for name in names {
+            let text = name.get_ref();
+            if !is_folder_name(text) {
+                return Err(self.at(name.span(), format!("the {what}’s name `{text}` {NAME_RULE}")));
+            }
+            if seen.contains(&text.as_str()) {
+                return Err(self.at(name.span(), format!("two {what}s are named `{text}`")));
+            }
+            seen.push(text);
+        }
+        if seen.is_empty() {
+            return Err(self.at(0..0, format!("there is no {what} in it")));
+        }
+        Ok(())
+    }
+
+    /// The place of a name among those that there are.
+    pub(crate) fn find<'a>(
+        &self,
+        what: &str,
+        wanted: &Spanned<String>,
+        names: impl Iterator<Item = &'a str>,
+    ) -> Result<usize> {
+        let names: Vec<&str> = names.collect();
+        names.iter().position(|name| name == wanted.get_ref()).ok_or_else(|| {
+            let (wanted_name, known) = (wanted.get_ref(), names.join(", "));
+            let message = format!("no {what} is named `{wanted_name}`; there are: {known}");
+            self.at(wanted.span(), message)
         })
     }
-}
 
-fn check_arms(
-    table: &PlanTable,
-    at: &dyn Fn(Range<usize>, String) -> anyhow::Error,
-) -> Result<Vec<Arm>> {
-    let mut arms: Vec<Arm> = Vec::new();
-    for arm in &table.arm {
-        let name = arm.name.get_ref();
-        if !is_folder_name(name) {
-            let rule = "must be of lower-case letters, digits, `-` and `_`, at most 60, and start \
-                        with a letter or digit, since it names a folder";
-            return Err(at(arm.name.span(), format!("the arm's name `{name}` {rule}")));
-        }
-        if arms.iter().any(|earlier| earlier.name == *name) {
-            return Err(at(arm.name.span(), format!("two arms are named `{name}`")));
-        }
-        let mut set = Vec::new();
-        flatten("", &arm.set, &mut set);
-        if set.iter().any(|(key, _)| key == "seed") {
-            let message = "an arm cannot set `seed`: every arm has the same `seeds`".to_owned();
-            return Err(at(arm.name.span(), message));
-        }
-        arms.push(Arm { name: name.clone(), label: arm.label.clone(), set });
+    /// The path of a config, which is named relative to the plan, relative to the workspace.
+    pub(crate) fn beside(&self, path: &Path) -> PathBuf {
+        normal(&self.path.parent().unwrap_or(Path::new("")).join(path))
     }
-    if arms.is_empty() {
-        return Err(at(0..0, "there is no [[arm]]".to_owned()));
+
+    /// Reads a config that the plan names.
+    pub(crate) fn config(&self, root: &Path, path: &Spanned<PathBuf>) -> Result<Config> {
+        let relative = self.beside(path.get_ref());
+        let text = fs::read_to_string(root.join(&relative))
+            .map_err(|error| self.at(path.span(), format!("{}: {error}", relative.display())))?;
+        let table = parse(&relative, &text)?;
+        Ok(Config { path: relative, text, table })
     }
-    Ok(arms)
 }
 
 /// `{ noise = { steps = 50 } }` and `{ "noise.steps" = 50 }` alike as `("noise.steps", "50")`.
-pub(super) fn flatten(prefix: &str, table: &Table, out: &mut Vec<(String, String)>) {
-    for (key, value) in table {
-        let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
-        match value {
-            Value::Table(inner) => flatten(&key, inner, out),
-            value => out.push((key, value.to_string())),
+pub(crate) fn settings(table: &Table) -> Settings {
+    fn flatten(prefix: &str, table: &Table, out: &mut Settings) {
+        for (key, value) in table {
+            let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+            match value {
+                Value::Table(inner) => flatten(&key, inner, out),
+                value => out.push((key, value.to_string())),
+            }
         }
     }
+    let mut out = Vec::new();
+    flatten("", table, &mut out);
+    out
 }
 
-/// Lower case only, so that no file system sees two arms as one folder.
-pub(super) fn is_folder_name(name: &str) -> bool {
+/// `data.path` set to a path relative to the workspace.
+pub(crate) fn data_path(path: &str) -> (String, String) {
+    ("data.path".to_owned(), Value::String(path.to_owned()).to_string())
+}
+
+/// Parses TOML; an error names the place.
+pub(crate) fn parse<T: for<'de> Deserialize<'de>>(file: &Path, text: &str) -> Result<T> {
+    toml::from_str(text).map_err(|error| {
+        let span = error.span().unwrap_or(0..0);
+        located(file, text, span, &error.message().replace('\n', " "))
+    })
+}
+
+/// Columns count characters.
+fn located(file: &Path, text: &str, span: Range<usize>, message: &str) -> anyhow::Error {
+    let before = text.get(..span.start).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+    anyhow!("{}:{line}:{column}: {message}", file.display())
+}
+
+fn is_folder_name(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
     (1..=60).contains(&name.len()) && name.chars().all(allowed) && !name.starts_with(['-', '_'])
 }
 
-pub(super) fn available(root: &Path) -> String {
+fn available(root: &Path) -> String {
     let mut names: Vec<String> = fs::read_dir(root.join(FOLDER))
         .into_iter()
         .flatten()
@@ -229,30 +220,15 @@ pub(super) fn available(root: &Path) -> String {
     names.join(", ")
 }
 
-pub(super) fn parse_toml<T: for<'de> Deserialize<'de>>(file: &Path, text: &str) -> Result<T> {
-    toml::from_str(text).map_err(|error| {
-        let span = error.span().unwrap_or(0..0);
-        located(file, text, span, &error.message().replace('\n', " "))
-    })
-}
-
-/// `file:line:column: message`; columns count characters.
-pub(super) fn located(file: &Path, text: &str, span: Range<usize>, message: &str) -> anyhow::Error {
-    let before = text.get(..span.start).unwrap_or(text);
-    let line = before.matches('\n').count() + 1;
-    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-    anyhow!("{}:{line}:{column}: {message}", file.display())
-}
-
 /// `a/b/../c` as `a/c`.
-pub(super) fn normal(path: &Path) -> PathBuf {
+fn normal(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();
     for part in path.components() {
         match part {
-            std::path::Component::ParentDir if out.file_name().is_some() => {
+            Component::ParentDir if out.file_name().is_some() => {
                 out.pop();
             }
-            std::path::Component::CurDir => {}
+            Component::CurDir => {}
             part => out.push(part),
         }
     }

@@ -1,132 +1,114 @@
 //! The study: whether noise, and adding the clean signal back to it, prevents overfitting.
 //!
-//! The plan says what is run and what is compared; a run is one arm in one cell (data, model, share of the training
-//! rows) with one seed. Everything is judged from the files that runs leave.
+//! The plan lists runs and comparisons; a run is one arm in one cell (data, model, share of the training rows) with
+//! one seed. Everything is judged from the files that runs leave.
 
 mod claims;
 mod figures;
-mod infer;
 mod measure;
+mod page;
 mod plan;
-mod report;
 mod runs;
 mod simulate;
 mod tables;
 
-use std::fs;
 use std::path::Path;
-use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
-pub(super) use plan::Plan;
+use anyhow::Result;
+use measure::Table;
+use page::Material;
+use plan::Plan;
+use runs::{Missing, Planned, Studied};
 use serde_json::json;
 
-use super::benchmarks::Places;
-use super::job::Jobs;
-use super::machine;
-use super::runner::{Options, Runner};
-use measure::Table;
-use report::Report;
+use crate::experiment::{Context, Experiment, Report};
+use crate::launch::{Jobs, Ran};
+use crate::page::count;
+use crate::places::Places;
+use crate::plan::PlanFile;
 
-/// Where `--write-docs` puts the results.
-const DOCS: &str = "docs/study";
-
-/// What the user chose besides how to run.
-pub(super) struct Choice {
-    pub(super) places: Places,
+/// The options of this kind.
+pub(crate) struct Choice {
+    /// The name of a budget of the plan.
+    pub(crate) budget: String,
+    pub(crate) places: Places,
     /// `cuda:1` and the like; the processor without it.
-    pub(super) device: Option<String>,
-    /// Whether to write docs/study.
-    pub(super) write_docs: bool,
+    pub(crate) device: Option<String>,
     /// The command line, for the report.
-    pub(super) command: String,
+    pub(crate) command: String,
 }
 
-/// Runs what is not finished, then writes tables and report; fails afterwards if any run did.
-pub(super) fn conduct(
-    root: &Path,
-    plan: &Plan,
-    executable: &Path,
-    options: Options,
-    choice: &Choice,
-) -> Result<()> {
-    let started = Instant::now();
-    let mut jobs = Jobs::new(root, executable)?;
-    let device = choice.device.as_deref().or(Some("cpu"));
-    let (planned, missing) = runs::plan(root, plan, &choice.places, device, &mut jobs)?;
-    for missing in &missing {
-        eprintln!("not run: {}: {}", plan.data[missing.data].label, missing.remedy);
+/// The experiment.
+pub(crate) struct Study {
+    plan: Plan,
+    choice: Choice,
+    /// The run that each job makes.
+    planned: Vec<Planned>,
+    missing: Vec<Missing>,
+}
+
+impl Study {
+    pub(crate) fn new(root: &Path, file: PlanFile, choice: Choice) -> Result<Study> {
+        let plan = Plan::new(root, file, &choice.budget)?;
+        Ok(Study { plan, choice, planned: Vec::new(), missing: Vec::new() })
     }
-    let count = planned.len();
-    let runner = Runner::new(root, &plan.name, jobs, options)?;
-    let Some((jobs, ended)) = runner.run()? else {
-        return Ok(()); // left in a queue
-    };
-    let runs = runs::collect(planned, jobs, ended);
-    let table = Table::new(plan, &runs);
-    let verdicts = claims::verdicts(&table);
-    let machine = machine::describe(root);
-    let report = Report {
-        table: &table,
-        runs: &runs,
-        planned: count,
-        missing: &missing,
-        verdicts: &verdicts,
-        machine: &machine,
-        root,
-        executable,
-        command: choice.command.clone(),
-        seconds: started.elapsed().as_secs_f64(),
-    };
-    let results = json!({
-        "title": plan.title, "budget": plan.budget, "seeds": plan.seeds, "command": choice.command,
-        "planned": count, "machine": machine, "claims": verdicts,
-        "runs": runs.iter().map(|run| json!({
-            "folder": run.shown, "cell": plan.cell_folder(&plan.cells[run.cell]), "arm": plan.arms[run.arm].name,
-            "seed": run.seed, "origin": run.origin, "failure": run.outcome.as_ref().err(),
-        })).collect::<Vec<_>>(),
-    });
-    let results = serde_json::to_string_pretty(&results).context("writing results.json")?;
-    let files = [
-        ("results.json", results + "\n"),
-        ("table.md", report.markdown()),
-        ("table.csv", tables::csv(&table)),
-        ("comparisons.csv", tables::comparisons_csv(&verdicts)),
-        ("report.html", report.html()),
-    ];
-    let own = root.join("runs").join(&plan.name);
-    let docs = choice.write_docs.then(|| root.join(DOCS));
-    for folder in [Some(own), docs].into_iter().flatten() {
-        fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
-        for (file, text) in &files {
-            let path = folder.join(file);
-            fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+}
+
+impl Experiment for Study {
+    type Left = Studied;
+
+    fn name(&self) -> &str {
+        &self.plan.file.name
+    }
+
+    fn jobs(&mut self, jobs: &mut Jobs) -> Result<()> {
+        let device = self.choice.device.as_deref().unwrap_or("cpu");
+        (self.planned, self.missing) = runs::plan(&self.plan, &self.choice.places, device, jobs)?;
+        for Missing { data, remedy } in &self.missing {
+            eprintln!("not run: {}: {remedy}", self.plan.data[*data].label);
+        }
+        Ok(())
+    }
+
+    fn report(&self, ran: &Ran<Studied>, context: &Context) -> Report {
+        let plan = &self.plan;
+        let runs = runs::collect(&self.planned, ran);
+        let table = Table::new(plan, &runs);
+        let claims = claims::judge_all(&table);
+        let material = Material {
+            table: &table,
+            runs: &runs,
+            planned: self.planned.len(),
+            missing: &self.missing,
+            claims: &claims,
+            context,
+            command: &self.choice.command,
+        };
+        let run = |run: &runs::Run| {
+            json!({
+                "folder": run.shown, "cell": plan.cell_folder(&plan.cells[run.cell]),
+                "arm": plan.arms[run.arm].name, "seed": run.seed, "origin": run.origin,
+                "failure": run.outcome.err(),
+            })
+        };
+        let results = json!({
+            "title": plan.title, "budget": plan.budget, "seeds": plan.seeds,
+            "command": self.choice.command, "planned": self.planned.len(),
+            "machine": context.machine, "claims": claims,
+            "runs": runs.iter().map(run).collect::<Vec<_>>(),
+        });
+        let failed = runs.iter().filter(|run| run.outcome.is_err()).count();
+        Report {
+            document: material.document(),
+            results,
+            tables: vec![
+                ("table.csv", tables::csv(&table)),
+                ("comparisons.csv", tables::comparisons_csv(&claims)),
+            ],
+            docs: None,
+            closing: String::new(),
+            failed: (failed > 0)
+                .then(|| format!("{failed} of {}", count(self.planned.len(), "run"))),
         }
     }
-    println!("\n{}", plan.title);
-    for verdict in &verdicts {
-        println!("- {}. {}", verdict.outcome.word(), verdict.says);
-        for answer in &verdict.answers {
-            println!(
-                "    {} {}: {}",
-                answer.asks,
-                answer.outcome.word(),
-                answer.evidence(plan.alpha)
-            );
-        }
-    }
-    println!("\nreport: runs/{}/report.html", plan.name);
-    let failed: Vec<&runs::Run> = runs.iter().filter(|run| run.outcome.is_err()).collect();
-    for run in &failed {
-        if let Err(failure) = &run.outcome {
-            eprintln!(
-                "failed: {} ({}); all of it: {}/log.txt",
-                run.shown, failure.reason, run.shown
-            );
-        }
-    }
-    if !failed.is_empty() {
-        bail!("{} of {count} runs failed; run the same command to try them again", failed.len());
-    }
-    Ok(())
 }

@@ -1,5 +1,6 @@
 //! Experiments conducted to their end with a stand-in for `ballast`.
 
+mod agreement;
 mod bench;
 mod benchmarks;
 mod conduct;

@@ -8,6 +8,9 @@ use anyhow::{Context, Result, bail};
 
 /// The checkout this was started in. `cargo run` names the package, which lies in it; with a shared
 /// `CARGO_TARGET_DIR` the executable may have been compiled in another one.
+///
+/// # Errors
+/// A folder that is not inside a checkout.
 pub fn find() -> Result<PathBuf> {
     let from = match env::var_os("CARGO_MANIFEST_DIR") {
         Some(package) => PathBuf::from(package),
@@ -42,13 +45,4 @@ pub(crate) fn ballast(root: &Path) -> Result<PathBuf> {
     }
     let said = String::from_utf8(output.stdout).context("the path of `ballast` is not UTF-8")?;
     said.lines().next_back().map(PathBuf::from).context("`cargo xtask build` named no executable")
-}
-
-/// `$BALLAST_CACHE`, else `$XDG_CACHE_HOME/ballast`, else `~/.cache/ballast`.
-pub(crate) fn cache_folder() -> Option<PathBuf> {
-    let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    set("BALLAST_CACHE")
-        .or_else(|| set("XDG_CACHE_HOME").map(|cache| cache.join("ballast")))
-        .or_else(|| set("HOME").map(|home| home.join(".cache/ballast")))
-        .filter(|cache| cache.is_absolute())
 }

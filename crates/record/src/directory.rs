@@ -5,19 +5,14 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use files::Lock;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use crate::error::RecordError;
 use crate::evaluation::Evaluation;
 use crate::features::Features;
+use crate::file::{damaged, read_json, read_text, write_json};
 use crate::metrics::Epoch;
 use crate::run::RunInfo;
 use crate::search::NoiseSearch;
-
-/// The largest file of a run that is read into memory.
-pub(crate) const MOST_BYTES: u64 = 1 << 30;
 
 /// The directory of one run.
 ///
@@ -188,8 +183,7 @@ impl RunDirectory {
     /// # Errors
     /// [`RecordError::Missing`] or [`RecordError::Refused`].
     pub fn read_config(&self) -> Result<String, RecordError> {
-        let path = self.config();
-        files::read_text(&path, MOST_BYTES).map_err(RecordError::reading(&path))
+        read_text(&self.config())
     }
 
     /// Writes `config.toml`.
@@ -206,7 +200,7 @@ impl RunDirectory {
     /// # Errors
     /// [`RecordError::Missing`]; [`RecordError::Refused`] if it is damaged or of another version.
     pub fn read_info(&self) -> Result<RunInfo, RecordError> {
-        read(&self.info(), RunInfo::VERSION)
+        read_json(&self.info(), RunInfo::VERSION)
     }
 
     /// Writes `run.json`.
@@ -214,7 +208,7 @@ impl RunDirectory {
     /// # Errors
     /// [`RecordError::Write`].
     pub fn write_info(&self, info: &RunInfo) -> Result<(), RecordError> {
-        write(&self.info(), info)
+        write_json(&self.info(), info)
     }
 
     /// `noise.json`; `None` if no search was begun.
@@ -223,7 +217,7 @@ impl RunDirectory {
     /// [`RecordError::Refused`] if it is damaged or of another version.
     pub fn read_search(&self) -> Result<Option<NoiseSearch>, RecordError> {
         let path = self.noise();
-        if path.exists() { read(&path, NoiseSearch::VERSION).map(Some) } else { Ok(None) }
+        if path.exists() { read_json(&path, NoiseSearch::VERSION).map(Some) } else { Ok(None) }
     }
 
     /// Writes `noise.json`.
@@ -231,7 +225,7 @@ impl RunDirectory {
     /// # Errors
     /// [`RecordError::Write`].
     pub fn write_search(&self, search: &NoiseSearch) -> Result<(), RecordError> {
-        write(&self.noise(), search)
+        write_json(&self.noise(), search)
     }
 
     /// The lines of `metrics.jsonl`.
@@ -240,14 +234,11 @@ impl RunDirectory {
     /// [`RecordError::Missing`]; [`RecordError::Refused`] with the number of a line that is not an epoch.
     pub fn read_epochs(&self) -> Result<Vec<Epoch>, RecordError> {
         let path = self.metrics();
-        let text = files::read_text(&path, MOST_BYTES).map_err(RecordError::reading(&path))?;
+        let text = read_text(&path)?;
         let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
         let parse = |(index, line)| {
-            serde_json::from_str(line).map_err(|error| {
-                let reason = format!("line {}: {error}", index + 1);
-                let error = io::Error::new(io::ErrorKind::InvalidData, reason);
-                RecordError::reading(&path)(error)
-            })
+            serde_json::from_str(line)
+                .map_err(|error| damaged(&path, format!("line {}: {error}", index + 1)))
         };
         lines.map(parse).collect()
     }
@@ -283,7 +274,7 @@ impl RunDirectory {
     /// [`RecordError::Missing`]; [`RecordError::Refused`] if it is damaged or of another version.
     pub fn read_evaluation(&self) -> Result<Evaluation, RecordError> {
         let path = self.evaluation();
-        let evaluation: Evaluation = read(&path, Evaluation::VERSION)?;
+        let evaluation: Evaluation = read_json(&path, Evaluation::VERSION)?;
         match evaluation.contradiction() {
             None => Ok(evaluation),
             Some(reason) => {
@@ -298,7 +289,7 @@ impl RunDirectory {
     /// # Errors
     /// [`RecordError::Write`].
     pub fn write_evaluation(&self, evaluation: &Evaluation) -> Result<(), RecordError> {
-        write(&self.evaluation(), evaluation)
+        write_json(&self.evaluation(), evaluation)
     }
 
     /// `features.json`.
@@ -306,7 +297,7 @@ impl RunDirectory {
     /// # Errors
     /// [`RecordError::Missing`]; [`RecordError::Refused`] if it is damaged or of another version.
     pub fn read_features(&self) -> Result<Features, RecordError> {
-        read(&self.features(), Features::VERSION)
+        read_json(&self.features(), Features::VERSION)
     }
 
     /// Writes `features.json`.
@@ -314,35 +305,13 @@ impl RunDirectory {
     /// # Errors
     /// [`RecordError::Write`].
     pub fn write_features(&self, features: &Features) -> Result<(), RecordError> {
-        write(&self.features(), features)
+        write_json(&self.features(), features)
     }
 }
 
 fn line(file: &mut dyn Write, epoch: &Epoch) -> io::Result<()> {
     serde_json::to_writer(&mut *file, epoch)?;
     file.write_all(b"\n")
-}
-
-fn write(path: &Path, value: &impl Serialize) -> Result<(), RecordError> {
-    files::replace_json(path, value).map_err(RecordError::writing(path))
-}
-
-/// Reads a file of the version that this program writes.
-fn read<T: DeserializeOwned>(path: &Path, version: u32) -> Result<T, RecordError> {
-    let bytes = files::read(path, MOST_BYTES).map_err(RecordError::reading(path))?;
-    let damaged = |error: serde_json::Error| {
-        RecordError::reading(path)(io::Error::new(io::ErrorKind::InvalidData, error))
-    };
-    let value: Value = serde_json::from_slice(&bytes).map_err(damaged)?;
-    if value["version"] != version {
-        return Err(RecordError::Refused {
-            path: path.to_owned(),
-            reason: format!("is of version {}, and this is version {version}", value["version"]),
-            hint: "use the `ballast` that wrote it, or train again in another directory".to_owned(),
-        });
-    }
-    // From the text, whose errors say in which line.
-    serde_json::from_slice(&bytes).map_err(damaged)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What can be wrong with a run directory.
+//! Errors of reading and writing run directories.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ pub enum RecordError {
     Missing {
         /// The path that was looked for.
         path: PathBuf,
-        /// What to do.
+        /// A remedy.
         hint: String,
     },
     /// A file that cannot be understood, or not be used together with others.
@@ -21,9 +21,9 @@ pub enum RecordError {
     Refused {
         /// The file or directory.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         reason: String,
-        /// What to do.
+        /// A remedy.
         hint: String,
     },
     /// Another process writes into the run directory.
@@ -39,7 +39,7 @@ pub enum RecordError {
     Write {
         /// The file.
         path: PathBuf,
-        /// What the operating system says.
+        /// The error of the operating system.
         source: io::Error,
     },
 }

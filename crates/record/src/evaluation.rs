@@ -17,10 +17,10 @@ pub struct Evaluation {
     pub context: usize,
     /// Rows forecast.
     pub horizon: usize,
-    /// Rows between neighboring test windows; absent in files of old.
+    /// Rows between neighboring test windows; absent in files of earlier versions.
     #[serde(default)]
     pub stride: Option<usize>,
-    /// For each test window the rank of its origin in time; empty in files of old.
+    /// For each test window the rank of its origin in time; empty in files of earlier versions.
     #[serde(default)]
     pub origins: Vec<usize>,
     /// Samples per window.
@@ -198,7 +198,7 @@ impl Evaluation {
     /// The version of `evaluation.json` that is written and read.
     pub const VERSION: u32 = 2;
 
-    /// The model: one run, or the mean of several seeds. `None` in an evaluation that was not read from a file.
+    /// The model: one run, or the mean of several seeds. Every evaluation that was read from a file has one.
     pub fn model(&self) -> Option<&Scored> {
         self.of(ForecasterKind::Model).next()
     }
@@ -210,7 +210,7 @@ impl Evaluation {
 
     /// The dependence between the test windows, to compare forecasters of several evaluations of the same windows.
     ///
-    /// In files of old the stride counts as 1, and series are taken to end at one time.
+    /// Files of earlier versions lack both: their stride counts as 1, and their series are taken to end at one time.
     pub fn pairing(&self) -> Pairing {
         let ranks =
             if self.origins.is_empty() { self.guessed_origins() } else { self.origins.clone() };
@@ -225,7 +225,7 @@ impl Evaluation {
         if ranks.len() == test.windows { ranks } else { (0..test.windows).collect() }
     }
 
-    /// What does not fit together, if anything.
+    /// Two parts that do not fit together, if there are any.
     pub(crate) fn contradiction(&self) -> Option<String> {
         let models = self.of(ForecasterKind::Model).count();
         if models != 1 {

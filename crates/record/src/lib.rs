@@ -38,6 +38,7 @@ mod directory;
 mod error;
 mod evaluation;
 mod features;
+mod file;
 mod metrics;
 pub mod or_null;
 mod run;

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::error::RecordError;
+use crate::file::{damaged, read_bytes};
 use crate::or_null;
 
 /// Mean scores of one forecaster on some windows, in original units but where it says otherwise.
@@ -169,13 +170,10 @@ pub fn write_rows(
 /// # Errors
 /// [`RecordError::Missing`] or [`RecordError::Refused`].
 pub fn read_rows(path: &Path) -> Result<Vec<WindowRow>, RecordError> {
-    let bytes =
-        files::read(path, crate::directory::MOST_BYTES).map_err(RecordError::reading(path))?;
-    let rows = csv::Reader::from_reader(bytes.as_slice()).into_deserialize().collect();
-    let rows: Result<_, csv::Error> = rows;
-    rows.map_err(|error| {
-        RecordError::reading(path)(io::Error::new(io::ErrorKind::InvalidData, error))
-    })
+    let bytes = read_bytes(path)?;
+    let rows: Result<_, csv::Error> =
+        csv::Reader::from_reader(bytes.as_slice()).into_deserialize().collect();
+    rows.map_err(|error| damaged(path, error))
 }
 
 #[cfg(test)]

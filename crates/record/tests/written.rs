@@ -121,7 +121,7 @@ fn other_versions_and_damaged_files_are_refused() {
     assert!(said.contains("line 1: "), "{said}");
 }
 
-/// What fits its type may still not fit together.
+/// A file of the right type may still contradict itself.
 #[test]
 fn evaluations_that_contradict_themselves_are_refused() {
     let baseline = |text: &str| text.replace("\"kind\": \"model\"", "\"kind\": \"baseline\"");

@@ -53,9 +53,9 @@ impl Pairing {
     /// K = min(max(2 (⌈horizon / stride⌉ − 1), ⌊4 (n / 100)^{2/9}⌋), ⌊n / 4⌋)
     /// ```
     ///
-    /// The horizon of a window reaches into `⌈horizon / stride⌉ − 1` others. Twice that, as the weights of
-    /// [`Pairing::estimate`] halve what lies at that distance; at least the rule of thumb of Newey & West (1994), as
-    /// windows that share no row are correlated too.
+    /// The horizon of a window reaches into `⌈horizon / stride⌉ − 1` others. The lag is twice that, because the
+    /// weights of [`Pairing::estimate`] halve an autocovariance at that distance. It is at least the rule of thumb of
+    /// Newey & West (1994), because windows that share no row are correlated too.
     ///
     /// # References
     /// Newey & West (1994), Review of Economic Studies 61, 631–653.

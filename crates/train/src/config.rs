@@ -20,7 +20,7 @@ pub use training::{Keep, LearningRateSchedule, Precision, TrainConfig};
 #[non_exhaustive]
 pub enum ConfigError {
     /// The file is not there.
-    #[error("{}: no such config\n  hint: the repository has some in configs/", path.display())]
+    #[error("{}: no such config\n  hint: `ballast init` writes one for a data file", path.display())]
     Missing {
         /// The file that was asked for.
         path: PathBuf,
@@ -33,14 +33,14 @@ pub enum ConfigError {
         /// Why.
         source: std::io::Error,
     },
-    /// The file is not TOML, or says something we do not know.
+    /// The file is not TOML, or has an unknown key or value in it.
     #[error("{origin}: {message}{}", hint.as_ref().map(|hint| format!("\n  hint: {hint}")).unwrap_or_default())]
     Invalid {
         /// `file:line:column`, or `--set`.
         origin: String,
-        /// What is wrong.
+        /// The mistake.
         message: String,
-        /// What was probably meant.
+        /// A remedy, such as the word that was probably meant.
         hint: Option<String>,
     },
     /// The run directory is taken.
@@ -54,7 +54,7 @@ pub enum ConfigError {
     /// A model that cannot be built.
     #[error(transparent)]
     Model(vae::VaeError),
-    /// Data that cannot be read or cut so.
+    /// Data that cannot be read, or not be cut as configured.
     #[error(transparent)]
     Data(#[from] data::DataError),
     /// A value outside its range.
@@ -62,9 +62,9 @@ pub enum ConfigError {
     Range {
         /// The key, dotted.
         key: &'static str,
-        /// What was written.
+        /// The value.
         value: String,
-        /// What is allowed.
+        /// The values allowed.
         range: String,
     },
 }
@@ -227,7 +227,7 @@ impl Config {
                             "{origin} with --set {}",
                             shown(&overrides.join(" --set "))
                         ),
-                        hint: nearest(fault.error.message()),
+                        hint: fault.hint(),
                         message: fault.message(),
                     },
                 }
@@ -399,6 +399,15 @@ impl Located {
         if named || key == "." { message } else { format!("`{key}`: {message}") }
     }
 
+    fn hint(&self) -> Option<String> {
+        match (self.key.as_str(), self.error.message()) {
+            ("noise", "missing field `schedule`") => {
+                Some("name one, such as `schedule = \"linear\"`; without the table there is no noise".to_owned())
+            }
+            (_, message) => nearest(message),
+        }
+    }
+
     /// As an error of the file `origin`, which holds `text`.
     fn in_file(&self, text: &str, origin: &str) -> ConfigError {
         let origin = match self.error.span() {
@@ -410,8 +419,7 @@ impl Located {
             }
             None => origin.to_owned(),
         };
-        let hint = nearest(self.error.message());
-        ConfigError::Invalid { origin, hint, message: self.message() }
+        ConfigError::Invalid { origin, hint: self.hint(), message: self.message() }
     }
 }
 

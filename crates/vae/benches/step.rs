@@ -86,7 +86,7 @@ fn step(criterion: &mut Criterion) {
     for kind in kinds {
         for backbone in backbones {
             for context in [24, 96] {
-                let config = ModelConfig { kind, backbone, ..plain() };
+                let config = ModelConfig { kind, backbone, ..Case::plain() };
                 let case = Case::new(&config, context);
                 let id = format!("{}/{} {context}", name(kind), name(backbone));
                 let id = BenchmarkId::new(id, case.parameters());
@@ -94,7 +94,7 @@ fn step(criterion: &mut Criterion) {
             }
         }
     }
-    let joint = ModelConfig { channels: Channels::Joint, ..plain() };
+    let joint = ModelConfig { channels: Channels::Joint, ..Case::plain() };
     let case = Case::new(&joint, 96);
     let id = BenchmarkId::new("conditional/mlp joint", case.parameters());
     group.bench_function(id, |bencher| bencher.iter(|| case.step()));
@@ -102,7 +102,7 @@ fn step(criterion: &mut Criterion) {
 }
 
 fn forecast(criterion: &mut Criterion) {
-    let case = Case::new(&plain(), 96);
+    let case = Case::new(&Case::plain(), 96);
     let id = BenchmarkId::new("conditional/mlp 100 samples", case.parameters());
     let mut group = criterion.benchmark_group("forecast");
     group.sample_size(10);

@@ -1,20 +1,18 @@
-//! What the runs of a cell gave: the numbers behind tables and verdicts.
+//! Results of the runs of a cell: the numbers behind tables and verdicts.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Result;
+use record::{Evaluation, ForecasterKind, PointError, RunInfo};
 use serde::Serialize;
+use stats::{Difference, Spread};
 
-use super::super::job::{Job, Stage};
-use super::super::read::Paired;
-use super::super::read::{Differences, Evaluation, Forecaster, Kind, PointError, RunInfo};
-use super::super::runner::{Ended, Origin, Product};
-use super::super::statistics::Spread;
-use super::verdict::{Check, Verdict};
+use crate::launch::{Ended, Job, Origin, Product, Stage};
+use crate::runs::{self, model};
 
-/// What a job of a benchmark leaves: a run, or the scores of several.
+/// Results of a job: a run, or the scores of several.
 #[derive(Debug, Clone)]
-pub(super) enum Left {
+pub(crate) enum Left {
     Run(Box<RunInfo>),
     Scores(Box<Evaluation>),
 }
@@ -22,44 +20,17 @@ pub(super) enum Left {
 impl Product for Left {
     fn read(job: &Job, folder: &Path) -> Result<Left> {
         match job.stage {
-            Stage::Evaluate => Ok(Left::Scores(Box::new(Evaluation::read(folder)?))),
-            _ => Ok(Left::Run(Box::new(RunInfo::read(folder, job.seed)?))),
+            Stage::Evaluate => Ok(Left::Scores(Box::new(runs::evaluation(folder)?))),
+            _ => Ok(Left::Run(Box::new(runs::info(folder, job.seed)?))),
         }
     }
 
     fn headline(&self) -> String {
         match self {
-            Left::Run(info) => format!("best epoch {}", info.best_epoch.unwrap_or(0)),
-            Left::Scores(scores) => format!("test CRPS {:.4}", scores.model().test.crps),
+            Left::Run(info) => format!("best epoch {}", info.fitted.best_epoch),
+            Left::Scores(scores) => format!("test CRPS {:.4}", model(scores).test.crps),
         }
     }
-}
-
-/// A cell and what became of it.
-#[derive(Debug, Serialize)]
-pub(super) struct Outcome {
-    /// Index into the cells of the plan.
-    pub(super) cell: usize,
-    /// What was run, one per line, as one would type it.
-    pub(super) commands: Vec<String>,
-    pub(super) state: State,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum State {
-    Scored {
-        scored: Box<Scored>,
-        checks: Vec<Check>,
-    },
-    /// A file is missing, and what to do about it.
-    NotRun {
-        missing: PathBuf,
-        remedy: String,
-    },
-    /// Neither asked for nor finished before.
-    NotChosen,
-    Failed(Vec<String>),
 }
 
 /// The numbers of a cell.
@@ -68,7 +39,7 @@ pub(super) struct Scored {
     pub(super) seeds: Vec<u64>,
     pub(super) windows: usize,
     pub(super) samples: usize,
-    pub(super) parameters: u64,
+    pub(super) parameters: usize,
     /// Over seeds.
     pub(super) crps: Spread,
     pub(super) ensemble: Option<f64>,
@@ -90,14 +61,14 @@ pub(super) struct Baseline {
     pub(super) crps: f64,
     pub(super) coverage_90: f64,
     pub(super) log_score: Option<f64>,
-    /// The model less this.
+    /// The model minus this baseline.
     pub(super) difference: Compared,
 }
 
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub(super) struct Compared {
-    pub(super) crps: Option<Paired>,
-    pub(super) log_score: Option<Paired>,
+    pub(super) crps: Option<Difference>,
+    pub(super) log_score: Option<Difference>,
 }
 
 /// Squared errors of stated means of returns, in training standard deviations.
@@ -109,7 +80,7 @@ pub(super) struct Points {
     /// On those that D-Va's loader keeps.
     pub(super) kept: f64,
     pub(super) zero_kept: Option<f64>,
-    pub(super) to_zero: Option<Paired>,
+    pub(super) to_zero: Option<Difference>,
 }
 
 impl Scored {
@@ -119,8 +90,8 @@ impl Scored {
         runs: &[&Ended<Left>],
         scores: &Ended<Left>,
     ) -> Scored {
-        let model = evaluation.model();
-        let each = evaluation.of(Kind::Seed).map(|seed| seed.test.crps);
+        let model = model(evaluation);
+        let each = evaluation.of(ForecasterKind::Seed).map(|seed| seed.test.crps);
         let each = Spread::of(each).or(Spread::of([model.test.crps]));
         let infos: Vec<&RunInfo> = runs
             .iter()
@@ -134,12 +105,15 @@ impl Scored {
             seeds: infos.iter().map(|info| info.seed).collect(),
             windows: model.test.windows,
             samples: evaluation.samples,
-            parameters: infos.first().map_or(0, |info| info.parameters),
+            parameters: infos.first().map_or(0, |info| info.fitted.parameters),
             crps: each.unwrap_or(Spread { mean: f64::NAN, std: None, count: 0 }),
-            ensemble: evaluation.of(Kind::Ensemble).next().map(|ensemble| ensemble.test.crps),
+            ensemble: evaluation
+                .of(ForecasterKind::Ensemble)
+                .next()
+                .map(|ensemble| ensemble.test.crps),
             coverage_90: model.test.coverage.ninety,
             log_score: model.test.log_score,
-            baselines: evaluation.of(Kind::Baseline).map(Baseline::new).collect(),
+            baselines: evaluation.of(ForecasterKind::Baseline).map(Baseline::new).collect(),
             points: points(evaluation),
             train_seconds: seconds.and_then(Spread::of),
             evaluate_seconds: scores.cost.of("evaluate"),
@@ -168,9 +142,9 @@ fn smallest<'a>(baselines: impl Iterator<Item = &'a Baseline>) -> Option<&'a Bas
 }
 
 impl Baseline {
-    fn new(forecaster: &Forecaster) -> Baseline {
-        let Forecaster { name, test, difference, .. } = forecaster;
-        let compared = |d: &Differences| Compared { crps: d.crps, log_score: d.log_score };
+    fn new(scored: &record::Scored) -> Baseline {
+        let record::Scored { name, test, difference, .. } = scored;
+        let compared = |d: &record::Differences| Compared { crps: d.crps, log_score: d.log_score };
         Baseline {
             name: name.clone(),
             crps: test.crps,
@@ -182,57 +156,15 @@ impl Baseline {
 }
 
 fn points(evaluation: &Evaluation) -> Option<Points> {
-    let all = &evaluation.drop_last.as_ref()?.forecasters;
-    let find = |name: &str| all.iter().find(|point| point.name == name);
-    let PointError { all: model, kept, to_zero, .. } = find(&evaluation.model().name)?;
+    let points = &evaluation.drop_last.as_ref()?.forecasters;
+    let find = |name: &str| points.iter().find(|point| point.name == name);
+    let PointError { all, kept, to_zero, .. } = find(&model(evaluation).name)?;
     let zero = find("zero");
     Some(Points {
-        model: *model,
+        model: *all,
         zero: zero.map(|zero| zero.all),
         kept: *kept,
         zero_kept: zero.map(|zero| zero.kept),
         to_zero: *to_zero,
     })
-}
-
-impl Outcome {
-    pub(super) fn scored(&self) -> Option<&Scored> {
-        match &self.state {
-            State::Scored { scored, .. } => Some(scored),
-            _ => None,
-        }
-    }
-
-    /// In one or two words.
-    pub(super) fn word(&self) -> &'static str {
-        match &self.state {
-            State::Scored { checks, .. } => Verdict::all(checks).word(),
-            State::NotRun { .. } | State::NotChosen => "not run",
-            State::Failed(_) => "failed",
-        }
-    }
-
-    /// What there is to say, as one line of text.
-    pub(super) fn sentence(&self) -> String {
-        match &self.state {
-            State::Scored { checks, .. } => {
-                // What is missed comes first.
-                let mut sorted: Vec<&Check> = checks.iter().collect();
-                sorted.sort_by_key(|check| std::cmp::Reverse(check.verdict));
-                let texts: Vec<String> = match sorted.as_slice() {
-                    [only] => vec![only.text.clone()],
-                    several => several
-                        .iter()
-                        .map(|check| format!("{}: {}", check.verdict.word(), check.text))
-                        .collect(),
-                };
-                texts.join("; ")
-            }
-            State::NotRun { missing, remedy } => {
-                format!("not run: {} missing; {remedy}", missing.display())
-            }
-            State::NotChosen => "not run: `--only` leaves it out".to_owned(),
-            State::Failed(reasons) => format!("failed: {}", reasons.join("; ")),
-        }
-    }
 }

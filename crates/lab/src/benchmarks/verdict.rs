@@ -1,47 +1,23 @@
 //! Whether a target is met, in a sentence made from the numbers and from nothing else.
 
 use serde::Serialize;
+use stats::Difference;
 
-use super::super::number::{difference, interval, percent, score, score_with_error};
-use super::super::read::Paired;
 use super::plan::Target;
 use super::result::Scored;
-
-/// How one condition came out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Verdict {
-    Met,
-    /// The numbers that decide are missing.
-    Unknown,
-    Missed,
-}
+use crate::number::{difference, interval, percent, score, score_with_error};
+use crate::outcome::Outcome;
 
 /// A condition and the numbers that decide it.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Check {
-    pub(super) verdict: Verdict,
+    pub(super) outcome: Outcome,
     pub(super) text: String,
-}
-
-impl Verdict {
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Verdict::Met => "met",
-            Verdict::Missed => "missed",
-            Verdict::Unknown => "unknown",
-        }
-    }
-
-    /// Of several conditions: the worst.
-    pub(super) fn all(checks: &[Check]) -> Verdict {
-        checks.iter().map(|check| check.verdict).max().unwrap_or(Verdict::Unknown)
-    }
 }
 
 /// The range of coverage of 90 % intervals that counts as calibrated.
 const CALIBRATED: std::ops::RangeInclusive<f64> = 0.87..=0.93;
-/// What `evaluation.json` calls them.
+/// Names of baselines in `evaluation.json`.
 const CLIMATOLOGY: &str = "climatology";
 const GARCH: &str = "GARCH(1,1)-t";
 
@@ -52,48 +28,52 @@ pub(super) fn checks(target: Target, scored: &Scored) -> Vec<Check> {
         Target::EveryBaseline => vec![every_baseline(scored)],
         Target::Ridge => vec![ridge(scored)],
         Target::Returns => {
-            let named = |name| scored.baseline(name);
-            let crps = named(CLIMATOLOGY).and_then(|b| b.difference.crps);
-            let log = named(CLIMATOLOGY).and_then(|b| b.difference.log_score);
+            let climatology = scored.baseline(CLIMATOLOGY).map(|baseline| baseline.difference);
+            let to_zero = scored.points.as_ref().and_then(|points| points.to_zero);
             vec![
-                squared_error(scored),
-                better("CRPS less climatology’s", crps, |d| -d),
-                better("log score less climatology’s", log, |d| d),
+                better("squared error of the mean minus that of zero", to_zero, |d| d <= 0.0),
+                better("CRPS minus climatology’s", climatology.and_then(|d| d.crps), |d| d < 0.0),
+                better(
+                    "log score minus climatology’s",
+                    climatology.and_then(|d| d.log_score),
+                    |d| d > 0.0,
+                ),
                 coverage(scored),
             ]
         }
     }
 }
 
-/// On average over cells of returns: at least equal to GARCH(1,1)-t.
+/// Conditions on the averages over cells of returns: no worse than GARCH(1,1)-t.
 pub(super) fn average(cells: &[&Scored]) -> Vec<Check> {
-    let of = |what: &str, value: fn(&Scored) -> Option<Paired>, gain: fn(f64) -> f64| {
+    let check = |what: &str, value: fn(&Scored) -> Option<Difference>, good: fn(f64) -> bool| {
         let found: Vec<f64> = cells.iter().filter_map(|c| Some(value(c)?.mean)).collect();
         if found.is_empty() || found.len() < cells.len() {
             return unknown(&format!("{what} {GARCH}’s"));
         }
-        let mean = found.iter().sum::<f64>() / found.len() as f64;
-        let verdict = if gain(mean) >= 0.0 { Verdict::Met } else { Verdict::Missed };
-        let (mean, count) = (difference_alone(mean), found.len());
-        Check { verdict, text: format!("{what} {GARCH}’s, mean of {count} cells: {mean}") }
+        let mean = stats::mean(&found);
+        let sign = if mean < 0.0 { "" } else { "+" };
+        let (count, mean_text) = (found.len(), format!("{sign}{}", score(mean)));
+        let text = format!("{what} {GARCH}’s, mean of {count} cells: {mean_text}");
+        Check { outcome: Outcome::holds(Some(good(mean))), text }
     };
     let crps = |c: &Scored| c.baseline(GARCH)?.difference.crps;
     let log = |c: &Scored| c.baseline(GARCH)?.difference.log_score;
-    vec![of("CRPS less", crps, |d| -d), of("log score less", log, |d| d)]
+    vec![check("CRPS minus", crps, |d| d <= 0.0), check("log score minus", log, |d| d >= 0.0)]
 }
 
 fn crps(scored: &Scored, most: f64) -> Check {
     let found = score_with_error(scored.crps.mean, scored.crps.error());
     let over = scored.crps.mean - most;
-    let verdict = if over <= 0.0 { Verdict::Met } else { Verdict::Missed };
+    let outcome = Outcome::holds(Some(over <= 0.0));
     let text = format!(
         "CRPS {found}, target {}: {} by {} ({} %)",
         number(most),
-        verdict.word(),
+        outcome.target(),
         score(over.abs()),
         percent(over.abs() / most)
     );
-    Check { verdict, text }
+    Check { outcome, text }
 }
 
 fn every_baseline(scored: &Scored) -> Check {
@@ -101,78 +81,59 @@ fn every_baseline(scored: &Scored) -> Check {
     for baseline in &scored.baselines {
         match baseline.difference.crps {
             Some(found) => compared.push((baseline, found)),
-            None => return unknown(&format!("CRPS less that of {}", baseline.name)),
+            None => return unknown(&format!("CRPS minus that of {}", baseline.name)),
         }
     }
     // The one that the interval of the difference leaves closest.
     let closest = compared.into_iter().max_by(|a, b| a.1.high.total_cmp(&b.1.high));
     let Some((baseline, found)) = closest else {
-        return unknown("CRPS less that of any baseline");
+        return unknown("CRPS minus that of any baseline");
     };
-    let verdict = if found.high < 0.0 { Verdict::Met } else { Verdict::Missed };
-    let by = match verdict {
-        Verdict::Met => "below zero for every baseline".to_owned(),
-        _ => format!("reaches {} above zero", score(found.high)),
+    let below = found.high < 0.0;
+    let by = if below {
+        "below zero for every baseline".to_owned()
+    } else {
+        format!("reaches {} above zero", score(found.high))
     };
-    let text = format!(
-        "CRPS less that of {}, the closest baseline: {}; {by}",
-        baseline.name,
-        paired(found)
-    );
-    Check { verdict, text }
+    let (name, found) = (&baseline.name, paired(found));
+    let text = format!("CRPS minus that of {name}, the closest baseline: {found}; {by}");
+    Check { outcome: Outcome::holds(Some(below)), text }
 }
 
 fn ridge(scored: &Scored) -> Check {
     let Some(found) = scored.baseline("ridge").and_then(|b| b.difference.crps) else {
-        return unknown("CRPS less ridge’s");
+        return unknown("CRPS minus ridge’s");
     };
     let over = found.mean - found.error;
-    let (verdict, by) = if over <= 0.0 {
-        (Verdict::Met, "no loss beyond its standard error".to_owned())
+    let by = if over <= 0.0 {
+        "no loss beyond its standard error".to_owned()
     } else {
-        (Verdict::Missed, format!("a loss of {} beyond its standard error", score(over)))
+        format!("a loss of {} beyond its standard error", score(over))
     };
-    Check { verdict, text: format!("CRPS less ridge’s: {}; {by}", paired(found)) }
+    let text = format!("CRPS minus ridge’s: {}; {by}", paired(found));
+    Check { outcome: Outcome::holds(Some(over <= 0.0)), text }
 }
 
-fn squared_error(scored: &Scored) -> Check {
-    let what = "squared error of the mean less that of zero";
-    let Some(found) = scored.points.as_ref().and_then(|points| points.to_zero) else {
-        return unknown(what);
-    };
-    better_or_equal(what, found, |d| -d)
-}
-
-fn better(what: &str, found: Option<Paired>, gain: fn(f64) -> f64) -> Check {
+fn better(what: &str, found: Option<Difference>, good: fn(f64) -> bool) -> Check {
     let Some(found) = found else { return unknown(what) };
-    let verdict = if gain(found.mean) > 0.0 { Verdict::Met } else { Verdict::Missed };
-    Check { verdict, text: format!("{what}: {}", paired(found)) }
-}
-
-fn better_or_equal(what: &str, found: Paired, gain: fn(f64) -> f64) -> Check {
-    let verdict = if gain(found.mean) >= 0.0 { Verdict::Met } else { Verdict::Missed };
-    Check { verdict, text: format!("{what}: {}", paired(found)) }
+    let text = format!("{what}: {}", paired(found));
+    Check { outcome: Outcome::holds(Some(good(found.mean))), text }
 }
 
 fn coverage(scored: &Scored) -> Check {
-    let verdict =
-        if CALIBRATED.contains(&scored.coverage_90) { Verdict::Met } else { Verdict::Missed };
+    let outcome = Outcome::holds(Some(CALIBRATED.contains(&scored.coverage_90)));
     let text = format!("90 % intervals cover {} % (87 to 93 wanted)", percent(scored.coverage_90));
-    Check { verdict, text }
+    Check { outcome, text }
 }
 
 fn unknown(what: &str) -> Check {
-    Check { verdict: Verdict::Unknown, text: format!("{what}: evaluation.json does not say") }
+    let text = format!("{what}: missing in evaluation.json");
+    Check { outcome: Outcome::Unknown, text }
 }
 
 /// A difference with error and interval.
-fn paired(found: Paired) -> String {
-    let Paired { mean, error, low, high } = found;
+fn paired(Difference { mean, error, low, high, .. }: Difference) -> String {
     format!("{}, 95 % interval {}", difference(mean, error), interval(low, high, error))
-}
-
-fn difference_alone(mean: f64) -> String {
-    if mean < 0.0 { score(mean) } else { format!("+{}", score(mean)) }
 }
 
 /// A target as it was written.

@@ -1,55 +1,32 @@
-//! Claims, judged by their tests: every comparison with its effect, interval and corrected p-value, and a verdict.
+//! Claims, judged by their tests: every comparison with its effect, interval and corrected p-value, and an outcome.
 
 use serde::Serialize;
+use stats::{Estimate, holm};
 
-use super::super::number::plain;
-use super::infer::{Estimate, holm};
 use super::measure::Table;
-use super::plan::{Against, Claim, Expect, Measure, Test};
+use super::plan::{Against, Cell, Claim, Expect, Measure, Test};
+use crate::number::plain;
+use crate::outcome::Outcome;
+use crate::page::{Answer, count};
 
-/// How a claim or a test came out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Outcome {
-    No,
-    /// Of a claim: some of its tests say yes, and none says no.
-    Partly,
-    Undecided,
-    Yes,
-    /// Runs are missing.
-    Unknown,
-}
-
-impl Outcome {
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Outcome::No => "No",
-            Outcome::Partly => "In part",
-            Outcome::Undecided => "Undecided",
-            Outcome::Yes => "Yes",
-            Outcome::Unknown => "Unknown",
-        }
-    }
-}
-
-/// A claim and what became of it.
+/// A claim, judged.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Verdict {
+pub(super) struct Judged {
     pub(super) name: String,
     pub(super) says: String,
     pub(super) outcome: Outcome,
-    pub(super) answers: Vec<Answer>,
+    pub(super) answers: Vec<Tested>,
 }
 
 /// A test and its result.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Answer {
+pub(super) struct Tested {
     pub(super) asks: String,
     pub(super) measure: Measure,
     pub(super) expect: Expect,
     pub(super) margin: Option<f64>,
     pub(super) outcome: Outcome,
-    /// Over all cells, relative to the reference arm where the measure is a CRPS.
+    /// Effect over all cells, relative to the reference arm where the measure is a CRPS.
     pub(super) pooled: Option<Estimate>,
     /// Holm's, over the tests of the claim.
     pub(super) p_value: Option<f64>,
@@ -63,7 +40,7 @@ pub(super) struct Comparison {
     pub(super) cell: String,
     /// In units of the measure.
     pub(super) difference: Estimate,
-    /// As [`Answer::pooled`].
+    /// As [`Tested::pooled`].
     pub(super) relative: Estimate,
     /// Of [`Comparison::relative`].
     pub(super) interval: (f64, f64),
@@ -76,17 +53,16 @@ pub(super) struct Comparison {
     data: usize,
 }
 
-/// Judges all claims; what came out as no comes first.
-pub(super) fn verdicts(table: &Table) -> Vec<Verdict> {
-    let mut verdicts: Vec<Verdict> =
-        table.plan.claims.iter().map(|claim| verdict(table, claim)).collect();
-    verdicts.sort_by_key(|verdict| verdict.outcome != Outcome::No);
-    verdicts
+/// Judges all claims; every no comes first.
+pub(super) fn judge_all(table: &Table) -> Vec<Judged> {
+    let mut all: Vec<Judged> = table.plan.claims.iter().map(|claim| judge(table, claim)).collect();
+    all.sort_by_key(|judged| judged.outcome != Outcome::No);
+    all
 }
 
-fn verdict(table: &Table, claim: &Claim) -> Verdict {
+fn judge(table: &Table, claim: &Claim) -> Judged {
     let alpha = table.plan.alpha;
-    let mut answers: Vec<Answer> = claim.tests.iter().map(|test| answer(table, test)).collect();
+    let mut answers: Vec<Tested> = claim.tests.iter().map(|test| answer(table, test)).collect();
     let each = answers.iter_mut().flat_map(|answer| &mut answer.comparisons);
     let mut each: Vec<&mut Comparison> = each.collect();
     let adjusted = holm(&each.iter().map(|comparison| comparison.p_value).collect::<Vec<_>>());
@@ -99,59 +75,43 @@ fn verdict(table: &Table, claim: &Claim) -> Verdict {
         }
         let (expect, margin) = (answer.expect, answer.margin);
         answer.outcome = match (answer.pooled, answer.p_value) {
-            (Some(pooled), Some(p)) => judge(expect, margin, &pooled, p, alpha),
+            (Some(pooled), Some(p)) => outcome(expect, margin, &pooled, p, alpha),
             _ => Outcome::Unknown,
         };
         for comparison in &mut answer.comparisons {
             comparison.outcome =
-                judge(expect, margin, &comparison.relative, comparison.p_value, alpha);
+                outcome(expect, margin, &comparison.relative, comparison.p_value, alpha);
         }
     }
-    let (name, says) = (claim.name.clone(), claim.says.clone());
-    Verdict { name, says, outcome: together(&answers), answers }
+    let outcome = Outcome::claim(answers.iter().map(|answer| answer.outcome));
+    Judged { name: claim.name.clone(), says: claim.says.clone(), outcome, answers }
 }
 
-/// `p` is that of a difference, or for equality of its absence.
-fn judge(expect: Expect, margin: Option<f64>, found: &Estimate, p: f64, alpha: f64) -> Outcome {
+/// The outcome of a comparison; `p` is the p-value of a difference, or for equality that of its absence.
+fn outcome(expect: Expect, margin: Option<f64>, found: &Estimate, p: f64, alpha: f64) -> Outcome {
     if expect == Expect::Equal {
         let (low, high) = found.interval(alpha);
         let margin = margin.unwrap_or(0.0);
-        return match () {
-            () if p < alpha => Outcome::Yes,
-            () if low > margin || high < -margin => Outcome::No,
-            () => Outcome::Undecided,
+        return if p < alpha {
+            Outcome::Yes
+        } else if low > margin || high < -margin {
+            Outcome::No
+        } else {
+            Outcome::Undecided
         };
     }
     let as_expected = (found.mean < 0.0) == (expect == Expect::Smaller);
-    match (p < alpha, as_expected) {
-        (false, _) => Outcome::Undecided,
-        (true, true) => Outcome::Yes,
-        (true, false) => Outcome::No,
-    }
+    if p < alpha { Outcome::holds(Some(as_expected)) } else { Outcome::Undecided }
 }
 
-fn together(answers: &[Answer]) -> Outcome {
-    let any = |outcome: Outcome| answers.iter().any(|answer| answer.outcome == outcome);
-    match () {
-        () if any(Outcome::No) => Outcome::No,
-        () if answers.iter().all(|answer| answer.outcome == Outcome::Yes) => Outcome::Yes,
-        () if any(Outcome::Yes) => Outcome::Partly,
-        () if any(Outcome::Undecided) => Outcome::Undecided,
-        () => Outcome::Unknown,
-    }
-}
-
-fn answer(table: &Table, test: &Test) -> Answer {
-    let comparisons = match &test.against {
-        None => simple(table, test),
-        Some(against) => interactions(table, test, against),
-    };
+fn answer(table: &Table, test: &Test) -> Tested {
+    let comparisons = comparisons(table, test);
     let mut groups: Vec<Vec<Estimate>> = vec![Vec::new(); table.plan.data.len()];
     for comparison in &comparisons {
         groups[comparison.data].push(comparison.relative);
     }
     let pooled = Estimate::pooled(&groups);
-    Answer {
+    Tested {
         asks: test.asks.clone(),
         measure: test.measure,
         expect: test.expect,
@@ -171,19 +131,31 @@ fn p_value(test: &Test, found: &Estimate) -> f64 {
     }
 }
 
-fn simple(table: &Table, test: &Test) -> Vec<Comparison> {
+/// The test in every cell that has both arms; where kinds of cell are compared, in every pair of cells that differ in
+/// their kind alone.
+fn comparisons(table: &Table, test: &Test) -> Vec<Comparison> {
     let plan = table.plan;
-    let compare = |(index, cell): (usize, &super::plan::Cell)| {
-        let model = &plan.models[cell.model].name;
-        if !test.models.is_empty() && !test.models.contains(model) {
+    let compare = |(index, cell): (usize, &Cell)| {
+        if !test.models.is_empty() && !test.models.contains(&cell.model) {
             return None;
         }
-        let difference = table.difference(index, test.arm, test.than, test.measure)?;
-        let relative = difference.scaled(1.0 / table.reference(index, test.measure)?);
+        let (label, difference, relative, effect_size) = match &test.against {
+            None => {
+                let (difference, relative) = effect(table, index, test)?;
+                (plan.cell_label(cell), difference, relative, effect_size(table, index, test))
+            }
+            Some(against) => {
+                let twin = plan.cells.iter().position(|other| against.pairs(table, cell, other))?;
+                let (first, second) = (effect(table, index, test)?, effect(table, twin, test)?);
+                let twin = plan.cell_label(&plan.cells[twin]);
+                let label = format!("{} minus {twin}", plan.cell_label(cell));
+                (label, first.0.minus(second.0), first.1.minus(second.1), None)
+            }
+        };
         Some(Comparison {
-            cell: plan.cell_label(cell),
+            cell: label,
             interval: relative.interval(plan.alpha),
-            effect_size: effect_size(table, index, test),
+            effect_size,
             p_value: p_value(test, &relative),
             outcome: Outcome::Unknown,
             data: cell.data,
@@ -194,6 +166,34 @@ fn simple(table: &Table, test: &Test) -> Vec<Comparison> {
     plan.cells.iter().enumerate().filter_map(compare).collect()
 }
 
+/// The difference in a cell, in units of the measure and relative to the reference arm.
+fn effect(table: &Table, cell: usize, test: &Test) -> Option<(Estimate, Estimate)> {
+    let difference = table.difference(cell, test.arm, test.than, test.measure)?;
+    Some((difference, difference.scaled(1.0 / table.reference(cell, test.measure)?)))
+}
+
+impl Against {
+    /// Whether two cells are of the first and the second kind, and alike in everything else.
+    fn pairs(&self, table: &Table, first: &Cell, second: &Cell) -> bool {
+        let models = |cell: &Cell| &table.plan.models[cell.model].name;
+        let data = |cell: &Cell| &table.plan.data[cell.data].name;
+        match self {
+            Against::Percent(kinds) => {
+                [first.percent, second.percent] == *kinds
+                    && (first.data, first.model) == (second.data, second.model)
+            }
+            Against::Model(kinds) => {
+                [models(first), models(second)] == [&kinds[0], &kinds[1]]
+                    && (first.data, first.percent) == (second.data, second.percent)
+            }
+            Against::Data(kinds) => {
+                [data(first), data(second)] == [&kinds[0], &kinds[1]]
+                    && (first.model, first.percent) == (second.model, second.percent)
+            }
+        }
+    }
+}
+
 /// Cohen's d of paired differences: mean over standard deviation, over seeds.
 fn effect_size(table: &Table, cell: usize, test: &Test) -> Option<f64> {
     let each = table.per_seed(cell, test.arm, test.than, test.measure)?;
@@ -201,65 +201,26 @@ fn effect_size(table: &Table, cell: usize, test: &Test) -> Option<f64> {
     (error > 0.0).then(|| mean / (error * (each.len() as f64).sqrt()))
 }
 
-/// The difference of the first kind of cell less that of the second, all else equal.
-fn interactions(table: &Table, test: &Test, against: &Against) -> Vec<Comparison> {
-    let plan = table.plan;
-    let mut found = Vec::new();
-    for (index, cell) in plan.cells.iter().enumerate() {
-        let twin = plan.cells.iter().position(|other| match against {
-            Against::Percent([first, second]) => {
-                cell.percent == *first
-                    && other.percent == *second
-                    && (cell.data, cell.model) == (other.data, other.model)
-            }
-            Against::Model([first, second]) => {
-                plan.models[cell.model].name == *first
-                    && plan.models[other.model].name == *second
-                    && (cell.data, cell.percent) == (other.data, other.percent)
-            }
-            Against::Data([first, second]) => {
-                plan.data[cell.data].name == *first
-                    && plan.data[other.data].name == *second
-                    && (cell.model, cell.percent) == (other.model, other.percent)
-            }
-        });
-        let Some(twin) = twin else { continue };
-        let model = &plan.models[cell.model].name;
-        if !test.models.is_empty() && !test.models.contains(model) {
-            continue;
-        }
-        let relative = |cell: usize| {
-            let difference = table.difference(cell, test.arm, test.than, test.measure)?;
-            Some((difference, difference.scaled(1.0 / table.reference(cell, test.measure)?)))
-        };
-        let (Some(first), Some(second)) = (relative(index), relative(twin)) else { continue };
-        let relative = first.1.minus(second.1);
-        found.push(Comparison {
-            cell: format!("{} less {}", plan.cell_label(cell), plan.cell_label(&plan.cells[twin])),
-            difference: first.0.minus(second.0),
-            interval: relative.interval(plan.alpha),
-            effect_size: None,
-            p_value: p_value(test, &relative),
-            outcome: Outcome::Unknown,
-            data: cell.data,
-            relative,
-        });
+impl Judged {
+    /// The claim with its tests, for a reader.
+    pub(super) fn answer(&self, alpha: f64) -> Answer {
+        let part =
+            |test: &Tested| Answer::new(test.outcome, &test.asks, test.evidence(alpha) + ".");
+        let parts = self.answers.iter().map(part).collect();
+        Answer { parts, ..Answer::new(self.outcome, &self.says, self.sentence(alpha)) }
     }
-    found
-}
 
-impl Verdict {
-    /// In one sentence: how the tests came out, and the numbers of the clearest one on the side of the outcome.
-    pub(super) fn sentence(&self, alpha: f64) -> String {
-        let count = |outcome| self.answers.iter().filter(|a| a.outcome == outcome).count();
-        let (yes, no) = (count(Outcome::Yes), count(Outcome::No));
+    /// The outcomes of the tests in numbers, and the evidence of the clearest one on the side of the outcome.
+    fn sentence(&self, alpha: f64) -> String {
+        let say = |outcome| self.answers.iter().filter(|a| a.outcome == outcome).count();
+        let (yes, no) = (say(Outcome::Yes), say(Outcome::No));
         let side = match self.outcome {
             Outcome::No => Some(Outcome::No),
             Outcome::Yes | Outcome::Partly => Some(Outcome::Yes),
             Outcome::Undecided | Outcome::Unknown => None,
         };
         let on_it = self.answers.iter().filter(|a| side.is_none_or(|side| a.outcome == side));
-        let p = |answer: &&Answer| answer.p_value.unwrap_or(f64::INFINITY);
+        let p = |answer: &&Tested| answer.p_value.unwrap_or(f64::INFINITY);
         let clearest = on_it.min_by(|a, b| p(a).total_cmp(&p(b)));
         let numbers = clearest.map_or(String::new(), |answer| {
             format!("; the clearest: {} {}", answer.asks, answer.evidence(alpha))
@@ -268,25 +229,21 @@ impl Verdict {
     }
 }
 
-impl Answer {
+impl Tested {
     /// The numbers behind the outcome in a sentence.
     pub(super) fn evidence(&self, alpha: f64) -> String {
         let (Some(pooled), Some((low, high)), Some(p)) = (self.pooled, self.interval, self.p_value)
         else {
             return "runs are missing".to_owned();
         };
-        let count = |outcome| self.comparisons.iter().filter(|c| c.outcome == outcome).count();
-        let cells = match self.comparisons.len() {
-            1 => "1 cell".to_owned(),
-            n => format!("{n} cells"),
-        };
+        let say = |outcome| self.comparisons.iter().filter(|c| c.outcome == outcome).count();
         let number = |value: f64| if self.is_relative() { percent(value) } else { signed(value) };
         let margin = self.margin.map_or(String::new(), |margin| {
             format!(" (equal means within ± {})", number(margin).trim_start_matches('+'))
         });
         let sign = if p < 0.001 { "" } else { "= " };
         format!(
-            "{} {}, {:.0} % interval {} to {}{margin}; p {sign}{}, {}; of {cells} {} say yes by themselves, {} no",
+            "{} {}, {:.0} % interval {} to {}{margin}; p {sign}{}, {}; of {} {} say yes by themselves, {} no",
             self.measure.label(),
             number(pooled.mean),
             100.0 * (1.0 - alpha),
@@ -294,8 +251,9 @@ impl Answer {
             number(high),
             p_text(p),
             strength(p, alpha, self.expect),
-            count(Outcome::Yes),
-            count(Outcome::No),
+            count(self.comparisons.len(), "cell"),
+            say(Outcome::Yes),
+            say(Outcome::No),
         )
     }
 
@@ -324,13 +282,16 @@ pub(super) fn p_text(p: f64) -> String {
     }
 }
 
-/// What a corrected p-value is worth, in words; that of equality would else seem to be of a difference.
+/// The weight of a corrected p-value in words. For equality it says so: it would else seem to be of a difference.
 fn strength(p: f64, alpha: f64, expect: Expect) -> String {
     let of = if expect == Expect::Equal { " of equality" } else { "" };
-    match () {
-        () if p < alpha / 50.0 => format!("strong evidence{of}"),
-        () if p < alpha / 5.0 => format!("good evidence{of}"),
-        () if p < alpha => format!("some evidence{of}"),
-        () => format!("no evidence{of} at this level"),
+    if p < alpha / 50.0 {
+        format!("strong evidence{of}")
+    } else if p < alpha / 5.0 {
+        format!("good evidence{of}")
+    } else if p < alpha {
+        format!("some evidence{of}")
+    } else {
+        format!("no evidence{of} at this level")
     }
 }

@@ -4,15 +4,17 @@ use std::path::Path;
 use std::process::Command;
 
 use chart::{Chart, Color};
+use record::{Epoch, StepFeatures};
 use serde::Deserialize;
+use stats::{Spread, mean};
 
-use super::super::figures::{Figure, calibration_chart, fan};
-use super::super::statistics::{Spread, mean};
 use super::measure::{Table, value};
 use super::plan::{Cell, Measure};
 use super::runs::Studied;
+use crate::figures::{calibration_chart, fan, mean_calibration, over_epochs};
+use crate::page::Figure;
 
-/// Arms that stand in most figures, by name, and their colors.
+/// Arms shown in most figures, by name, and their colors.
 const SHOWN: [(&str, Color); 5] = [
     ("none", Color::Ink),
     ("plain-x", Color::Vermillion),
@@ -71,7 +73,7 @@ pub(super) fn gap(table: &Table) -> Vec<Figure> {
         let mut chart = Chart::new(set_label(table, same))
             .size(440.0, 280.0)
             .x("training rows used, %")
-            .y("test less training CRPS, last epoch")
+            .y("test minus training CRPS, last epoch")
             .x_log();
         let mut any = false;
         for (place, (name, color)) in SHOWN.iter().enumerate() {
@@ -181,7 +183,7 @@ pub(super) fn features(table: &Table) -> Vec<Figure> {
             }
         }
         let caption = "Ridge probe on test windows noised at t, by a model trained on all of the arm’s steps; mean over seeds. \
-                       Dashed: what a linear reader gets from the noised window itself.";
+                       Dashed: a linear reader of the noised window itself.";
         Some(Figure { svg: chart.render(), caption: caption.to_owned() })
     };
     sets.iter().filter_map(figure).collect()
@@ -192,14 +194,10 @@ fn over_steps(runs: &[&Studied], raw: bool) -> (Vec<f64>, Vec<f64>) {
     let Some(first) = runs.first().and_then(|run| run.features.as_ref()) else {
         return (vec![], vec![]);
     };
+    let r2 = |step: &StepFeatures| if raw { step.raw_future.r2 } else { step.probe_future.r2 };
     let at = |step: usize| {
-        let values: Option<Vec<f64>> = runs
-            .iter()
-            .map(|run| {
-                let step = run.features.as_ref()?.steps.get(step)?;
-                Some(if raw { step.raw_future.r2 } else { step.probe_future.r2 })
-            })
-            .collect();
+        let value = |run: &&Studied| r2(run.features.as_ref()?.steps.get(step)?);
+        let values: Option<Vec<f64>> = runs.iter().map(value).collect();
         values.map_or(f64::NAN, |values| mean(&values))
     };
     let steps = first.steps.len();
@@ -213,11 +211,11 @@ struct NoiseRow {
     equivalent_step: f64,
 }
 
-/// How often training sees each step of plain diffusion, for some strengths: computed by `ballast noise`.
+/// Density of the steps of plain diffusion that training sees, for some strengths: computed by `ballast noise`.
 pub(super) fn density(table: &Table, root: &Path, executable: &Path) -> Option<Figure> {
     const BINS: usize = 20;
-    let config = &table.plan.data.first()?.config;
-    let mut chart = Chart::new("What re-injection is in plain diffusion")
+    let config = &table.plan.data.first()?.config.path;
+    let mut chart = Chart::new("Re-injection as plain diffusion")
         .size(440.0, 300.0)
         .x("equivalent step τ(t) of plain diffusion, t uniform")
         .y("density relative to uniform");
@@ -301,19 +299,16 @@ pub(super) fn learning(table: &Table) -> Vec<Figure> {
         {
             let Some(arm) = arm(table, name) else { continue };
             let runs: Vec<&Studied> = table.of(index, arm).map(|(_, run)| run).collect();
-            let Some(first) = runs.first() else { continue };
-            any = true;
-            let xs: Vec<f64> = first.chosen.epochs.iter().map(|epoch| epoch.epoch).collect();
+            let runs: Vec<&[Epoch]> = runs.iter().map(|run| run.chosen.epochs.as_slice()).collect();
+            any |= !runs.is_empty();
             for training in [false, true] {
-                let at = |epoch: usize| {
-                    let values = runs.iter().map(|run| {
-                        let epoch = run.chosen.epochs.get(epoch)?;
-                        if training { epoch.train_crps } else { epoch.validation_crps }
-                    });
-                    let values: Option<Vec<f64>> = values.collect();
-                    values.map_or(f64::NAN, |values| mean(&values))
-                };
-                let ys: Vec<f64> = (0..xs.len()).map(at).collect();
+                let (xs, ys) = over_epochs(&runs, |epoch| match training {
+                    true => epoch.train_crps,
+                    false => epoch.validation_crps,
+                });
+                if xs.is_empty() {
+                    continue;
+                }
                 let label = &table.plan.arms[arm].label;
                 let label = if training { format!("{label}: training") } else { label.clone() };
                 chart = chart.line(label, &xs, &ys).color(color);
@@ -351,17 +346,9 @@ pub(super) fn calibration(table: &Table) -> Vec<Figure> {
         let mut chart = calibration_chart(&table.plan.cell_label(cell));
         for (name, color) in SHOWN {
             let Some(arm) = arm(table, name) else { continue };
-            let curves: Vec<_> = table
-                .of(index, arm)
-                .filter_map(|(_, run)| run.chosen.model().calibration.as_ref())
-                .collect();
-            let Some(first) = curves.first() else { continue };
-            // Kept runs of other code may have other levels.
-            let same: Vec<_> = curves.iter().filter(|c| c.levels == first.levels).collect();
-            let at =
-                |level: usize| mean(&same.iter().map(|c| c.observed[level]).collect::<Vec<_>>());
-            let observed: Vec<f64> = (0..first.levels.len()).map(at).collect();
-            chart = chart.line(&table.plan.arms[arm].label, &first.levels, &observed).color(color);
+            let curves = table.of(index, arm).map(|(_, run)| &run.chosen.model().calibration);
+            let Some((levels, observed)) = mean_calibration(curves) else { continue };
+            chart = chart.line(&table.plan.arms[arm].label, &levels, &observed).color(color);
         }
         let caption = "On the diagonal, forecasts mean what they say; flatter: too narrow; steeper: too wide. Chosen epochs, mean over seeds.";
         Figure { svg: chart.render(), caption: caption.to_owned() }
@@ -376,7 +363,7 @@ pub(super) fn latent(table: &Table) -> Option<Figure> {
         .cells
         .iter()
         .position(|cell| cell.data == 0 && cell.model == 0 && cell.percent == 100)?;
-    let mut chart = Chart::new("What the posterior tells of the target")
+    let mut chart = Chart::new("Information of the posterior about the target")
         .size(440.0, 300.0)
         .x("KL from posterior to prior, nats")
         .y("test CRPS, chosen epoch");
@@ -384,14 +371,14 @@ pub(super) fn latent(table: &Table) -> Option<Figure> {
     for (name, color) in SHOWN {
         let Some(arm) = arm(table, name) else { continue };
         let pairs = table.of(index, arm).filter_map(|(_, run)| {
-            Some((run.chosen.evaluation.health.as_ref()?.kl(), value(run, Measure::Test)?))
+            Some((run.chosen.evaluation.health.kl(), value(run, Measure::Test)?))
         });
         let (xs, ys): (Vec<f64>, Vec<f64>) = pairs.unzip();
         any |= !xs.is_empty();
         chart = chart.points(&table.plan.arms[arm].label, &xs, &ys).color(color);
     }
     let caption = format!(
-        "{}. A point per seed. What the posterior tells of one target is not there when forecasts are drawn from the prior.",
+        "{}. A point per seed. The information of the posterior about one target is missing when forecasts are drawn from the prior.",
         table.plan.cell_label(&table.plan.cells[index])
     );
     any.then(|| Figure { svg: chart.render(), caption })

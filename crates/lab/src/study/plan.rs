@@ -1,28 +1,24 @@
-//! The study's file: what is run, what is compared with what, and what counts as an answer.
+//! The study's file: runs, comparisons, and the rules by which claims are judged.
 
 mod file;
 
-use std::fs;
-use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Result, anyhow};
-use serde::{Deserialize, Serialize};
-use toml::{Spanned, Table};
-
-use super::super::plan::{FOLDER, flatten, is_folder_name, located, normal, parse_toml};
-use super::simulate::Process;
 use file::{BlockTable, DataTable, PlanTable, TestTable};
+use serde::{Deserialize, Serialize};
+use toml::Spanned;
+
+use super::simulate::Process;
+use crate::places;
+use crate::plan::{Config, PlanFile, Settings, settings};
 
 /// A study that can be run within one budget.
 #[derive(Debug)]
-pub(crate) struct Plan {
-    pub(super) name: String,
+pub(super) struct Plan {
+    pub(super) file: PlanFile,
     pub(super) title: String,
     pub(super) question: String,
-    /// Relative to the workspace.
-    pub(super) file: PathBuf,
-    pub(super) text: String,
     pub(super) budget: String,
     /// Index of the arm that effects are relative to.
     pub(super) reference: usize,
@@ -43,14 +39,12 @@ pub(crate) struct Plan {
 pub(super) struct Data {
     pub(super) name: String,
     pub(super) label: String,
-    /// Its config, relative to the workspace, and what it says.
-    pub(super) config: PathBuf,
-    pub(super) table: Table,
-    pub(super) file: Option<super::super::benchmarks::Data>,
+    pub(super) config: Config,
+    pub(super) file: Option<places::Data>,
     pub(super) simulation: Option<Simulation>,
 }
 
-/// What a simulated set is made of.
+/// The recipe of a simulated set.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Simulation {
@@ -64,7 +58,7 @@ pub(super) struct Simulation {
 pub(super) struct Variant {
     pub(super) name: String,
     pub(super) label: String,
-    pub(super) set: Vec<(String, String)>,
+    pub(super) set: Settings,
 }
 
 /// A way of training.
@@ -72,7 +66,7 @@ pub(super) struct Variant {
 pub(super) struct Arm {
     pub(super) name: String,
     pub(super) label: String,
-    pub(super) set: Vec<(String, String)>,
+    pub(super) set: Settings,
     /// Whether its random numbers are not those of the other arms.
     pub(super) fresh: bool,
 }
@@ -84,7 +78,7 @@ pub(super) struct Tuned {
     pub(super) among: Vec<usize>,
 }
 
-/// What arms are compared in: data, model and share of the training rows.
+/// The setting of a comparison of arms: data, model and share of the training rows.
 #[derive(Debug, Clone)]
 pub(super) struct Cell {
     pub(super) data: usize,
@@ -114,13 +108,13 @@ pub(super) struct Test {
     pub(super) expect: Expect,
     /// Of "equal", relative to the reference arm's test CRPS.
     pub(super) margin: Option<f64>,
-    /// By name; all for none.
-    pub(super) models: Vec<String>,
+    /// The models of the cells that count; all for none.
+    pub(super) models: Vec<usize>,
     /// Whether the difference itself is compared between two kinds of cell.
     pub(super) against: Option<Against>,
 }
 
-/// What a test measures.
+/// The quantity that a test compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Measure {
@@ -130,7 +124,7 @@ pub(super) enum Measure {
     TestEnd,
     /// Log predictive density on test windows of the chosen weights, nats.
     LogScore,
-    /// Test less training CRPS of the last weights.
+    /// Test minus training CRPS of the last weights.
     GapEnd,
     /// R² of the future probed from the features of clean windows.
     FeaturesClean,
@@ -154,7 +148,7 @@ impl Measure {
     }
 }
 
-/// Which difference, arm less other, makes a yes.
+/// The difference, arm minus other, that makes a yes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Expect {
@@ -164,7 +158,7 @@ pub(super) enum Expect {
     Equal,
 }
 
-/// Two kinds of cell: the difference in the first less that in the second.
+/// Two kinds of cell: the difference in the first minus that in the second.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Against {
@@ -173,45 +167,33 @@ pub(super) enum Against {
     Data([String; 2]),
 }
 
-/// Says where in the file something is wrong.
-type At<'a> = &'a dyn Fn(Range<usize>, String) -> anyhow::Error;
-
 impl Plan {
-    /// Reads and checks `configs/experiments/NAME.toml` for one of its budgets.
-    pub(crate) fn load(root: &Path, name: &str, budget: &str) -> Result<Plan> {
-        let file = Path::new(FOLDER).join(name).with_extension("toml");
-        let text = fs::read_to_string(root.join(&file))
-            .map_err(|error| anyhow!("reading {}: {error}", file.display()))?;
-        let table: PlanTable = parse_toml(&file, &text)?;
-        let at = |span: Range<usize>, message: String| located(&file, &text, span, &message);
-        let data: Vec<Data> = table
-            .data
-            .iter()
-            .map(|data| read_data(root, &file, data, &at))
-            .collect::<Result<_>>()?;
+    /// Checks the file, and reads the configs it names, for one of its budgets.
+    pub(super) fn new(root: &Path, file: PlanFile, budget: &str) -> Result<Plan> {
+        let table: PlanTable = file.parse()?;
+        file.names("data set", table.data.iter().map(|data| &data.name))?;
+        file.names("model", table.model.iter().map(|model| &model.name))?;
+        let of_arms = table.arm.iter().map(|arm| &arm.name);
+        file.names("arm", of_arms.chain(table.tuned.iter().map(|tuned| &tuned.name)))?;
+        let data: Vec<Data> =
+            table.data.iter().map(|data| read_data(root, &file, data)).collect::<Result<_>>()?;
         let models = table.model.iter().map(|model| Variant {
             name: model.name.get_ref().clone(),
             label: model.label.clone(),
-            set: flat(&model.set),
+            set: settings(&model.set),
         });
         let models: Vec<Variant> = models.collect();
         let arms = table.arm.iter().map(|arm| Arm {
             name: arm.name.get_ref().clone(),
             label: arm.label.clone(),
-            set: flat(&arm.set),
+            set: settings(&arm.set),
             fresh: arm.fresh,
         });
         let arms: Vec<Arm> = arms.collect();
-        let names = table.data.iter().map(|d| &d.name);
-        check_names(names, &at)?;
-        check_names(table.model.iter().map(|m| &m.name), &at)?;
-        let of_arms = table.arm.iter().map(|arm| &arm.name);
-        check_names(of_arms.chain(table.tuned.iter().map(|tuned| &tuned.name)), &at)?;
-        let arm =
-            |wanted: &Spanned<String>| find(wanted, arms.iter().map(|arm| &*arm.name), "arm", &at);
-        let reference = arm(&table.reference)?;
+        let names = Names { file: &file, data: &data, models: &models, arms: &arms };
+        let reference = names.arm(&table.reference)?;
         let tuned = table.tuned.iter().map(|tuned| {
-            let among = tuned.among.iter().map(arm).collect::<Result<_>>()?;
+            let among = tuned.among.iter().map(|arm| names.arm(arm)).collect::<Result<_>>()?;
             Ok(Tuned { label: tuned.label.clone(), among })
         });
         let tuned = tuned.collect::<Result<Vec<_>>>()?;
@@ -219,38 +201,28 @@ impl Plan {
             let known: Vec<&str> = table.budget.keys().map(String::as_str).collect();
             return Err(anyhow!("--budget {budget}: there are: {}", known.join(", ")));
         };
-        let seeds = chosen.seeds.get_ref();
-        if seeds.len() < 2 {
-            let message = "differences between seeds need at least two of them".to_owned();
-            return Err(at(chosen.seeds.span(), message));
-        }
-        let twice = |(place, seed): (usize, &u64)| seeds[..place].contains(seed);
-        if let Some(place) = seeds.iter().enumerate().position(twice) {
-            return Err(at(chosen.seeds.span(), format!("seed {} is there twice", seeds[place])));
-        }
+        let seeds = file.seeds(&chosen.seeds, 2)?;
         let alpha = *table.alpha.get_ref();
         if !(alpha > 0.0 && alpha < 1.0) {
-            return Err(at(table.alpha.span(), format!("{alpha} is not between 0 and 1")));
+            let message = format!("{alpha} is not between 0 and 1");
+            return Err(file.at(table.alpha.span(), message));
         }
         let mut cells: Vec<Cell> = Vec::new();
         for block in &chosen.block {
-            add_block(block, &data, &models, &arm, &at, &mut cells)?;
+            names.add_block(block, &mut cells)?;
         }
         let claims = table.claim.iter().map(|claim| {
-            let tests = claim.test.iter().map(|test| read_test(test, &data, &models, &arm, &at));
+            let tests = claim.test.iter().map(|test| names.test(test));
             let (name, says) = (claim.name.clone(), claim.says.clone());
             Ok(Claim { name, says, tests: tests.collect::<Result<_>>()? })
         });
         let claims = claims.collect::<Result<_>>()?;
         Ok(Plan {
-            name: name.to_owned(),
             title: table.title,
             question: table.question,
             budget: budget.to_owned(),
             alpha,
-            seeds: seeds.clone(),
-            file,
-            text,
+            seeds,
             reference,
             data,
             models,
@@ -258,6 +230,7 @@ impl Plan {
             tuned,
             cells,
             claims,
+            file,
         })
     }
 
@@ -278,130 +251,95 @@ impl Plan {
     }
 }
 
-fn read_data(root: &Path, file: &Path, data: &DataTable, at: At) -> Result<Data> {
-    let config = normal(&file.parent().unwrap_or(Path::new("")).join(data.config.get_ref()));
-    let text = fs::read_to_string(root.join(&config))
-        .map_err(|error| at(data.config.span(), format!("{}: {error}", config.display())))?;
+fn read_data(root: &Path, file: &PlanFile, data: &DataTable) -> Result<Data> {
+    let fetch = data.fetch.clone();
     Ok(Data {
         name: data.name.get_ref().clone(),
         label: data.label.clone(),
-        table: parse_toml(&config, &text)?,
-        config,
-        file: data
-            .data
-            .clone()
-            .map(|path| super::super::benchmarks::Data { path, fetch: data.fetch.clone() }),
+        config: file.config(root, &data.config)?,
+        file: data.data.clone().map(|path| places::Data { path, fetch }),
         simulation: data.simulate.clone(),
     })
 }
 
-fn flat(table: &Table) -> Vec<(String, String)> {
-    let mut out = Vec::new();
-    flatten("", table, &mut out);
-    out
+/// The things that a plan refers to by name.
+struct Names<'a> {
+    file: &'a PlanFile,
+    data: &'a [Data],
+    models: &'a [Variant],
+    arms: &'a [Arm],
 }
 
-/// Names become folders, so they have to be safe and different.
-fn check_names<'a>(names: impl Iterator<Item = &'a Spanned<String>>, at: At) -> Result<()> {
-    let mut seen: Vec<&str> = Vec::new();
-    for name in names {
-        let text = name.get_ref();
-        if !is_folder_name(text) {
-            let rule = "must be of lower-case letters, digits, `-` and `_`";
-            return Err(at(name.span(), format!("the name `{text}` {rule}")));
-        }
-        if seen.contains(&text.as_str()) {
-            return Err(at(name.span(), format!("two are named `{text}`")));
-        }
-        seen.push(text);
+impl Names<'_> {
+    fn arm(&self, name: &Spanned<String>) -> Result<usize> {
+        self.file.find("arm", name, self.arms.iter().map(|arm| &*arm.name))
     }
-    Ok(())
-}
 
-fn find<'a>(
-    wanted: &Spanned<String>,
-    names: impl Iterator<Item = &'a str>,
-    what: &str,
-    at: At,
-) -> Result<usize> {
-    let names: Vec<&str> = names.collect();
-    names.iter().position(|name| name == wanted.get_ref()).ok_or_else(|| {
-        let (wanted_name, known) = (wanted.get_ref(), names.join(", "));
-        at(wanted.span(), format!("no {what} is named `{wanted_name}`; there are: {known}"))
-    })
-}
+    fn model(&self, name: &Spanned<String>) -> Result<usize> {
+        self.file.find("model", name, self.models.iter().map(|model| &*model.name))
+    }
 
-/// Adds the cells of a block; a cell that is there already gets the new arms.
-fn add_block(
-    block: &BlockTable,
-    data: &[Data],
-    models: &[Variant],
-    arm: &dyn Fn(&Spanned<String>) -> Result<usize>,
-    at: At,
-    cells: &mut Vec<Cell>,
-) -> Result<()> {
-    let model = find(&block.model, models.iter().map(|model| &*model.name), "model", at)?;
-    let arms = block.arms.iter().map(arm).collect::<Result<Vec<_>>>()?;
-    for name in &block.data {
-        let data = find(name, data.iter().map(|data| &*data.name), "data set", at)?;
-        for percent in &block.percent {
-            if !(1..=100).contains(percent.get_ref()) {
-                let message = format!("{} is not from 1 to 100", percent.get_ref());
-                return Err(at(percent.span(), message));
-            }
-            let percent = *percent.get_ref();
-            let same =
-                |cell: &&mut Cell| (cell.data, cell.model, cell.percent) == (data, model, percent);
-            let cell = match cells.iter_mut().find(same) {
-                Some(cell) => cell,
-                None => {
-                    cells.push(Cell { data, model, percent, arms: vec![], features: false });
-                    cells.last_mut().expect("just pushed")
+    fn data(&self, name: &Spanned<String>) -> Result<usize> {
+        self.file.find("data set", name, self.data.iter().map(|data| &*data.name))
+    }
+
+    /// Adds the cells of a block; a cell that is there already gets the new arms.
+    fn add_block(&self, block: &BlockTable, cells: &mut Vec<Cell>) -> Result<()> {
+        let model = self.model(&block.model)?;
+        let arms = block.arms.iter().map(|arm| self.arm(arm)).collect::<Result<Vec<_>>>()?;
+        for name in &block.data {
+            let data = self.data(name)?;
+            for share in &block.percent {
+                let percent = *share.get_ref();
+                if !(1..=100).contains(&percent) {
+                    let message = format!("{percent} is not from 1 to 100");
+                    return Err(self.file.at(share.span(), message));
                 }
-            };
-            cell.features |= block.features;
-            cell.arms.extend(&arms);
-            cell.arms.sort_unstable();
-            cell.arms.dedup();
+                let same =
+                    |cell: &Cell| (cell.data, cell.model, cell.percent) == (data, model, percent);
+                let place = cells.iter().position(same).unwrap_or_else(|| {
+                    cells.push(Cell { data, model, percent, arms: vec![], features: false });
+                    cells.len() - 1
+                });
+                let cell = &mut cells[place];
+                cell.features |= block.features;
+                cell.arms.extend(&arms);
+                cell.arms.sort_unstable();
+                cell.arms.dedup();
+            }
         }
+        Ok(())
     }
-    Ok(())
-}
 
-fn read_test(
-    test: &TestTable,
-    data: &[Data],
-    models: &[Variant],
-    arm: &dyn Fn(&Spanned<String>) -> Result<usize>,
-    at: At,
-) -> Result<Test> {
-    let expect = *test.expect.get_ref();
-    if (expect == Expect::Equal) != test.margin.is_some_and(|margin| margin > 0.0) {
-        let message = "a positive `margin` belongs to expect = \"equal\", and to nothing else";
-        return Err(at(test.expect.span(), message.to_owned()));
-    }
-    let model = |name: &str| models.iter().any(|model| model.name == name);
-    let known = match test.against.as_ref().map(Spanned::get_ref) {
-        Some(Against::Model(names)) => names.iter().all(|name| model(name)),
-        Some(Against::Data(names)) => {
-            names.iter().all(|name| data.iter().any(|data| data.name == *name))
+    fn test(&self, test: &TestTable) -> Result<Test> {
+        let expect = *test.expect.get_ref();
+        if (expect == Expect::Equal) != test.margin.is_some_and(|margin| margin > 0.0) {
+            let message = "a positive `margin` belongs to expect = \"equal\", and to nothing else";
+            return Err(self.file.at(test.expect.span(), message));
         }
-        _ => true,
-    };
-    if let (false, Some(against)) = (known, &test.against) {
-        return Err(at(against.span(), "names a model or data set that is not there".to_owned()));
+        if let Some(against) = &test.against {
+            let named = |name: &String| Spanned::new(against.span(), name.clone());
+            let both = match against.get_ref() {
+                Against::Model(names) => {
+                    names.iter().try_for_each(|n| self.model(&named(n)).map(drop))
+                }
+                Against::Data(names) => {
+                    names.iter().try_for_each(|n| self.data(&named(n)).map(drop))
+                }
+                Against::Percent(_) => Ok(()),
+            };
+            both?;
+        }
+        let models = test.models.iter().map(|name| self.model(name)).collect::<Result<_>>()?;
+        Ok(Test {
+            asks: test.asks.clone(),
+            arm: self.arm(&test.arm)?,
+            than: self.arm(&test.than)?,
+            measure: test.measure,
+            expect,
+            margin: test.margin,
+            models,
+            against: test.against.as_ref().map(|against| against.get_ref().clone()),
+        })
     }
-    if let Some(unknown) = test.models.iter().find(|name| !model(name.get_ref())) {
-        return Err(at(unknown.span(), format!("no model is named `{}`", unknown.get_ref())));
-    }
-    Ok(Test {
-        asks: test.asks.clone(),
-        arm: arm(&test.arm)?,
-        than: arm(&test.than)?,
-        measure: test.measure,
-        expect,
-        margin: test.margin,
-        models: test.models.iter().map(|name| name.get_ref().clone()).collect(),
-        against: test.against.as_ref().map(|against| against.get_ref().clone()),
-    })
 }

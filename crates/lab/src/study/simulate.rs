@@ -34,7 +34,7 @@ pub(super) enum Process {
     Switching(Switching),
 }
 
-/// What the best possible forecast of one window scores.
+/// Scores of the best possible forecast of one window.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct BestScores {
     /// CRPS in the units of the series, mean over the horizon; smaller is better.
@@ -45,7 +45,7 @@ pub(super) struct BestScores {
     pub(super) mean: Vec<f64>,
 }
 
-/// What the best possible forecast scores in the long run, in the units of [`BestScores`].
+/// Scores of the best possible forecast in the long run, in the units of [`BestScores`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Expected {
     pub(super) crps: f64,
@@ -103,14 +103,14 @@ impl Process {
 
 /// A process with a hidden Markov state, as a filter sees it.
 trait Hidden {
-    /// What is known of the hidden state of one row.
+    /// Knowledge about the hidden state of one row.
     type Belief: Copy;
 
-    /// Before anything was seen.
+    /// The belief before anything was seen.
     fn stationary(&self) -> Self::Belief;
-    /// After the row's value was seen.
+    /// The belief after the row's value was seen.
     fn observe(&self, belief: Self::Belief, row: usize, value: f64) -> Self::Belief;
-    /// Of the row after.
+    /// The belief about the row after.
     fn advance(&self, belief: Self::Belief) -> Self::Belief;
     /// The distribution of the row's value.
     fn predict(&self, belief: Self::Belief, row: usize) -> Predictive;

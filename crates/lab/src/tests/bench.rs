@@ -2,12 +2,16 @@
 
 use std::fs;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::fake::{ALL, Fake};
 pub(super) use super::prepared::{GOOD, Numbers, cell as evaluation};
-use crate::benchmarks::{Choice, Places, Plan, conduct};
-use crate::runner::Options;
+use super::prepared::{info, json};
+use crate::benchmarks::{Benchmarks, Choice};
+use crate::experiment::conduct;
+use crate::launch::Options;
+use crate::places::Places;
+use crate::plan::PlanFile;
 
 pub(super) const PLAN: &str = r#"
 kind = "benchmarks"
@@ -84,9 +88,7 @@ impl Bench {
         fake.write("data/stocks/2016/A.csv", "date,target\n");
         fs::create_dir_all(fake.root().join("docs")).unwrap();
         for seed in [1, 2] {
-            let info = json!({"status": "done", "seed": seed, "device": "cpu", "parameters": 1234,
-                "wall_seconds": 1.0, "best_epoch": 7});
-            fake.write(&format!("prepared/run-{seed}.json"), &info.to_string());
+            fake.write(&format!("prepared/run-{seed}.json"), &json(&info(seed)));
         }
         let bench = Bench(fake);
         for cell in ["etth1", "weather", "stocks"] {
@@ -97,19 +99,23 @@ impl Bench {
     }
 
     pub(super) fn prepare(&self, cell: &str, numbers: Numbers) {
-        let text = evaluation(numbers).to_string();
+        let text = json(&evaluation(numbers));
         self.0.write(&format!("prepared/{cell}/evaluation.json"), &text);
     }
 
     pub(super) fn choice(&self) -> Choice {
         let data = self.0.root().join("data");
-        let places = Places::new(Some(&data), None).unwrap();
+        let places = Places::with_cache(Some(&data), None).unwrap();
         Choice { places, only: vec![], seeds: None, write_docs: true }
     }
 
     pub(super) fn conduct_with(&self, options: Options, choice: &Choice) -> anyhow::Result<()> {
-        let plan = Plan::load(self.0.root(), "benchmarks")?;
-        conduct(self.0.root(), &plan, &self.0.executable, options, choice)
+        conduct(self.0.root(), &self.0.executable, options, self.benchmarks(choice)?)
+    }
+
+    pub(super) fn benchmarks(&self, choice: &Choice) -> anyhow::Result<Benchmarks> {
+        let root = self.0.root();
+        Benchmarks::new(root, PlanFile::read(root, "benchmarks")?, choice.clone())
     }
 
     pub(super) fn conduct(&self) -> Value {

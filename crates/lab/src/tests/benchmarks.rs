@@ -7,8 +7,11 @@ use serde_json::Value;
 
 use super::bench::{BALLAST, Bench, GOOD, Numbers, PLAN, evaluation};
 use super::fake::ALL;
-use crate::benchmarks::{Choice, Places, Plan};
-use crate::runner::Options;
+use super::prepared::json;
+use crate::benchmarks::{Benchmarks, Choice};
+use crate::launch::Options;
+use crate::places::Places;
+use crate::plan::PlanFile;
 
 fn cell<'a>(results: &'a Value, name: &str) -> &'a Value {
     results["cells"].as_array().unwrap().iter().find(|cell| cell["name"] == name).unwrap()
@@ -75,7 +78,7 @@ fn a_cell_changes_keys_of_its_config() {
     assert!(lines[9].starts_with(default), "{}", lines[9]);
     let seed = plan.replacen("\"model.hidden\"", "seed", 1);
     bench.0.write("configs/experiments/benchmarks.toml", &seed);
-    let found = Plan::load(bench.0.root(), "benchmarks").expect_err("refused").to_string();
+    let found = bench.benchmarks(&bench.choice()).err().expect("refused").to_string();
     assert!(found.contains("a cell cannot set `seed`"), "{found}");
 }
 
@@ -98,7 +101,7 @@ fn numbers_are_those_of_the_evaluation() {
     );
     assert_eq!(
         sentence(&results, "weather"),
-        "CRPS less that of ridge, the closest baseline: −0.0260 ± 0.0040, 95 % interval −0.0340 to −0.0180; \
+        "CRPS minus that of ridge, the closest baseline: −0.0260 ± 0.0040, 95 % interval −0.0340 to −0.0180; \
          below zero for every baseline"
     );
     assert_eq!(results["headline"], "6 targets: 6 met.");
@@ -135,30 +138,32 @@ fn what_is_missed_is_missed_by_so_much() {
     let stocks = sentence(&results, "stocks");
     assert_eq!(stocks.matches("missed: ").count(), 3, "{stocks}");
     assert!(
-        stocks.contains("missed: squared error of the mean less that of zero: +0.0030 ± 0.0040"),
+        stocks.contains("missed: squared error of the mean minus that of zero: +0.0030 ± 0.0040"),
         "{stocks}"
     );
-    assert!(stocks.contains("missed: log score less climatology’s: −0.1000 ± 0.0010"), "{stocks}");
+    assert!(stocks.contains("missed: log score minus climatology’s: −0.1000 ± 0.0010"), "{stocks}");
     assert!(stocks.contains("missed: 90 % intervals cover 94.0 % (87 to 93 wanted)"), "{stocks}");
     assert!(
         stocks.ends_with(
-            "met: CRPS less climatology’s: −0.100 ± 0.010, 95 % interval −0.120 to −0.080"
+            "met: CRPS minus climatology’s: −0.100 ± 0.010, 95 % interval −0.120 to −0.080"
         ),
         "{stocks}"
     );
     assert_eq!(results["headline"], "6 targets: 2 met, 4 missed.");
     let average = results["average"].to_string();
     assert!(
-        average.contains("log score less GARCH(1,1)-t’s, mean of 1 cells: −0.02000"),
+        average.contains("log score minus GARCH(1,1)-t’s, mean of 1 cells: −0.02000"),
         "{average}"
     );
     let docs = bench.0.read("docs/benchmarks.md");
     let at = |text: &str| docs.find(text).unwrap_or_else(|| panic!("`{text}` in {docs}"));
     assert!(
-        at("- **ETTh1 24 → 24**, missed: CRPS") < at("- **ETTh1 24 → 24, default config**, met: ")
+        at("- **Missed.** ETTh1 24 → 24: CRPS") < at("- **Met.** ETTh1 24 → 24, default config: ")
     );
     assert!(
-        docs.contains("What was tried for the cells that miss: [experiments.md](experiments.md).")
+        docs.contains(
+            "Tries for the cells that miss their target: [experiments.md](experiments.md)."
+        )
     );
 }
 
@@ -167,19 +172,19 @@ fn what_is_missed_is_missed_by_so_much() {
 fn what_is_not_known_is_said() {
     let bench = Bench::new();
     let mut numbers = evaluation(GOOD);
-    numbers["drop_last"] = Value::Null;
-    numbers["forecasters"].as_array_mut().unwrap().retain(|f| f["name"] != "GARCH(1,1)-t");
-    bench.0.write("prepared/stocks/evaluation.json", &numbers.to_string());
+    numbers.drop_last = None;
+    numbers.forecasters.retain(|forecaster| forecaster.name != "GARCH(1,1)-t");
+    bench.0.write("prepared/stocks/evaluation.json", &json(&numbers));
     let results = bench.conduct();
     assert_eq!(cell(&results, "stocks")["verdict"], "unknown");
     let text = sentence(&results, "stocks");
     assert!(
         text.starts_with(
-            "unknown: squared error of the mean less that of zero: evaluation.json does not say"
+            "unknown: squared error of the mean minus that of zero: missing in evaluation.json"
         ),
         "{text}"
     );
-    assert_eq!(results["average"][0]["verdict"], "unknown");
+    assert_eq!(results["average"][0]["outcome"], "unknown");
 }
 
 #[test]
@@ -193,7 +198,7 @@ fn finished_cells_are_reused_by_content() {
     assert_eq!(bench.0.read("runs/benchmarks/table.csv"), table);
     // Data that lie elsewhere are the same data.
     fs::rename(bench.0.root().join("data"), bench.0.root().join("moved")).unwrap();
-    let places = Places::new(Some(&bench.0.root().join("moved")), None).unwrap();
+    let places = Places::with_cache(Some(&bench.0.root().join("moved")), None).unwrap();
     let moved = Choice { places, ..Bench::new().choice() };
     bench.conduct_with(ALL, &moved).unwrap();
     assert_eq!(bench.0.calls(), 0, "the data have moved");
@@ -225,22 +230,22 @@ fn missing_data_are_listed_with_a_remedy() {
     let bench = Bench::new();
     fs::remove_dir_all(bench.0.root().join("data/stocks")).unwrap();
     fs::remove_file(bench.0.root().join("configs/weather.toml")).unwrap();
-    let choice = Choice { places: Places::new(None, None).unwrap(), ..bench.choice() };
+    let choice = Choice { places: Places::with_cache(None, None).unwrap(), ..bench.choice() };
     bench.conduct_with(ALL, &choice).unwrap();
     assert_eq!(bench.0.calls(), 0);
     let results = bench.results();
     assert_eq!(results["headline"], "6 targets: 0 met, 6 not run.");
     assert_eq!(
         sentence(&results, "etth1"),
-        "not run: ETTh1.csv missing; fetch it with `ballast data fetch etth1`, or name the folder that \
+        "ETTh1.csv missing; fetch it with `ballast data fetch etth1`, or name the folder that \
          holds ETTh1.csv with `--data DIR`"
     );
     assert_eq!(
         sentence(&results, "default-stocks"),
-        "not run: stocks/2016 missing; name the folder that holds stocks/2016 with `--data DIR`"
+        "stocks/2016 missing; name the folder that holds stocks/2016 with `--data DIR`"
     );
     let weather = sentence(&results, "weather");
-    assert_eq!(weather, "not run: configs/weather.toml missing; the config is still to be written");
+    assert_eq!(weather, "configs/weather.toml missing; the config is still to be written");
     for file in ["runs/benchmarks/report.html", "runs/benchmarks/table.md", "docs/benchmarks.md"] {
         let text = bench.0.read(file);
         assert!(
@@ -248,18 +253,19 @@ fn missing_data_are_listed_with_a_remedy() {
             "{file}"
         );
     }
-    // What is cited and wanted of a cell does not depend on its run.
+    // Cited numbers and the target of a cell do not depend on its run.
     let table = bench.0.read("runs/benchmarks/table.md");
     assert!(
         table.contains("| ETTh1 24 → 24 | – | – | ≤ 0.218 | not run | – | – | – | 0.226 |"),
         "{table}"
     );
-    // What was fetched is found.
+    // Fetched data are found.
     bench.0.write("cache/data/ETTh1.csv", "date,a\n");
-    let places = Places::new(None, Some(&bench.0.root().join("cache"))).unwrap();
+    let places = Places::with_cache(None, Some(&bench.0.root().join("cache"))).unwrap();
     bench.conduct_with(ALL, &Choice { places, ..choice }).unwrap();
     assert_eq!(bench.0.calls(), 6, "own and default config");
-    let error = Places::new(Some(Path::new("/nowhere/at/all")), None).expect_err("no such folder");
+    let error =
+        Places::with_cache(Some(Path::new("/nowhere/at/all")), None).expect_err("no such folder");
     assert_eq!(error.to_string(), "--data /nowhere/at/all: no such folder");
 }
 
@@ -313,7 +319,7 @@ fn a_failed_seed_fails_its_cell_alone() {
         let results = bench.results();
         assert_eq!(results["headline"], "6 targets: 5 met, 1 failed.");
         let text = sentence(&results, "weather");
-        assert!(text.starts_with("failed: runs/benchmarks/weather/seed-1: `ballast train` ended with exit code 3: training diverged"), "{text}");
+        assert!(text.starts_with("runs/benchmarks/weather/seed-1: `ballast train` ended with exit code 3: training diverged"), "{text}");
         assert!(
             text.contains("runs/benchmarks/weather/evaluation-2: 2 of the runs it needs failed"),
             "{text}"
@@ -351,7 +357,7 @@ fn the_page_is_complete_and_holds_no_path_of_this_machine() {
         "## The default config",
         "- A note.\n- VolDy: elsewhere\n",
         "    ballast evaluate runs/benchmarks/etth1/seed-1 runs/benchmarks/etth1/seed-2 --output",
-        "How the configs came about: [experiments.md](experiments.md).",
+        "The origin of the configs: [experiments.md](experiments.md).",
     ] {
         assert!(docs.contains(part), "`{part}` is missing in\n{docs}");
     }
@@ -373,8 +379,13 @@ fn mistakes_are_reported_where_they_are() {
         ("seeds = [1, 2]", "seeds = [2, 2]", ":5:9", "seed 2 is there twice"),
         ("default =", "default_seeds = 3\ndefault =", ":6:17", "must be 1 to 2, the seeds"),
         ("name = \"weather\"", "name = \"etth1\"", ":23:8", "two cells are named `etth1`"),
-        ("name = \"weather\"", "name = \"default-x\"", ":23:8", "must be of lower-case"),
-        ("name = \"weather\"", "name = \"data\"", ":23:8", "be neither `data`"),
+        (
+            "name = \"weather\"",
+            "name = \"default-x\"",
+            ":23:8",
+            "must neither be `data` nor begin with",
+        ),
+        ("name = \"weather\"", "name = \"data\"", ":23:8", "must neither be `data`"),
         ("{ crps = 0.218 }", "{ crsp = 0.218 }", ":19:12", "unknown variant `crsp`"),
         ("\"every-baseline\"", "\"every\"", ":26:10", "unknown variant `every`"),
         (
@@ -388,13 +399,13 @@ fn mistakes_are_reported_where_they_are() {
         assert!(PLAN.contains(from), "{from}");
         let bench = Bench::new();
         bench.0.write("configs/experiments/benchmarks.toml", &PLAN.replacen(from, to, 1));
-        let found = format!("{:#}", Plan::load(bench.0.root(), "benchmarks").expect_err(to));
+        let found = format!("{:#}", bench.benchmarks(&bench.choice()).err().expect(to));
         let start = format!("configs/experiments/benchmarks.toml{place}: ");
         assert!(found.starts_with(&start) && found.contains(message), "{to}: {found}");
     }
     let bench = Bench::new();
     bench.0.write("configs/own.toml", "[data]\npath = \n");
-    let found = format!("{:#}", Plan::load(bench.0.root(), "benchmarks").expect_err("refused"));
+    let found = format!("{:#}", bench.benchmarks(&bench.choice()).err().expect("refused"));
     assert!(found.starts_with("configs/own.toml:2:"), "{found}");
 }
 
@@ -402,5 +413,8 @@ fn mistakes_are_reported_where_they_are() {
 #[test]
 fn our_own_benchmark_is_in_order() {
     let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
-    Plan::load(root, "benchmarks").unwrap_or_else(|error| panic!("{error:#}"));
+    let file = PlanFile::read(root, "benchmarks").unwrap();
+    let places = Places::with_cache(None, None).unwrap();
+    let choice = Choice { places, only: vec![], seeds: None, write_docs: false };
+    Benchmarks::new(root, file, choice).unwrap_or_else(|error| panic!("{error:#}"));
 }

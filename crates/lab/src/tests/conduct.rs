@@ -5,8 +5,7 @@ use std::fs;
 use serde_json::Value;
 
 use super::fake::{ALL, BASE, Fake, PLAN, Skill};
-use crate::arms;
-use crate::runner::Options;
+use crate::launch::Options;
 
 const RUNS: usize = 2 * 3;
 
@@ -189,7 +188,7 @@ fn a_run_cut_short_goes_on_if_it_is_of_the_same() {
     fs::write(fake.root().join("runs/trial/none/seed-1/half"), "").unwrap();
     fs::write(fake.root().join("runs/trial/none/seed-2/fingerprint.json"), "{\"version\"").unwrap();
     fs::write(fake.root().join("runs/trial/none/seed-2/half"), "").unwrap();
-    // What was begun under another config is made again from nothing.
+    // A run that was begun under another config is made again from nothing.
     fs::remove_file(fake.root().join("runs/trial/none/seed-3/fingerprint.json")).unwrap();
     fs::copy(
         fake.root().join("runs/trial/none/seed-1/begun.json"),
@@ -221,7 +220,7 @@ fn a_result_that_cannot_be_read_is_a_failure_that_names_the_field() {
             "evaluation.json: missing field `crps_standardized` at line",
         ),
         (
-            |e| e["forecasters"][0]["test"]["crps"] = Value::Null,
+            |e| e["forecasters"][0]["test"]["mae"] = Value::Null,
             "evaluation.json: invalid type: null, expected f64 at line",
         ),
         (
@@ -257,7 +256,7 @@ fn a_torn_line_of_metrics_is_named() {
     fake.write(path, &text[..text.len() - 20]);
     fake.conduct(ALL).expect_err("one run cannot be read");
     let reason = fake.results()["runs"][0]["failure"]["reason"].clone();
-    assert!(reason.as_str().unwrap().starts_with("metrics.jsonl, line 40: EOF"), "{reason}");
+    assert!(reason.as_str().unwrap().starts_with("metrics.jsonl: line 40: EOF"), "{reason}");
 }
 
 #[test]
@@ -274,8 +273,7 @@ fn an_experiment_with_no_result_at_all_still_reports() {
 #[test]
 fn two_at_the_same_time_do_not_get_into_each_others_way() {
     let fake = Fake::new();
-    let plan = fake.plan();
-    let running = arms::runner(fake.root(), &plan, &fake.executable, ALL).unwrap();
+    let running = fake.ready();
     let error = fake.conduct(ALL).expect_err("locked").to_string();
     assert!(error.contains("running already"), "{error}");
     drop(running);
@@ -288,5 +286,5 @@ fn a_baseline_that_depends_on_the_arm_is_pointed_out() {
     fake.prepare("x0", 2, Skill { test: 0.36, gap: 0.02 }, 0.385);
     fake.conduct(ALL).unwrap();
     let warnings = fake.results()["warnings"].to_string();
-    assert!(warnings.contains("but ridge, seasonal-naive does"), "{warnings}");
+    assert!(warnings.contains("Scores of ridge, seasonal-naive differ between arms"), "{warnings}");
 }

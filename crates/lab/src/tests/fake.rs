@@ -11,9 +11,10 @@ use tempfile::TempDir;
 
 use super::prepared;
 pub(super) use super::prepared::Skill;
-use crate::conduct;
-use crate::plan::Plan;
-use crate::runner::Options;
+use crate::arms::Arms;
+use crate::experiment::{Experiment, conduct};
+use crate::launch::{Jobs, Options, Runner};
+use crate::plan::PlanFile;
 
 /// Copies what lies under `prepared/ARM/seed-N`; a file `exit` there makes it fail, `kill` die.
 const BALLAST: &str = r#"#!/bin/sh
@@ -139,19 +140,27 @@ impl Fake {
         }
     }
 
-    pub(super) fn plan(&self) -> Plan {
-        Plan::load(self.root(), "trial").unwrap_or_else(|error| panic!("{error:#}"))
+    /// The experiment `trial`.
+    pub(super) fn arms(&self) -> Result<Arms> {
+        Arms::new(self.root(), PlanFile::read(self.root(), "trial")?)
     }
 
     pub(super) fn conduct(&self, options: Options) -> Result<()> {
-        conduct(self.root(), &self.plan(), &self.executable, options)
+        conduct(self.root(), &self.executable, options, self.arms()?)
+    }
+
+    /// The experiment, ready to run: until it is dropped nobody else can run it.
+    pub(super) fn ready(&self) -> Runner<'_> {
+        let mut jobs = Jobs::new(self.root(), &self.executable).unwrap();
+        self.arms().unwrap().jobs(&mut jobs).unwrap();
+        Runner::new(self.root(), "trial", jobs, ALL).unwrap()
     }
 
     pub(super) fn results(&self) -> Value {
         serde_json::from_str(&self.read("runs/trial/results.json")).unwrap()
     }
 
-    /// How many times `ballast` was started since the last time this was asked.
+    /// The number of times that `ballast` was started since the last call.
     pub(super) fn calls(&self) -> usize {
         let calls = fs::read_to_string(self.root().join("calls")).unwrap_or_default();
         let _ = fs::remove_file(self.root().join("calls"));

@@ -1,6 +1,10 @@
-//! What a reader sees: verdict, tables, report.
+//! Verdict, tables and report, as a reader sees them.
 
+use std::path::Path;
+
+use super::bench::Bench;
 use super::fake::{ALL, Fake, PLAN, Skill};
+use super::study::scene::Study;
 
 /// The outcomes of the answers, in order, with their questions.
 fn outcomes(fake: &Fake) -> Vec<(String, String)> {
@@ -128,5 +132,26 @@ fn the_report_says_how_to_repeat_it() {
         "<dt>libtorch</dt><dd>2.11.0</dd>",
     ] {
         assert!(page.contains(part), "`{part}` is missing");
+    }
+}
+
+/// Reports of all kinds in `runs/look`, to be looked at in a browser at several widths.
+#[test]
+#[ignore = "for people: leaves reports in runs/look"]
+fn reports_to_look_at() {
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../runs/look"));
+    std::fs::create_dir_all(folder).unwrap();
+    let fake = Fake::new();
+    fake.conduct(ALL).unwrap();
+    let bench = Bench::new();
+    bench.conduct();
+    let study = Study::new();
+    study.conduct();
+    for (name, page) in [
+        ("arms", fake.read("runs/trial/report.html")),
+        ("benchmarks", bench.0.read("runs/benchmarks/report.html")),
+        ("study", study.read("report.html")),
+    ] {
+        std::fs::write(folder.join(name).with_extension("html"), page).unwrap();
     }
 }

@@ -1,34 +1,29 @@
-//! Experiment files: what is accepted, and how what is not is reported.
+//! Experiment files of arms: what is accepted, and how mistakes are reported.
 
 use std::path::Path;
 
 use super::fake::{Fake, PLAN};
-use crate::plan::Plan;
+use crate::arms::Arms;
+use crate::plan::{PlanFile, parse, settings};
 
 /// The message for the plan with one text replaced by another.
 fn error(from: &str, to: &str) -> String {
     assert!(PLAN.contains(from), "{from}");
     let fake = Fake::new();
     fake.write("configs/experiments/trial.toml", &PLAN.replacen(from, to, 1));
-    format!("{:#}", Plan::load(fake.root(), "trial").expect_err("should be refused"))
+    format!("{:#}", fake.arms().err().unwrap_or_else(|| panic!("should be refused: {to}")))
 }
 
 #[test]
-fn a_plan_resolves_its_parts() {
-    let plan = Fake::new().plan();
-    assert_eq!(plan.base, Path::new("configs/base.toml"));
-    assert_eq!(plan.arms[0].set, [("noise.schedule".to_owned(), "\"none\"".to_owned())]);
-    assert_eq!(plan.arms[1].set, [("noise.input.reinject".to_owned(), "1.0".to_owned())]);
-    assert_eq!((plan.reference, plan.claims[0].better, plan.claims[0].than), (0, 1, 0));
-}
-
-#[test]
-fn nested_and_dotted_overrides_are_the_same() {
-    let fake = Fake::new();
-    let nested =
-        PLAN.replace("{ \"noise.input.reinject\" = 1.0 }", "{ noise.input.reinject = 1.0 }");
-    fake.write("configs/experiments/trial.toml", &nested);
-    assert_eq!(fake.plan().arms[1].set, [("noise.input.reinject".to_owned(), "1.0".to_owned())]);
+fn nested_and_dotted_settings_are_the_same() {
+    for text in [
+        "\"noise.input.reinject\" = 1.0",
+        "noise.input.reinject = 1.0",
+        "[noise.input]\nreinject = 1.0",
+    ] {
+        let table = parse(Path::new("x.toml"), text).unwrap();
+        assert_eq!(settings(&table), [("noise.input.reinject".to_owned(), "1.0".to_owned())]);
+    }
 }
 
 #[test]
@@ -37,7 +32,13 @@ fn mistakes_are_reported_where_they_are() {
     for (from, to, place, message) in [
         ("seeds =", "sedes =", ":5:1", "unknown field `sedes`"),
         ("seeds = [1, 2, 3]", "seeds = [1, 2, 1]", ":5:9", "seed 1 is there twice"),
-        ("seeds = [1, 2, 3]", "seeds = []", ":5:9", "no seed"),
+        ("seeds = [1, 2, 3]", "seeds = []", ":5:9", "there is no seed in it"),
+        (
+            "title =",
+            "kind = \"elbo\"\ntitle =",
+            ":2:8",
+            "unknown variant `elbo`, expected one of `arms`",
+        ),
         ("seeds = [1, 2, 3]", "seeds = [1, -2]", ":5:13", "invalid value"),
         (
             "reference = \"none\"",
@@ -66,7 +67,7 @@ fn mistakes_are_reported_where_they_are() {
 fn a_base_that_is_not_toml_is_reported_in_its_own_file() {
     let fake = Fake::new();
     fake.write("configs/base.toml", "[data]\nsource = \n");
-    let found = format!("{:#}", Plan::load(fake.root(), "trial").expect_err("refused"));
+    let found = format!("{:#}", fake.arms().err().expect("refused"));
     assert!(found.starts_with("configs/base.toml:2:"), "{found}");
 }
 
@@ -74,7 +75,7 @@ fn a_base_that_is_not_toml_is_reported_in_its_own_file() {
 fn an_unknown_experiment_is_told_which_there_are() {
     let fake = Fake::new();
     for name in ["trail", "../trial", ""] {
-        let found = format!("{:#}", Plan::load(fake.root(), name).expect_err("refused"));
+        let found = format!("{:#}", PlanFile::read(fake.root(), name).expect_err("refused"));
         assert!(found.ends_with("there are: trial"), "{found}");
     }
 }
@@ -83,7 +84,8 @@ fn an_unknown_experiment_is_told_which_there_are() {
 #[test]
 fn our_own_plans_are_in_order() {
     let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
-    let quickstart = Plan::load(root, "quickstart").unwrap_or_else(|error| panic!("{error:#}"));
-    assert_eq!((quickstart.arms.len(), quickstart.seeds.len()), (4, 3));
-    Plan::load(root, "smoke").unwrap_or_else(|error| panic!("{error:#}"));
+    for name in ["quickstart", "smoke"] {
+        let file = PlanFile::read(root, name).unwrap();
+        Arms::new(root, file).unwrap_or_else(|error| panic!("{error:#}"));
+    }
 }

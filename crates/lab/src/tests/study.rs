@@ -2,8 +2,7 @@
 
 mod best;
 mod numbers;
-mod oracle;
 mod page;
 mod plans;
 mod runs;
-mod scene;
+pub(super) mod scene;

@@ -100,7 +100,7 @@ impl Scene {
             }
         }
         for cell in ["weather", "default-weather"] {
-            let text = prepared::cell(prepared::GOOD).to_string();
+            let text = prepared::json(&prepared::cell(prepared::GOOD));
             scene.write(&format!("prepared/{cell}/evaluation.json"), &text);
         }
         scene
@@ -184,7 +184,7 @@ impl Scene {
         serde_json::from_str(&self.read("runs/trial/results.json")).unwrap()
     }
 
-    /// How many times `ballast` was started since the last time this was asked.
+    /// The number of times that `ballast` was started since the last call.
     pub(super) fn calls(&self) -> usize {
         self.taken("calls")
     }
@@ -201,7 +201,7 @@ impl Scene {
     }
 }
 
-/// What a command said.
+/// Output and exit code of a command.
 pub(super) struct Said {
     pub(super) code: Option<i32>,
     pub(super) out: String,

@@ -295,7 +295,7 @@ mod tests {
             ("noise = 3", ["a.toml:1:9", "integer `3`", "\"auto\" or a table"]),
             ("noise = { aut = {} }", ["a.toml:1:11", "`aut`", "did you mean `auto`?"]),
             ("noise = {}", ["a.toml:1:9", "`noise`", "missing field `schedule`"]),
-            ("noise = { steps = 5 }", ["a.toml:1:9", "`noise`", "missing field `schedule`"]),
+            ("noise = { steps = 5 }", ["a.toml:1:9", "missing field `schedule`", "hint: name one"]),
             ("noise = { stepz = 1 }", ["a.toml:1:11", "`stepz`", "did you mean `steps`?"]),
             (
                 "noise = { auto = { budgte = 1 } }",

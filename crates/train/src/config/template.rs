@@ -211,13 +211,17 @@ mod tests {
         assert_eq!(read(&text), default, "{text}");
         assert_eq!(read("[data]\npath = \"/tmp/load.csv\"\ncontext = 48\nhorizon = 24\n"), default);
         assert_eq!(default.noise.fixed().unwrap().steps(), 0);
-        // A reader sees each key once, with a comment, on a line that fits a screen.
-        for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('[')) {
-            assert!(line.contains("# ") && line.chars().count() <= 140, "{line}");
+        // Each key has a comment behind it or above it, on a line that fits a screen.
+        let mut above = "";
+        for line in text.lines() {
+            assert!(line.chars().count() <= 140, "{line}");
+            let key = line.contains(" = ") && !line.starts_with("# ");
+            assert!(!key || line.contains("  # ") || above.starts_with("# "), "{line}");
+            above = line;
         }
     }
 
-    /// What is commented out means what it says, too.
+    /// Oracle: keys that are commented out show their defaults.
     #[test]
     fn hints_are_keys() {
         let default = Config::new(data::DataConfig::new("/tmp/load.csv", 48, 24));

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use toml::{Spanned, Table};
 
 use super::{Against, Expect, Measure, Simulation};
+use crate::plan::Kind;
 
 /// The file as written.
 #[derive(Deserialize)]
@@ -25,12 +26,6 @@ pub(super) struct PlanTable {
     pub(super) tuned: Vec<TunedTable>,
     pub(super) budget: BTreeMap<String, BudgetTable>,
     pub(super) claim: Vec<ClaimTable>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Kind {
-    Study,
 }
 
 #[derive(Deserialize)]

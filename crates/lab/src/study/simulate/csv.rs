@@ -1,12 +1,16 @@
 //! A series as a file that `ballast` reads.
 
-use std::fmt::Write as _;
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use jiff::ToSpan;
+use jiff::civil::{Date, date};
 
-/// The last row is of 9999-12-31, the last date of four-digit years.
+/// The date of the first row.
+const FIRST: Date = date(2000, 1, 1);
+/// The last row is of 9999-12-31, the last date that there is.
 const MAX_ROWS: usize = 2_921_940;
 
 /// Writes `date,value` with a day per row from 2000-01-01 on; the file appears whole or not at all.
@@ -14,52 +18,28 @@ const MAX_ROWS: usize = 2_921_940;
 /// Values have the digits that reading needs to give the same number again.
 ///
 /// # Errors
-/// More rows than dates; a value that is no number; what the file system says.
+/// More rows than dates; a value that is not a finite number; errors of the file system.
 pub(in crate::study) fn write(path: &Path, series: &[f64]) -> Result<()> {
     let shown = path.display();
     if series.len() > MAX_ROWS {
         bail!("{shown}: {} rows, but dates end after {MAX_ROWS}; simulate fewer", series.len());
     }
-    let mut text = "date,value\n".to_owned();
-    let mut date = Date { year: 2000, month: 1, day: 1 };
-    for (row, value) in series.iter().enumerate() {
-        if !value.is_finite() {
-            bail!("{shown}: row {row} is {value}, which is no number");
-        }
-        let Date { year, month, day } = date;
-        let _ = writeln!(text, "{year}-{month:02}-{day:02},{value}");
-        date = date.next();
+    if let Some((row, value)) = series.iter().enumerate().find(|(_, value)| !value.is_finite()) {
+        bail!("{shown}: row {row} is {value}, not a finite number");
     }
-    let mut part = path.as_os_str().to_owned();
-    part.push(".part");
-    fs::write(&part, text)
-        .and_then(|()| fs::rename(&part, path))
+    let lines = |file: &mut dyn Write| {
+        let mut table = csv::Writer::from_writer(file);
+        table.write_record(["date", "value"])?;
+        let dates = FIRST.series(1.day());
+        for (date, value) in dates.zip(series) {
+            table.write_record([date.to_string(), value.to_string()])?;
+        }
+        table.flush()
+    };
+    let folder = path.parent().unwrap_or(path);
+    fs::create_dir_all(folder)
+        .and_then(|()| files::replace(path, lines))
         .with_context(|| format!("writing {shown}"))
-}
-
-/// Of the Gregorian calendar.
-#[derive(Debug, Clone, Copy)]
-struct Date {
-    year: u32,
-    month: u32,
-    day: u32,
-}
-
-impl Date {
-    fn next(self) -> Date {
-        let Date { year, month, day } = self;
-        let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-        let days = match month {
-            2 => 28 + u32::from(leap),
-            4 | 6 | 9 | 11 => 30,
-            _ => 31,
-        };
-        match (month, day) {
-            (12, 31) => Date { year: year + 1, month: 1, day: 1 },
-            (_, day) if day == days => Date { year, month: month + 1, day: 1 },
-            _ => Date { year, month, day: day + 1 },
-        }
-    }
 }
 
 #[cfg(test)]
@@ -111,9 +91,10 @@ mod tests {
     fn what_cannot_be_written_is_said() {
         let folder = tempfile::tempdir().unwrap();
         let error = |path: &Path, series: &[f64]| format!("{:#}", write(path, series).unwrap_err());
-        let path = folder.path().join("no/series.csv");
+        std::fs::write(folder.path().join("file"), "").unwrap();
+        let path = folder.path().join("file/series.csv");
         assert!(error(&path, &[1.0]).starts_with(&format!("writing {}: ", path.display())));
-        assert!(error(&path, &[1.0, f64::NAN]).ends_with("row 1 is NaN, which is no number"));
+        assert!(error(&path, &[1.0, f64::NAN]).ends_with("row 1 is NaN, not a finite number"));
         let rows = error(&path, &vec![0.0; MAX_ROWS + 1]);
         assert!(rows.ends_with("2921941 rows, but dates end after 2921940; simulate fewer"));
     }

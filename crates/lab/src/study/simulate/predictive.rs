@@ -5,7 +5,7 @@ use std::f64::consts::{FRAC_1_SQRT_2, PI, SQRT_2};
 /// `1/√π`
 pub(super) const FRAC_1_SQRT_PI: f64 = 0.564_189_583_547_756_3;
 
-/// What the best forecast says of one value.
+/// The best forecast of one value.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Predictive {
     Gaussian {

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::Process;
 use super::predictive::Predictive;
-use crate::plan::parse_toml;
+use crate::plan::parse;
 
 const SEASONAL: &str = "kind = \"seasonal-ar\"
 period = 12
@@ -21,7 +21,7 @@ observation_std = 0.8
 const SWITCHING: &str = "kind = \"switching\"\nstds = [0.5, 2.0]\nstay = [0.97, 0.9]\n";
 
 fn process(text: &str) -> Process {
-    parse_toml(Path::new("study.toml"), text).unwrap()
+    parse(Path::new("study.toml"), text).unwrap()
 }
 
 fn both() -> [Process; 2] {
@@ -138,7 +138,7 @@ fn mistakes_in_a_plan_are_told() {
         (SWITCHING, "stay", "period = 3\nstay", "unknown field `period`"),
     ] {
         let text = text.replacen(from, to, 1);
-        let result = parse_toml::<Process>(Path::new("study.toml"), &text);
+        let result = parse::<Process>(Path::new("study.toml"), &text);
         let error = result.expect_err(&text).to_string();
         assert!(error.starts_with("study.toml:") && error.contains(message), "{text}{error}");
     }
@@ -146,7 +146,7 @@ fn mistakes_in_a_plan_are_told() {
         [("= 0.9", "= -0.999"), ("= 12", "= 2.001"), ("= 0.8", "= 0"), ("= 2.0", "= 0")]
     {
         let text = SEASONAL.replacen(from, to, 1);
-        assert!(parse_toml::<Process>(Path::new("study.toml"), &text).is_ok(), "{text}");
+        assert!(parse::<Process>(Path::new("study.toml"), &text).is_ok(), "{text}");
     }
 }
 

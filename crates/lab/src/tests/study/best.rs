@@ -1,7 +1,8 @@
 //! The best possible forecast of a simulated set, computed once more.
 
+use stats::mean;
+
 use super::numbers::near;
-use super::oracle::{list, mean, number};
 use super::scene::{CELLS, SPREAD, Study};
 
 /// Oracle: the Kalman filter of the process written once more, on the series as the study wrote it, from the
@@ -15,9 +16,8 @@ fn the_best_possible_is_scored_on_the_windows_of_the_evaluation() {
         text.lines().skip(1).map(|l| l.split_once(',').unwrap().1.parse().unwrap()).collect();
     let (phi, innovation, noise): (f64, f64, f64) = (0.8, 0.16, 0.25);
     let season = |row: usize| (std::f64::consts::TAU * row as f64 / 14.0).sin();
-    let evaluation = study.prepared(CELLS[2].0, "x0", 1, "evaluation.json");
-    let horizon = number(&evaluation, "/horizon") as usize;
-    let windows = list(&evaluation, "/forecasters/0/test/window_crps").len();
+    let evaluation = study.evaluation(CELLS[2].0, "x0", 1);
+    let (horizon, windows) = (evaluation.horizon, evaluation.forecasters[0].test.windows);
     let (mut state, mut variance) = (0.0, innovation / (1.0 - phi * phi));
     let (mut crps, mut log_score) = (Vec::new(), Vec::new());
     for origin in 0..=series.len() - horizon {

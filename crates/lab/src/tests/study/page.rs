@@ -1,4 +1,4 @@
-//! What a reader sees.
+//! The report, as a reader sees it.
 
 use super::scene::{CELLS, Study};
 use crate::tests::fake::ALL;
@@ -15,8 +15,13 @@ fn a_no_comes_first() {
     study.conduct();
     let page = study.read("report.html");
     let body = page.split("<ul class=\"answers\">").nth(1).unwrap();
-    let claims: Vec<&str> = body.split("<li class=\"").skip(1).take(6).collect();
-    let words: Vec<&str> = claims.iter().map(|claim| claim.split("</b>").next().unwrap()).collect();
+    // A claim ends with the list of its tests.
+    let claims: Vec<&str> = body.split("</ul></details></li>").take(6).collect();
+    let word = |claim: &&'_ str| {
+        let (_, start) = claim.split_once("<li class=\"").unwrap();
+        start.split("</b>").next().unwrap().to_owned()
+    };
+    let words: Vec<String> = claims.iter().map(word).collect();
     let expected = [
         "no\"><b>No.",
         "no\"><b>No.",

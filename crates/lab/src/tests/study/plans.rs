@@ -1,18 +1,20 @@
-//! What a plan may say, and where it is told what it may not.
+//! The file of a study: what is accepted, and how mistakes are reported.
 
 use std::fs;
 use std::path::Path;
 
 use toml::Table;
 
-use super::scene::{PLAN, Study};
-use crate::study::Plan;
+use super::scene::{self, PLAN};
+use crate::places::Places;
+use crate::plan::PlanFile;
+use crate::study::{Choice, Study};
 
 /// The message for a plan with one thing changed.
 fn error(from: &str, to: &str) -> String {
     assert!(PLAN.contains(from), "{from}");
-    let study = Study::of(&PLAN.replacen(from, to, 1), &[]);
-    let error = study.plan("small").err().unwrap_or_else(|| panic!("no error: {to}"));
+    let study = scene::Study::of(&PLAN.replacen(from, to, 1), &[]);
+    let error = study.study("small").err().unwrap_or_else(|| panic!("no error: {to}"));
     format!("{error:#}")
 }
 
@@ -47,16 +49,16 @@ fn errors_name_file_line_and_column() {
             "expect = \"larger\"\nmargin = 0.1\n",
             "a positive `margin` belongs to",
         ),
-        ("name = \"control\"", "name = \"x0\"", "two are named `x0`"),
-        ("name = \"x0-tuned\"", "name = \"x0\"", "two are named `x0`"),
-        ("name = \"ar\"", "name = \"weather\"", "two are named `weather`"),
-        ("name = \"predict\"", "name = \"conditional\"", "two are named `conditional`"),
+        ("name = \"control\"", "name = \"x0\"", "two arms are named `x0`"),
+        ("name = \"x0-tuned\"", "name = \"x0\"", "two arms are named `x0`"),
+        ("name = \"ar\"", "name = \"weather\"", "two data sets are named `weather`"),
+        ("name = \"predict\"", "name = \"conditional\"", "two models are named `conditional`"),
         (
             "name = \"ar\"",
             "name = \"A/R\"",
-            "the name `A/R` must be of lower-case letters, digits, `-` and `_`",
+            "the data set’s name `A/R` must be of lower-case letters, digits, `-` and `_`",
         ),
-        ("seeds = [1, 2]", "seeds = [1]", "differences between seeds need at least two of them"),
+        ("seeds = [1, 2]", "seeds = [1]", "differences between seeds need at least 2 of them"),
         ("seeds = [1, 2]", "seeds = [1, 2, 1]", "seed 1 is there twice"),
         ("alpha = 0.05", "alpha = 5.0", "5 is not between 0 and 1"),
         ("alpha = 0.05", "alpha = 0.0", "0 is not between 0 and 1"),
@@ -64,7 +66,7 @@ fn errors_name_file_line_and_column() {
         (
             "model = [\"predict\", \"conditional\"]",
             "model = [\"small\", \"conditional\"]",
-            "names a model or data set that is not there",
+            "no model is named `small`; there are: conditional, predict",
         ),
         (
             "config = \"../study/weather.toml\"",
@@ -94,8 +96,8 @@ fn errors_name_file_line_and_column() {
 
 #[test]
 fn a_budget_that_is_not_there_is_named() {
-    let study = Study::of(PLAN, &[]);
-    let error = study.plan("huge").expect_err("no such budget").to_string();
+    let study = scene::Study::of(PLAN, &[]);
+    let error = study.study("huge").err().expect("no such budget").to_string();
     assert_eq!(error, "--budget huge: there are: full, small");
 }
 
@@ -110,7 +112,11 @@ fn table(path: &str) -> Table {
 #[test]
 fn the_plan_of_the_study_can_be_read() {
     for budget in ["small", "full"] {
-        Plan::load(workspace(), "study", budget).unwrap_or_else(|error| panic!("{error:#}"));
+        let file = PlanFile::read(workspace(), "study").unwrap();
+        let places = Places::with_cache(None, None).unwrap();
+        let (budget, command) = (budget.to_owned(), String::new());
+        let choice = Choice { budget, places, device: None, command };
+        Study::new(workspace(), file, choice).unwrap_or_else(|error| panic!("{error:#}"));
     }
 }
 
@@ -154,7 +160,7 @@ fn jitter_is_as_strong_as_reinjection_on_average() {
     assert!((beta - mean).abs() < 1e-14, "{beta}, not {mean}");
 }
 
-/// What the plan says of its schedules in words.
+/// The words of the plan about its schedules.
 #[test]
 fn schedules_are_what_their_names_say() {
     let end = |start, end| *linear(start, end, 100).last().unwrap();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use super::scene::{ARMS, BALLAST, CELLS, PLAN, PROBED, Study, scored};
-use crate::runner::Options;
+use crate::launch::Options;
 use crate::tests::fake::ALL;
 
 const RUNS: usize = 4 * 4 * 2;
@@ -97,7 +97,7 @@ fn budgets_choose_what_is_run() {
     assert!(
         calls.iter().any(|call| call.contains("--set data.path=\"runs/study/data/ETTh1.csv\""))
     );
-    // What one budget has made, the other one need not make again, but for features.
+    // One budget reuses the runs of the other, but for features.
     study.conduct();
     assert_eq!(study.calls().len(), CALLS);
     study.conduct_with("full", ALL).unwrap();
@@ -110,9 +110,12 @@ fn data_that_are_missing_are_listed_and_no_error() {
     study.conduct_with("full", ALL).unwrap();
     assert_eq!(study.calls().len(), 2 * 2 * 3, "the other set is run");
     let remedy = "Not run: ETTh1: fetch it with `ballast data fetch etth1`, or name the folder that holds ETTh1.csv with `--data DIR`.";
-    for file in ["report.html", "table.md"] {
-        assert!(study.read(file).contains(remedy), "{file}");
-    }
+    assert!(study.read("table.md").contains(remedy));
+    assert!(
+        study
+            .read("report.html")
+            .contains("Not run: ETTh1: fetch it with <code>ballast data fetch")
+    );
     assert_eq!(study.results()["planned"], 4);
 }
 
@@ -168,7 +171,7 @@ fn runs_of_other_code_are_kept_only_when_asked_and_said_to_be() {
     assert_eq!(study.calls(), [""; 0]);
     let report = study.read("report.html");
     assert!(
-        report.contains("32 runs are of an earlier version of the code.")
+        report.contains("32 runs were made by an earlier version of the code.")
             && report.contains("(other code)")
     );
     study.conduct();
@@ -196,7 +199,7 @@ fn a_failed_run_is_listed_and_counts_nowhere() {
     assert!(report.contains("31 of 32 planned runs finished, 1 failed."));
     assert!(report.contains("error: a &lt; b &amp; c"), "the end of its log");
     let warning = format!(
-        "1 runs failed and count nowhere; their partners in a pair do not count either: runs/study/{failed}"
+        "1 run failed and count nowhere; neither do their partners in a pair: runs/study/{failed}."
     );
     assert!(study.read("table.md").contains(&warning));
     assert!(study.read("table.md").contains("| x₀ <added> back (1 of 2 seeds) |"));
@@ -215,8 +218,12 @@ fn a_failed_run_is_listed_and_counts_nowhere() {
 fn files_that_cannot_be_read_fail_the_run() {
     for (file, text, reason) in [
         ("last/evaluation.json", "{", "evaluation.json: EOF"),
-        ("features.json", "{\"steps\": []}", "features.json has no steps"),
-        ("run.json", "{\"status\": \"begun\"}", "run.json: missing field"),
+        ("features.json", "{\"version\": 1, \"steps\": []}", "features.json: missing field"),
+        (
+            "run.json",
+            "{\"version\": 1, \"status\": \"begun\"}",
+            "run.json: unknown variant `begun`",
+        ),
     ] {
         let study = Study::new();
         study.0.write(&format!("prepared/{}/x0/seed-1/{file}", CELLS[PROBED].0), text);

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use record::{Evaluation, Feature, Features, Probe, ProcessOrigin, StepFeatures, WindowCounts};
 use serde_json::{Value, json};
 
-use crate::benchmarks::Places;
-use crate::runner::Options;
-use crate::study::{Choice, Plan, conduct};
+use crate::experiment::conduct;
+use crate::launch::Options;
+use crate::places::Places;
+use crate::plan::PlanFile;
+use crate::study::{self, Choice};
 use crate::tests::fake::{ALL, Fake};
 use crate::tests::prepared::{self, Skill};
 
@@ -52,7 +55,7 @@ pub(super) const SPREAD: f64 = 2.5;
 
 /// Scores of one run, before the noise of its windows.
 #[derive(Clone, Copy)]
-pub(super) struct Scored {
+pub(crate) struct Scored {
     pub(super) test: f64,
     pub(super) end: f64,
     pub(super) gap_end: f64,
@@ -96,52 +99,77 @@ pub(super) fn scored(cell: usize, arm: &str, seed: u64) -> Scored {
 
 /// The files of a run.
 pub(super) fn files(arm: &str, seed: u64, scored: Scored) -> BTreeMap<String, String> {
-    let make = |test: f64, gap: f64| {
-        let [info, metrics, evaluation] = prepared::run(arm, seed, Skill { test, gap }, 0.52);
-        let parse = |text: &str| serde_json::from_str::<Value>(text).unwrap();
-        (parse(&info.1), metrics.1, parse(&evaluation.1))
-    };
-    let (mut info, metrics, mut chosen) = make(scored.test, 0.5 * scored.gap_end);
-    let (_, _, last) = make(scored.end, scored.gap_end);
-    info["seed"] = if arm == "control" { seed + 1000 } else { seed }.into();
-    info["pipeline"] = json!({"scaler": {"affine": [{"center": 1.0, "spread": SPREAD}]}});
-    let best = &mut chosen["forecasters"][0]["test"];
-    best["log_score"] = scored.log_score.into();
-    best["slope"] = scored.slope.into();
-    chosen["health"] = json!({"kl_per_dim": [[1.0, 0.25 * seed as f64]], "active_units": [seed]});
-    let epoch = |line: &str| {
-        let mut epoch: Value = serde_json::from_str(line).unwrap();
-        let number = epoch["epoch"].as_u64().unwrap();
-        // The best is the last that is marked; what came before and after scores lower.
-        let best = number == 25 || number == 10;
-        epoch["best"] = best.into();
-        epoch["validation_crps"] =
-            if number == 25 { scored.validation } else { 1.0 - scored.validation }.into();
-        epoch["train_crps"] = (0.3 - 0.001 * number as f64).into();
-        format!("{epoch}\n")
-    };
-    let [clean, noisy] = scored.features;
-    let step = |t: u64, r2: f64, information: Value| json!({"t": t, "probe_future": {"r2": r2}, "raw_future": {"r2": 0.5 * r2}, "mutual_information": information});
-    let steps =
-        [step(0, clean, 1.5.into()), step(50, 0.1, Value::Null), step(100, noisy, Value::Null)];
+    let make = |test: f64, gap: f64| prepared::evaluation(arm, seed, Skill { test, gap }, 0.52);
+    let mut chosen = make(scored.test, 0.5 * scored.gap_end);
+    chosen.forecasters[0].test.log_score = Some(scored.log_score);
+    chosen.forecasters[0].test.slope = Some(scored.slope);
+    chosen.health.kl_per_dim = vec![vec![1.0, 0.25 * seed as f64]];
+    chosen.health.active_units = vec![seed as usize];
+    let mut info: Value =
+        serde_json::to_value(prepared::info(if arm == "control" { seed + 1000 } else { seed }))
+            .unwrap();
+    info["pipeline"]["scaler"]["affine"][0]["spread"] = SPREAD.into();
+    let mut epochs = prepared::epochs(seed, Skill { test: scored.test, gap: 0.0 });
+    for epoch in &mut epochs {
+        // The best is the last that is marked; the others score lower.
+        epoch.best = epoch.epoch == 25 || epoch.epoch == 10;
+        epoch.validation_crps =
+            if epoch.epoch == 25 { scored.validation } else { 1.0 - scored.validation };
+    }
+    let epochs = epochs.iter().map(|epoch| serde_json::to_string(epoch).unwrap() + "\n");
     BTreeMap::from([
         ("run.json".to_owned(), info.to_string()),
-        ("metrics.jsonl".to_owned(), metrics.lines().map(epoch).collect()),
-        ("evaluation.json".to_owned(), chosen.to_string()),
-        ("last/evaluation.json".to_owned(), last.to_string()),
-        ("features.json".to_owned(), json!({"steps": steps}).to_string()),
+        ("metrics.jsonl".to_owned(), epochs.collect()),
+        ("evaluation.json".to_owned(), prepared::json(&chosen)),
+        ("last/evaluation.json".to_owned(), prepared::json(&make(scored.end, scored.gap_end))),
+        ("features.json".to_owned(), prepared::json(&features(scored.features))),
     ])
 }
 
+/// Features with these R² of clean windows and at the last step.
+fn features([clean, noisy]: [f64; 2]) -> Features {
+    let probe = |r2: f64| Probe { r2: Some(r2), error: None };
+    let step = |t: usize, r2: f64| StepFeatures {
+        t,
+        alpha_bar_equivalent: 1.0,
+        snr_db: None,
+        probe_future: probe(r2),
+        probe_context: probe(r2),
+        raw_future: probe(0.5 * r2),
+        raw_context: probe(0.5 * r2),
+        probe_information: None,
+        mutual_information: (t == 0).then_some(1.5),
+        mutual_information_error: None,
+        mutual_information_noised: None,
+        mutual_information_limit: None,
+        possible_information: None,
+        kl: 1.0,
+        kl_per_dim: vec![],
+        active_units: vec![],
+    };
+    Features {
+        version: Features::VERSION,
+        kind: "conditional".to_owned(),
+        feature: Feature::PosteriorMean,
+        dimensions: 1,
+        seed: 1,
+        noise: ProcessOrigin::Own,
+        process: Value::Null,
+        steps: vec![step(0, clean), step(50, 0.1), step(100, noisy)],
+        windows: WindowCounts { train: 1, validation: 1, test: 1 },
+        left_out: vec![],
+    }
+}
+
 /// The stand-in workspace.
-pub(super) struct Study(pub(super) Fake);
+pub(crate) struct Study(pub(crate) Fake);
 
 impl Study {
-    pub(super) fn new() -> Study {
+    pub(crate) fn new() -> Study {
         Study::of(PLAN, &[1, 2])
     }
 
-    pub(super) fn of(plan: &str, seeds: &[u64]) -> Study {
+    pub(crate) fn of(plan: &str, seeds: &[u64]) -> Study {
         let study = Study(Fake::bare(BALLAST));
         study.0.write("configs/experiments/study.toml", plan);
         study.0.write("configs/study/weather.toml", "[data]\nsource = \"seattle-weather\"\n");
@@ -160,80 +188,64 @@ impl Study {
         study
     }
 
-    pub(super) fn prepare(&self, cell: &str, arm: &str, seed: u64, scored: Scored) {
+    pub(crate) fn prepare(&self, cell: &str, arm: &str, seed: u64, scored: Scored) {
         for (file, text) in files(arm, seed, scored) {
             self.0.write(&format!("prepared/{cell}/{arm}/seed-{seed}/{file}"), &text);
         }
     }
 
     /// With a folder of data if there is one.
-    pub(super) fn choice(&self) -> Choice {
+    fn choice(&self, budget: &str) -> Choice {
         let data = self.0.root().join("data");
-        let places = Places::new(data.is_dir().then_some(&*data), None).unwrap();
+        let places = Places::with_cache(data.is_dir().then_some(&*data), None).unwrap();
         let command = "cargo xtask experiment study".to_owned();
-        Choice { places, device: None, write_docs: false, command }
+        Choice { budget: budget.to_owned(), places, device: None, command }
     }
 
-    pub(super) fn plan(&self, budget: &str) -> anyhow::Result<Plan> {
-        Plan::load(self.0.root(), "study", budget)
+    pub(crate) fn study(&self, budget: &str) -> anyhow::Result<study::Study> {
+        let root = self.0.root();
+        study::Study::new(root, PlanFile::read(root, "study")?, self.choice(budget))
     }
 
-    pub(super) fn conduct_with(&self, budget: &str, options: Options) -> anyhow::Result<()> {
-        let plan = self.plan(budget)?;
-        conduct(self.0.root(), &plan, &self.0.executable, options, &self.choice())
+    pub(crate) fn conduct_with(&self, budget: &str, options: Options) -> anyhow::Result<()> {
+        conduct(self.0.root(), &self.0.executable, options, self.study(budget)?)
     }
 
-    pub(super) fn conduct(&self) {
+    pub(crate) fn conduct(&self) {
         self.conduct_with("small", ALL).unwrap_or_else(|error| panic!("{error:#}"));
     }
 
-    pub(super) fn read(&self, file: &str) -> String {
+    pub(crate) fn read(&self, file: &str) -> String {
         self.0.read(&format!("runs/study/{file}"))
     }
 
-    pub(super) fn results(&self) -> Value {
+    pub(crate) fn results(&self) -> Value {
         serde_json::from_str(&self.read("results.json")).unwrap()
     }
 
     /// The commands since the last time this was asked, but for those that figures are made of.
-    pub(super) fn calls(&self) -> Vec<String> {
+    pub(crate) fn calls(&self) -> Vec<String> {
         let path = self.0.root().join("calls");
         let calls = fs::read_to_string(&path).unwrap_or_default();
         let _ = fs::remove_file(path);
         calls.lines().filter(|call| !call.starts_with("noise")).map(str::to_owned).collect()
     }
 
-    /// A prepared file.
-    pub(super) fn prepared(&self, cell: &str, arm: &str, seed: u64, file: &str) -> Value {
-        let text = self.0.read(&format!("prepared/{cell}/{arm}/seed-{seed}/{file}"));
-        serde_json::from_str(&text).unwrap()
+    /// The prepared evaluation of the chosen weights.
+    pub(crate) fn evaluation(&self, cell: &str, arm: &str, seed: u64) -> Evaluation {
+        let path = format!("prepared/{cell}/{arm}/seed-{seed}/evaluation.json");
+        serde_json::from_str(&self.0.read(&path)).unwrap()
+    }
+
+    pub(crate) fn prepare_evaluation(&self, cell: &str, arm: &str, seed: u64, of: &Evaluation) {
+        let path = format!("prepared/{cell}/{arm}/seed-{seed}/evaluation.json");
+        self.0.write(&path, &prepared::json(of));
     }
 
     /// Lines of a CSV by column name.
-    pub(super) fn csv(&self, file: &str) -> Vec<BTreeMap<String, String>> {
+    pub(crate) fn csv(&self, file: &str) -> Vec<BTreeMap<String, String>> {
         let text = self.read(file);
-        let mut lines = text.lines().map(fields);
-        let header = lines.next().unwrap();
-        let line = |values: Vec<String>| {
-            assert_eq!(values.len(), header.len(), "{values:?}");
-            header.iter().cloned().zip(values).collect()
-        };
-        lines.map(line).collect()
+        let mut reader = csv::Reader::from_reader(text.as_bytes());
+        reader.deserialize().map(|line| line.unwrap()).collect()
     }
-}
-
-/// Fields of a line of a CSV, as RFC 4180 has them.
-fn fields(line: &str) -> Vec<String> {
-    let (mut out, mut field, mut inside) = (Vec::new(), String::new(), false);
-    let mut chars = line.chars().peekable();
-    while let Some(c) = chars.next() {
-        match (c, inside) {
-            ('"', true) if chars.peek() == Some(&'"') => field.extend(chars.next()),
-            ('"', _) => inside = !inside,
-            (',', false) => out.push(std::mem::take(&mut field)),
-            (c, _) => field.push(c),
-        }
-    }
-    out.push(field);
-    out
 }

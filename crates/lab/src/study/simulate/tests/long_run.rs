@@ -1,4 +1,4 @@
-//! What the best forecasts score on long series: as much as they should, and better than others.
+//! Scores of the best forecasts on long series: as good as they should be, and better than others.
 
 use super::super::predictive::Predictive;
 use super::super::{BestScores, Process};
@@ -28,7 +28,7 @@ fn the_best_forecast_scores_what_is_expected() {
     assert_eq!(self::process(SWITCHING).expected(HORIZON), None);
 }
 
-/// How much worse, in standard errors of the mean paired difference, CRPS and log score are.
+/// Loss of CRPS and log score, in standard errors of the mean paired difference.
 fn worse(best: &[BestScores], other: &[(f64, f64)]) -> [f64; 2] {
     let pairs = || best.iter().zip(other);
     let crps: Vec<f64> = pairs().map(|(best, other)| other.0 - best.crps).collect();

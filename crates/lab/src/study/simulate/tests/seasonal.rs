@@ -5,7 +5,7 @@ use std::f64::consts::TAU;
 use super::super::{Hidden, Process};
 use super::{SEASONAL, assert_mean, assert_near, gaussian, process};
 
-/// What `SEASONAL` says, for formulas of the tests' own.
+/// The parameters of `SEASONAL`, for formulas of the tests' own.
 const PERIOD: f64 = 12.0;
 const AMPLITUDE: f64 = 2.0;
 const PHI: f64 = 0.9;

@@ -6,7 +6,7 @@ use super::super::predictive::Predictive;
 use super::super::{Hidden, Process};
 use super::{SWITCHING, assert_mean, assert_near, process};
 
-/// What `SWITCHING` says, for formulas of the tests' own.
+/// The parameters of `SWITCHING`, for formulas of the tests' own.
 const STDS: [f64; 2] = [0.5, 2.0];
 const STAY: [f64; 2] = [0.97, 0.9];
 /// `π_0 (1 − p_0) = π_1 (1 − p_1)`
