@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ballast::feed::DeviceChoice;
 use clap::{Parser, Subcommand};
-use feed::DeviceChoice;
 use jiff::{Span, SpanRelativeTo};
 use tracing_subscriber::EnvFilter;
 

@@ -1,9 +1,9 @@
 //! The quantity that a decoder describes, and its relation to the window.
 
+use feed::Batch;
 use tch::Tensor;
 
 use super::Prepared;
-use crate::batch::Batch;
 use crate::error::TrainError;
 
 /// The quantity whose law the decoder gives; `signal` is `a^y_0`, by which noising multiplies a target at step 0.
