@@ -81,7 +81,7 @@ mod tests {
         {
             let text = format!(
                 "data = {{ path = \"x\", context = 6, horizon = 1 }}\n\
-                 noise = {{ target = {{ scale = 0.5, reinject = 1.0, normalization = \"none\", \
+                 noise = {{ schedule = \"linear\", target = {{ scale = 0.5, reinject = 1.0, normalization = \"none\", \
                  likelihood = \"{likelihood}\" }} }}\n\
                  model = {{ kind = \"conditional\", instance_norm = {normalized} }}\n"
             );
