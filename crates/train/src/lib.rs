@@ -52,7 +52,6 @@ mod config;
 mod control;
 mod copula;
 mod diagnose;
-pub mod elbo;
 mod error;
 mod fit;
 mod flat;
