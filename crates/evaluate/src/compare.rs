@@ -123,7 +123,7 @@ pub(crate) fn evaluate_models(
 struct Entry<'a> {
     name: String,
     kind: ForecasterKind,
-    contestant: Entrant<'a>,
+    forecaster: Entrant<'a>,
 }
 
 /// A fitted baseline and its name.
@@ -136,25 +136,25 @@ fn entries<'a>(models: &'a [Forecaster], seeds: &[u64], baselines: &'a [Named]) 
         [model] => entries.push(Entry {
             name: "ballast".to_owned(),
             kind: ForecasterKind::Model,
-            contestant: Entrant::Model(model),
+            forecaster: Entrant::Model(model),
         }),
         models => {
             entries.extend(models.iter().zip(seeds).map(|(model, seed)| Entry {
                 name: format!("ballast, seed {seed}"),
                 kind: ForecasterKind::Seed,
-                contestant: Entrant::Model(model),
+                forecaster: Entrant::Model(model),
             }));
             entries.push(Entry {
                 name: format!("ensemble of {}", models.len()),
                 kind: ForecasterKind::Ensemble,
-                contestant: Entrant::Ensemble(models),
+                forecaster: Entrant::Ensemble(models),
             });
         }
     }
     entries.extend(baselines.iter().map(|(name, baseline)| Entry {
         name: name.clone(),
         kind: ForecasterKind::Baseline,
-        contestant: Entrant::Baseline(baseline),
+        forecaster: Entrant::Baseline(baseline),
     }));
     entries
 }
@@ -185,7 +185,7 @@ fn compare(
             Some(dump) => dump.add(truth, samples),
             None => Ok(()),
         };
-        measured.push(score(config, source, &entry.contestant, windows, Depth::All, &mut keep)?);
+        measured.push(score(config, source, &entry.forecaster, windows, Depth::All, &mut keep)?);
         if let Some(dump) = dump {
             dump.finish()?;
         }

@@ -1,5 +1,7 @@
+use feed::{Columns, DevicePanel};
+
 use super::*;
-use crate::batch::{Columns, Rows};
+use crate::shape::shape;
 
 const WINDOWS: i64 = 4000;
 
@@ -14,10 +16,10 @@ fn scene(noise: &str, model: &str, objective: &str) -> (Forecaster, Batch) {
     let config = Config::parse(&text, "test", &[]).unwrap();
     let columns = Columns { context: 8, horizon: 4, targets: 2, past: 0, future: 0 };
     let values = vec![3f32; 2 * (WINDOWS as usize + 11)];
-    let rows = Rows::new(&values, None, columns, Device::Cpu).unwrap();
-    let forecaster = Forecaster::new(&config, rows.shape(), Device::Cpu).unwrap();
+    let panel = DevicePanel::new(&values, None, columns, Device::Cpu).unwrap();
+    let forecaster = Forecaster::new(&config, shape(&panel), Device::Cpu).unwrap();
     let starts = Tensor::arange(WINDOWS, (Kind::Int64, Device::Cpu));
-    (forecaster, rows.gather(&starts).unwrap())
+    (forecaster, panel.gather(&starts).unwrap())
 }
 
 /// A noise whose input and target differ in everything: strength, re-injection and normalization.
