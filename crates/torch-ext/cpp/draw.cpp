@@ -59,6 +59,7 @@ struct Draw : torch::autograd::Function<Draw> {
       const Tensor& noise,
       bool relative,
       double bound) {
+    at::AutoDispatchBelowADInplaceOrView below;
     const auto shape = shape_of(noise, bound);
     const bool with_prior = prior.has_value();
     const auto buffer = [&] { return at::empty_like(noise); };
