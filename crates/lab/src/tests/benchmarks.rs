@@ -161,9 +161,7 @@ fn what_is_missed_is_missed_by_so_much() {
         at("- **Missed.** ETTh1 24 → 24: CRPS") < at("- **Met.** ETTh1 24 → 24, default config: ")
     );
     assert!(
-        docs.contains(
-            "Tries for the cells that miss their target: [lab notebook](lab/README.md)."
-        )
+        docs.contains("Tries for the cells that miss their target: [lab notebook](lab/README.md).")
     );
 }
 
