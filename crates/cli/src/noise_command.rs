@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Error};
 use feed::Part;
-use noise::{Verdict, rows};
+use noise::{Reinjection, StepRow, Verdict, rows};
 use record::RecordError;
 use train::{Config, TrainError};
 
@@ -58,22 +58,25 @@ const SHOWN: usize = 20;
 
 fn table(noise: &noise::NoiseConfig) -> String {
     let rows = rows(noise.input());
+    let plain = Reinjection::plain(noise.input().schedule().clone());
+    let ratios = plain.snr_db().zip(noise.input().snr_db());
     let stride = rows.len().div_ceil(SHOWN).max(1);
     let last = rows.len() - 1;
     let mut table =
         Table::new(["t", "beta", "alpha_bar", "SNR dB", "reinjected", "alpha_bar(τ)", "τ"]);
-    let decibels = |snr: f64| match snr {
-        _ if snr.is_infinite() => "clean".to_owned(),
-        _ if snr == 0.0 => "none".to_owned(),
-        snr => format!("{:.1}", 10.0 * snr.log10()),
+    let decibels = |db: f64| match db {
+        f64::INFINITY => "clean".to_owned(),
+        f64::NEG_INFINITY => "none".to_owned(),
+        db => format!("{db:.1}"),
     };
-    for row in rows.iter().filter(|row| row.t % stride == 0 || row.t == last) {
+    let shown = |row: &StepRow| row.t % stride == 0 || row.t == last;
+    for (row, (snr, reinjected)) in rows.iter().zip(ratios).filter(|(row, _)| shown(row)) {
         table.row([
             row.t.to_string(),
             format!("{:.6}", row.beta),
             format!("{:.6}", row.alpha_bar),
-            decibels(row.snr),
-            decibels(row.snr_reinjected),
+            decibels(snr),
+            decibels(reinjected),
             format!("{:.6}", row.equivalent_alpha_bar),
             format!("{:.2}", row.equivalent_step),
         ]);

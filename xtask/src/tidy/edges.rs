@@ -84,6 +84,7 @@ const RULES: &[Rule] = &[
             "baseline",
             "data",
             "feed",
+            "files",
             "noise",
             "objective",
             "record",
