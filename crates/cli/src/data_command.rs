@@ -53,7 +53,7 @@ fn download(set: &DataSet) -> Result<(), Error> {
 }
 
 pub(crate) fn init(args: Init) -> Result<(), Error> {
-    let output = args.output.unwrap_or_else(|| args.file.with_extension("toml"));
+    let output = args.output.clone().unwrap_or_else(|| args.file.with_extension("toml"));
     if output.exists() {
         anyhow::bail!(Taken(output));
     }

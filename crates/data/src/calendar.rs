@@ -23,9 +23,13 @@ impl CalendarFeature {
         match self {
             CalendarFeature::Hour => within as f64 / DAY as f64,
             CalendarFeature::Weekday => weekday(day) as f64 / 7.0,
-            CalendarFeature::DayOfMonth => f64::from(date.day() - 1) / f64::from(date.days_in_month()),
+            CalendarFeature::DayOfMonth => {
+                f64::from(date.day() - 1) / f64::from(date.days_in_month())
+            }
             CalendarFeature::Month => f64::from(date.month() - 1) / 12.0,
-            CalendarFeature::DayOfYear => f64::from(date.day_of_year() - 1) / f64::from(date.days_in_year()),
+            CalendarFeature::DayOfYear => {
+                f64::from(date.day_of_year() - 1) / f64::from(date.days_in_year())
+            }
         }
     }
 }

@@ -136,10 +136,7 @@ pub(crate) struct Found {
 
 /// Reads; where times repeat and other columns tell the rows apart, takes those as part of the time, or one of
 /// text as `id`.
-pub(crate) fn read_guessing(
-    config: &DataConfig,
-    base: &Path,
-) -> Result<(Panel, Found), DataError> {
+pub(crate) fn read_guessing(config: &DataConfig, base: &Path) -> Result<(Panel, Found), DataError> {
     let path = where_from(config, base);
     let table = read_table(config, base, None)?;
     let texts = table.text_columns.clone();

@@ -339,7 +339,9 @@ impl DataConfig {
             ("future_covariates", self.future_covariates.as_slice()),
             ("static_covariates", self.static_covariates.as_slice()),
         ];
-        seen.extend(listed.iter().flat_map(|(key, names)| names.iter().map(|n| (n.as_str(), *key))));
+        seen.extend(
+            listed.iter().flat_map(|(key, names)| names.iter().map(|n| (n.as_str(), *key))),
+        );
         seen.sort_unstable();
         for pair in seen.windows(2) {
             if pair[0].0 == pair[1].0 {

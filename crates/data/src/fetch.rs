@@ -131,13 +131,9 @@ fn download(
     let (found, expected) = (format!("{:x}", hash.finalize()), set.sha256);
     Ok(match found == expected {
         true => Ok(()),
-        false => Err(DataError::Checksum {
-            name: set.name,
-            url: url.to_owned(),
-            expected,
-            found,
-            bytes,
-        }),
+        false => {
+            Err(DataError::Checksum { name: set.name, url: url.to_owned(), expected, found, bytes })
+        }
     })
 }
 

@@ -51,7 +51,9 @@ pub(crate) fn fill(panel: &mut Panel, how: Fill, borders: &[usize]) {
 pub(crate) fn zero(panel: &mut Panel) {
     let (width, targets) = (panel.channels.len(), panel.channels.targets);
     for series in &panel.series {
-        let seen = |row: &usize| !panel.values[row * width..row * width + targets].iter().all(|v| v.is_nan());
+        let seen = |row: &usize| {
+            !panel.values[row * width..row * width + targets].iter().all(|v| v.is_nan())
+        };
         let end = series.rows.clone().rev().find(seen).map_or(series.rows.start, |row| row + 1);
         let rows = series.rows.start..end;
         for value in &mut panel.values[rows.start * width..rows.end * width] {
@@ -101,7 +103,8 @@ fn steps(panel: &mut Panel, transform: Transform) -> Result<Vec<f64>, DataError>
         // Filled cells are known in single precision only.
         Some(exact) => {
             let both = exact.into_iter().zip(filled);
-            both.map(|(exact, filled)| if exact.is_nan() { f64::from(filled) } else { exact }).collect()
+            both.map(|(exact, filled)| if exact.is_nan() { f64::from(filled) } else { exact })
+                .collect()
         }
         None => filled.map(f64::from).collect(),
     };
@@ -118,7 +121,14 @@ fn steps(panel: &mut Panel, transform: Transform) -> Result<Vec<f64>, DataError>
                 let before = levels[(row - 1) * targets + channel];
                 if transform == Transform::Return && before == 0.0 {
                     let remedy = "a return needs values other than zero; use \"difference\"";
-                    return Err(undefined(panel, "return", before as f32, row - 1, channel, remedy));
+                    return Err(undefined(
+                        panel,
+                        "return",
+                        before as f32,
+                        row - 1,
+                        channel,
+                        remedy,
+                    ));
                 }
                 let now = levels[row * targets + channel];
                 panel.values[at] = match transform {

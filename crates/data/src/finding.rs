@@ -141,7 +141,9 @@ impl Finding {
             FindingKind::SeriesDiffers { .. } | FindingKind::Sparse { .. } => {
                 "resample to one step, or train one model per step"
             }
-            FindingKind::OddRows { .. } => "taken as rows of their own; remove them if they do not belong to the data",
+            FindingKind::OddRows { .. } => {
+                "taken as rows of their own; remove them if they do not belong to the data"
+            }
             FindingKind::Holidays { .. } => {
                 "left out as days without trading; set `frequency = \"business-day\"` to insert them as missing"
             }

@@ -157,7 +157,8 @@ impl Pipeline {
             let (rows, own) = match extended {
                 Ok(extended) => extended,
                 Err(error) => {
-                    left_out.push(LeftOut { series: series.name.clone(), reason: error.to_string() });
+                    left_out
+                        .push(LeftOut { series: series.name.clone(), reason: error.to_string() });
                     first_error.get_or_insert(error);
                     continue;
                 }
@@ -165,18 +166,27 @@ impl Pipeline {
             let start = values.len() / width;
             values.extend(own);
             if let (Some(to), Some(from)) = (&mut exact, &panel.exact) {
-                to.extend_from_slice(&from[series.rows.start * targets..(series.rows.start + rows) * targets]);
+                to.extend_from_slice(
+                    &from[series.rows.start * targets..(series.rows.start + rows) * targets],
+                );
                 to.extend(std::iter::repeat_n(f64::NAN, self.config.horizon * targets));
             }
             let timeline = extend(&panel, series, rows, self.config.horizon);
-            all.push(Series { name: series.name.clone(), rows: start..values.len() / width, timeline });
+            all.push(Series {
+                name: series.name.clone(),
+                rows: start..values.len() / width,
+                timeline,
+            });
             kept.push(index);
         }
         match first_error {
             Some(error) if kept.is_empty() => Err(error),
             _ => {
                 let statics = panel.statics.select(&kept);
-                Ok((Panel { values, exact, series: all, observed: None, statics, ..panel }, left_out))
+                Ok((
+                    Panel { values, exact, series: all, observed: None, statics, ..panel },
+                    left_out,
+                ))
             }
         }
     }

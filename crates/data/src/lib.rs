@@ -43,8 +43,8 @@ mod window;
 
 pub use check::{ChannelInfo, Description, Proposal, Remark, SeriesInfo, Suspicion, check};
 pub use config::{
-    CalendarFeature, DataConfig, Ddof, Duplicates, Encoding, Fill, Format, Layout, Protocol, ScaleConfig,
-    ScaleKind, ScalePer, SplitConfig, TimeColumns, Transform, Unsorted,
+    CalendarFeature, DataConfig, Ddof, Duplicates, Encoding, Fill, Format, Layout, Protocol,
+    ScaleConfig, ScaleKind, ScalePer, SplitConfig, TimeColumns, Transform, Unsorted,
 };
 pub use error::{BadCell, BadTime, DataError, ErrorKind, Hint};
 pub use finding::{Finding, FindingKind};

@@ -142,7 +142,9 @@ pub(crate) fn marked(cell: &[u8], style: Style) -> Option<(f64, Mark)> {
         _ => {}
     }
     let number = |text: &str| exact(text.as_bytes(), style);
-    let unsigned = |text: &str| number(text).filter(|_| text.starts_with(|c: char| c.is_ascii_digit() || c == '.'));
+    let unsigned = |text: &str| {
+        number(text).filter(|_| text.starts_with(|c: char| c.is_ascii_digit() || c == '.'))
+    };
     if let Some(inner) = text.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) {
         let amount = inner.trim().trim_start_matches(['$', '€', '£', '¥']);
         return Some((-unsigned(amount)?, Mark::Accounting));
@@ -153,7 +155,8 @@ pub(crate) fn marked(cell: &[u8], style: Style) -> Option<(f64, Mark)> {
     if let Some(percent) = text.strip_suffix('%') {
         return Some((number(percent.trim_end())?, Mark::Percent));
     }
-    let (digits, suffix) = text.split_at(text.len() - text.chars().next_back().filter(char::is_ascii)?.len_utf8());
+    let (digits, suffix) =
+        text.split_at(text.len() - text.chars().next_back().filter(char::is_ascii)?.len_utf8());
     let scale = match suffix {
         "K" | "k" => 1e3,
         "M" => 1e6,
@@ -172,7 +175,11 @@ pub(crate) fn may_be_either(cell: &str, separator: char) -> bool {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let bare = cell.trim_start_matches(['-', '+']);
     bare.split_once(separator).is_some_and(|(whole, fraction)| {
-        whole.len() <= 3 && fraction.len() == 3 && !whole.starts_with('0') && digits(whole) && digits(fraction)
+        whole.len() <= 3
+            && fraction.len() == 3
+            && !whole.starts_with('0')
+            && digits(whole)
+            && digits(fraction)
     })
 }
 
@@ -225,7 +232,10 @@ pub(crate) fn hint(cell: &str, style: Style) -> Hint {
     }
     if style.decimal == b',' && style.thousands.is_none() {
         let point = Style { thousands: Some('.'), ..style };
-        if cell.contains('.') && rewrite(cell, point).is_some_and(|plain| is_number(&plain)) && !is_number(cell) {
+        if cell.contains('.')
+            && rewrite(cell, point).is_some_and(|plain| is_number(&plain))
+            && !is_number(cell)
+        {
             return Hint::Thousands { separator: '.', rewritten: cell.replace('.', "") };
         }
     }
@@ -314,7 +324,8 @@ mod tests {
     #[test]
     fn the_plain_reading_takes_most_numbers_and_nothing_else() {
         let reads = |text: &str| {
-            plain(text.as_bytes(), b'.').map(|Plain { value, length, fraction }| (value, length, fraction))
+            plain(text.as_bytes(), b'.')
+                .map(|Plain { value, length, fraction }| (value, length, fraction))
         };
         assert_eq!(reads("-12.50"), Some((-12.5, 6, 2)));
         assert_eq!(reads("5.827000141143799,1"), Some((5.827, 17, 15)));

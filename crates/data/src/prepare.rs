@@ -231,7 +231,11 @@ impl Prepared {
                     None if !self.panel.is_observed(row, channel) => f32::NAN,
                     None => {
                         let mut value = [value];
-                        self.pipeline.scaler.unscale(self.inverse.index[series], channel, &mut value)?;
+                        self.pipeline.scaler.unscale(
+                            self.inverse.index[series],
+                            channel,
+                            &mut value,
+                        )?;
                         fill::invert(self.inverse.transform, 0.0)(value[0].into()) as f32
                     }
                 };

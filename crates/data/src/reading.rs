@@ -61,12 +61,17 @@ impl Reading {
                     Offset::Changing => ", instants with changing offsets",
                 };
                 let columns: Vec<String> = columns.iter().map(|name| format!("`{name}`")).collect();
-                format!("times in {} as {} (`{example}`){zone}", columns.join(" and "), written.name())
+                format!(
+                    "times in {} as {} (`{example}`){zone}",
+                    columns.join(" and "),
+                    written.name()
+                )
             }
         };
         let numbers = self.numbers.map_or(String::new(), |style| {
-            let thousands =
-                style.thousands.map_or(String::new(), |sign| format!(" and `{sign}` between thousands"));
+            let thousands = style
+                .thousands
+                .map_or(String::new(), |sign| format!(" and `{sign}` between thousands"));
             format!("; numbers with decimal `{}`{thousands}", char::from(style.decimal))
         });
         let cells = self.delimiter.map_or(String::new(), |sign| match sign {

@@ -25,7 +25,10 @@ impl fmt::Display for Description {
             false => writeln!(f, "  doubtful: {}", self.doubts.join("; "))?,
         }
         if let Some(time) = &self.time {
-            writeln!(f, "  times repeat: several columns tell the time together; set `time = {time:?}`")?;
+            writeln!(
+                f,
+                "  times repeat: several columns tell the time together; set `time = {time:?}`"
+            )?;
         }
         if let Some(id) = &self.id {
             writeln!(

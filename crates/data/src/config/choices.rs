@@ -135,7 +135,10 @@ impl CalendarFeature {
 
 /// The column of times, or several that tell a time together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged, expecting = "expected a column's name, or a list of names such as [\"year\", \"month\"]")]
+#[serde(
+    untagged,
+    expecting = "expected a column's name, or a list of names such as [\"year\", \"month\"]"
+)]
 pub enum TimeColumns {
     /// One column; an empty name numbers the rows.
     One(String),

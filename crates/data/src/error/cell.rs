@@ -107,7 +107,11 @@ impl fmt::Display for Hint {
             Hint::Either { separator, thousands } => write!(
                 f,
                 "is it {}, or {thousands}? set `decimal = \"{separator}\"` or `thousands = \"{separator}\"` under [data]",
-                thousands.len().checked_sub(3).map_or(String::new(), |at| format!("{}.{}", &thousands[..at], &thousands[at..]))
+                thousands.len().checked_sub(3).map_or(String::new(), |at| format!(
+                    "{}.{}",
+                    &thousands[..at],
+                    &thousands[at..]
+                ))
             ),
             Hint::Unit { rewritten } => write!(f, "write the number alone: `{rewritten}`"),
             Hint::Infinite => {

@@ -46,9 +46,13 @@ pub(crate) fn assemble_with(
     let arranged = order(&mut table, config, &clock, expected, &mut findings)?;
     let fatal = |f: &Finding| !f.is_note() || (config.fill == Fill::Error && is_gap(f));
     if findings.iter().any(fatal) {
-        let repeats = |f: &Finding| matches!(f.kind, FindingKind::Duplicate { clock_change: false, .. });
+        let repeats =
+            |f: &Finding| matches!(f.kind, FindingKind::Duplicate { clock_change: false, .. });
         if findings.iter().any(repeats) && !table.companions.is_empty() {
-            return Err(DataError::SplitTime { path: path.to_path_buf(), columns: table.companions });
+            return Err(DataError::SplitTime {
+                path: path.to_path_buf(),
+                columns: table.companions,
+            });
         }
         findings.retain(fatal);
         return Err(DataError::Timeline { path: path.to_path_buf(), findings });
@@ -315,7 +319,12 @@ impl Number for f64 {
 }
 
 /// The buffer with rows ordered, joined and inserted; the one read, untouched, where nothing moves.
-fn apply<T: Number>(read: Vec<T>, series: &[RawSeries], arranged: &[Arranged], width: usize) -> Vec<T> {
+fn apply<T: Number>(
+    read: Vec<T>,
+    series: &[RawSeries],
+    arranged: &[Arranged],
+    width: usize,
+) -> Vec<T> {
     if arranged.iter().all(|a| a.slots.is_none()) {
         return read;
     }

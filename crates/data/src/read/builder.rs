@@ -94,7 +94,8 @@ impl<'a> Builder<'a> {
         if roles.id.is_none() {
             self.groups.begin(series.to_owned(), self.files.len() - 1, self.rows.count);
         }
-        if self.files.len() > 1 && roles.trial
+        if self.files.len() > 1
+            && roles.trial
             && let Some(extra) = roles.extra(header, &uses)
         {
             return Err(DataError::HeaderMismatch {
@@ -123,7 +124,9 @@ impl<'a> Builder<'a> {
         if let Some(exact) = &mut rows.exact {
             exact.resize(start + rows.width, f64::NAN);
         }
-        if let Some(field) = file.uses.iter().position(|u| *u == Use::Id).filter(|_| self.config.id.is_some()) {
+        if let Some(field) =
+            file.uses.iter().position(|u| *u == Use::Id).filter(|_| self.config.id.is_some())
+        {
             let id = cells.clone().nth(field).unwrap_or_default().trim_ascii();
             self.groups.find(id, self.files.len() - 1, rows.count);
         }
@@ -156,9 +159,11 @@ impl<'a> Builder<'a> {
                     match number::parse(cell, style, missing) {
                         Cell::Value(value) => {
                             rows.values[start + slot] = value;
-                            rows.decimals[slot] |= 1 << number::decimals(cell, style.decimal).min(7);
+                            rows.decimals[slot] |=
+                                1 << number::decimals(cell, style.decimal).min(7);
                             if let Some(exact) = &mut rows.exact {
-                                exact[start + slot] = number::exact(cell, style).unwrap_or(value.into());
+                                exact[start + slot] =
+                                    number::exact(cell, style).unwrap_or(value.into());
                             }
                         }
                         Cell::Missing => shape.missing += 1,

@@ -70,11 +70,13 @@ pub(crate) enum Unit {
 pub(crate) fn unit_of(name: &str) -> Option<Unit> {
     let lower = name.to_lowercase();
     let bare = lower.split(['(', '[']).next().unwrap_or_default();
-    let words: Vec<&str> = bare.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).collect();
+    let words: Vec<&str> =
+        bare.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).collect();
     let unit = |word: &str| {
         Some(match word {
-            "date" | "datetime" | "time" | "timestamp" | "ds" | "datum" | "zeit" | "zeitpunkt" | "zeitstempel"
-            | "fecha" | "data" | "dato" | "epoch" | "yyyymm" | "yyyymmdd" | "dt" | "ts" | "daydate" | "elapsed" => Unit::Date,
+            "date" | "datetime" | "time" | "timestamp" | "ds" | "datum" | "zeit" | "zeitpunkt"
+            | "zeitstempel" | "fecha" | "data" | "dato" | "epoch" | "yyyymm" | "yyyymmdd"
+            | "dt" | "ts" | "daydate" | "elapsed" => Unit::Date,
             "year" | "yr" | "yyyy" | "jahr" | "ano" | "année" | "annee" | "año" => Unit::Year,
             "quarter" | "qtr" | "quartal" => Unit::Quarter,
             "month" | "mon" | "mm" | "monat" | "mes" | "mois" => Unit::Month,
@@ -92,14 +94,19 @@ pub(crate) fn unit_of(name: &str) -> Option<Unit> {
         [word] => unit(word),
         ["day", "of", "year"] => Some(Unit::DayOfYear),
         ["hour", "ending" | "beginning"] => Some(Unit::Hour),
-        ["time" | "zeit" | "elapsed", "s" | "sec" | "seconds" | "ms" | "us" | "utc" | "local" | "index" | "stamp"] => {
-            Some(Unit::Date)
-        }
+        [
+            "time" | "zeit" | "elapsed",
+            "s" | "sec" | "seconds" | "ms" | "us" | "utc" | "local" | "index" | "stamp",
+        ] => Some(Unit::Date),
         ["time", "period"] => Some(Unit::Date),
         // `observation_date`, `mess_datum`, `local_time`, `year_month`, `iso_week`: the last word decides.
         [.., "time" | "period"] if words.len() > 2 => None, // `time_to_first_byte_time` says nothing
         [first, last] => match (unit(first), unit(last)) {
-            (_, Some(Unit::Date)) if !matches!(first, "lead" | "response" | "travel" | "wait" | "waiting") => Some(Unit::Date),
+            (_, Some(Unit::Date))
+                if !matches!(first, "lead" | "response" | "travel" | "wait" | "waiting") =>
+            {
+                Some(Unit::Date)
+            }
             (Some(a), Some(b)) if a != Unit::Vague && b != Unit::Vague => Some(Unit::Date),
             (None, Some(Unit::Week)) if first == "iso" => Some(Unit::Week),
             _ => None,
@@ -120,7 +127,10 @@ pub(super) fn is_index_name(name: &str, position: usize) -> bool {
 /// Whether a name is often given to numbers of rows.
 pub(super) fn may_count_rows(name: &str) -> bool {
     let lower = name.trim().to_lowercase();
-    let names = ["id", "no", "nr", "no.", "nr.", "#", "row", "rowid", "row_id", "idx", "obs", "n", "x", "instant", "seq"];
+    let names = [
+        "id", "no", "nr", "no.", "nr.", "#", "row", "rowid", "row_id", "idx", "obs", "n", "x",
+        "instant", "seq",
+    ];
     names.contains(&lower.as_str())
 }
 
@@ -176,12 +186,15 @@ pub(super) fn companions(
         .filter(|h| !is_used(h, config))
         .filter_map(|h| Some((h, unit_of(h)?)))
         .collect();
-    let with = |unit: Unit| free.iter().find(|(h, u)| *u == unit && *h != time).map(|(h, _)| (*h).clone());
+    let with =
+        |unit: Unit| free.iter().find(|(h, u)| *u == unit && *h != time).map(|(h, _)| (*h).clone());
     let start = match free.iter().find(|(h, _)| *h == time).map(|(_, unit)| *unit) {
-        Some(Unit::Month | Unit::Day | Unit::Hour | Unit::Quarter | Unit::Week) => match with(Unit::Year) {
-            Some(year) => (year, Unit::Year),
-            None => return Vec::new(),
-        },
+        Some(Unit::Month | Unit::Day | Unit::Hour | Unit::Quarter | Unit::Week) => {
+            match with(Unit::Year) {
+                Some(year) => (year, Unit::Year),
+                None => return Vec::new(),
+            }
+        }
         Some(unit) => (time.to_owned(), unit),
         None => (time.to_owned(), Unit::Date),
     };
@@ -190,9 +203,9 @@ pub(super) fn companions(
     };
     let mut parts = vec![start.0.clone()];
     if start.1 == Unit::Year {
-        let finer = [Unit::Month, Unit::Quarter, Unit::Week, Unit::DayOfYear].into_iter().find_map(|u| {
-            Some((u, among(u)?))
-        });
+        let finer = [Unit::Month, Unit::Quarter, Unit::Week, Unit::DayOfYear]
+            .into_iter()
+            .find_map(|u| Some((u, among(u)?)));
         let Some((unit, name)) = finer else { return Vec::new() };
         parts.push(name);
         if unit == Unit::Month {
@@ -200,9 +213,10 @@ pub(super) fn companions(
         }
     } else {
         // A time of day of its own: `hour`, or another column called a time with cells such as `09:30`.
-        let clock = header.iter().zip(first).find(|(h, cell)| {
-            *h != time && !is_used(h, config) && is_clock(cell)
-        });
+        let clock = header
+            .iter()
+            .zip(first)
+            .find(|(h, cell)| *h != time && !is_used(h, config) && is_clock(cell));
         match clock {
             Some((name, _)) => parts.push(name.clone()),
             None => parts.extend(among(Unit::Hour)),
@@ -222,7 +236,8 @@ pub(super) fn companions(
 pub(super) fn is_clock(cell: &str) -> bool {
     let cell = cell.trim();
     let clock = clock_text(cell);
-    clock.contains(':') && Written::YearFirst.parse(format!("2000-01-01 {clock}").as_bytes()).is_some()
+    clock.contains(':')
+        && Written::YearFirst.parse(format!("2000-01-01 {clock}").as_bytes()).is_some()
 }
 
 /// `18.00.00` as `18:00:00`; other cells as they are.
@@ -250,7 +265,8 @@ pub(super) fn join_times(units: &[Option<Unit>], cells: &[String]) -> String {
             Some(Unit::Week) => text += &format!("-W{:0>2}", cell.trim_start_matches(['W', 'w'])),
             Some(Unit::DayOfYear) => {
                 let (year, day) = (text.parse().unwrap_or(0i16), cell.parse().unwrap_or(0i16));
-                let date = jiff::civil::Date::new(year, 1, 1).and_then(|d| d.with().day_of_year(day).build());
+                let date = jiff::civil::Date::new(year, 1, 1)
+                    .and_then(|d| d.with().day_of_year(day).build());
                 text = date.map_or_else(|_| format!("{text} {cell}"), |date| date.to_string());
             }
             Some(Unit::Minute | Unit::Second) if digits => {
@@ -298,20 +314,43 @@ mod tests {
         let names = |list: &[&str]| list.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
         let config = DataConfig::new("t.csv", 1, 1);
         for (header, first, parts, joined) in [
-            (&["year", "month", "y"][..], &["1949", "1", "5"][..], &["year", "month"][..], "1949-01"),
+            (
+                &["year", "month", "y"][..],
+                &["1949", "1", "5"][..],
+                &["year", "month"][..],
+                "1949-01",
+            ),
             (&["month", "year", "y"], &["Jan", "1949", "5"], &["year", "month"], "Jan 1949"),
             (&["Year", "Quarter", "y"], &["1949", "Q2", "5"], &["Year", "Quarter"], "1949Q2"),
             (&["year", "week", "y"], &["2015", "3", "5"], &["year", "week"], "2015-W03"),
-            (&["Date", "Hour", "y"], &["2021-01-31", "24", "5"], &["Date", "Hour"], "2021-01-31 24:00"),
-            (&["date", "time", "y"], &["2021-01-31", "09:30", "5"], &["date", "time"], "2021-01-31 09:30"),
-            (&["year", "month", "day", "hour"], &["2010", "1", "2", "0"], &["year", "month", "day", "hour"], "2010-01-02 0:00"),
+            (
+                &["Date", "Hour", "y"],
+                &["2021-01-31", "24", "5"],
+                &["Date", "Hour"],
+                "2021-01-31 24:00",
+            ),
+            (
+                &["date", "time", "y"],
+                &["2021-01-31", "09:30", "5"],
+                &["date", "time"],
+                "2021-01-31 09:30",
+            ),
+            (
+                &["year", "month", "day", "hour"],
+                &["2010", "1", "2", "0"],
+                &["year", "month", "day", "hour"],
+                "2010-01-02 0:00",
+            ),
             (&["year", "doy"], &["2012", "60"], &["year", "doy"], "2012-02-29"),
         ] {
             let (header, first) = (names(header), names(first));
             let time = guess_time(&header, &first, &config).unwrap();
             let found = companions(&time, &header, &first, &config);
             assert_eq!(found, names(parts), "{header:?}: {time}");
-            let cells: Vec<String> = found.iter().map(|p| first[header.iter().position(|h| h == p).unwrap()].clone()).collect();
+            let cells: Vec<String> = found
+                .iter()
+                .map(|p| first[header.iter().position(|h| h == p).unwrap()].clone())
+                .collect();
             let units: Vec<Option<Unit>> = found.iter().map(|name| unit_of(name)).collect();
             assert_eq!(join_times(&units, &cells), joined);
         }

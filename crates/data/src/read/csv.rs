@@ -96,8 +96,13 @@ fn refuse_other_delimiter(
     trained: &Reading,
     source: &Source,
 ) -> Result<(), DataError> {
-    let Some(expected) = trained.delimiter.filter(|_| config.delimiter.is_none()) else { return Ok(()) };
-    let first = sample.split(|&b| b == b'\n').find(|line| !line.trim_ascii().is_empty()).unwrap_or_default();
+    let Some(expected) = trained.delimiter.filter(|_| config.delimiter.is_none()) else {
+        return Ok(());
+    };
+    let first = sample
+        .split(|&b| b == b'\n')
+        .find(|line| !line.trim_ascii().is_empty())
+        .unwrap_or_default();
     let found = char::from(super::dialect::find_delimiter(sample));
     if found == expected || first.contains(&(expected as u8)) || !first.contains(&(found as u8)) {
         return Ok(());
@@ -177,7 +182,8 @@ fn header(
         let commented = start.names.as_deref().and_then(|line| {
             let mut record = csv::ByteRecord::new();
             parser(line, dialect).read_byte_record(&mut record).ok()?;
-            (record.len() == names.len()).then(|| cells(record.iter().map(<[u8]>::to_vec).collect()))
+            (record.len() == names.len())
+                .then(|| cells(record.iter().map(<[u8]>::to_vec).collect()))
         });
         if let Some(commented) = commented {
             return Ok(Header { names: commented, first: names, end: (1, 0) });
@@ -252,7 +258,8 @@ impl Rows<'_, '_> {
                 Ok(false) => return Ok(()),
                 Err(e) => return Err(self.csv_error(e, lines + before)),
             }
-            if record.len() == 1 && record[0].trim_ascii().is_empty() && self.uses.header.len() > 1 {
+            if record.len() == 1 && record[0].trim_ascii().is_empty() && self.uses.header.len() > 1
+            {
                 continue; // a line of spaces
             }
             if record.get(0).is_some_and(|cell| is_comment(cell, record.len(), width)) {
@@ -394,7 +401,12 @@ pub(crate) fn column_of(
     1
 }
 
-fn either_comma(either: EitherComma, source: &Source, config: &DataConfig, before: u64) -> DataError {
+fn either_comma(
+    either: EitherComma,
+    source: &Source,
+    config: &DataConfig,
+    before: u64,
+) -> DataError {
     DataError::Ambiguous {
         path: source.path().to_path_buf(),
         line: before + either.row as u64 + 1 + u64::from(config.header),

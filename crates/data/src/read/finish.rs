@@ -149,7 +149,9 @@ impl Builder<'_> {
     ) -> Result<(), DataError> {
         let cells = &self.rows.cells[slot];
         let Some(example) = cells.first_marked.clone() else { return Ok(()) };
-        if let Some(bad) = cells.first_unit.as_ref().filter(|_| cells.percent.max(cells.truth) != good) {
+        if let Some(bad) =
+            cells.first_unit.as_ref().filter(|_| cells.percent.max(cells.truth) != good)
+        {
             return Err(bad_cell(&self.files[bad.file], bad, locate(bad), style));
         }
         let how = match cells {
@@ -165,7 +167,9 @@ impl Builder<'_> {
     /// Whether a column that may be a row index is one: whole numbers that ascend or descend, or for names that
     /// say less, by one in every row.
     fn numbers_rows(&self, roles: &Roles, slot: usize) -> bool {
-        let Some((_, certain)) = roles.indices.iter().find(|(name, _)| *name == roles.channels[slot]) else {
+        let Some((_, certain)) =
+            roles.indices.iter().find(|(name, _)| *name == roles.channels[slot])
+        else {
             return false;
         };
         let width = self.rows.width;
@@ -182,14 +186,21 @@ impl Builder<'_> {
         };
         match certain {
             true => steps(&|d| d > 0.0) || steps(&|d| d < 0.0),
-            false => all.len() > 2 && steps(&|d| d == 1.0) && matches!(all.first(), Some(0.0 | 1.0)),
+            false => {
+                all.len() > 2 && steps(&|d| d == 1.0) && matches!(all.first(), Some(0.0 | 1.0))
+            }
         }
     }
 
     /// Whether the first column of a table without times goes up from 0 or from one step by that step in every row, as a time would.
     fn runs_evenly(&self, roles: &Roles, slot: usize) -> bool {
         let width = self.rows.width;
-        if slot != 0 || !roles.first_is_target || !roles.time.is_empty() || width < 2 || self.rows.count < 10 {
+        if slot != 0
+            || !roles.first_is_target
+            || !roles.time.is_empty()
+            || width < 2
+            || self.rows.count < 10
+        {
             return false;
         }
         let all: Vec<f64> = self.rows.values.iter().step_by(width).map(|&v| f64::from(v)).collect();
@@ -219,9 +230,14 @@ impl Builder<'_> {
 
     /// Asks about a column such as `979`, `1.317`: every point in it has three digits after it and one to three
     /// before it, so that it may stand between thousands.
-    fn refuse_either_point(&self, roles: &Roles, dialect: Option<(u8, Style)>) -> Result<(), DataError> {
+    fn refuse_either_point(
+        &self,
+        roles: &Roles,
+        dialect: Option<(u8, Style)>,
+    ) -> Result<(), DataError> {
         const THREE: u8 = 1 << 3;
-        let Some((delimiter, style)) = dialect.filter(|(_, style)| style.thousands.is_none()) else {
+        let Some((delimiter, style)) = dialect.filter(|(_, style)| style.thousands.is_none())
+        else {
             return Ok(());
         };
         let width = self.rows.width;
@@ -229,7 +245,8 @@ impl Builder<'_> {
             let values = || self.rows.values.iter().skip(slot).step_by(width).enumerate();
             let seen = || values().filter(|(_, v)| !v.is_nan());
             // A table that separates cells by semicolons comes from where the point stands between thousands.
-            let mixed = *decimals == THREE | 1 && seen().any(|(_, v)| v.fract() == 0.0 && v.abs() >= 100.0);
+            let mixed =
+                *decimals == THREE | 1 && seen().any(|(_, v)| v.fract() == 0.0 && v.abs() >= 100.0);
             let foreign = *decimals == THREE && (delimiter == b';' || style.decimal == b',');
             if !(mixed || foreign) || seen().any(|(_, v)| v.abs() >= 1000.0) {
                 continue;

@@ -150,7 +150,8 @@ pub(crate) fn open_text(source: &Source, encoding: Encoding) -> Result<Text, Dat
     }
     let known = known_encoding(&first, encoding);
     let wide = known.is_some_and(|known| known != WINDOWS_1252 && known != UTF_8)
-        || (encoding != Encoding::Latin1 && matches!(first[..], [0xff, 0xfe, ..] | [0xfe, 0xff, ..]));
+        || (encoding != Encoding::Latin1
+            && matches!(first[..], [0xff, 0xfe, ..] | [0xfe, 0xff, ..]));
     let whole: Box<dyn Read> =
         if wide { Box::new(Pairs { inner: unpacked, odd: false }) } else { Box::new(unpacked) };
     let decoded = DecodeReaderBytesBuilder::new()
@@ -265,7 +266,10 @@ impl<R: Read> Read for Pairs<R> {
         let n = self.inner.read(out)?;
         self.odd ^= n % 2 == 1;
         if n == 0 && self.odd && !out.is_empty() {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the text ends within a character"));
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the text ends within a character",
+            ));
         }
         Ok(n)
     }
@@ -384,7 +388,9 @@ mod tests {
         assert_eq!(decode(b"temp\xe9rature \x80"), "température €");
         assert_eq!(decode("é".as_bytes()), "é");
         let source = Source::Bytes("t.csv".into(), b"\xc3\xa9,\x80\n"[..].into());
-        let read = |encoding| String::from_utf8(open_text(&source, encoding).unwrap().sample).unwrap_or_default();
+        let read = |encoding| {
+            String::from_utf8(open_text(&source, encoding).unwrap().sample).unwrap_or_default()
+        };
         assert_eq!(read(Encoding::Latin1), "Ã©,€\n");
         assert_eq!(read(Encoding::Auto), "", "left as it is, for each cell to decide");
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::columns::{companions, find, guess_time, is_index_name, unit_of, Unit};
+use super::columns::{Unit, companions, find, guess_time, is_index_name, unit_of};
 use super::table::Use;
 use crate::config::DataConfig;
 use crate::error::DataError;
@@ -89,7 +89,10 @@ impl Roles {
             None => {
                 let mut targets = Vec::new();
                 for (i, (name, cell)) in header.iter().zip(first).enumerate() {
-                    if named.contains(name) || time.contains(name) || config.id.as_ref() == Some(name) {
+                    if named.contains(name)
+                        || time.contains(name)
+                        || config.id.as_ref() == Some(name)
+                    {
                         continue;
                     }
                     if tells_time(name, cell) {
@@ -138,7 +141,10 @@ impl Roles {
         let speaks = |word: &str| self.time.iter().any(|name| name.to_lowercase().contains(word));
         let hints = Hints {
             weeks: units.contains(&Unit::Week) || speaks("week") || speaks("woche"),
-            months: units.contains(&Unit::Month) || speaks("month") || speaks("period") || speaks("yyyymm"),
+            months: units.contains(&Unit::Month)
+                || speaks("month")
+                || speaks("period")
+                || speaks("yyyymm"),
             dates: speaks("dat") || units.contains(&Unit::Day),
             years: units.contains(&Unit::Year),
             zone: config.time_zone.is_some(),
@@ -162,8 +168,10 @@ impl Roles {
         let position: HashMap<&str, usize> =
             header.iter().enumerate().map(|(i, h)| (h.as_str(), i)).collect();
         let mut uses = vec![Use::Skip; header.len()];
-        let channels = self.channels.iter().enumerate().map(|(slot, name)| (name, Use::Channel(slot)));
-        let statics = config.static_covariates.iter().enumerate().map(|(i, name)| (name, Use::Static(i)));
+        let channels =
+            self.channels.iter().enumerate().map(|(slot, name)| (name, Use::Channel(slot)));
+        let statics =
+            config.static_covariates.iter().enumerate().map(|(i, name)| (name, Use::Static(i)));
         let times = self.time.iter().enumerate().map(|(i, name)| (name, Use::Time(i)));
         let id = self.id.iter().map(|name| (name, Use::Id));
         for (name, what) in times.chain(id).chain(statics).chain(channels) {
@@ -180,9 +188,7 @@ impl Roles {
 
     /// A column that only this file has, where every column is a target.
     pub(super) fn extra<'h>(&self, header: &'h [String], uses: &[Use]) -> Option<&'h String> {
-        let known = |name: &String| {
-            self.channels.contains(name) || unit_of(name).is_some()
-        };
+        let known = |name: &String| self.channels.contains(name) || unit_of(name).is_some();
         let mut columns = header.iter().zip(uses);
         columns.find(|(name, what)| **what == Use::Skip && !known(name)).map(|(name, _)| name)
     }

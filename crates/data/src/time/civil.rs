@@ -94,13 +94,19 @@ impl Weekdays {
     }
 
     pub(crate) fn names(self) -> impl Iterator<Item = &'static str> {
-        NAMES.into_iter().enumerate().filter(move |(day, _)| self.0 >> day & 1 == 1).map(|(_, name)| name)
+        NAMES
+            .into_iter()
+            .enumerate()
+            .filter(move |(day, _)| self.0 >> day & 1 == 1)
+            .map(|(_, name)| name)
     }
 
     /// `"sun,mon,tue"`; `None` for another word.
     pub(crate) fn parse(text: &str) -> Option<Weekdays> {
-        let days: Option<Vec<usize>> =
-            text.split(',').map(|name| NAMES.iter().position(|known| *known == name.trim())).collect();
+        let days: Option<Vec<usize>> = text
+            .split(',')
+            .map(|name| NAMES.iter().position(|known| *known == name.trim()))
+            .collect();
         let days = days?;
         Weekdays::new(|day| days.contains(&(day as usize)))
     }

@@ -150,7 +150,9 @@ impl TimeColumn {
 
     /// A cell read before, or the training data's form, to show what the column looks like.
     pub(crate) fn like(&self) -> Option<String> {
-        self.like.clone().or_else(|| self.trained.then(|| self.alive.first().map(|(w, _)| w.name()))?)
+        self.like
+            .clone()
+            .or_else(|| self.trained.then(|| self.alive.first().map(|(w, _)| w.name()))?)
     }
 
     pub(crate) fn push(&mut self, cell: &[u8]) -> Result<(), Refused> {
@@ -265,13 +267,15 @@ impl TimeColumn {
         };
         let offset = match (has_offset, offsets) {
             (false, _) => Offset::None,
-            (true, None) => {
-                Offset::Fixed(self.offsets.first().map_or(0, |(_, micros)| (micros / 1_000_000) as i32))
-            }
+            (true, None) => Offset::Fixed(
+                self.offsets.first().map_or(0, |(_, micros)| (micros / 1_000_000) as i32),
+            ),
             (true, Some(_)) if self.hints.zone => Offset::Changing,
             (true, Some(offsets)) => {
                 let local: Vec<i64> = values.iter().zip(&offsets).map(|(v, o)| v + o).collect();
-                if regularity(&local, series, &Clock::Civil) > regularity(&values, series, &Clock::Civil) {
+                if regularity(&local, series, &Clock::Civil)
+                    > regularity(&values, series, &Clock::Civil)
+                {
                     values = local;
                     doubts.push(format!(
                         "times such as `{like}` carry an offset from UTC that changes with the clock: read as local \
@@ -309,10 +313,12 @@ impl TimeColumn {
             match &self.alive[i].0 {
                 // Ten digits are seconds only where those are regular and hours are not.
                 Written::CompactHour => {
-                    level(i) > 0 || position(&Written::Epoch(1_000_000_000)).is_none_or(|e| level(e) == 0)
+                    level(i) > 0
+                        || position(&Written::Epoch(1_000_000_000)).is_none_or(|e| level(e) == 0)
                 }
                 Written::YearMonth => {
-                    !(hints.weeks && position(&Written::YearWeek).is_some()) && (hints.months || level(i) > 0)
+                    !(hints.weeks && position(&Written::YearWeek).is_some())
+                        && (hints.months || level(i) > 0)
                 }
                 Written::YearWeek => hints.weeks || level(i) > 0,
                 Written::DecimalYear => hints.years || level(i) > 0,
@@ -325,7 +331,8 @@ impl TimeColumn {
         let chosen = (0..self.alive.len()).find(|&i| fits(i)).unwrap_or(self.alive.len() - 1);
         let written = &self.alive[chosen].0;
         let cell = self.like.as_deref().unwrap_or_default();
-        if !matches!(written, Written::Index | Written::Year | Written::Compact | Written::Epoch(_)) {
+        if !matches!(written, Written::Index | Written::Year | Written::Compact | Written::Epoch(_))
+        {
             let time = self.alive[chosen].1.first().map_or(String::new(), |&t| match written {
                 Written::Seconds => Clock::Elapsed.show(t),
                 _ => Clock::Civil.show(t),
@@ -352,7 +359,9 @@ impl TimeColumn {
         // Points between day, month and year are written day first.
         let pointed = |i: usize| cell.contains('.') && self.alive[i].0 == Written::DayFirst;
         let regular = match (0..self.alive.len()).find(|&i| pointed(i)) {
-            Some(day_first) if regular.is_empty() || regular.contains(&day_first) => vec![day_first],
+            Some(day_first) if regular.is_empty() || regular.contains(&day_first) => {
+                vec![day_first]
+            }
             _ => regular,
         };
         match regular[..] {
@@ -366,7 +375,8 @@ impl TimeColumn {
             }
             _ => {
                 let among = if regular.len() > 1 { regular } else { (0..levels.len()).collect() };
-                let other = among.iter().find(|&&i| shown(i) != shown(among[0])).unwrap_or(&among[1]);
+                let other =
+                    among.iter().find(|&&i| shown(i) != shown(among[0])).unwrap_or(&among[1]);
                 let (first, second) = (shown(among[0]), shown(*other));
                 Err(TwoReadings { row: *row, cell: cell.clone(), first, second })
             }
@@ -377,7 +387,11 @@ impl TimeColumn {
 /// The offset of each row, from the rows at which it changes.
 fn per_row(changes: &[(usize, i64)], rows: usize) -> Vec<i64> {
     let ends = changes.iter().skip(1).map(|&(row, _)| row).chain([rows]);
-    changes.iter().zip(ends).flat_map(|(&(row, offset), end)| std::iter::repeat_n(offset, end - row)).collect()
+    changes
+        .iter()
+        .zip(ends)
+        .flat_map(|(&(row, offset), end)| std::iter::repeat_n(offset, end - row))
+        .collect()
 }
 
 /// How regular times are: 2 without an exception, 1 with a few gaps or odd rows, 0 not at all.
@@ -428,7 +442,8 @@ fn decimal_years(values: &[i64], series: &[Range<usize>]) -> Vec<i64> {
         (start + (value.rem_euclid(YEAR) as f64 * length / YEAR as f64 + 0.1).floor() as i64) * DAY
     };
     let monthly: Vec<i64> = values.iter().map(|&value| months(value)).collect();
-    let distinct = monthly.windows(2).zip(values.windows(2)).all(|(m, v)| m[0] != m[1] || v[0] == v[1]);
+    let distinct =
+        monthly.windows(2).zip(values.windows(2)).all(|(m, v)| m[0] != m[1] || v[0] == v[1]);
     match distinct && regularity(&monthly, series, &Clock::Civil) > 0 {
         true => monthly,
         false => values.iter().map(|&value| days(value)).collect(),
@@ -471,7 +486,10 @@ mod tests {
         assert_eq!(read.written, Written::DayFirst);
         assert_eq!(read.values.len(), 3);
         assert_eq!(times(&["01/02/2012", "01/13/2012"]).unwrap().written, Written::MonthFirst);
-        assert_eq!(times(&["19-12-30", "19-12-31", "20-01-01"]).unwrap().written, Written::ShortYearFirst);
+        assert_eq!(
+            times(&["19-12-30", "19-12-31", "20-01-01"]).unwrap().written,
+            Written::ShortYearFirst
+        );
     }
 
     #[test]
@@ -480,15 +498,20 @@ mod tests {
         let mut months = numbered("{}/1/2012", 12);
         months.push("1/1/2013".into());
         assert_eq!(times(&strs(&months)).unwrap().written, Written::MonthFirst);
-        let german: Vec<String> = months.iter().map(|m| m.replacen('/', ".", 2)).map(|m| {
-            let parts: Vec<&str> = m.split('.').collect();
-            format!("{}.{}.{}", parts[1], parts[0], parts[2])
-        }).collect();
+        let german: Vec<String> = months
+            .iter()
+            .map(|m| m.replacen('/', ".", 2))
+            .map(|m| {
+                let parts: Vec<&str> = m.split('.').collect();
+                format!("{}.{}.{}", parts[1], parts[0], parts[2])
+            })
+            .collect();
         assert_eq!(times(&strs(&german)).unwrap().written, Written::DayFirst);
         let quarters = ["1/1/2010", "4/1/2010", "7/1/2010", "10/1/2010", "1/1/2011", "4/1/2011"];
         assert_eq!(times(&quarters).unwrap().written, Written::MonthFirst);
         // Two days of hours, early in March and in August.
-        let hours: Vec<String> = (0..48).map(|h| format!("0{}/03/2022 {:02}:00", 8 + h / 24, h % 24)).collect();
+        let hours: Vec<String> =
+            (0..48).map(|h| format!("0{}/03/2022 {:02}:00", 8 + h / 24, h % 24)).collect();
         assert_eq!(times(&strs(&hours)).unwrap().written, Written::DayFirst);
         // Business days of a week and a half.
         let days = [3, 4, 5, 6, 7, 10, 11, 12].map(|d| format!("{d:02}.01.2022"));
@@ -533,7 +556,8 @@ mod tests {
         assert_eq!(written(&["43831.5", "43831.75", "43832"]), Written::Spreadsheet);
         let dated = named(&["43830", "43831"], Hints { dates: true, ..Hints::default() }).unwrap();
         assert_eq!(dated.finish(None, &[0..2]).unwrap().written, Written::Spreadsheet);
-        let weeks = named(&["201501", "201502"], Hints { weeks: true, ..Hints::default() }).unwrap();
+        let weeks =
+            named(&["201501", "201502"], Hints { weeks: true, ..Hints::default() }).unwrap();
         assert_eq!(weeks.finish(None, &[0..2]).unwrap().written, Written::YearWeek);
     }
 
@@ -546,17 +570,34 @@ mod tests {
         assert_eq!(shown(&["1949.0", "1949.08333333333", "1949.16666666667"]), months);
         assert_eq!(shown(&["1949.00", "1949.08", "1949.17"]), months);
         assert_eq!(shown(&["1949.0417", "1949.1250", "1949.2083"]), months); // the middles of the months
-        assert_eq!(shown(&["1960.25", "1960.5", "1960.75"]), ["1960-04-01", "1960-07-01", "1960-10-01"]);
-        assert_eq!(shown(&["2010.00274", "2010.00548", "2010.00822"]), ["2010-01-02", "2010-01-03", "2010-01-04"]);
+        assert_eq!(
+            shown(&["1960.25", "1960.5", "1960.75"]),
+            ["1960-04-01", "1960-07-01", "1960-10-01"]
+        );
+        assert_eq!(
+            shown(&["2010.00274", "2010.00548", "2010.00822"]),
+            ["2010-01-02", "2010-01-03", "2010-01-04"]
+        );
     }
 
     #[test]
     fn changing_offsets_are_local_days_or_instants() {
         let day = |d: &str, offset: &str| format!("2022-03-{d} 00:00+0{offset}:00");
-        let days: Vec<String> = (20..=27).map(|d| day(&d.to_string(), "1")).chain((28..=31).map(|d| day(&d.to_string(), "2"))).collect();
+        let days: Vec<String> = (20..=27)
+            .map(|d| day(&d.to_string(), "1"))
+            .chain((28..=31).map(|d| day(&d.to_string(), "2")))
+            .collect();
         let read = times(&strs(&days)).unwrap();
-        assert_eq!((read.offset, Clock::Civil.show(read.values[11]).as_str()), (Offset::Local, "2022-03-31"));
-        let hours = ["2022-03-27 00:00+01:00", "2022-03-27 01:00+01:00", "2022-03-27 03:00+02:00", "2022-03-27 04:00+02:00"];
+        assert_eq!(
+            (read.offset, Clock::Civil.show(read.values[11]).as_str()),
+            (Offset::Local, "2022-03-31")
+        );
+        let hours = [
+            "2022-03-27 00:00+01:00",
+            "2022-03-27 01:00+01:00",
+            "2022-03-27 03:00+02:00",
+            "2022-03-27 04:00+02:00",
+        ];
         assert_eq!(times(&hours).unwrap().offset, Offset::Changing);
         assert_eq!(times(&["2022-03-27 00:00+01:00"]).unwrap().offset, Offset::Fixed(3600));
     }

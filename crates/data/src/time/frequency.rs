@@ -188,7 +188,8 @@ impl Frequency {
             }
             Frequency::Weekdays(week) => rows(&|day| week.has(day)),
             Frequency::Months(_, MonthDay::Same) => {
-                let common = mode(days.iter().map(|&day| i64::from(date_at(day).day()))).unwrap_or(1);
+                let common =
+                    mode(days.iter().map(|&day| i64::from(date_at(day).day()))).unwrap_or(1);
                 rows(&|day| i64::from(date_at(day).day()) == common)
             }
             Frequency::Months(_, anchor) => rows(&|day| anchor.holds(date_at(day))),
@@ -329,7 +330,8 @@ impl FromStr for Frequency {
     type Err = DataError;
 
     fn from_str(text: &str) -> Result<Self, DataError> {
-        let fail = || DataError::Config {
+        let fail = || {
+            DataError::Config {
             key: "frequency",
             value: format!("{text:?}"),
             expected:
@@ -337,6 +339,7 @@ impl FromStr for Frequency {
                        \"month-end\", \"month@30\", \"business-month-end\", \"quarter\", \"year\", \"index\", or \
                        \"irregular\""
                     .into(),
+        }
         };
         let trimmed = text.trim().to_ascii_lowercase();
         let unit = trimmed.trim_start_matches(|c: char| c.is_ascii_digit());
@@ -370,7 +373,9 @@ impl FromStr for Frequency {
             "year" | "years" | "yearly" => Frequency::Months(12 * count, MonthDay::Same),
             "index" => Frequency::Index(count),
             "irregular" if digits.is_empty() => Frequency::Irregular,
-            days if digits.is_empty() => Frequency::Weekdays(Weekdays::parse(days).ok_or_else(fail)?),
+            days if digits.is_empty() => {
+                Frequency::Weekdays(Weekdays::parse(days).ok_or_else(fail)?)
+            }
             _ => return Err(fail()),
         })
     }
@@ -382,7 +387,15 @@ mod tests {
     use proptest::prelude::*;
 
     fn times(cells: &[&str]) -> Vec<i64> {
-        cells.iter().map(|cell| super::super::parse::Written::candidates(cell)[0].parse(cell.as_bytes()).unwrap().value).collect()
+        cells
+            .iter()
+            .map(|cell| {
+                super::super::parse::Written::candidates(cell)[0]
+                    .parse(cell.as_bytes())
+                    .unwrap()
+                    .value
+            })
+            .collect()
     }
 
     #[test]
@@ -396,13 +409,20 @@ mod tests {
             (&["2012-01-31", "2012-02-29", "2012-03-31"], "month-end"),
             (&["2012-01-30", "2012-02-29", "2012-03-30"], "month@30"),
             (&["2010-01-29", "2010-02-26", "2010-03-31", "2010-04-30"], "business-month-end"),
-            (&["2010-01-01", "2010-02-01", "2010-03-01", "2010-04-01", "2010-05-03"], "business-month-start"),
+            (
+                &["2010-01-01", "2010-02-01", "2010-03-01", "2010-04-01", "2010-05-03"],
+                "business-month-start",
+            ),
             (&["2010", "2011", "2012"], "12 month"),
             (&["2012Q1", "2012Q2", "2012Q3"], "3 month"),
             (&["2012-03-31", "2012-06-30", "2012-09-30"], "3 month-end"),
         ];
         for (cells, expected) in cases {
-            assert_eq!(Frequency::infer(&times(cells), &Clock::Civil).to_string(), expected, "{cells:?}");
+            assert_eq!(
+                Frequency::infer(&times(cells), &Clock::Civil).to_string(),
+                expected,
+                "{cells:?}"
+            );
         }
         assert_eq!(Frequency::infer(&[10, 20, 40], &Clock::Index), Frequency::Index(10));
     }
@@ -442,26 +462,63 @@ mod tests {
         let after = |cells: &[&str], stated: &str| -> Vec<String> {
             let times = times(cells);
             let frequency = stated.parse::<Frequency>().unwrap().anchored(&times, &Clock::Civil);
-            (1..=3).map(|k| Clock::Civil.show(frequency.advance(*times.last().unwrap(), k, &Clock::Civil))).collect()
+            (1..=3)
+                .map(|k| {
+                    Clock::Civil.show(frequency.advance(*times.last().unwrap(), k, &Clock::Civil))
+                })
+                .collect()
         };
-        assert_eq!(after(&["2010-03-31", "2010-04-30"], "month"), ["2010-05-31", "2010-06-30", "2010-07-31"]);
-        assert_eq!(after(&["2010-12-30", "2011-01-30", "2011-02-28"], "month"), ["2011-03-30", "2011-04-30", "2011-05-30"]);
-        assert_eq!(after(&["2010-12-28", "2011-01-28", "2011-02-28"], "month"), ["2011-03-28", "2011-04-28", "2011-05-28"]);
-        assert_eq!(after(&["2010-03-31", "2010-06-30"], "quarter"), ["2010-09-30", "2010-12-31", "2011-03-31"]);
-        assert_eq!(after(&["2010-03-31", "2010-04-30"], "business-month-end"), ["2010-05-31", "2010-06-30", "2010-07-30"]);
+        assert_eq!(
+            after(&["2010-03-31", "2010-04-30"], "month"),
+            ["2010-05-31", "2010-06-30", "2010-07-31"]
+        );
+        assert_eq!(
+            after(&["2010-12-30", "2011-01-30", "2011-02-28"], "month"),
+            ["2011-03-30", "2011-04-30", "2011-05-30"]
+        );
+        assert_eq!(
+            after(&["2010-12-28", "2011-01-28", "2011-02-28"], "month"),
+            ["2011-03-28", "2011-04-28", "2011-05-28"]
+        );
+        assert_eq!(
+            after(&["2010-03-31", "2010-06-30"], "quarter"),
+            ["2010-09-30", "2010-12-31", "2011-03-31"]
+        );
+        assert_eq!(
+            after(&["2010-03-31", "2010-04-30"], "business-month-end"),
+            ["2010-05-31", "2010-06-30", "2010-07-30"]
+        );
     }
 
     #[test]
     fn names_are_read_and_written() {
         for name in [
-            "15min", "1h", "1d", "7d", "business-day", "mon,wed,fri", "month", "month-end", "month@30", "3 month@29",
-            "business-month-end", "business-month-start", "3 month", "index", "irregular", "250ms", "90min", "36h",
+            "15min",
+            "1h",
+            "1d",
+            "7d",
+            "business-day",
+            "mon,wed,fri",
+            "month",
+            "month-end",
+            "month@30",
+            "3 month@29",
+            "business-month-end",
+            "business-month-start",
+            "3 month",
+            "index",
+            "irregular",
+            "250ms",
+            "90min",
+            "36h",
         ] {
             assert_eq!(name.parse::<Frequency>().unwrap().to_string(), name);
         }
         assert_eq!("24h".parse::<Frequency>().unwrap(), Frequency::Days(1));
         assert_eq!("quarter".parse::<Frequency>().unwrap().to_string(), "3 month");
-        for bad in ["", "0h", "-1h", "h1", "1 fortnight", "2 irregular", "99999999999h", "1.5h", "mon,xyz"] {
+        for bad in
+            ["", "0h", "-1h", "h1", "1 fortnight", "2 irregular", "99999999999h", "1.5h", "mon,xyz"]
+        {
             let error = bad.parse::<Frequency>().unwrap_err().to_string();
             assert!(error.starts_with("data.frequency = "), "{bad}: {error}");
         }

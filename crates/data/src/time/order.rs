@@ -249,7 +249,8 @@ impl Spacing {
         if odd.is_empty() || !is_rare(odd.len(), times.len()) {
             return None;
         }
-        let kept: Vec<usize> = (0..times.len()).filter(|row| odd.binary_search(row).is_err()).collect();
+        let kept: Vec<usize> =
+            (0..times.len()).filter(|row| odd.binary_search(row).is_err()).collect();
         let regular: Vec<i64> = kept.iter().map(|&row| times[row]).collect();
         let mut spacing = Spacing::of(&regular, frequency, clock);
         if !spacing.off_grid.is_empty() || spacing.change.is_some() {

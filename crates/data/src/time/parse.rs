@@ -105,7 +105,17 @@ impl Written {
     pub(crate) fn candidates(cell: &str) -> Vec<Written> {
         use Written::*;
         const MILLI: i64 = 1_000_000;
-        let mut all = vec![YearFirst, DayFirst, MonthFirst, ShortYearFirst, MonthYear, Period, IsoWeek, Compact, CompactHour];
+        let mut all = vec![
+            YearFirst,
+            DayFirst,
+            MonthFirst,
+            ShortYearFirst,
+            MonthYear,
+            Period,
+            IsoWeek,
+            Compact,
+            CompactHour,
+        ];
         all.extend([YearMonth, YearWeek, Year, DecimalYear, Spreadsheet]);
         all.extend([Epoch(1_000_000_000), Epoch(MILLI), Epoch(1000), Epoch(1), Index, Seconds]);
         all.extend((0..NAMED.len()).map(Named));
@@ -123,7 +133,16 @@ impl Written {
         use Written::*;
         matches!(
             self,
-            Compact | CompactHour | YearMonth | YearWeek | Year | DecimalYear | Epoch(_) | Spreadsheet | Seconds | Index
+            Compact
+                | CompactHour
+                | YearMonth
+                | YearWeek
+                | Year
+                | DecimalYear
+                | Epoch(_)
+                | Spreadsheet
+                | Seconds
+                | Index
         )
     }
 
@@ -200,7 +219,8 @@ impl Written {
                 iso_week(year, week, 1)
             }
             Written::Year => {
-                let (year, _) = whole(cell).filter(|(year, length)| *length == 4 && (1800..=2200).contains(year))?;
+                let (year, _) = whole(cell)
+                    .filter(|(year, length)| *length == 4 && (1800..=2200).contains(year))?;
                 at_midnight(year, 1, 1)
             }
             Written::DecimalYear => {
@@ -224,7 +244,8 @@ impl Written {
             Written::Spreadsheet => spreadsheet(cell),
             Written::Seconds => {
                 let (seconds, millionths, _) = decimal(cell)?;
-                let value = seconds.abs().checked_mul(SECOND).filter(|v| *v < 1 << 61)? + millionths;
+                let value =
+                    seconds.abs().checked_mul(SECOND).filter(|v| *v < 1 << 61)? + millionths;
                 Some(Parsed::naive(if cell.first() == Some(&b'-') { -value } else { value }))
             }
             Written::Index => {
@@ -339,7 +360,8 @@ fn exact_micros(nanos: i64) -> Option<i64> {
 fn spreadsheet(cell: &[u8]) -> Option<Parsed> {
     const START: i64 = -25_569; // 1899-12-30
     let (days, _, decimals) = decimal(cell).filter(|(days, ..)| (10_000..80_000).contains(days))?;
-    let fraction: f64 = format!("0.{}", std::str::from_utf8(&cell[cell.len() - decimals..]).ok()?).parse().ok()?;
+    let fraction: f64 =
+        format!("0.{}", std::str::from_utf8(&cell[cell.len() - decimals..]).ok()?).parse().ok()?;
     let unit = if decimals >= 5 { SECOND } else { MINUTE };
     let time = (fraction * DAY as f64 / unit as f64).round() as i64 * unit;
     Some(Parsed::naive((START + days) * DAY + time))
@@ -372,7 +394,8 @@ fn six_digits(cell: &[u8]) -> Option<(i64, i64)> {
 
 fn iso_week(year: i64, week: i64, day: i64) -> Option<Parsed> {
     let day = Weekday::from_monday_one_offset(i8::try_from(day).ok()?).ok()?;
-    let date = ISOWeekDate::new(i16::try_from(year).ok()?, i8::try_from(week).ok()?, day).ok()?.date();
+    let date =
+        ISOWeekDate::new(i16::try_from(year).ok()?, i8::try_from(week).ok()?, day).ok()?.date();
     Some(Parsed::naive(days_of(date) * DAY))
 }
 
@@ -636,7 +659,11 @@ mod tests {
         for (cell, expected, has_offset) in cases {
             let first = Written::candidates(cell).into_iter().next().expect(cell);
             let parsed = first.parse(cell.as_bytes()).unwrap();
-            assert_eq!((parsed.value, parsed.offset.is_some()), (civil(expected), has_offset), "{cell}");
+            assert_eq!(
+                (parsed.value, parsed.offset.is_some()),
+                (civil(expected), has_offset),
+                "{cell}"
+            );
         }
     }
 

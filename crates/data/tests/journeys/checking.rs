@@ -111,7 +111,8 @@ fn init_proposes_a_configuration_that_loads() {
     folder.write("od\"d na\\me.csv", daily(100));
     folder.write("few.csv", daily(8));
     let way = |targets: &[&str], time: Option<&str>, horizon, context| {
-        let targets = (!targets.is_empty()).then(|| targets.iter().map(|t| (*t).to_owned()).collect());
+        let targets =
+            (!targets.is_empty()).then(|| targets.iter().map(|t| (*t).to_owned()).collect());
         let time = time.map(data::TimeColumns::from);
         let data = DataConfig { targets, time, ..DataConfig::new("od\"d na\\me.csv", 1, 1) };
         Init { data, horizon, context }

@@ -44,12 +44,18 @@ impl Config {
         page.given("time_zone", data.time_zone.as_ref())?;
         page.given("frequency", data.frequency.as_ref())?;
         page.given("unsorted", (data.unsorted != data::Unsorted::Error).then_some(&data.unsorted))?;
-        page.given("duplicates", (data.duplicates != data::Duplicates::Error).then_some(&data.duplicates))?;
+        page.given(
+            "duplicates",
+            (data.duplicates != data::Duplicates::Error).then_some(&data.duplicates),
+        )?;
         page.given("targets", data.targets.as_ref())?;
         page.list("past_covariates", &data.past_covariates)?;
         page.given("spreads", (!data.spreads.is_empty()).then_some(&data.spreads))?;
         page.list("future_covariates", &data.future_covariates)?;
-        page.given("static_covariates", (!data.static_covariates.is_empty()).then_some(&data.static_covariates))?;
+        page.given(
+            "static_covariates",
+            (!data.static_covariates.is_empty()).then_some(&data.static_covariates),
+        )?;
         page.list("calendar", &data.calendar)?;
         page.key("context", &data.context)?;
         page.key("horizon", &data.horizon)?;
