@@ -1,4 +1,4 @@
-//! What is drawn of an evaluation: a few forecasts, and the noise of the training.
+//! Pictures of an evaluation: a few forecasts, and the noise of the training.
 
 use feed::{Part, Source};
 use objective::score::quantiles;

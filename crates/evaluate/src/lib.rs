@@ -18,6 +18,7 @@ mod health;
 mod runs;
 mod scoring;
 mod slope;
+mod table;
 mod write;
 
 pub use compare::{EvaluateOptions, evaluate};

@@ -1,4 +1,4 @@
-//! What the latent variables of a trained model know, over the diffusion steps.
+//! Knowledge of the latent variables of a trained model, over the diffusion steps.
 //!
 //! For each of some steps the test windows are noised, encoded, and the features read by a linear map: of the clean
 //! future, of the clean context; beside them the information in nats that the posterior carries about its window, and

@@ -10,30 +10,30 @@
 
 mod average;
 mod checkpoint;
+mod choose;
 mod config;
 mod control;
 mod copula;
 mod diagnose;
-pub mod elbo;
 mod error;
 mod fit;
 mod flat;
 mod forecaster;
+mod initialize;
 mod job;
 mod memory;
 mod metrics;
 mod optimizer;
 mod plan;
 mod run;
-mod search;
 mod shape;
-mod start;
 mod state;
 mod tensorboard;
 mod tensors;
 mod validate;
 
 pub use checkpoint::Checkpoint;
+pub use choose::{Candidate, SearchProgress, candidates};
 pub use config::{
     AutoNoise, Config, ConfigError, EvaluateConfig, Keep, LearningRateSchedule, Noise,
     ObjectiveConfig, Precision, TrainConfig, schema,
@@ -47,7 +47,6 @@ pub use job::Job;
 pub use optimizer::AdamW;
 pub use plan::{Plan, plan};
 pub use run::{Loaded, RunOptions, RunProgress, Training, data_info, load, prepare, set_threads};
-pub use search::{Candidate, SearchProgress, candidates};
 pub use shape::shape;
 pub use tch::Device;
 pub use tensors::serialized;

@@ -28,7 +28,7 @@ const THINGS: [Thing; 4] = [
     Thing {
         name: "a schedule",
         variants: "ScheduleKind",
-        picks: &["crates/train/src/search/candidates.rs"],
+        picks: &["crates/train/src/choose/candidates.rs"],
     },
     Thing {
         name: "a likelihood",

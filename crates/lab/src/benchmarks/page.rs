@@ -222,7 +222,7 @@ impl<'a> Summary<'a> {
             ("protocol", protocol.join("\n")),
             ("commands", commands.join("\n")),
         ];
-        fill(include_str!("docs.md"), &values)
+        fill(include_str!("docs.template"), &values)
     }
 
     /// Machine and code, as a sentence.
