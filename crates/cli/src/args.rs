@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ballast::feed::DeviceChoice;
 use clap::{Parser, Subcommand};
-use feed::DeviceChoice;
 use jiff::{Span, SpanRelativeTo};
 use tracing_subscriber::EnvFilter;
 
@@ -47,8 +47,6 @@ pub(crate) enum Command {
     Forecast(Forecast),
     /// Show what a noise schedule does to a signal.
     Noise(Noise),
-    /// Demonstrate the evidence lower bound: tight at the true posterior, and reached by training.
-    Elbo(Elbo),
     /// Check a data file, or fetch a public one.
     Data(Data),
     /// Write a commented config for a data file.
@@ -210,19 +208,22 @@ pub(crate) struct Init {
     /// Rows a forecast sees [default: a few cycles].
     #[arg(long)]
     pub(crate) context: Option<usize>,
-    /// The column of times [default: found].
+    /// The column of times; given twice, such as for a date and an hour, they tell it together [default: found].
     #[arg(long)]
-    pub(crate) time: Option<String>,
+    pub(crate) time: Vec<String>,
+    /// Format of the times, such as `%d/%m/%Y` [default: found].
+    #[arg(long)]
+    pub(crate) time_format: Option<String>,
+    /// Time step, such as `1d`, `business-day`, `month` [default: found].
+    #[arg(long)]
+    pub(crate) frequency: Option<String>,
+    /// Set one key of the config, such as `data.unsorted="sort"`; may be given often.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
     /// The column that names the series of a long table.
     #[arg(long)]
     pub(crate) id: Option<String>,
     /// Where to write the config [default: FILE with the ending .toml].
     #[arg(long, value_name = "TOML")]
     pub(crate) output: Option<PathBuf>,
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct Elbo {
-    /// The folder to write `elbo.json` and the training run to.
-    pub(crate) folder: PathBuf,
 }

@@ -4,11 +4,11 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use anyhow::Error;
-use data::fetch::{DataSet, SETS, fetch, find};
-use data::{DataConfig, check};
+use ballast::data::fetch::{DataSet, SETS, fetch, find};
+use ballast::data::{DataConfig, check};
+use ballast::record::RecordError;
+use ballast::train::{Config, TrainError};
 use indicatif::ProgressBar;
-use record::RecordError;
-use train::{Config, TrainError};
 
 use crate::args::{Data, DataCommand, Init};
 use crate::output::print;
@@ -42,7 +42,7 @@ fn download(set: &DataSet) -> Result<(), Error> {
         "{}\nlicense: {}\nplease cite: {}\nfrom {}",
         set.title, set.licence, set.citation, set.url
     ))?;
-    let cache = files::cache_folder(|name| env::var_os(name))?;
+    let cache = ballast::files::cache_folder(|name| env::var_os(name))?;
     let bar = ProgressBar::new(set.bytes);
     let mirror = env::var("BALLAST_DATA_MIRROR").ok();
     let path = fetch(set, &cache.join("data"), mirror.as_deref(), &mut |bytes| {
@@ -53,23 +53,44 @@ fn download(set: &DataSet) -> Result<(), Error> {
 }
 
 pub(crate) fn init(args: Init) -> Result<(), Error> {
-    let output = args.output.unwrap_or_else(|| args.file.with_extension("toml"));
+    let output = args.output.clone().unwrap_or_else(|| args.file.with_extension("toml"));
     if output.exists() {
         anyhow::bail!(Taken(output));
     }
-    let wanted = data::Init {
-        path: std::path::absolute(&args.file)?,
-        targets: args.target,
-        horizon: args.horizon,
-        context: args.context,
-        id: args.id,
-        time: args.time,
+    let (horizon, context) = (args.horizon, args.context);
+    let wanted = ballast::data::Init { data: wishes(&args)?, horizon, context };
+    let new = ballast::data::init(&wanted, Path::new("")).map_err(TrainError::from)?;
+    let doubtful = match new.doubtful.is_empty() {
+        true => "nothing".to_owned(),
+        false => new.doubtful.join("; "),
     };
-    let new = data::init(&wanted, Path::new("")).map_err(TrainError::from)?;
-    let text = Config::new(new.config).commented(&new.about).map_err(TrainError::from)?;
+    let about = format!("{}\nunderstood: {}\ndoubtful: {doubtful}", new.about, new.understood);
+    let text = Config::new(new.config).commented(&about).map_err(TrainError::from)?;
     Config::parse(&text, &output.display().to_string(), &[]).map_err(TrainError::from)?;
-    files::write_text(&output, &text).map_err(RecordError::writing(&output))?;
+    ballast::files::write_text(&output, &text).map_err(RecordError::writing(&output))?;
+    print(about)?;
     Ok(print(format_args!("written to {0}; next: ballast train {0}", output.display()))?)
+}
+
+/// The `[data]` table that the command line asks for.
+fn wishes(args: &Init) -> Result<DataConfig, Error> {
+    let some = DataConfig::new("", 1, 1); // the file's own path may not fit into TOML text
+    let mut set = args.set.clone();
+    set.retain(|item| !item.trim_start().starts_with("data.path"));
+    let text = "[data]\npath = \"-\"\ncontext = 1\nhorizon = 1\n";
+    let set = match set.is_empty() {
+        true => some,
+        false => Config::parse(text, "the command line", &set).map_err(TrainError::from)?.data,
+    };
+    Ok(DataConfig {
+        path: Some(std::path::absolute(&args.file)?),
+        targets: if args.target.is_empty() { set.targets } else { Some(args.target.clone()) },
+        id: args.id.clone().or(set.id),
+        time: if args.time.is_empty() { set.time } else { Some(args.time.clone().into()) },
+        time_format: args.time_format.clone().or(set.time_format),
+        frequency: args.frequency.clone().or(set.frequency),
+        ..set
+    })
 }
 
 /// A file that would be overwritten.

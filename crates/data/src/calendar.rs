@@ -8,7 +8,7 @@ use std::f64::consts::TAU;
 
 use crate::config::CalendarFeature;
 use crate::time::Clock;
-use crate::time::civil::{DAY, Date, days_in_month, is_leap, split_day, weekday};
+use crate::time::civil::{DAY, date_at, split_day, weekday};
 
 impl CalendarFeature {
     /// Names of the two channels.
@@ -19,16 +19,16 @@ impl CalendarFeature {
     /// Position in the cycle, in [0, 1), of a clock time in microseconds.
     fn phase(self, civil: i64) -> f64 {
         let (day, within) = split_day(civil);
-        let date = Date::from_days(day);
+        let date = date_at(day);
         match self {
             CalendarFeature::Hour => within as f64 / DAY as f64,
             CalendarFeature::Weekday => weekday(day) as f64 / 7.0,
             CalendarFeature::DayOfMonth => {
-                f64::from(date.day - 1) / f64::from(days_in_month(date.year, date.month))
+                f64::from(date.day() - 1) / f64::from(date.days_in_month())
             }
-            CalendarFeature::Month => f64::from(date.month - 1) / 12.0,
+            CalendarFeature::Month => f64::from(date.month() - 1) / 12.0,
             CalendarFeature::DayOfYear => {
-                (date.day_of_year() - 1) as f64 / if is_leap(date.year) { 366.0 } else { 365.0 }
+                f64::from(date.day_of_year() - 1) / f64::from(date.days_in_year())
             }
         }
     }
@@ -46,13 +46,13 @@ pub(crate) fn write(features: &[CalendarFeature], time: i64, clock: &Clock, out:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::civil::HOUR;
+    use crate::time::civil::{HOUR, date_of, days_of};
 
     /// Oracle: quarter turns of each cycle, whose sine and cosine are known by heart.
     #[test]
     fn quarter_turns_are_where_the_calendar_says() {
         let at = |year, month, day, hour| {
-            Date::new(year, month, day).unwrap().days() * DAY + hour * HOUR
+            days_of(date_of(year, month, day).unwrap()) * DAY + hour * HOUR
         };
         let cases = [
             (CalendarFeature::Hour, at(2012, 5, 1, 6), [1.0, 0.0]),

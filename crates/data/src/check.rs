@@ -9,7 +9,7 @@ use serde::Serialize;
 
 pub use suspicion::Suspicion;
 
-use crate::config::{DataConfig, SplitConfig};
+use crate::config::{DataConfig, SplitConfig, TimeColumns};
 use crate::error::DataError;
 use crate::finding::{Finding, FindingKind};
 use crate::panel::Panel;
@@ -30,6 +30,12 @@ pub struct Description {
     pub frequency: String,
     /// Rows in a natural cycle: 24 for hours, 7 for days.
     pub season: Option<usize>,
+    /// How times, numbers and cells were read.
+    pub reading: String,
+    /// What could have been read otherwise, and how it was decided.
+    pub doubts: Vec<String>,
+    /// The columns that tell the time together, where the table needs several that were not configured.
+    pub time: Option<Vec<String>>,
     /// The column that tells series apart, where the table needs one that was not configured.
     pub id: Option<String>,
     /// Every series.
@@ -89,7 +95,7 @@ pub struct Remark {
     #[serde(flatten)]
     pub finding: Finding,
     /// What to do about it.
-    pub remedy: &'static str,
+    pub remedy: String,
 }
 
 /// Lengths and split that fit, and what a model then sees.
@@ -111,49 +117,67 @@ pub struct Proposal {
     pub test_windows: usize,
 }
 
-/// Describes what `config` names; its context, horizon and split are proposed anew.
+/// Describes what `config` names, and proposes a context, a horizon and a split.
 ///
 /// # Errors
 /// [`DataError`] where the table cannot be read: the message says where and what to do.
 pub fn check(config: &DataConfig, base: &Path) -> Result<Description, DataError> {
     config.validate()?;
-    let (panel, id) = read_guessing_id(config, base)?;
-    Ok(describe(&panel, id))
+    let (panel, found) = read_guessing(config, base)?;
+    Ok(describe(&panel, found))
 }
 
-/// Reads; where times repeat and a text column tells the rows apart, takes that column as `id`.
-fn read_guessing_id(
-    config: &DataConfig,
-    base: &Path,
-) -> Result<(Panel, Option<String>), DataError> {
+/// Columns the table needs that were not configured.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) id: Option<String>,
+    pub(crate) time: Option<Vec<String>>,
+}
+
+/// Reads; where times repeat and other columns tell the rows apart, takes those as part of the time, or one of
+/// text as `id`.
+pub(crate) fn read_guessing(config: &DataConfig, base: &Path) -> Result<(Panel, Found), DataError> {
     let path = where_from(config, base);
-    let table = read_table(config, base)?;
+    let table = read_table(config, base, None)?;
     let texts = table.text_columns.clone();
     let error = match assemble::assemble(table, config, &path) {
-        Ok(panel) => return Ok((panel, None)),
+        Ok(panel) => return Ok((panel, Found::default())),
         Err(error) => error,
     };
+    let (findings, columns) = match &error {
+        DataError::Timeline { findings, .. } => (findings.as_slice(), None),
+        DataError::SplitTime { columns, .. } => (&[][..], Some(columns.clone())),
+        _ => return Err(error),
+    };
+    let joined = DataConfig {
+        time: columns.clone().map(TimeColumns::from).or_else(|| config.time.clone()),
+        ..config.clone()
+    };
+    if columns.is_some()
+        && let Ok(panel) = crate::read(&joined, base)
+    {
+        return Ok((panel, Found { id: None, time: columns }));
+    }
     let repeats = |f: &Finding| {
         matches!(
             f.kind,
             FindingKind::Duplicate { clock_change: false, .. } | FindingKind::Unsorted { .. }
         )
     };
-    let DataError::Timeline { findings, .. } = &error else { return Err(error) };
-    if config.id.is_none() && findings.iter().any(repeats) {
+    if config.id.is_none() && (columns.is_some() || findings.iter().any(repeats)) {
         for column in texts {
-            let keyed = DataConfig { id: Some(column.clone()), ..config.clone() };
+            let keyed = DataConfig { id: Some(column.clone()), ..joined.clone() };
             if let Ok(panel) = crate::read(&keyed, base)
                 && panel.series.len() * 2 <= panel.rows()
             {
-                return Ok((panel, Some(column)));
+                return Ok((panel, Found { id: Some(column), time: columns }));
             }
         }
     }
     Err(error)
 }
 
-fn describe(panel: &Panel, id: Option<String>) -> Description {
+fn describe(panel: &Panel, found: Found) -> Description {
     let width = panel.channels.len();
     let missing_in = |rows: std::ops::Range<usize>| match &panel.observed {
         None => 0,
@@ -177,7 +201,10 @@ fn describe(panel: &Panel, id: Option<String>) -> Description {
         rows: panel.rows(),
         frequency: panel.frequency.to_string(),
         season: panel.frequency.season(),
-        id,
+        reading: panel.reading.describe(),
+        doubts: panel.doubts.clone(),
+        time: found.time,
+        id: found.id,
         series: series.collect(),
         channels: (0..panel.channels.calendar().start).map(|c| channel(panel, c)).collect(),
         findings,

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use choices::{
-    CalendarFeature, Duplicates, Encoding, Fill, Format, Layout, Transform, Unsorted,
+    CalendarFeature, Duplicates, Encoding, Fill, Format, Layout, TimeColumns, Transform, Unsorted,
 };
 pub use protocol::Protocol;
 pub(crate) use protocol::Rules;
@@ -64,6 +64,10 @@ pub struct DataConfig {
     #[serde(default, skip_serializing_if = "is_default")]
     #[schemars(extend("default" = "auto"))]
     pub encoding: Encoding,
+    /// Lines before the table. Lines with a `#` before the header are left out without it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    #[schemars(range(max = 1_000_000), extend("default" = 0))]
+    pub skip_rows: usize,
     /// Whether the first line names the columns.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     #[schemars(extend("default" = true))]
@@ -78,9 +82,10 @@ pub struct DataConfig {
     /// Column that names the series of a long table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// Column of times; found when not given. `time = ""`: rows are numbered instead.
+    /// Column of times; found when not given. Several tell a time together: `["year", "month"]`,
+    /// `["date", "hour"]`. `time = ""`: rows are numbered instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub time: Option<String>,
+    pub time: Option<TimeColumns>,
     /// Format of times in `strftime` notation, such as `"%d.%m.%Y %H:%M"`; found when not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_format: Option<String>,
@@ -98,7 +103,8 @@ pub struct DataConfig {
     #[serde(default, skip_serializing_if = "is_default")]
     #[schemars(extend("default" = "error"))]
     pub duplicates: Duplicates,
-    /// Treatment of missing cells and rows. They stay marked as not observed in every case.
+    /// Treatment of missing cells and rows. They stay marked as not observed, except with `"zero"`: there
+    /// a missing row or cell means zero.
     #[serde(default, skip_serializing_if = "is_default")]
     #[schemars(extend("default" = "mask"))]
     pub fill: Fill,
@@ -192,6 +198,7 @@ impl DataConfig {
             decimal: None,
             thousands: None,
             encoding: Encoding::Auto,
+            skip_rows: 0,
             header: true,
             missing: Vec::new(),
             layout: None,
@@ -322,19 +329,19 @@ impl DataConfig {
             });
         }
         let mut seen: Vec<(&str, &'static str)> = Vec::new();
-        let single = [("time", &self.time), ("id", &self.id)];
+        let times = self.time.as_ref().map_or(&[][..], TimeColumns::names);
         let listed = [
+            ("time", times),
+            ("id", self.id.as_slice()),
             ("targets", targets.unwrap_or_default()),
             ("past_covariates", self.past_covariates.as_slice()),
             ("spreads", self.spreads.as_flattened()),
             ("future_covariates", self.future_covariates.as_slice()),
             ("static_covariates", self.static_covariates.as_slice()),
         ];
-        let singles = single.iter().filter_map(|(key, name)| Some((name.as_deref()?, *key)));
-        let lists = listed.iter().flat_map(|(key, names)| names.iter().map(|n| (n.as_str(), *key)));
-        for (name, key) in singles.chain(lists) {
-            seen.push((name, key));
-        }
+        seen.extend(
+            listed.iter().flat_map(|(key, names)| names.iter().map(|n| (n.as_str(), *key))),
+        );
         seen.sort_unstable();
         for pair in seen.windows(2) {
             if pair[0].0 == pair[1].0 {

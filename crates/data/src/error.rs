@@ -6,7 +6,7 @@ mod text;
 use std::path::PathBuf;
 
 pub use cell::{BadCell, BadTime, Hint};
-use text::{Difference, Example, Listed, Shown, Suggest, TimelineText};
+use text::{Difference, Example, Joined, Listed, Shown, Suggest, TimelineText};
 
 use crate::finding::Finding;
 
@@ -71,10 +71,12 @@ pub enum DataError {
         header: bool,
     },
     /// The first line is a row of numbers.
-    #[error("{}:1:1: the first line has no column names, it starts with `{}`\n  hint: add a header line, or set `header = false` under [data] (columns are then column_1, column_2, …)", .path.display(), Shown(.first))]
+    #[error("{}:{line}:1: the first line has no column names, it starts with `{}`\n  hint: add a header line, or set `header = false` under [data] (columns are then column_1, column_2, …)", .path.display(), Shown(.first))]
     NoHeader {
         /// The file.
         path: PathBuf,
+        /// The line.
+        line: u64,
         /// The first cell.
         first: String,
     },
@@ -119,7 +121,7 @@ pub enum DataError {
         extra: Option<String>,
     },
     /// A row with more or fewer cells than the header.
-    #[error("{}:{line}:1: row has {found} cells, the header has {expected}\n  hint: {}", .path.display(), if *.open_quote { "a quote opened on this line is closed only lines later, or never" } else { "check the delimiter, and quote cells that contain it" })]
+    #[error("{}:{line}:1: row has {found} cells, the header has {expected}\n  hint: {}", .path.display(), if *.open_quote { "a quote opened on this line is closed only lines later, or never" } else if *.line < 20 { "check the delimiter, quote cells that contain it, and set `skip_rows` for lines before the table" } else { "check the delimiter, and quote cells that contain it" })]
     RaggedRow {
         /// The file.
         path: PathBuf,
@@ -315,6 +317,28 @@ pub enum DataError {
         name: String,
         /// What to do.
         remedy: &'static str,
+    },
+    /// Two columns tell the time together, and only one of them was taken for it.
+    #[error("{}: times repeat, because {} tell the time together\n  hint: set `time = [{}]` under [data]", .path.display(), Joined(.columns, '`', " and "), Joined(.columns, '"', ", "))]
+    SplitTime {
+        /// The file.
+        path: PathBuf,
+        /// The columns, from coarse to fine.
+        columns: Vec<String>,
+    },
+    /// A forecast input that is not written as the training data were.
+    #[error("{}: {what} are {found}, those of the training data were {expected}\n  hint: write the file as the training data, or set `{key}` for this file", .path.display())]
+    ReadingChanged {
+        /// The file.
+        path: PathBuf,
+        /// "cells", "times".
+        what: &'static str,
+        /// How they are written.
+        found: String,
+        /// How those of the training data were.
+        expected: String,
+        /// The key that decides.
+        key: &'static str,
     },
     /// A forecast input of another time step than the training data.
     #[error("{}: series `{series}` has time step {found}, the model was trained on {expected}\n  hint: aggregate or resample the input to {expected}", .path.display())]

@@ -73,7 +73,7 @@ pub fn fetch(
     progress: &mut dyn FnMut(u64),
 ) -> Result<PathBuf, DataError> {
     let path = cache.join(set.file);
-    if hash_of(&path).is_ok_and(|hash| hash == set.sha256) {
+    if files::sha256(&path).is_ok_and(|hash| hash == set.sha256) {
         return Ok(path);
     }
     let url = mirror.map_or_else(
@@ -82,74 +82,59 @@ pub fn fetch(
     );
     let io = |verb| move |source| DataError::Io { path: cache.to_path_buf(), verb, source };
     std::fs::create_dir_all(cache).map_err(io("created"))?;
-    let part = Part(cache.join(format!("{}.{}.part", set.file, std::process::id())));
-    download(set, &url, &part.0, progress)?;
-    std::fs::rename(&part.0, &path).map_err(io("written"))?;
-    Ok(path)
-}
-
-/// A file that is removed unless it was renamed.
-struct Part(PathBuf);
-
-impl Drop for Part {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0); // gone already after a success
+    let mut fault = None;
+    let written = files::replace(&path, |file| {
+        download(set, &url, file, progress)?.map_err(|error| {
+            fault = Some(error);
+            std::io::Error::other("the download is not whole") // nothing is kept
+        })
+    });
+    match fault {
+        Some(error) => Err(error),
+        None => written.map(|()| path).map_err(io("written")),
     }
 }
 
+/// Copies the set from `url` to `file`. The outer error is the disk's, the inner one the download's.
 fn download(
     set: &DataSet,
     url: &str,
-    part: &Path,
+    file: &mut dyn Write,
     progress: &mut dyn FnMut(u64),
-) -> Result<(), DataError> {
+) -> std::io::Result<Result<(), DataError>> {
     let failed =
         |message: String| DataError::Fetch { name: set.name, url: url.to_owned(), message };
-    let disk = |source| DataError::Io { path: part.to_path_buf(), verb: "written", source };
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .timeout_connect(Some(Duration::from_secs(30)))
         .timeout_recv_response(Some(Duration::from_secs(60)))
         .timeout_global(Some(Duration::from_secs(3600)))
         .build()
         .into();
-    let response = agent.get(url).call().map_err(|e| failed(e.to_string()))?;
+    let response = match agent.get(url).call() {
+        Ok(response) => response,
+        Err(error) => return Ok(Err(failed(error.to_string()))),
+    };
     // One byte more than expected is enough to know that it is another file.
     let mut body = response.into_body().into_reader().take(set.bytes + 1);
-    let mut file = std::fs::File::create(part).map_err(disk)?;
-    let (mut hash, mut total, mut buffer) = (Sha256::new(), 0, vec![0; 64 << 10]);
+    let (mut hash, mut bytes, mut buffer) = (Sha256::new(), 0, vec![0; 64 << 10]);
     loop {
-        let n = body.read(&mut buffer).map_err(|e| failed(e.to_string()))?;
-        if n == 0 {
-            break;
-        }
+        let n = match body.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(n) => n,
+            Err(error) => return Ok(Err(failed(error.to_string()))),
+        };
         hash.update(&buffer[..n]);
-        file.write_all(&buffer[..n]).map_err(disk)?;
-        total += n as u64;
-        progress(total);
+        file.write_all(&buffer[..n])?;
+        bytes += n as u64;
+        progress(bytes);
     }
-    file.sync_all().map_err(disk)?;
-    let found = hex(&hash.finalize());
-    if found != set.sha256 {
-        let (expected, bytes) = (set.sha256, total);
-        return Err(DataError::Checksum {
-            name: set.name,
-            url: url.to_owned(),
-            expected,
-            found,
-            bytes,
-        });
-    }
-    Ok(())
-}
-
-fn hash_of(path: &Path) -> std::io::Result<String> {
-    let mut hash = Sha256::new();
-    std::io::copy(&mut std::fs::File::open(path)?, &mut hash)?;
-    Ok(hex(&hash.finalize()))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+    let (found, expected) = (format!("{:x}", hash.finalize()), set.sha256);
+    Ok(match found == expected {
+        true => Ok(()),
+        false => {
+            Err(DataError::Checksum { name: set.name, url: url.to_owned(), expected, found, bytes })
+        }
+    })
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What stands in for missing cells, and transforms of targets with their inverses.
+//! Values for missing cells, and transforms of targets with their inverses.
 
 use crate::config::{Fill, Transform};
 use crate::error::DataError;
@@ -46,12 +46,33 @@ pub(crate) fn fill(panel: &mut Panel, how: Fill, borders: &[usize]) {
     }
 }
 
+/// Puts zero in place of what is missing, up to the last row of each series with an observed target: rows after
+/// it are still to come.
+pub(crate) fn zero(panel: &mut Panel) {
+    let (width, targets) = (panel.channels.len(), panel.channels.targets);
+    for series in &panel.series {
+        let seen = |row: &usize| {
+            !panel.values[row * width..row * width + targets].iter().all(|v| v.is_nan())
+        };
+        let end = series.rows.clone().rev().find(seen).map_or(series.rows.start, |row| row + 1);
+        let rows = series.rows.start..end;
+        for value in &mut panel.values[rows.start * width..rows.end * width] {
+            *value = if value.is_nan() { 0.0 } else { *value };
+        }
+        if let Some(exact) = &mut panel.exact {
+            for value in &mut exact[rows.start * targets..rows.end * targets] {
+                *value = if value.is_nan() { 0.0 } else { *value };
+            }
+        }
+    }
+}
+
 /// Applies `transform` to the targets in place; returns the values before, `[rows, targets]`, where the
 /// inverse needs them.
 pub(crate) fn transform(
     panel: &mut Panel,
     transform: Transform,
-) -> Result<Option<Vec<f32>>, DataError> {
+) -> Result<Option<Vec<f64>>, DataError> {
     match transform {
         Transform::None => Ok(None),
         Transform::Log => log(panel).map(|()| None),
@@ -74,10 +95,19 @@ fn log(panel: &mut Panel) -> Result<(), DataError> {
     Ok(())
 }
 
-fn steps(panel: &mut Panel, transform: Transform) -> Result<Vec<f32>, DataError> {
+/// Differences or returns in double precision: those of a counter near 1e8 would be lost in single.
+fn steps(panel: &mut Panel, transform: Transform) -> Result<Vec<f64>, DataError> {
     let (width, targets) = (panel.channels.len(), panel.channels.targets);
-    let levels: Vec<f32> =
-        panel.values.chunks_exact(width).flat_map(|row| row[..targets].iter().copied()).collect();
+    let filled = panel.values.chunks_exact(width).flat_map(|row| row[..targets].iter().copied());
+    let levels: Vec<f64> = match panel.exact.take() {
+        // Filled cells are known in single precision only.
+        Some(exact) => {
+            let both = exact.into_iter().zip(filled);
+            both.map(|(exact, filled)| if exact.is_nan() { f64::from(filled) } else { exact })
+                .collect()
+        }
+        None => filled.map(f64::from).collect(),
+    };
     let mut observed = panel.observed.take().unwrap_or_else(|| vec![true; panel.values.len()]);
     for series in 0..panel.series.len() {
         let rows = panel.series[series].rows.clone();
@@ -91,12 +121,19 @@ fn steps(panel: &mut Panel, transform: Transform) -> Result<Vec<f32>, DataError>
                 let before = levels[(row - 1) * targets + channel];
                 if transform == Transform::Return && before == 0.0 {
                     let remedy = "a return needs values other than zero; use \"difference\"";
-                    return Err(undefined(panel, "return", before, row - 1, channel, remedy));
+                    return Err(undefined(
+                        panel,
+                        "return",
+                        before as f32,
+                        row - 1,
+                        channel,
+                        remedy,
+                    ));
                 }
                 let now = levels[row * targets + channel];
                 panel.values[at] = match transform {
-                    Transform::Return => (f64::from(now) / f64::from(before) - 1.0) as f32,
-                    _ => now - before,
+                    Transform::Return => (now / before - 1.0) as f32,
+                    _ => (now - before) as f32,
                 };
                 observed[at] = observed[at] && observed[(row - 1) * width + channel];
             }
@@ -126,27 +163,19 @@ fn undefined(
     }
 }
 
-/// Undoes `transform` on one path of one target, in place; `level` is the last value before the path.
-pub(crate) fn invert(
-    transform: Transform,
-    path: impl Iterator<Item = usize>,
-    values: &mut [f32],
-    level: f32,
-) {
-    let mut level = f64::from(level);
-    for at in path {
-        let value = f64::from(values[at]);
-        values[at] = match transform {
-            Transform::None => continue,
-            Transform::Log => value.exp() as f32,
-            Transform::Difference => {
-                level += value;
-                level as f32
-            }
-            Transform::Return => {
-                level *= 1.0 + value;
-                level as f32
-            }
-        };
+/// Undoes `transform` on one path of one target, step by step; `level` is the last value before the path.
+pub(crate) fn invert(transform: Transform, level: f64) -> impl FnMut(f64) -> f64 {
+    let mut level = level;
+    move |value| match transform {
+        Transform::None => value,
+        Transform::Log => value.exp(),
+        Transform::Difference => {
+            level += value;
+            level
+        }
+        Transform::Return => {
+            level *= 1.0 + value;
+            level
+        }
     }
 }

@@ -24,7 +24,6 @@ pub struct Finding {
 /// The kinds of findings.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "finding", rename_all = "kebab-case")]
-#[non_exhaustive]
 pub enum FindingKind {
     /// A row earlier than the row before it.
     Unsorted {
@@ -91,6 +90,15 @@ pub enum FindingKind {
         /// The step of the first.
         expected: String,
     },
+    /// A few rows beside the step, such as a session on a Saturday.
+    OddRows {
+        /// The time of the first.
+        time: String,
+        /// The step of the series.
+        frequency: String,
+        /// How many.
+        count: usize,
+    },
     /// Weekdays without a row in business-day data.
     Holidays {
         /// How many.
@@ -99,14 +107,21 @@ pub enum FindingKind {
 }
 
 impl Finding {
-    /// Whether reading goes on: gaps are filled as configured and holidays are left out.
+    /// Whether reading goes on: gaps are filled as configured, holidays left out, odd rows taken as they come.
     pub fn is_note(&self) -> bool {
-        matches!(self.kind, FindingKind::Gap { .. } | FindingKind::Holidays { .. })
+        use FindingKind::{Gap, Holidays, OddRows};
+        matches!(self.kind, Gap { .. } | Holidays { .. } | OddRows { .. })
     }
 
     /// What to do about it.
-    pub fn remedy(&self) -> &'static str {
-        match &self.kind {
+    pub fn remedy(&self) -> String {
+        if let FindingKind::Sparse { frequency, .. } = &self.kind {
+            return format!(
+                "set `frequency = \"{frequency}\"` under [data] to insert them as `fill` says (`fill = \"zero\"` where no row \
+                 means zero), or `frequency = \"irregular\"` to take rows as they come"
+            );
+        }
+        let remedy = match &self.kind {
             FindingKind::Unsorted { .. } => {
                 "sort the rows by time, or set `unsorted = \"sort\"` under [data]"
             }
@@ -120,19 +135,20 @@ impl Finding {
             FindingKind::Gap { .. } => {
                 "missing rows are inserted as `fill` under [data] says (\"mask\" unless given)"
             }
-            FindingKind::Sparse { .. } => {
-                "set the step with `frequency`, or `frequency = \"irregular\"` to take rows as they come"
-            }
             FindingKind::OffGrid { .. } | FindingKind::MixedFrequency { .. } => {
                 "resample to one step, or set `frequency = \"irregular\"` under [data] to take rows as they come"
             }
-            FindingKind::SeriesDiffers { .. } => {
+            FindingKind::SeriesDiffers { .. } | FindingKind::Sparse { .. } => {
                 "resample to one step, or train one model per step"
+            }
+            FindingKind::OddRows { .. } => {
+                "taken as rows of their own; remove them if they do not belong to the data"
             }
             FindingKind::Holidays { .. } => {
                 "left out as days without trading; set `frequency = \"business-day\"` to insert them as missing"
             }
-        }
+        };
+        remedy.to_owned()
     }
 }
 
@@ -171,6 +187,9 @@ impl fmt::Display for Finding {
             }
             FindingKind::SeriesDiffers { frequency, expected } => {
                 write!(f, "time step is {frequency}, other series have {expected}")
+            }
+            FindingKind::OddRows { time, frequency, count } => {
+                write!(f, "time {time} is not on a day of the step {frequency} ({count} such rows)")
             }
             FindingKind::Holidays { count } => write!(f, "{count} weekdays have no row"),
         }

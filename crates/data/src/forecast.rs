@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use crate::config::DataConfig;
+use crate::config::{DataConfig, Transform};
 use crate::error::DataError;
 use crate::fill;
 use crate::panel::{Panel, Series};
 use crate::prepare::{Inverse, Pipeline};
-use crate::read::{assemble, read_table, where_from};
+use crate::read::assemble::{self, Trained};
+use crate::read::{read_table, where_from};
 use crate::time::Timeline;
 use crate::window::{Segment, Windows};
 
@@ -19,32 +20,80 @@ pub struct ForecastInput {
     pub panel: Panel,
     /// One window per series: its last context, and the horizon.
     pub windows: Windows,
+    /// Series of the file that cannot be forecast.
+    pub left_out: Vec<LeftOut>,
     pipeline: Pipeline,
     inverse: Inverse,
 }
 
+/// A series that cannot be forecast, while others can.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Its name.
+    pub series: String,
+    /// Why, as an error would say it.
+    pub reason: String,
+}
+
 impl Pipeline {
-    /// Reads `path` and prepares one forecast per series, from the row after its last observed target.
+    /// Reads `path` as the training table was read and prepares one forecast per series, from the row after its
+    /// last observed target. Series that cannot be forecast are listed, while there are others.
     ///
     /// Rows after that one may give `future_covariates`, with the targets left empty.
     ///
     /// # Errors
-    /// [`DataError`]: the file's own faults; a series without enough rows, unknown to the scaler, of
-    /// another time step, or without the covariates of its horizon.
+    /// [`DataError`]: the file's own faults; one that is not written as the training table was; no series with
+    /// enough rows, known to the scaler, of the trained time step, and with the covariates of its horizon.
     pub fn forecast_input(&self, path: &Path) -> Result<ForecastInput, DataError> {
         let config = self.input_config(path);
         let base = Path::new("");
-        let table = read_table(&config, base)?;
+        let table = read_table(&config, base, self.reading.as_ref())?;
         let where_from = where_from(&config, base);
         let bare = DataConfig { calendar: Vec::new(), ..config };
-        let panel = assemble::assemble_with(
-            table,
-            &bare,
-            &where_from,
-            Some(self.frequency),
-            Some(&self.encoders),
-        )?;
+        let trained = Trained {
+            frequency: self.frequency,
+            encoders: &self.encoders,
+            reading: self.reading.as_ref(),
+        };
+        let panel = assemble::assemble_with(table, &bare, &where_from, Some(trained))?;
         self.forecast_from(panel)
+    }
+
+    /// The same model for tables that are written as `config` says: its keys for the form of a file, its times
+    /// and its order take the place of the trained ones, where they differ from those the model was trained with.
+    pub fn rereading(&self, config: &DataConfig) -> Pipeline {
+        let old = &self.config;
+        let mut reading = self.reading.clone();
+        if let Some(reading) = &mut reading {
+            if config.delimiter != old.delimiter {
+                reading.delimiter = config.delimiter;
+            }
+            if (config.decimal, config.thousands) != (old.decimal, old.thousands) {
+                reading.numbers = None;
+            }
+            let renamed = config.time != old.time || config.time_format != old.time_format;
+            if renamed || config.time_zone != old.time_zone {
+                reading.time = None;
+            }
+        }
+        let config = DataConfig {
+            format: config.format,
+            delimiter: config.delimiter,
+            decimal: config.decimal,
+            thousands: config.thousands,
+            encoding: config.encoding,
+            skip_rows: config.skip_rows,
+            header: config.header,
+            missing: config.missing.clone(),
+            id: config.id.clone(),
+            time: config.time.clone(),
+            time_format: config.time_format.clone(),
+            time_zone: config.time_zone.clone(),
+            unsorted: config.unsorted,
+            duplicates: config.duplicates,
+            ..old.clone()
+        };
+        Pipeline { config, reading, ..self.clone() }
     }
 
     /// The configuration with this path and the trained channels by name.
@@ -60,19 +109,16 @@ impl Pipeline {
 
     fn forecast_from(&self, panel: Panel) -> Result<ForecastInput, DataError> {
         let (context, horizon) = (self.config.context, self.config.horizon);
-        let only_one = panel.series.len() == 1;
-        let index = panel.series.iter().map(|series| {
-            self.scaler.index_of(&series.name, only_one).ok_or_else(|| DataError::Unknown {
-                path: panel.path.clone(),
-                what: "series".into(),
-                name: series.name.clone(),
-                remedy: "forecast series of the training data, or train with `scale = { kind = \"standard\", per = \"all\" }`",
-            })
-        });
-        let index: Vec<usize> = index.collect::<Result<_, _>>()?;
-        let mut panel = self.append_horizon(panel)?;
+        let (mut panel, left_out) = self.append_horizon(panel)?;
+        // Every series left has statistics: those without were listed.
+        let only_one = self.takes_any(&panel);
+        let index: Vec<usize> = panel
+            .series
+            .iter()
+            .filter_map(|series| self.scaler.index_of(&series.name, only_one))
+            .collect();
         assemble::add_calendar(&mut panel, &self.config.calendar)?;
-        self.mark(&mut panel, horizon);
+        panel.observed = Some(panel.values.iter().map(|v| !v.is_nan()).collect());
         let origins: Vec<usize> = panel.series.iter().map(|s| s.rows.end - horizon).collect();
         fill::fill(&mut panel, self.config.fill, &origins);
         self.clear_horizon(&mut panel, horizon);
@@ -86,64 +132,112 @@ impl Pipeline {
         });
         let windows = Windows::new(context, horizon, segments);
         let inverse = Inverse { transform: self.config.transform, levels, index };
-        Ok(ForecastInput { panel, windows, pipeline: self.clone(), inverse })
+        Ok(ForecastInput { panel, windows, left_out, pipeline: self.clone(), inverse })
     }
 
-    /// Cuts each series after its last observed target and appends the horizon.
-    fn append_horizon(&self, panel: Panel) -> Result<Panel, DataError> {
-        let (context, horizon) = (self.config.context, self.config.horizon);
+    /// Whether the one series of a file needs no name: a model of one file forecasts another file, but a model of
+    /// one `id` no other `id`.
+    fn takes_any(&self, panel: &Panel) -> bool {
+        panel.series.len() == 1 && self.config.id.is_none()
+    }
+
+    /// Cuts each series after its last observed target and appends the horizon; lists those for which that, or
+    /// their scale, is not known.
+    fn append_horizon(&self, panel: Panel) -> Result<(Panel, Vec<LeftOut>), DataError> {
         let (width, targets) = (panel.channels.len(), panel.channels.targets);
-        let lost = usize::from(matches!(
-            self.config.transform,
-            crate::config::Transform::Difference | crate::config::Transform::Return
-        ));
-        let known = panel.channels.known_ahead();
+        let only_one = self.takes_any(&panel);
         let mut values = Vec::new();
-        let mut all = Vec::new();
-        for series in &panel.series {
-            let cell = |row: usize, c: usize| panel.values[row * width + c];
-            let seen = |row: &usize| (0..targets).any(|c| !cell(*row, c).is_nan());
-            let origin = series.rows.clone().rev().find(seen).map_or(series.rows.start, |r| r + 1);
-            let rows = origin - series.rows.start;
-            if rows < context + lost {
-                return Err(DataError::ShortContext {
-                    path: panel.path.clone(),
-                    series: series.name.clone(),
-                    rows,
-                    context: context + lost,
-                });
-            }
-            let start = values.len() / width;
-            values.extend_from_slice(&panel.values[series.rows.start * width..origin * width]);
-            for step in 0..horizon {
-                let row = (origin + step < series.rows.end).then_some(origin + step);
-                for c in 0..width {
-                    let value = row.filter(|_| known.contains(&c)).map_or(f32::NAN, |r| cell(r, c));
-                    if known.contains(&c) && value.is_nan() {
-                        return Err(DataError::NoFuture {
-                            path: panel.path.clone(),
-                            series: series.name.clone(),
-                            header: panel.channels.names[c].clone(),
-                            row: step + 1,
-                            horizon,
-                        });
-                    }
-                    values.push(value);
+        let mut exact = panel.exact.as_ref().map(|_| Vec::new());
+        let (mut all, mut kept) = (Vec::new(), Vec::new());
+        let (mut left_out, mut first_error) = (Vec::new(), None);
+        for (index, series) in panel.series.iter().enumerate() {
+            let extended = self
+                .known(&panel, series, only_one)
+                .and_then(|()| self.with_horizon(&panel, series));
+            let (rows, own) = match extended {
+                Ok(extended) => extended,
+                Err(error) => {
+                    left_out
+                        .push(LeftOut { series: series.name.clone(), reason: error.to_string() });
+                    first_error.get_or_insert(error);
+                    continue;
                 }
+            };
+            let start = values.len() / width;
+            values.extend(own);
+            if let (Some(to), Some(from)) = (&mut exact, &panel.exact) {
+                to.extend_from_slice(
+                    &from[series.rows.start * targets..(series.rows.start + rows) * targets],
+                );
+                to.extend(std::iter::repeat_n(f64::NAN, self.config.horizon * targets));
             }
-            let timeline = extend(&panel, series, rows, horizon);
+            let timeline = extend(&panel, series, rows, self.config.horizon);
             all.push(Series {
                 name: series.name.clone(),
                 rows: start..values.len() / width,
                 timeline,
             });
+            kept.push(index);
         }
-        Ok(Panel { values, series: all, observed: None, ..panel })
+        match first_error {
+            Some(error) if kept.is_empty() => Err(error),
+            _ => {
+                let statics = panel.statics.select(&kept);
+                Ok((
+                    Panel { values, exact, series: all, observed: None, statics, ..panel },
+                    left_out,
+                ))
+            }
+        }
     }
 
-    fn mark(&self, panel: &mut Panel, horizon: usize) {
-        debug_assert!(horizon > 0);
-        panel.observed = Some(panel.values.iter().map(|v| !v.is_nan()).collect());
+    /// Whether the scaler knows the series.
+    fn known(&self, panel: &Panel, series: &Series, only_one: bool) -> Result<(), DataError> {
+        self.scaler.index_of(&series.name, only_one).map(|_| ()).ok_or_else(|| DataError::Unknown {
+            path: panel.path.clone(),
+            what: "series".into(),
+            name: series.name.clone(),
+            remedy: "forecast series of the training data, or train with `scale = { kind = \"standard\", per = \"all\" }`",
+        })
+    }
+
+    /// How many rows a series has up to its last observed target, and its values with the horizon appended.
+    fn with_horizon(&self, panel: &Panel, series: &Series) -> Result<(usize, Vec<f32>), DataError> {
+        let (context, horizon) = (self.config.context, self.config.horizon);
+        let (width, targets) = (panel.channels.len(), panel.channels.targets);
+        let lost =
+            usize::from(matches!(self.config.transform, Transform::Difference | Transform::Return));
+        let known = panel.channels.known_ahead();
+        let cell = |row: usize, c: usize| panel.values[row * width + c];
+        let seen = |row: &usize| (0..targets).any(|c| !cell(*row, c).is_nan());
+        let origin = series.rows.clone().rev().find(seen).map_or(series.rows.start, |r| r + 1);
+        let rows = origin - series.rows.start;
+        if rows < context + lost {
+            return Err(DataError::ShortContext {
+                path: panel.path.clone(),
+                series: series.name.clone(),
+                rows,
+                context: context + lost,
+            });
+        }
+        let mut values = panel.values[series.rows.start * width..origin * width].to_vec();
+        for step in 0..horizon {
+            let row = (origin + step < series.rows.end).then_some(origin + step);
+            for c in 0..width {
+                let value = row.filter(|_| known.contains(&c)).map_or(f32::NAN, |r| cell(r, c));
+                if known.contains(&c) && value.is_nan() {
+                    return Err(DataError::NoFuture {
+                        path: panel.path.clone(),
+                        series: series.name.clone(),
+                        header: panel.channels.names[c].clone(),
+                        row: step + 1,
+                        horizon,
+                    });
+                }
+                values.push(value);
+            }
+        }
+        Ok((rows, values))
     }
 
     /// Filling reached into the horizon: what is not known there goes back to missing.
@@ -184,6 +278,21 @@ impl ForecastInput {
     /// # Errors
     /// [`DataError::Length`], [`DataError::OutOfRange`], [`DataError::NoLevel`].
     pub fn to_original(&self, series: usize, values: &mut [f32]) -> Result<(), DataError> {
+        let out = || DataError::OutOfRange {
+            what: "series",
+            index: series,
+            count: self.panel.series.len(),
+        };
+        let origin = self.windows.origin(series).ok_or_else(out)?;
+        let horizon = self.windows.horizon();
+        self.inverse.in_place(&self.panel, &self.pipeline.scaler, origin, horizon, values)
+    }
+
+    /// As [`ForecastInput::to_original`], in double precision.
+    ///
+    /// # Errors
+    /// As [`ForecastInput::to_original`].
+    pub fn original(&self, series: usize, values: &[f32]) -> Result<Vec<f64>, DataError> {
         let out = || DataError::OutOfRange {
             what: "series",
             index: series,

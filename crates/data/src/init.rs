@@ -1,36 +1,35 @@
 //! A configuration for a table, ready to train: `ballast init`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::check::propose;
-use crate::config::DataConfig;
+use crate::check::{propose, read_guessing};
+use crate::config::{DataConfig, TimeColumns};
 use crate::error::DataError;
 use crate::read::where_from;
 
 /// Wishes of the user about a table.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Init {
-    /// The file or folder, as it shall stand in the configuration.
-    pub path: PathBuf,
-    /// Columns to forecast; all numeric ones when empty.
-    pub targets: Vec<String>,
+    /// The file or folder, as it shall stand in the configuration, and every key that is to stand there too; its
+    /// context, horizon and split are not looked at.
+    pub data: DataConfig,
     /// Rows to forecast; one natural cycle when not given.
     pub horizon: Option<usize>,
     /// Rows to look back over; a few cycles when not given.
     pub context: Option<usize>,
-    /// Column that names the series of a long table.
-    pub id: Option<String>,
-    /// Column of times; found when not given.
-    pub time: Option<String>,
 }
 
-/// A configuration for a table, and the table in one line.
+/// A configuration for a table, and the table in a few words.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Initial {
     /// The configuration, which trains at once.
     pub config: DataConfig,
-    /// File, rows, series, time step and missing cells.
+    /// File, rows, series, time step and missing cells, in one line.
     pub about: String,
+    /// How times, numbers and cells were read, in one line.
+    pub understood: String,
+    /// What could have been read otherwise, and how it was decided; columns found besides.
+    pub doubtful: Vec<String>,
 }
 
 /// Reads a table and proposes how to cut it into windows; `base` is the folder relative paths start from.
@@ -38,20 +37,15 @@ pub struct Initial {
 /// # Errors
 /// [`DataError`] where the table cannot be read, or has too few rows for the lengths.
 pub fn init(init: &Init, base: &Path) -> Result<Initial, DataError> {
-    let config = DataConfig {
-        targets: (!init.targets.is_empty()).then(|| init.targets.clone()),
-        id: init.id.clone(),
-        time: init.time.clone(),
-        ..DataConfig::new(&init.path, init.context.unwrap_or(1), init.horizon.unwrap_or(1))
-    };
-    let panel = crate::read(&config, base)?;
+    let (context, horizon) = (init.context.unwrap_or(1), init.horizon.unwrap_or(1));
+    let config = DataConfig { context, horizon, ..init.data.clone() };
+    config.validate()?;
+    let (panel, found) = read_guessing(&config, base)?;
     let Some(proposal) = propose(&panel, init.context, init.horizon) else {
-        let longest = panel.series.iter().map(|s| s.rows.len()).max().unwrap_or(0);
-        let horizon = init.horizon.unwrap_or(1);
         return Err(DataError::TooFewRows {
             series: panel.path.display().to_string(),
-            rows: longest,
-            needed: (horizon * 10).max(init.context.unwrap_or(1) * 2 + horizon),
+            rows: panel.series.iter().map(|s| s.rows.len()).max().unwrap_or(0),
+            needed: (horizon * 10).max(context * 2 + horizon),
             remedy: "shorten the horizon or the context, or bring more data",
         });
     };
@@ -66,12 +60,17 @@ pub fn init(init: &Init, base: &Path) -> Result<Initial, DataError> {
     if missing > 0 {
         about += &format!(", {missing} cells missing");
     }
+    let mut doubtful = panel.doubts.clone();
+    doubtful.extend(found.id.iter().map(|id| format!("`{id}` is taken to name the series")));
+    doubtful.extend(found.time.iter().map(|time| format!("{time:?} tell the time together")));
     let config = DataConfig {
         context: proposal.context,
         horizon: proposal.horizon,
         split: proposal.split,
         targets: Some(panel.channels.names[panel.channels.targets()].to_vec()),
+        id: found.id.or(config.id),
+        time: found.time.map(TimeColumns::from).or(config.time),
         ..config
     };
-    Ok(Initial { config, about })
+    Ok(Initial { config, about, understood: panel.reading.describe(), doubtful })
 }

@@ -34,6 +34,7 @@ mod number;
 mod panel;
 mod prepare;
 mod read;
+mod reading;
 mod scale;
 mod split;
 mod statics;
@@ -43,17 +44,18 @@ mod window;
 pub use check::{ChannelInfo, Description, Proposal, Remark, SeriesInfo, Suspicion, check};
 pub use config::{
     CalendarFeature, DataConfig, Ddof, Duplicates, Encoding, Fill, Format, Layout, Protocol,
-    ScaleConfig, ScaleKind, ScalePer, SplitConfig, Transform, Unsorted,
+    ScaleConfig, ScaleKind, ScalePer, SplitConfig, TimeColumns, Transform, Unsorted,
 };
 pub use error::{BadCell, BadTime, DataError, ErrorKind, Hint};
 pub use finding::{Finding, FindingKind};
-pub use forecast::ForecastInput;
+pub use forecast::{ForecastInput, LeftOut};
 pub use init::{Init, Initial, init};
 pub use panel::{Channels, Panel, Series};
 pub use prepare::{Pipeline, Prepared, load, prepare, prepare_fold};
 pub use read::{read, read_bytes};
+pub use reading::Reading;
 pub use scale::{Affine, Scaler};
 pub use split::{Parts, Rolling, Split};
 pub use statics::Statics;
-pub use time::Frequency;
+pub use time::{Frequency, MonthDay, Weekdays};
 pub use window::{PartWindows, Segment, Windows};

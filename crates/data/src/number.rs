@@ -3,7 +3,7 @@
 use crate::error::Hint;
 
 /// How numbers are written in a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Style {
     /// Decimal separator, `.` or `,`.
     pub(crate) decimal: u8,
@@ -15,6 +15,19 @@ impl Default for Style {
     fn default() -> Self {
         Style { decimal: b'.', thousands: None }
     }
+}
+
+/// What a number says besides its digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// `(8.93)`, `8.93-`: a negative amount.
+    Accounting,
+    /// `574.71K`, `2.31M`: thousands, millions, billions.
+    Scaled,
+    /// `12%`: read as 12.
+    Percent,
+    /// `TRUE`, `FALSE`, `yes`, `no`: read as 1 and 0.
+    Truth,
 }
 
 /// What a cell says.
@@ -37,14 +50,24 @@ const TENTHS: [f64; 19] = [
     1e-15, 1e-16, 1e-17, 1e-18,
 ];
 
-/// A number of at most 18 digits with at most one decimal separator and a minus sign, at the start of `text`,
-/// and how many bytes it takes. `None` for all else, which is [`parse`]'s to judge.
+/// A number in plain notation at the start of a text.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Plain {
+    pub(crate) value: f32,
+    /// Bytes it takes.
+    pub(crate) length: usize,
+    /// Digits after the decimal separator.
+    pub(crate) fraction: usize,
+}
+
+/// A number of at most 18 digits with at most one decimal separator and a minus sign, at the start of `text`.
+/// `None` for all else, which is [`parse`]'s to judge.
 ///
 /// Three roundings in `f64` (digits, power of ten, product) leave at most three units in the last place
 /// between the product and the true value, so rounding it to `f32` gives the correctly rounded result unless
 /// it lies that close to the middle between two `f32`; then `None` too.
 #[inline]
-pub(crate) fn plain(text: &[u8], decimal: u8) -> Option<(f32, usize)> {
+pub(crate) fn plain(text: &[u8], decimal: u8) -> Option<Plain> {
     const HALF: u64 = 1 << 28; // the 29 bits that f32 drops, at their middle
     let negative = text.first() == Some(&b'-');
     let start = usize::from(negative);
@@ -71,7 +94,7 @@ pub(crate) fn plain(text: &[u8], decimal: u8) -> Option<(f32, usize)> {
         return None;
     }
     let value = value as f32;
-    Some((if negative { -value } else { value }, end))
+    Some(Plain { value: if negative { -value } else { value }, length: end, fraction })
 }
 
 /// Reads one cell; `extra` are the caller's own spellings of "missing".
@@ -91,6 +114,73 @@ pub(crate) fn parse(cell: &[u8], style: Style, extra: &[String]) -> Cell {
         _ if is_missing(cell) => Cell::Missing,
         _ => Cell::Bad,
     }
+}
+
+/// The number in double precision, for a cell that [`parse`] or [`marked`] read.
+pub(crate) fn exact(cell: &[u8], style: Style) -> Option<f64> {
+    let text = std::str::from_utf8(cell.trim_ascii()).ok()?;
+    let value: f64 = match style == Style::default() {
+        true => text.parse().ok()?,
+        false => rewrite(text, style)?.parse().ok()?,
+    };
+    value.is_finite().then_some(value)
+}
+
+/// Digits after the decimal separator.
+pub(crate) fn decimals(cell: &[u8], decimal: u8) -> usize {
+    let digits = cell.trim_ascii().iter().rev().take_while(|b| b.is_ascii_digit()).count();
+    let sign = cell.trim_ascii().iter().rev().nth(digits);
+    if sign == Some(&decimal) { digits } else { 0 }
+}
+
+/// Reads a cell that [`parse`] calls bad and that means a number all the same.
+pub(crate) fn marked(cell: &[u8], style: Style) -> Option<(f64, Mark)> {
+    let text = std::str::from_utf8(cell.trim_ascii()).ok()?;
+    match text {
+        "TRUE" | "True" | "true" | "T" | "YES" | "Yes" | "yes" => return Some((1.0, Mark::Truth)),
+        "FALSE" | "False" | "false" | "F" | "NO" | "No" | "no" => return Some((0.0, Mark::Truth)),
+        _ => {}
+    }
+    let number = |text: &str| exact(text.as_bytes(), style);
+    let unsigned = |text: &str| {
+        number(text).filter(|_| text.starts_with(|c: char| c.is_ascii_digit() || c == '.'))
+    };
+    if let Some(inner) = text.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) {
+        let amount = inner.trim().trim_start_matches(['$', '€', '£', '¥']);
+        return Some((-unsigned(amount)?, Mark::Accounting));
+    }
+    if let Some(amount) = text.strip_suffix('-') {
+        return Some((-unsigned(amount)?, Mark::Accounting));
+    }
+    if let Some(percent) = text.strip_suffix('%') {
+        return Some((number(percent.trim_end())?, Mark::Percent));
+    }
+    let (digits, suffix) =
+        text.split_at(text.len() - text.chars().next_back().filter(char::is_ascii)?.len_utf8());
+    let scale = match suffix {
+        "K" | "k" => 1e3,
+        "M" => 1e6,
+        "B" => 1e9,
+        "T" => 1e12,
+        _ => return None,
+    };
+    // `574.71 · 1000` is 574710.0000000001 in binary; the decimal number that was meant is nearest.
+    let value = number(digits.trim_end())? * scale;
+    Some((format!("{value:.15e}").parse().unwrap_or(value), Mark::Scaled))
+}
+
+/// Whether `1.234` stands here, or `1,234`: one group of three digits, so that the separator may be decimal or
+/// between thousands.
+pub(crate) fn may_be_either(cell: &str, separator: char) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let bare = cell.trim_start_matches(['-', '+']);
+    bare.split_once(separator).is_some_and(|(whole, fraction)| {
+        whole.len() <= 3
+            && fraction.len() == 3
+            && !whole.starts_with('0')
+            && digits(whole)
+            && digits(fraction)
+    })
 }
 
 fn is_missing(cell: &[u8]) -> bool {
@@ -136,6 +226,19 @@ pub(crate) fn hint(cell: &str, style: Style) -> Hint {
         return Hint::Infinite;
     }
     let is_number = |s: &str| s.parse::<f64>().is_ok_and(f64::is_finite);
+    let other = if style.decimal == b',' { '.' } else { ',' };
+    if style.thousands.is_none() && may_be_either(cell, other) {
+        return Hint::Either { separator: other, thousands: cell.replace(other, "") };
+    }
+    if style.decimal == b',' && style.thousands.is_none() {
+        let point = Style { thousands: Some('.'), ..style };
+        if cell.contains('.')
+            && rewrite(cell, point).is_some_and(|plain| is_number(&plain))
+            && !is_number(cell)
+        {
+            return Hint::Thousands { separator: '.', rewritten: cell.replace('.', "") };
+        }
+    }
     if is_number(cell) && style.decimal == b',' && cell.contains('.') {
         return Hint::DecimalPoint { rewritten: cell.replace('.', ",") };
     }
@@ -198,7 +301,7 @@ mod tests {
         /// Oracle: the standard library's correctly rounded reading.
         #[test]
         fn the_plain_reading_is_correctly_rounded(text in "-?[0-9]{0,10}(\\.[0-9]{0,12})?") {
-            if let Some((value, length)) = plain(text.as_bytes(), b'.') {
+            if let Some(Plain { value, length, .. }) = plain(text.as_bytes(), b'.') {
                 prop_assert_eq!(length, text.len());
                 prop_assert_eq!(value.to_bits(), text.parse::<f32>().unwrap().to_bits(), "{}", text);
             }
@@ -211,7 +314,7 @@ mod tests {
         ) {
             let (low, high) = (f64::from(f32::from_bits(bits)), f64::from(f32::from_bits(bits + 1)));
             let text = format!("{:.14}", (low + high) / 2.0 + nudge as f64 * 1e-14);
-            if let Some((value, length)) = plain(text.as_bytes(), b'.') {
+            if let Some(Plain { value, length, .. }) = plain(text.as_bytes(), b'.') {
                 prop_assert_eq!(length, text.len());
                 prop_assert_eq!(value.to_bits(), text.parse::<f32>().unwrap().to_bits(), "{}", text);
             }
@@ -220,10 +323,13 @@ mod tests {
 
     #[test]
     fn the_plain_reading_takes_most_numbers_and_nothing_else() {
-        let reads = |text: &str| plain(text.as_bytes(), b'.');
-        assert_eq!(reads("-12.50"), Some((-12.5, 6)));
-        assert_eq!(reads("5.827000141143799,1"), Some((5.827, 17)));
-        assert_eq!(reads("-0"), Some((-0.0, 2)));
+        let reads = |text: &str| {
+            plain(text.as_bytes(), b'.')
+                .map(|Plain { value, length, fraction }| (value, length, fraction))
+        };
+        assert_eq!(reads("-12.50"), Some((-12.5, 6, 2)));
+        assert_eq!(reads("5.827000141143799,1"), Some((5.827, 17, 15)));
+        assert_eq!(reads("-0"), Some((-0.0, 2, 0)));
         for (text, taken) in [("1e5", 1), ("1.2.3", 3), ("1,5", 1), ("7 ", 1)] {
             assert_eq!(reads(text).unwrap().1, taken, "{text}"); // the caller sees that the cell goes on
         }
@@ -271,8 +377,40 @@ mod tests {
     }
 
     #[test]
+    fn amounts_multiples_percent_and_truth_keep_their_meaning() {
+        use Mark::{Accounting, Percent, Scaled, Truth};
+        let reads = |text: &str| marked(text.as_bytes(), Style::default());
+        for (text, value, mark) in [
+            ("(8.93)", -8.93, Accounting),
+            ("($ 8)", 0.0, Accounting),
+            ("(£12.50)", -12.5, Accounting),
+            ("8.5-", -8.5, Accounting),
+            ("574.71K", 574_710.0, Scaled),
+            ("2.31M", 2_310_000.0, Scaled),
+            ("-1.5B", -1.5e9, Scaled),
+            ("-1.11%", -1.11, Percent),
+            ("12 %", 12.0, Percent),
+            ("TRUE", 1.0, Truth),
+            ("false", 0.0, Truth),
+        ] {
+            let expected = (text != "($ 8)").then_some((value, mark));
+            assert_eq!(reads(text), expected, "{text}");
+        }
+        for other in ["(-8.93)", "()", "K", "%", "12m", "tRuE", "5€", ""] {
+            assert_eq!(reads(other), None, "{other}");
+        }
+        assert_eq!(marked(b"(1.234,5)", GERMAN), Some((-1234.5, Accounting)));
+    }
+
+    #[test]
     fn hints_name_the_likely_cause() {
         let plain = Style::default();
+        assert_eq!(hint("1,317", plain), Hint::Either { separator: ',', thousands: "1317".into() });
+        assert_eq!(hint("1.317", COMMA), Hint::Either { separator: '.', thousands: "1317".into() });
+        assert_eq!(
+            hint("1.317,5", COMMA),
+            Hint::Thousands { separator: '.', rewritten: "1317,5".into() }
+        );
         assert_eq!(hint("12,5", plain), Hint::DecimalComma { rewritten: "12.5".into() });
         assert_eq!(
             hint("1,234.5", plain),

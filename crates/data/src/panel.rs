@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::DataError;
 use crate::finding::Finding;
+use crate::reading::Reading;
 use crate::statics::{Encoder, Statics};
 use crate::time::{Clock, Frequency, Timeline};
 
@@ -85,6 +86,8 @@ impl Series {
 pub struct Panel {
     pub(crate) path: PathBuf,
     pub(crate) values: Vec<f32>,
+    /// The targets in double precision, `[rows, targets]`, where a transform will take their differences.
+    pub(crate) exact: Option<Vec<f64>>,
     pub(crate) observed: Option<Vec<bool>>,
     pub(crate) channels: Channels,
     pub(crate) series: Vec<Series>,
@@ -92,8 +95,10 @@ pub struct Panel {
     pub(crate) encoders: Vec<Encoder>,
     pub(crate) frequency: Frequency,
     pub(crate) clock: Clock,
+    pub(crate) reading: Reading,
     pub(crate) findings: Vec<Finding>,
     pub(crate) notes: Vec<String>,
+    pub(crate) doubts: Vec<String>,
 }
 
 impl Panel {
@@ -132,6 +137,11 @@ impl Panel {
         self.frequency
     }
 
+    /// How the table was read: the form of its times and numbers.
+    pub fn reading(&self) -> &Reading {
+        &self.reading
+    }
+
     /// What was found about the times of the series: gaps, holidays.
     pub fn findings(&self) -> &[Finding] {
         &self.findings
@@ -140,6 +150,12 @@ impl Panel {
     /// Remarks on how the table was understood, such as columns left out.
     pub fn notes(&self) -> &[String] {
         &self.notes
+    }
+
+    /// What could have been read otherwise, and how it was decided: the order of day and month, multiples such as
+    /// `574.71K`.
+    pub fn doubts(&self) -> &[String] {
+        &self.doubts
     }
 
     /// The index of the series that holds a row of the buffer.

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::config::{DataConfig, SplitConfig, Transform};
 use crate::error::DataError;
 use crate::fill;
-use crate::panel::{Channels, Panel};
+use crate::panel::{Channels, Panel, Series};
 use crate::read::read;
+use crate::reading::Reading;
 use crate::scale::Scaler;
 use crate::split::Split;
 use crate::statics::Encoder;
@@ -23,12 +24,20 @@ pub struct Pipeline {
     pub(crate) frequency: Frequency,
     pub(crate) scaler: Scaler,
     pub(crate) encoders: Vec<Encoder>,
+    /// Models of earlier versions do not know it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reading: Option<Reading>,
 }
 
 impl Pipeline {
     /// The configuration it was made with.
     pub fn config(&self) -> &DataConfig {
         &self.config
+    }
+
+    /// How the training table was read; later tables are read the same way.
+    pub fn reading(&self) -> Option<&Reading> {
+        self.reading.as_ref()
     }
 
     /// Channels by role.
@@ -68,7 +77,7 @@ pub struct Prepared {
 pub(crate) struct Inverse {
     pub(crate) transform: Transform,
     /// Targets before the transform, `[rows, targets]`, for differences and returns.
-    pub(crate) levels: Option<Vec<f32>>,
+    pub(crate) levels: Option<Vec<f64>>,
     /// Which statistics each series uses.
     pub(crate) index: Vec<usize>,
 }
@@ -116,6 +125,10 @@ pub fn prepare_fold(
     };
     let scaler = Scaler::fit(scale, &panel, &split);
     let index: Vec<usize> = (0..panel.series.len()).collect();
+    let unknown = scaler.unseen().to_vec();
+    for &(series, channel) in &unknown {
+        leave_out(&mut panel, series, channel);
+    }
     scaler.scale(&mut panel, &index);
     let pipeline = Pipeline {
         config: config.clone(),
@@ -123,16 +136,37 @@ pub fn prepare_fold(
         frequency: panel.frequency,
         scaler,
         encoders: panel.encoders.clone(),
+        reading: Some(panel.reading.clone()),
     };
     let inverse = Inverse { transform: config.transform, levels, index };
     Ok(Prepared { panel, split, windows, pipeline, fingerprint, inverse })
+}
+
+/// Masks a channel of a series that has no value in the rows the scaler was fitted on, and says so: its values
+/// would enter losses and scores on a scale of their own.
+fn leave_out(panel: &mut Panel, series: usize, channel: usize) {
+    let width = panel.channels.len();
+    let Series { name, rows, .. } = &panel.series[series];
+    let cells = rows.clone().map(|row| row * width + channel);
+    let observed = panel.observed.get_or_insert_with(|| vec![true; panel.values.len()]);
+    let mut lost = 0;
+    for at in cells {
+        lost += usize::from(std::mem::take(&mut observed[at]));
+        panel.values[at] = f32::NAN;
+    }
+    if lost > 0 {
+        panel.doubts.push(format!(
+            "`{}` of series `{name}` has no value in the training rows: its {lost} values in later rows are left out",
+            panel.channels.names[channel]
+        ));
+    }
 }
 
 fn transform_and_fill(
     config: &DataConfig,
     panel: &mut Panel,
     split: &Split,
-) -> Result<Option<Vec<f32>>, DataError> {
+) -> Result<Option<Vec<f64>>, DataError> {
     let borders: Vec<usize> = split
         .parts
         .iter()
@@ -164,6 +198,19 @@ impl Prepared {
         horizon: usize,
         values: &mut [f32],
     ) -> Result<(), DataError> {
+        self.inverse.in_place(&self.panel, &self.pipeline.scaler, origin, horizon, values)
+    }
+
+    /// As [`Prepared::to_original`], in double precision: a difference of 3 added to a level of 1e8 is not lost.
+    ///
+    /// # Errors
+    /// As [`Prepared::to_original`].
+    pub fn original(
+        &self,
+        origin: usize,
+        horizon: usize,
+        values: &[f32],
+    ) -> Result<Vec<f64>, DataError> {
         self.inverse.apply(&self.panel, &self.pipeline.scaler, origin, horizon, values)
     }
 
@@ -177,30 +224,37 @@ impl Prepared {
         for row in rows {
             let values = self.panel.row(row)?;
             let series = self.panel.series_of(row).unwrap_or(0);
-            for channel in 0..targets {
-                let mut value = [match &self.inverse.levels {
-                    Some(levels) => levels[row * targets + channel],
-                    None => values[channel],
-                }];
-                if self.inverse.levels.is_none() {
-                    let index = self.inverse.index[series];
-                    self.pipeline.scaler.unscale(index, channel, &mut value)?;
-                    fill::invert(self.inverse.transform, 0..1, &mut value, 0.0);
-                }
-                out.push(if self.level_observed(row, channel) { value[0] } else { f32::NAN });
+            for (channel, &value) in values.iter().enumerate().take(targets) {
+                let original = match &self.inverse.levels {
+                    Some(_) if self.is_left_out(series, channel) => f32::NAN,
+                    Some(levels) => levels[row * targets + channel] as f32,
+                    None if !self.panel.is_observed(row, channel) => f32::NAN,
+                    None => {
+                        let mut value = [value];
+                        self.pipeline.scaler.unscale(
+                            self.inverse.index[series],
+                            channel,
+                            &mut value,
+                        )?;
+                        fill::invert(self.inverse.transform, 0.0)(value[0].into()) as f32
+                    }
+                };
+                out.push(original);
             }
         }
         Ok(out)
     }
+}
 
-    /// Whether the original value was observed: a difference also needs the row before it.
-    fn level_observed(&self, row: usize, channel: usize) -> bool {
-        self.inverse.levels.is_some() || self.panel.is_observed(row, channel)
+impl Prepared {
+    /// Whether the scaler knows no value of a channel of a series.
+    fn is_left_out(&self, series: usize, channel: usize) -> bool {
+        self.pipeline.scaler.unseen().contains(&(series, channel))
     }
 }
 
 impl Inverse {
-    pub(crate) fn apply(
+    pub(crate) fn in_place(
         &self,
         panel: &Panel,
         scaler: &Scaler,
@@ -208,6 +262,19 @@ impl Inverse {
         horizon: usize,
         values: &mut [f32],
     ) -> Result<(), DataError> {
+        let original = self.apply(panel, scaler, origin, horizon, values)?;
+        values.iter_mut().zip(original).for_each(|(value, original)| *value = original as f32);
+        Ok(())
+    }
+
+    pub(crate) fn apply(
+        &self,
+        panel: &Panel,
+        scaler: &Scaler,
+        origin: usize,
+        horizon: usize,
+        values: &[f32],
+    ) -> Result<Vec<f64>, DataError> {
         let targets = panel.channels.targets;
         if horizon == 0 || !values.len().is_multiple_of(horizon * targets) {
             let expected = format!("a multiple of horizon × targets = {horizon} × {targets}");
@@ -215,18 +282,19 @@ impl Inverse {
         }
         let out = || DataError::OutOfRange { what: "row", index: origin, count: panel.rows() };
         let series = panel.series_of(origin.saturating_sub(1)).ok_or_else(out)?;
+        let mut original = vec![0.0; values.len()];
         for channel in 0..targets {
             let affine = scaler.affine(self.index[series], channel)?;
             let level = self.level(panel, series, origin, channel)?;
             for path in 0..values.len() / (horizon * targets) {
-                let steps = (0..horizon).map(|h| (path * horizon + h) * targets + channel);
-                for at in steps.clone() {
-                    values[at] = (f64::from(values[at]) * affine.spread + affine.center) as f32;
+                let mut undo = fill::invert(self.transform, level);
+                for at in (0..horizon).map(|h| (path * horizon + h) * targets + channel) {
+                    let unscaled = (f64::from(values[at]) * affine.spread + affine.center) as f32;
+                    original[at] = undo(unscaled.into());
                 }
-                fill::invert(self.transform, steps, values, level);
             }
         }
-        Ok(())
+        Ok(original)
     }
 
     /// The last value of a target before `origin`, for transforms that start from one.
@@ -236,7 +304,7 @@ impl Inverse {
         series: usize,
         origin: usize,
         channel: usize,
-    ) -> Result<f32, DataError> {
+    ) -> Result<f64, DataError> {
         let Some(levels) = &self.levels else { return Ok(0.0) };
         let (targets, rows) = (panel.channels.targets, panel.series[series].rows.clone());
         let mut before = (rows.start..origin).rev().map(|row| levels[row * targets + channel]);

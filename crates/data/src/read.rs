@@ -10,6 +10,7 @@ mod lines;
 pub(crate) mod open;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod roles;
 pub(crate) mod table;
 
 use std::path::{Path, PathBuf};
@@ -17,10 +18,9 @@ use std::path::{Path, PathBuf};
 use crate::bundled;
 use crate::config::{DataConfig, Format};
 use crate::error::DataError;
-use crate::number::Style;
 use crate::panel::Panel;
+use crate::reading::Reading;
 use builder::Builder;
-use dialect::Dialect;
 use open::{Magic, Source};
 use table::Table;
 
@@ -30,7 +30,7 @@ use table::Table;
 /// [`DataError`], located by file, line and column.
 pub fn read(config: &DataConfig, base: &Path) -> Result<Panel, DataError> {
     config.validate()?;
-    let table = read_table(config, base)?;
+    let table = read_table(config, base, None)?;
     assemble::assemble(table, config, &where_from(config, base))
 }
 
@@ -41,7 +41,7 @@ pub fn read(config: &DataConfig, base: &Path) -> Result<Panel, DataError> {
 pub fn read_bytes(content: &[u8], config: &DataConfig) -> Result<Panel, DataError> {
     config.validate()?;
     let path = where_from(config, Path::new(""));
-    let table = read_sources(config, &[Source::Bytes(path.clone(), content.into())])?;
+    let table = read_sources(config, &[Source::Bytes(path.clone(), content.into())], None)?;
     assemble::assemble(table, config, &path)
 }
 
@@ -58,34 +58,44 @@ pub(crate) fn where_from(config: &DataConfig, base: &Path) -> PathBuf {
     }
 }
 
-pub(crate) fn read_table(config: &DataConfig, base: &Path) -> Result<Table, DataError> {
+/// The table as it is in its files, read as that of a trained model was if there is one.
+pub(crate) fn read_table(
+    config: &DataConfig,
+    base: &Path,
+    trained: Option<&Reading>,
+) -> Result<Table, DataError> {
     let path = where_from(config, base);
     let sources = match &config.source {
         Some(name) => vec![Source::Bytes(PathBuf::from(name), bundled::find(name)?.into())],
         None if std::fs::metadata(&path).is_ok_and(|m| m.is_dir()) => folder(&path)?,
         None => vec![Source::File(path)],
     };
-    read_sources(config, &sources)
+    read_sources(config, &sources, trained)
 }
 
-fn read_sources(config: &DataConfig, sources: &[Source]) -> Result<Table, DataError> {
-    let mut builder = Builder::new(config);
-    let mut dialect = Dialect { delimiter: b',', style: Style::default() };
+fn read_sources(
+    config: &DataConfig,
+    sources: &[Source],
+    trained: Option<&Reading>,
+) -> Result<Table, DataError> {
+    let mut builder = Builder::new(config, trained);
+    let mut dialect = None;
     for source in sources {
         let name = series_name(source.path());
         if is_parquet(source, config.format)? {
             read_parquet(source, &name, &mut builder)?;
             continue;
         }
-        dialect = csv::read(source, &name, config, &mut builder)?;
+        dialect = Some(csv::read(source, &name, config, &mut builder)?);
     }
     let locate = |bad: &table::Bad| {
+        let delimiter = dialect.map_or(b',', |dialect| dialect.delimiter);
         if bad.byte == NO_TEXT {
             return bad.field as u64 + 1; // the field's number
         }
-        csv::column_of(&sources[bad.file], config.encoding, dialect.delimiter, bad.byte, bad.field)
+        csv::column_of(&sources[bad.file], config.encoding, delimiter, bad.byte, bad.field)
     };
-    builder.finish(&locate, dialect.style)
+    builder.finish(&locate, dialect.map(|dialect| (dialect.delimiter, dialect.style)))
 }
 
 #[cfg(feature = "parquet")]
@@ -122,7 +132,7 @@ fn is_parquet(source: &Source, format: Format) -> Result<bool, DataError> {
             let mut first = [0; 4];
             let mut stream = source.open()?;
             let n = std::io::Read::read(&mut stream, &mut first)
-                .map_err(|e| open::read_error(e, source, 0))?;
+                .map_err(|e| open::read_error(e, source, 0, 1))?;
             Ok(open::magic(&first[..n]) == Magic::Parquet)
         }
     }

@@ -61,6 +61,9 @@ pub struct Scaler {
     series: Vec<String>,
     /// Row-major `[series or 1, channels]`.
     affine: Vec<Affine>,
+    /// Series and channels without a value in the rows it was fitted on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    unseen: Vec<(usize, usize)>,
 }
 
 impl Scaler {
@@ -72,6 +75,7 @@ impl Scaler {
             ScalePer::Series => (0..panel.series.len()).map(|s| vec![s]).collect(),
             ScalePer::All => vec![(0..panel.series.len()).collect()],
         };
+        let mut unseen = Vec::new();
         for group in &groups {
             let ranges: Vec<_> = group.iter().map(|&s| split.parts[s].scaler.clone()).collect();
             let calendar = panel.channels.calendar().start;
@@ -84,6 +88,9 @@ impl Scaler {
                     let seen = rows.filter(|&row| panel.is_observed(row, channel));
                     seen.map(|row| f64::from(panel.values[row * width + channel]))
                 };
+                if values().next().is_none() {
+                    unseen.extend(group.iter().map(|&series| (series, channel)));
+                }
                 statistics(config, values)
             }));
         }
@@ -91,7 +98,7 @@ impl Scaler {
             ScalePer::Series => panel.series.iter().map(|s| s.name.clone()).collect(),
             ScalePer::All => Vec::new(),
         };
-        Scaler { config, channels: panel.channels.names.clone(), series, affine }
+        Scaler { config, channels: panel.channels.names.clone(), series, affine, unseen }
     }
 
     /// Center and spread of a channel of a series.
@@ -106,6 +113,11 @@ impl Scaler {
         let row = if self.series.is_empty() { 0 } else { series };
         let out = DataError::OutOfRange { what: "series", index: series, count: self.series.len() };
         self.affine.get(row * width + channel).copied().ok_or(out)
+    }
+
+    /// Series and channels without a value in the rows it was fitted on: their values stay as they are.
+    pub fn unseen(&self) -> &[(usize, usize)] {
+        &self.unseen
     }
 
     /// Index of the statistics for a series of this name; a model of one series takes any single series.

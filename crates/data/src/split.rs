@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::config::{DataConfig, Rules, SplitConfig};
 use crate::error::DataError;
 use crate::panel::Panel;
-use crate::time::column::TimeColumn;
-use crate::time::{self, Clock};
+use crate::time::Clock;
+use crate::time::column::{Hints, TimeColumn};
+use crate::time::parse::Written;
 
 /// The parts of one series, as rows of the buffer. Targets of a part's windows lie inside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -223,23 +224,29 @@ fn dates(
     clock: &Clock,
 ) -> Result<[i64; 3], DataError> {
     let read = |key: &'static str, text: &str| {
-        let mut column = TimeColumn::new(None);
+        let numbers = match clock {
+            Clock::Index => Some(Written::Index),
+            Clock::Elapsed => Some(Written::Seconds),
+            _ => None,
+        };
+        let hints = Hints { zone: true, ..Hints::default() };
+        let mut column = TimeColumn::new(numbers, false, hints);
         let fail = || DataError::Config {
             key,
             value: format!("{text:?}"),
             expected: match clock {
                 Clock::Index => "a row number, as the rows here are numbered".into(),
+                Clock::Elapsed => "seconds, as the times here are".into(),
                 _ => "a time such as \"2015-01-31\" or \"2015-01-31 09:30\"".into(),
             },
         };
         column.push(text.as_bytes()).map_err(|_| fail())?;
-        let times = column.finish().map_err(|_| fail())?;
-        let numbered = times.written == time::parse::Written::Index;
-        if numbered != (*clock == Clock::Index) {
+        let times = column.finish(None, &[0..1]).map_err(|_| fail())?;
+        if times.clock().is_dated() != clock.is_dated() {
             return Err(fail());
         }
         let moment = times.values[0];
-        Ok(if times.has_offset { moment } else { clock.instant_of(moment) })
+        Ok(if times.offset.is_there() { moment } else { clock.instant_of(moment) })
     };
     let validation_from = read("split.validation_from", validation)?;
     let test_from = read("split.test_from", test)?;

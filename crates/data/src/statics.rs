@@ -20,6 +20,13 @@ impl Statics {
         &self.names
     }
 
+    /// Those of some series.
+    pub(crate) fn select(&self, series: &[usize]) -> Statics {
+        let width = self.names.len();
+        let values = series.iter().flat_map(|s| &self.values[s * width..(s + 1) * width]);
+        Statics { names: self.names.clone(), values: values.copied().collect() }
+    }
+
     /// Values, row-major `[series, names]`.
     pub fn values(&self) -> &[f32] {
         &self.values

@@ -2,7 +2,6 @@
 
 pub(crate) mod civil;
 pub(crate) mod column;
-
 mod frequency;
 pub(crate) mod order;
 pub(crate) mod parse;
@@ -10,16 +9,19 @@ pub(crate) mod parse;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-pub use frequency::Frequency;
+pub use civil::Weekdays;
+pub use frequency::{Frequency, MonthDay};
 
 use crate::error::DataError;
-use civil::{DAY, Date, split_day};
+use civil::{DAY, date_at, split_day};
 
 /// What a time value counts.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Clock {
     /// Row numbers.
     Index,
+    /// Microseconds from a start of the table's own, shown as decimal seconds.
+    Elapsed,
     /// Microseconds of clock time since 1970 with no zone: every day has 24 hours.
     Civil,
     /// Microseconds since 1970 in UTC, shown in a zone.
@@ -35,20 +37,25 @@ impl Clock {
         })
     }
 
+    /// Whether a time has a date.
+    pub(crate) fn is_dated(&self) -> bool {
+        !matches!(self, Clock::Index | Clock::Elapsed)
+    }
+
     /// Clock time of an instant.
     pub(crate) fn to_civil(&self, time: i64) -> i64 {
         match self {
-            Clock::Index | Clock::Civil => time,
             Clock::Zoned(zone) => Timestamp::from_microsecond(time)
                 .map_or(time, |t| time + i64::from(zone.to_offset(t).seconds()) * civil::SECOND),
+            _ => time,
         }
     }
 
     /// The instant of a clock time; the earlier of two, and the time after a gap in a gap.
     pub(crate) fn instant_of(&self, time: i64) -> i64 {
         match self {
-            Clock::Index | Clock::Civil => time,
             Clock::Zoned(zone) => to_instant(zone, time, None).unwrap_or(time),
+            _ => time,
         }
     }
 
@@ -59,15 +66,22 @@ impl Clock {
 
     /// As [`Clock::show`], at midnight too with the time of day if `clock_time`.
     pub(crate) fn show_with(&self, time: i64, clock_time: bool) -> String {
-        if matches!(self, Clock::Index) {
-            return time.to_string();
+        match self {
+            Clock::Index => return time.to_string(),
+            Clock::Elapsed => {
+                let sign = if time < 0 { "-" } else { "" };
+                let (seconds, micros) = (time.abs() / civil::SECOND, time.abs() % civil::SECOND);
+                let text = format!("{sign}{seconds}.{micros:06}");
+                return text.trim_end_matches('0').trim_end_matches('.').to_owned();
+            }
+            Clock::Civil | Clock::Zoned(_) => {}
         }
         let (day, within) = split_day(self.to_civil(time));
-        let date = Date::from_days(day);
-        let mut text = format!("{:04}-{:02}-{:02}", date.year, date.month, date.day);
+        let date = date_at(day);
+        let mut text = format!("{:04}-{:02}-{:02}", date.year(), date.month(), date.day());
         let zoned = match self {
             Clock::Zoned(zone) => Timestamp::from_microsecond(time).ok().map(|t| zone.to_offset(t)),
-            Clock::Index | Clock::Civil => None,
+            _ => None,
         };
         if clock_time || within != 0 || zoned.is_some() {
             let (seconds, micros) = (within / civil::SECOND, within % civil::SECOND);
@@ -90,17 +104,12 @@ impl Clock {
 /// before) picks the later one when the earlier would not lie after it.
 pub(crate) fn to_instant(zone: &TimeZone, civil_micros: i64, after: Option<i64>) -> Option<i64> {
     let (day, within) = split_day(civil_micros);
-    let date = Date::from_days(day);
-    let time = jiff::civil::DateTime::new(
-        date.year.try_into().ok()?,
-        date.month as i8,
-        date.day as i8,
+    let time = date_at(day).at(
         (within / civil::HOUR) as i8,
         (within / civil::MINUTE % 60) as i8,
         (within / civil::SECOND % 60) as i8,
         (within % civil::SECOND * 1000) as i32,
-    )
-    .ok()?;
+    );
     let ambiguous = zone.to_ambiguous_timestamp(time);
     let fold = matches!(ambiguous.offset(), jiff::tz::AmbiguousOffset::Fold { .. });
     if fold {
@@ -109,6 +118,23 @@ pub(crate) fn to_instant(zone: &TimeZone, civil_micros: i64, after: Option<i64>)
         return Some(if after.is_some_and(|a| a >= earlier) { later } else { earlier });
     }
     Some(ambiguous.compatible().ok()?.as_microsecond())
+}
+
+/// The instants of clock times in `zone`, in place. The hour that comes twice is told apart by the place of
+/// its rows, in a table that runs backwards too.
+pub(crate) fn to_instants(zone: &TimeZone, times: &mut [i64]) {
+    let falls = times.windows(2).filter(|w| w[1] < w[0]).count();
+    let rises = times.windows(2).filter(|w| w[1] > w[0]).count();
+    let backwards = falls > rises;
+    let mut before = None;
+    let mut convert = |time: &mut i64| {
+        *time = to_instant(zone, *time, before).unwrap_or(*time);
+        before = Some(*time);
+    };
+    match backwards {
+        true => times.iter_mut().rev().for_each(&mut convert),
+        false => times.iter_mut().for_each(&mut convert),
+    }
 }
 
 /// The times of a series' rows.
@@ -176,15 +202,24 @@ mod tests {
         let first = to_instant(&zone, civil, None).unwrap();
         let second = to_instant(&zone, civil, Some(first)).unwrap();
         assert_eq!(second - first, civil::HOUR);
+        let mut newest_first = [civil + civil::HOUR, civil, civil, civil - civil::HOUR];
+        to_instants(&zone, &mut newest_first);
+        assert!(newest_first.windows(2).all(|w| w[0] - w[1] == civil::HOUR), "{newest_first:?}");
         let clock = Clock::Zoned(zone);
         assert_eq!(clock.show(first), "2012-10-28 02:30:00+02:00");
         assert_eq!(clock.show(second), "2012-10-28 02:30:00+01:00");
     }
 
     #[test]
+    fn decimal_seconds_are_shown_as_such() {
+        let shown = [6_000_000, -10_000, 0, 5_990_000].map(|time| Clock::Elapsed.show(time));
+        assert_eq!(shown, ["6", "-0.01", "0", "5.99"]);
+    }
+
+    #[test]
     fn times_beyond_the_data_follow_the_step() {
-        let grid = Timeline::Grid { start: 15_340 * DAY, frequency: Frequency::MonthEnds(1) };
-        let (frequency, clock) = (Frequency::MonthEnds(1), Clock::Civil);
+        let (frequency, clock) = ("month-end".parse().unwrap(), Clock::Civil);
+        let grid = Timeline::Grid { start: 15_340 * DAY, frequency };
         // 2012-01-01 is no month end; the grid snaps to ends from the first step on.
         assert_eq!(clock.show(grid.beyond(1, 1, frequency, &clock)), "2012-02-29");
         let listed = Timeline::Listed(vec![0, DAY, 3 * DAY, 4 * DAY]);

@@ -9,7 +9,6 @@ use crate::panel::Panel;
 /// Something about a channel that a forecaster would want to know before training.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "suspicion", rename_all = "kebab-case")]
-#[non_exhaustive]
 pub enum Suspicion {
     /// One value in every row.
     Constant {

@@ -19,6 +19,17 @@ impl fmt::Display for Description {
             Some(season) => writeln!(f, ", natural cycle of {season} rows")?,
             None => writeln!(f)?,
         }
+        writeln!(f, "  understood: {}", self.reading)?;
+        match self.doubts.is_empty() {
+            true => writeln!(f, "  doubtful: nothing")?,
+            false => writeln!(f, "  doubtful: {}", self.doubts.join("; "))?,
+        }
+        if let Some(time) = &self.time {
+            writeln!(
+                f,
+                "  times repeat: several columns tell the time together; set `time = {time:?}`"
+            )?;
+        }
         if let Some(id) = &self.id {
             writeln!(
                 f,

@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 /// How the table is stored.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-#[non_exhaustive]
 pub enum Format {
     /// By name and first bytes.
     #[default]
@@ -19,7 +18,6 @@ pub enum Format {
 
 /// Text encodings.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[non_exhaustive]
 pub enum Encoding {
     /// By byte-order mark, zero bytes, or validity as UTF-8.
     #[default]
@@ -39,7 +37,6 @@ pub enum Encoding {
 /// How series lie in a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-#[non_exhaustive]
 pub enum Layout {
     /// One column per channel, one series per file.
     Wide,
@@ -50,7 +47,6 @@ pub enum Layout {
 /// Treatment of rows out of order.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-#[non_exhaustive]
 pub enum Unsorted {
     /// Refuse, naming the first such row of every series.
     #[default]
@@ -62,7 +58,6 @@ pub enum Unsorted {
 /// Treatment of rows of one series that share a time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-#[non_exhaustive]
 pub enum Duplicates {
     /// Refuse, naming the rows.
     #[default]
@@ -78,7 +73,6 @@ pub enum Duplicates {
 /// Treatment of missing cells and rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-#[non_exhaustive]
 pub enum Fill {
     /// Nothing: the cell is NaN and marked as not observed.
     #[default]
@@ -88,6 +82,9 @@ pub enum Fill {
     /// The line between its observed neighbors. Looks ahead: within a context that ends in a gap it
     /// uses the value after the gap. Never reaches over a split border.
     Interpolate,
+    /// Zero: what is missing up to the last observed row did not happen, such as a day without a sale. It
+    /// counts as observed.
+    Zero,
     /// Refuse tables with missing cells or rows.
     Error,
 }
@@ -95,7 +92,6 @@ pub enum Fill {
 /// An invertible map of target values, before scaling.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-#[non_exhaustive]
 pub enum Transform {
     /// As they are.
     #[default]
@@ -111,7 +107,6 @@ pub enum Transform {
 /// A cycle of the calendar; each gives two channels, a sine and a cosine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
 pub enum CalendarFeature {
     /// Time within the day (24 hours), to the microsecond.
     Hour,
@@ -134,6 +129,45 @@ impl CalendarFeature {
             CalendarFeature::DayOfMonth => "day-of-month",
             CalendarFeature::Month => "month",
             CalendarFeature::DayOfYear => "day-of-year",
+        }
+    }
+}
+
+/// The column of times, or several that tell a time together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(
+    untagged,
+    expecting = "expected a column's name, or a list of names such as [\"year\", \"month\"]"
+)]
+pub enum TimeColumns {
+    /// One column; an empty name numbers the rows.
+    One(String),
+    /// A date and an hour, or a year, a month and a day.
+    Several(Vec<String>),
+}
+
+impl TimeColumns {
+    /// The names; none where rows are numbered.
+    pub fn names(&self) -> &[String] {
+        match self {
+            TimeColumns::One(name) if name.is_empty() => &[],
+            TimeColumns::One(name) => std::slice::from_ref(name),
+            TimeColumns::Several(names) => names,
+        }
+    }
+}
+
+impl From<&str> for TimeColumns {
+    fn from(name: &str) -> Self {
+        TimeColumns::One(name.to_owned())
+    }
+}
+
+impl From<Vec<String>> for TimeColumns {
+    fn from(mut names: Vec<String>) -> Self {
+        match names.len() {
+            1 => TimeColumns::One(names.remove(0)),
+            _ => TimeColumns::Several(names),
         }
     }
 }

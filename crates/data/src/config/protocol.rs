@@ -12,7 +12,6 @@ use crate::error::DataError;
 /// `ceil((rows − horizon) / 96)` windows; `stocks` is the protocol of D-Va (CIKM 2023), per ticker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
 pub enum Protocol {
     /// ETTh1, ETTh2: 12, 4 and 4 months of 30 days; 24 → 24, or 96 → 96, 192, 336, 720.
     Ett,

@@ -88,7 +88,6 @@ impl From<ScaleConfig> for ScaleTable {
 /// Which statistics a scaler uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
 pub enum ScaleKind {
     /// Mean and standard deviation.
     Standard,
@@ -103,7 +102,6 @@ pub enum ScaleKind {
 /// Over which rows a scaler's statistics are taken.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-#[non_exhaustive]
 pub enum ScalePer {
     /// The training rows of each series by itself.
     #[default]

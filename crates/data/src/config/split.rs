@@ -11,7 +11,6 @@ use crate::error::DataError;
 /// How rows are divided. Fractions, row counts, dates or a benchmark's own borders.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "SplitTable", into = "SplitTable")]
-#[non_exhaustive]
 pub enum SplitConfig {
     /// Shares of each series, in order of time.
     Fractions {

@@ -45,7 +45,6 @@ pub struct BadTime {
 
 /// What the reader most likely wants to do about a [`BadCell`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Hint {
     /// `12,5`
     DecimalComma {
@@ -63,6 +62,13 @@ pub enum Hint {
         separator: char,
         /// The number without it.
         rewritten: String,
+    },
+    /// `1,234`: a decimal number, or one with a separator between thousands.
+    Either {
+        /// The separator.
+        separator: char,
+        /// The number without it.
+        thousands: String,
     },
     /// `12 %`, `$12`
     Unit {
@@ -97,6 +103,15 @@ impl fmt::Display for Hint {
             Hint::Thousands { separator, rewritten } => write!(
                 f,
                 "thousands separator? write `{rewritten}` or set `thousands = \"{separator}\"` under [data]"
+            ),
+            Hint::Either { separator, thousands } => write!(
+                f,
+                "is it {}, or {thousands}? set `decimal = \"{separator}\"` or `thousands = \"{separator}\"` under [data]",
+                thousands.len().checked_sub(3).map_or(String::new(), |at| format!(
+                    "{}.{}",
+                    &thousands[..at],
+                    &thousands[at..]
+                ))
             ),
             Hint::Unit { rewritten } => write!(f, "write the number alone: `{rewritten}`"),
             Hint::Infinite => {

@@ -63,6 +63,19 @@ impl fmt::Display for Listed<'_> {
     }
 }
 
+/// Names in quotes, with something between them.
+pub(super) struct Joined<'a>(pub(super) &'a [String], pub(super) char, pub(super) &'static str);
+
+impl fmt::Display for Joined<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Joined(names, quote, between) = self;
+        for (i, name) in names.iter().enumerate() {
+            write!(f, "{}{quote}{}{quote}", if i == 0 { "" } else { between }, Shown(name))?;
+        }
+        Ok(())
+    }
+}
+
 pub(super) struct Difference<'a>(pub(super) &'a Option<String>, pub(super) &'a Option<String>);
 
 impl fmt::Display for Difference<'_> {

@@ -2,56 +2,82 @@
 
 use std::path::Path;
 
-use super::table::Table;
+use super::table::{RawSeries, Table};
 use crate::calendar;
 use crate::config::{CalendarFeature, DataConfig, Fill};
 use crate::error::DataError;
+use crate::fill;
 use crate::finding::{Finding, FindingKind};
 use crate::panel::{Channels, Panel, Series};
+use crate::reading::Reading;
 use crate::statics::{self, Encoder, Statics};
-use crate::time::column::Times;
+use crate::time::column::{Offset, Times};
 use crate::time::order::{Arranged, Origin, Policy, Slot, arrange};
-use crate::time::parse::Written;
 use crate::time::{self, Clock, Frequency, Timeline};
 
-pub(crate) fn assemble(table: Table, config: &DataConfig, path: &Path) -> Result<Panel, DataError> {
-    assemble_with(table, config, path, None, None)
+/// What a trained model brings to a new table.
+#[derive(Clone, Copy)]
+pub(crate) struct Trained<'a> {
+    pub(crate) frequency: Frequency,
+    pub(crate) encoders: &'a [Encoder],
+    pub(crate) reading: Option<&'a Reading>,
 }
 
-/// As [`assemble`], with the step and the static encoders of a trained model.
+pub(crate) fn assemble(table: Table, config: &DataConfig, path: &Path) -> Result<Panel, DataError> {
+    assemble_with(table, config, path, None)
+}
+
+/// As [`assemble`], with the step, the encoders and the reading of a trained model.
 pub(crate) fn assemble_with(
     mut table: Table,
     config: &DataConfig,
     path: &Path,
-    expected: Option<Frequency>,
-    encoders: Option<&[Encoder]>,
+    trained: Option<Trained<'_>>,
 ) -> Result<Panel, DataError> {
-    if config.fill == Fill::Error && expected.is_none() {
+    let expected = trained.map(|trained| trained.frequency);
+    if config.fill == Fill::Error && trained.is_none() {
         refuse_missing(&table)?;
     }
+    if let (Some(trained), Some(times)) = (trained.and_then(|t| t.reading), &table.times) {
+        refuse_other_offset(trained, times, config, path)?;
+    }
     let clock = clock(table.times.as_ref(), config)?;
-    let stated = config.frequency.as_deref().map(str::parse::<Frequency>).transpose()?;
     let mut findings = Vec::new();
-    let arranged = order(&mut table, config, &clock, stated, expected, &mut findings)?;
+    let arranged = order(&mut table, config, &clock, expected, &mut findings)?;
     let fatal = |f: &Finding| !f.is_note() || (config.fill == Fill::Error && is_gap(f));
     if findings.iter().any(fatal) {
+        let repeats =
+            |f: &Finding| matches!(f.kind, FindingKind::Duplicate { clock_change: false, .. });
+        if findings.iter().any(repeats) && !table.companions.is_empty() {
+            return Err(DataError::SplitTime {
+                path: path.to_path_buf(),
+                columns: table.companions,
+            });
+        }
         findings.retain(fatal);
         return Err(DataError::Timeline { path: path.to_path_buf(), findings });
     }
     let frequency = common(&arranged, expected);
     let width = table.channels.len();
-    let values = apply(&mut table, &arranged, width);
+    let values = std::mem::take(&mut table.values);
+    let mut values = apply(values, &table.series, &arranged, width);
+    let mut exact = table.exact.take().map(|exact| apply(exact, &table.series, &arranged, width));
     let past = config.past_covariates.len() + config.spreads.len();
     let first = table.targets + config.past_covariates.len();
-    let values = spread(values, &mut table.channels, first, config.spreads.len());
-    let width = table.channels.len();
+    if let Some(exact) = exact.as_mut().filter(|_| !config.spreads.is_empty()) {
+        *exact = spread(exact, &mut table.channels, first, config.spreads.len());
+        values = exact.iter().map(|&value| value as f32).collect();
+    }
     let (series, rows) = place(&table, arranged);
+    let encoders = trained.map(|trained| trained.encoders);
     let (statics, encoders) = static_covariates(&table, config, encoders, path)?;
     let names = std::mem::take(&mut table.channels);
     let future = config.future_covariates.len();
     let channels = Channels { names, targets: table.targets, past, future };
+    debug_assert_eq!(values.len(), rows * channels.len());
     let mut panel = Panel {
         path: path.to_path_buf(),
+        exact: exact.map(|exact| exact_targets(&exact, &channels)),
         values,
         observed: None,
         channels,
@@ -60,13 +86,49 @@ pub(crate) fn assemble_with(
         encoders,
         frequency,
         clock,
+        reading: table.reading,
         findings,
         notes: table.notes,
+        doubts: table.doubts,
     };
-    debug_assert_eq!(panel.values.len(), rows * width);
+    if config.fill == Fill::Zero {
+        fill::zero(&mut panel);
+    }
     add_calendar(&mut panel, &config.calendar)?;
     mark_observed(&mut panel);
     Ok(panel)
+}
+
+/// The targets alone, `[rows, targets]`.
+fn exact_targets(exact: &[f64], channels: &Channels) -> Vec<f64> {
+    let rows = exact.chunks_exact(channels.len().max(1));
+    rows.flat_map(|row| &row[..channels.targets]).copied().collect()
+}
+
+/// Times with an offset from UTC where those of the training data had none, or the other way round: they would
+/// be hours apart without a word.
+fn refuse_other_offset(
+    trained: &Reading,
+    times: &Times,
+    config: &DataConfig,
+    path: &Path,
+) -> Result<(), DataError> {
+    let Some(before) = &trained.time else { return Ok(()) };
+    let words = |there: bool| match there {
+        true => "with an offset from UTC".to_owned(),
+        false => "without an offset from UTC".to_owned(),
+    };
+    let (was, is) = (before.offset.is_there(), times.offset.is_there());
+    if was == is || config.time_zone.is_some() || times.values.is_empty() {
+        return Ok(()); // in a zone of its own either is an instant
+    }
+    Err(DataError::ReadingChanged {
+        path: path.to_path_buf(),
+        what: "times",
+        found: words(is),
+        expected: words(was),
+        key: "time_zone",
+    })
 }
 
 fn is_gap(finding: &Finding) -> bool {
@@ -90,12 +152,8 @@ fn refuse_missing(table: &Table) -> Result<(), DataError> {
 
 fn clock(times: Option<&Times>, config: &DataConfig) -> Result<Clock, DataError> {
     let zone = config.time_zone.as_deref().map(Clock::in_zone).transpose()?;
-    Ok(match times {
-        None => Clock::Index,
-        Some(times) if times.written == Written::Index => Clock::Index,
-        Some(times) if times.has_offset => zone.unwrap_or(Clock::Zoned(jiff::tz::TimeZone::UTC)),
-        Some(_) => zone.unwrap_or(Clock::Civil),
-    })
+    let own = times.map_or(Clock::Index, Times::clock);
+    Ok(if own.is_dated() { zone.unwrap_or(own) } else { own })
 }
 
 /// Orders every series and brings them to one step.
@@ -103,17 +161,57 @@ fn order(
     table: &mut Table,
     config: &DataConfig,
     clock: &Clock,
-    stated: Option<Frequency>,
     expected: Option<Frequency>,
     findings: &mut Vec<Finding>,
 ) -> Result<Vec<Arranged>, DataError> {
     let Some(times) = table.times.take() else {
-        let timeline = || Timeline::Grid { start: 0, frequency: Frequency::Index(1) };
-        let numbered =
-            || Arranged { slots: None, timeline: timeline(), frequency: Frequency::Index(1) };
+        let frequency = Frequency::Index(1);
+        let timeline = || Timeline::Grid { start: 0, frequency };
+        let numbered = || Arranged { slots: None, timeline: timeline(), frequency };
         return Ok(table.series.iter().map(|_| numbered()).collect());
     };
-    let naive = !times.has_offset;
+    let stated = config.frequency.as_deref().map(str::parse::<Frequency>).transpose()?;
+    let each = by_series(table, times, clock);
+    let policy = Policy {
+        unsorted: config.unsorted,
+        duplicates: config.duplicates,
+        frequency: stated,
+        stated: stated.is_some(),
+        clock,
+    };
+    let ordering = Ordering { table, policy: &policy };
+    if stated.is_some() {
+        let all = each.iter().enumerate();
+        return Ok(all.map(|(s, times)| ordering.arrange(s, times, stated, findings)).collect());
+    }
+    // The longest series sets the step; a shorter one may show too little of it (a week of business
+    // days looks daily), so it only has to fit.
+    let longest =
+        (0..each.len()).max_by_key(|&s| (each[s].len(), std::cmp::Reverse(s))).unwrap_or(0);
+    let common = expected.unwrap_or_else(|| {
+        ordering.arrange(longest, &each[longest], None, &mut Vec::new()).frequency
+    });
+    let mut all = Vec::with_capacity(each.len());
+    for (s, times) in each.into_iter().enumerate() {
+        let mut own = Vec::new();
+        let arranged = ordering.arrange(s, &times, Some(common), &mut own);
+        if own.iter().any(is_wrong_step)
+            && let Some(found) = ordering.own_step(s, &times, common)
+        {
+            if expected.is_some() {
+                return Err(ordering.frequency_changed(s, found, common));
+            }
+            own = vec![ordering.differs(s, found, common)];
+        }
+        findings.append(&mut own);
+        all.push(arranged);
+    }
+    Ok(all)
+}
+
+/// The times of each series; clock times as instants where a zone is set.
+fn by_series(table: &Table, times: Times, clock: &Clock) -> Vec<Vec<i64>> {
+    let naive = !times.offset.is_there() || times.offset == Offset::Local;
     let mut rest = times.values;
     let mut each: Vec<Vec<i64>> = Vec::with_capacity(table.series.len());
     for series in table.series.iter().rev() {
@@ -122,79 +220,69 @@ fn order(
             start => rest.split_off(start),
         };
         if let (true, Clock::Zoned(zone)) = (naive, clock) {
-            let mut before = None;
-            for time in &mut own {
-                *time = time::to_instant(zone, *time, before).unwrap_or(*time);
-                before = Some(*time);
-            }
+            time::to_instants(zone, &mut own);
         }
         each.push(own);
     }
     each.reverse();
-    let policy = Policy {
-        unsorted: config.unsorted,
-        duplicates: config.duplicates,
-        frequency: stated,
-        stated: stated.is_some(),
-        clock,
-    };
-    let run = |s: usize, times: &[i64], policy: &Policy<'_>, findings: &mut Vec<Finding>| {
-        let series = &table.series[s];
-        let line = |row: usize| table.line(series.rows.start + row);
-        let path = table.files[series.file].clone();
-        arrange(times, policy, &Origin { path, series: &series.name, line: &line }, findings)
-    };
-    if stated.is_some() {
-        return Ok(each.iter().enumerate().map(|(s, t)| run(s, t, &policy, findings)).collect());
+    each
+}
+
+fn is_wrong_step(finding: &Finding) -> bool {
+    use FindingKind::{MixedFrequency, OffGrid, Sparse};
+    matches!(finding.kind, OffGrid { .. } | Sparse { .. } | MixedFrequency { .. })
+}
+
+/// The series of a table on their way into order.
+struct Ordering<'a> {
+    table: &'a Table,
+    policy: &'a Policy<'a>,
+}
+
+impl Ordering<'_> {
+    /// Orders series `s`, with a step to assume or its own.
+    fn arrange(
+        &self,
+        s: usize,
+        times: &[i64],
+        frequency: Option<Frequency>,
+        findings: &mut Vec<Finding>,
+    ) -> Arranged {
+        let series = &self.table.series[s];
+        let line = |row: usize| self.table.line(series.rows.start + row);
+        let path = self.table.files[series.file].clone();
+        let policy = Policy { frequency, ..*self.policy };
+        arrange(times, &policy, &Origin { path, series: &series.name, line: &line }, findings)
     }
-    // The longest series sets the step; a shorter one may show too little of it (a week of business
-    // days looks daily), so it only has to fit.
-    let longest =
-        (0..each.len()).max_by_key(|&s| (each[s].len(), std::cmp::Reverse(s))).unwrap_or(0);
-    let common = match expected {
-        Some(frequency) => frequency,
-        None => run(longest, &each[longest], &policy, &mut Vec::new()).frequency,
-    };
-    let mut all = Vec::with_capacity(each.len());
-    for (s, times) in each.into_iter().enumerate() {
-        let mut own = Vec::new();
-        let fitted = Policy { frequency: Some(common), ..policy };
-        let arranged = run(s, &times, &fitted, &mut own);
-        let wrong_step = |f: &Finding| {
-            use FindingKind::{MixedFrequency, OffGrid, Sparse};
-            matches!(f.kind, OffGrid { .. } | Sparse { .. } | MixedFrequency { .. })
-        };
-        if own.iter().any(wrong_step) {
-            let mut free = Vec::new();
-            let own_step = run(s, &times, &policy, &mut free).frequency;
-            if own_step != common && !free.iter().any(wrong_step) {
-                let series = &table.series[s];
-                let (path, name) = (table.files[series.file].clone(), series.name.clone());
-                let (found, expected_step) = (own_step.to_string(), common.to_string());
-                if expected.is_some() {
-                    let expected = expected_step;
-                    return Err(DataError::FrequencyChanged {
-                        path,
-                        series: name,
-                        found,
-                        expected,
-                    });
-                }
-                findings.push(Finding {
-                    path,
-                    series: name,
-                    row: 1,
-                    line: table.line(series.rows.start),
-                    kind: FindingKind::SeriesDiffers { frequency: found, expected: expected_step },
-                });
-                all.push(arranged);
-                continue;
-            }
+
+    /// The step of a series that does not have the common one, if it has one at all.
+    fn own_step(&self, s: usize, times: &[i64], common: Frequency) -> Option<Frequency> {
+        let mut findings = Vec::new();
+        let own = self.arrange(s, times, None, &mut findings).frequency;
+        (own != common && !findings.iter().any(is_wrong_step)).then_some(own)
+    }
+
+    fn frequency_changed(&self, s: usize, found: Frequency, expected: Frequency) -> DataError {
+        let series = &self.table.series[s];
+        DataError::FrequencyChanged {
+            path: self.table.files[series.file].clone(),
+            series: series.name.clone(),
+            found: found.to_string(),
+            expected: expected.to_string(),
         }
-        findings.append(&mut own);
-        all.push(arranged);
     }
-    Ok(all)
+
+    fn differs(&self, s: usize, found: Frequency, expected: Frequency) -> Finding {
+        let series = &self.table.series[s];
+        let (frequency, expected) = (found.to_string(), expected.to_string());
+        Finding {
+            path: self.table.files[series.file].clone(),
+            series: series.name.clone(),
+            row: 1,
+            line: self.table.line(series.rows.start),
+            kind: FindingKind::SeriesDiffers { frequency, expected },
+        }
+    }
 }
 
 fn common(arranged: &[Arranged], expected: Option<Frequency>) -> Frequency {
@@ -203,31 +291,60 @@ fn common(arranged: &[Arranged], expected: Option<Frequency>) -> Frequency {
         .unwrap_or(Frequency::Irregular)
 }
 
+/// A number of the buffer, in single or double precision.
+trait Number: Copy {
+    const MISSING: Self;
+    fn wide(self) -> f64;
+    fn narrow(value: f64) -> Self;
+}
+
+impl Number for f32 {
+    const MISSING: f32 = f32::NAN;
+    fn wide(self) -> f64 {
+        self.into()
+    }
+    fn narrow(value: f64) -> f32 {
+        value as f32
+    }
+}
+
+impl Number for f64 {
+    const MISSING: f64 = f64::NAN;
+    fn wide(self) -> f64 {
+        self
+    }
+    fn narrow(value: f64) -> f64 {
+        value
+    }
+}
+
 /// The buffer with rows ordered, joined and inserted; the one read, untouched, where nothing moves.
-fn apply(table: &mut Table, arranged: &[Arranged], width: usize) -> Vec<f32> {
+fn apply<T: Number>(
+    read: Vec<T>,
+    series: &[RawSeries],
+    arranged: &[Arranged],
+    width: usize,
+) -> Vec<T> {
     if arranged.iter().all(|a| a.slots.is_none()) {
-        return std::mem::take(&mut table.values);
+        return read;
     }
     let mut values = Vec::new();
-    for (series, arranged) in table.series.iter().zip(arranged) {
+    for (series, arranged) in series.iter().zip(arranged) {
         let row = |r: usize| {
             let at = (series.rows.start + r) * width;
-            &table.values[at..at + width]
+            &read[at..at + width]
         };
         let Some(slots) = &arranged.slots else {
-            values.extend_from_slice(
-                &table.values[series.rows.start * width..series.rows.end * width],
-            );
+            values.extend_from_slice(&read[series.rows.start * width..series.rows.end * width]);
             continue;
         };
         for slot in slots {
             match slot {
                 Slot::Row(r) => values.extend_from_slice(row(*r)),
-                Slot::Missing => values.extend(std::iter::repeat_n(f32::NAN, width)),
+                Slot::Missing => values.extend(std::iter::repeat_n(T::MISSING, width)),
                 Slot::Mean(rows) => values.extend((0..width).map(|c| {
-                    let seen =
-                        || rows.iter().map(|&r| f64::from(row(r)[c])).filter(|v| !v.is_nan());
-                    (seen().sum::<f64>() / seen().count() as f64) as f32 // 0/0 = NaN: none observed
+                    let seen = || rows.iter().map(|&r| row(r)[c].wide()).filter(|v| !v.is_nan());
+                    T::narrow(seen().sum::<f64>() / seen().count() as f64) // 0/0 = NaN: none observed
                 })),
             }
         }
@@ -236,20 +353,18 @@ fn apply(table: &mut Table, arranged: &[Arranged], width: usize) -> Vec<f32> {
 }
 
 /// Puts differences in place of `count` pairs of channels from channel `first` on.
-fn spread(values: Vec<f32>, names: &mut Vec<String>, first: usize, count: usize) -> Vec<f32> {
-    if count == 0 {
-        return values;
-    }
+fn spread(values: &[f64], names: &mut Vec<String>, first: usize, count: usize) -> Vec<f64> {
     let (width, end) = (names.len(), first + 2 * count);
-    let row = |row: &[f32]| {
-        let differences = row[first..end].chunks_exact(2).map(|pair| pair[0] - pair[1]);
-        row[..first].iter().copied().chain(differences).chain(row[end..].iter().copied()).collect()
-    };
-    let values = values.chunks_exact(width).flat_map::<Vec<f32>, _>(row).collect();
+    let mut out = Vec::with_capacity(values.len() / width * (width - count));
+    for row in values.chunks_exact(width) {
+        out.extend_from_slice(&row[..first]);
+        out.extend(row[first..end].chunks_exact(2).map(|pair| pair[0] - pair[1]));
+        out.extend_from_slice(&row[end..]);
+    }
     let pairs = names[first..end].chunks_exact(2).map(|pair| format!("{} - {}", pair[0], pair[1]));
     let pairs: Vec<String> = pairs.collect();
     names.splice(first..end, pairs);
-    values
+    out
 }
 
 fn place(table: &Table, arranged: Vec<Arranged>) -> (Vec<Series>, usize) {
@@ -290,7 +405,7 @@ pub(crate) fn add_calendar(
     if features.is_empty() {
         return Ok(());
     }
-    if panel.clock == Clock::Index {
+    if !panel.clock.is_dated() {
         return Err(DataError::Config {
             key: "calendar",
             value: format!("{:?}", features.iter().map(|f| f.name()).collect::<Vec<_>>()),

@@ -3,290 +3,265 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::columns::{check_duplicates, find, guess_time};
+use super::columns::{Unit, check_duplicates, join_times, unit_of};
 use super::lines::Row;
-use super::table::{Bad, Lines, RawSeries, RowFault, Trial, Use};
-use crate::config::DataConfig;
+use super::open::decode;
+use super::roles::Roles;
+use super::table::{Bad, Cells, Lines, RawSeries, RowFault, Use};
+use crate::config::{DataConfig, Transform};
 use crate::error::DataError;
 use crate::number::{self, Cell, Style};
+use crate::reading::Reading;
 use crate::time::column::TimeColumn;
 
-/// Collects rows.
+/// Collects the rows of one table, file by file.
 pub(crate) struct Builder<'a> {
     pub(super) config: &'a DataConfig,
+    /// How the table of a trained model was read.
+    pub(super) trained: Option<&'a Reading>,
     pub(super) files: Vec<PathBuf>,
-    pub(super) channels: Vec<String>,
-    pub(super) trials: Vec<Trial>,
-    pub(super) targets: usize,
-    pub(super) time_name: Option<String>,
-    pub(super) id_name: Option<String>,
+    /// Settled by the first file.
+    pub(super) roles: Option<Roles>,
+    pub(super) rows: Rows,
+    pub(super) groups: Groups,
+    pub(super) notes: Vec<String>,
+    pub(super) doubts: Vec<String>,
+}
+
+/// The cells of all rows so far.
+#[derive(Default)]
+pub(super) struct Rows {
+    pub(super) count: usize,
+    /// Channels of a row.
     pub(super) width: usize,
-    pub(super) rows: usize,
     pub(super) values: Vec<f32>,
+    /// The same in double precision, where differences will be taken.
+    pub(super) exact: Option<Vec<f64>>,
+    /// What the cells of each channel look like.
+    pub(super) cells: Vec<Cells>,
+    /// For each channel a bit for every count of decimals seen, 7 standing for more.
+    pub(super) decimals: Vec<u8>,
     pub(super) times: Option<TimeColumn>,
+    pub(super) lines: Lines,
+}
+
+/// Which series each row belongs to.
+#[derive(Default)]
+pub(super) struct Groups {
     pub(super) series: Vec<RawSeries>,
     pub(super) ids: HashMap<Vec<u8>, usize>,
     pub(super) current: usize,
-    pub(super) series_of_row: Vec<u32>,
-    pub(super) lines: Lines,
-    pub(super) notes: Vec<String>,
-    pub(super) text_columns: Vec<String>,
+    pub(super) of_row: Vec<u32>,
 }
 
 impl<'a> Builder<'a> {
-    pub(crate) fn new(config: &'a DataConfig) -> Self {
-        Builder {
-            config,
-            files: Vec::new(),
-            channels: Vec::new(),
-            trials: Vec::new(),
-            targets: 0,
-            time_name: None,
-            id_name: config.id.clone(),
-            width: 0,
-            rows: 0,
-            values: Vec::new(),
-            times: None,
-            series: Vec::new(),
-            ids: HashMap::new(),
-            current: 0,
-            series_of_row: Vec::new(),
-            lines: Lines::default(),
-            notes: Vec::new(),
-            text_columns: Vec::new(),
-        }
+    pub(crate) fn new(config: &'a DataConfig, trained: Option<&'a Reading>) -> Self {
+        let (files, notes) = (Vec::new(), Vec::new());
+        let (rows, groups) = (Rows::default(), Groups::default());
+        Builder { config, trained, files, roles: None, rows, groups, notes, doubts: Vec::new() }
     }
 
     pub(crate) fn rows(&self) -> usize {
-        self.rows
+        self.rows.count
     }
 
-    #[cfg(feature = "parquet")]
     pub(crate) fn note(&mut self, note: String) {
-        self.notes.push(note);
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
     }
 
-    /// Settles what each column of a file is for. `first_cells` are cells of its first row.
+    /// Begins a file whose header is `header` and whose first row has the cells `first`.
     pub(crate) fn begin_file(
         &mut self,
         path: &Path,
         series: &str,
         header: &[String],
-        first_cells: &[String],
-    ) -> Result<Vec<Use>, DataError> {
-        check_duplicates(path, header)?;
-        if self.files.is_empty() {
-            self.begin_table(path, header, first_cells)?;
-        }
-        self.files.push(path.to_path_buf());
-        if self.id_name.is_none() {
-            self.current = self.series.len();
-            self.new_series(series.to_owned());
-        }
-        let uses = self.uses(path, header)?;
-        if self.files.len() > 1 && self.config.targets.is_none() {
-            let known: Vec<&String> = self.channels.iter().collect();
-            let extra =
-                header.iter().zip(&uses).find(|(h, u)| **u == Use::Skip && !known.contains(h));
-            if let Some((extra, _)) = extra {
-                return Err(DataError::HeaderMismatch {
-                    path: path.to_path_buf(),
-                    first: self.files[0].clone(),
-                    missing: None,
-                    extra: Some(extra.clone()),
-                });
-            }
-        }
-        Ok(uses)
-    }
-
-    fn begin_table(
-        &mut self,
-        path: &Path,
-        header: &[String],
         first: &[String],
-    ) -> Result<(), DataError> {
-        let config = self.config;
-        self.time_name = match config.time.as_deref() {
-            Some("") => None,
-            Some(name) => Some(find(path, header, name, "time")?),
-            None => guess_time(header, first, config),
-        };
-        if let (None, None) = (&self.time_name, &config.time) {
-            self.notes.push("no time column: rows are numbered from 0".into());
-        }
-        if self.time_name.is_some() {
-            self.times = Some(TimeColumn::new(config.time_format.as_deref()));
-        }
-        if let Some(id) = &config.id {
-            find(path, header, id, "id")?;
-        }
-        let mut named = Vec::new();
-        let lists = [
-            ("targets", config.targets.as_deref().unwrap_or_default()),
-            ("past_covariates", config.past_covariates.as_slice()),
-            ("spreads", config.spreads.as_flattened()),
-            ("future_covariates", config.future_covariates.as_slice()),
-            ("static_covariates", config.static_covariates.as_slice()),
-        ];
-        for (key, names) in lists {
-            for name in names {
-                find(path, header, name, key)?;
-                if self.time_name.as_ref() == Some(name) {
-                    return Err(DataError::Config {
-                        key,
-                        value: format!("{name:?}"),
-                        expected: "columns other than the time column; set `time` if it is another"
-                            .into(),
-                    });
-                }
-                named.push(name.clone());
-            }
-        }
-        self.channels = match &config.targets {
-            Some(targets) => targets.clone(),
+    ) -> Result<FileUses, DataError> {
+        check_duplicates(path, header)?;
+        let (config, trained) = (self.config, self.trained);
+        let roles = match self.roles.take() {
+            Some(roles) => roles,
             None => {
-                let used = |h: &String| {
-                    named.contains(h)
-                        || self.time_name.as_ref() == Some(h)
-                        || config.id.as_ref() == Some(h)
-                };
-                header.iter().filter(|h| !used(h)).cloned().collect()
+                let roles = Roles::settle(path, header, first, config, trained, &mut self.notes)?;
+                self.rows.begin(&roles, config, trained);
+                roles
             }
         };
-        self.targets = self.channels.len();
-        let spread = config.spreads.as_flattened();
-        let covariates =
-            config.past_covariates.iter().chain(spread).chain(&config.future_covariates);
-        self.channels.extend(covariates.cloned());
-        self.width = self.channels.len();
-        if config.targets.is_none() {
-            self.trials = vec![Trial::default(); self.targets];
+        let uses = roles.uses(path, header, config)?;
+        self.files.push(path.to_path_buf());
+        if roles.id.is_none() {
+            self.groups.begin(series.to_owned(), self.files.len() - 1, self.rows.count);
         }
-        Ok(())
-    }
-
-    fn uses(&self, path: &Path, header: &[String]) -> Result<Vec<Use>, DataError> {
-        let position: HashMap<&str, usize> =
-            header.iter().enumerate().map(|(i, h)| (h.as_str(), i)).collect();
-        let mut uses = vec![Use::Skip; header.len()];
-        let mut set = |name: &str, what: Use| match position.get(name) {
-            Some(&i) => {
-                uses[i] = what;
-                Ok(())
-            }
-            None => Err(DataError::HeaderMismatch {
+        if self.files.len() > 1
+            && roles.trial
+            && let Some(extra) = roles.extra(header, &uses)
+        {
+            return Err(DataError::HeaderMismatch {
                 path: path.to_path_buf(),
                 first: self.files[0].clone(),
-                missing: Some(name.to_owned()),
-                extra: None,
-            }),
-        };
-        if let Some(time) = &self.time_name {
-            set(time, Use::Time)?;
+                missing: None,
+                extra: Some(extra.clone()),
+            });
         }
-        if let Some(id) = &self.id_name {
-            set(id, Use::Id)?;
-        }
-        for (i, name) in self.config.static_covariates.iter().enumerate() {
-            set(name, Use::Static(i))?;
-        }
-        for (slot, name) in self.channels.iter().enumerate() {
-            set(
-                name,
-                if slot < self.trials.len() { Use::Trial(slot) } else { Use::Channel(slot) },
-            )?;
-        }
-        Ok(uses)
-    }
-
-    fn new_series(&mut self, name: String) {
-        let file = self.files.len() - 1;
-        self.series.push(RawSeries { name, file, rows: self.rows..self.rows, statics: Vec::new() });
+        let units = roles.time.iter().map(|name| unit_of(name)).collect();
+        self.roles = Some(roles);
+        Ok(FileUses { header: header.to_vec(), uses, units })
     }
 
     /// Adds one row of text cells. `line` is 0 where the format has no lines.
     pub(crate) fn push_row<'r>(
         &mut self,
-        cells: impl Row<'r>,
-        uses: &[Use],
-        header: &[String],
+        mut cells: impl Row<'r>,
+        file: &FileUses,
         style: Style,
         (line, byte): (u64, u64),
     ) -> Result<(), RowFault> {
-        let start = self.values.len();
-        self.values.resize(start + self.width, f32::NAN);
-        if self.id_name.is_some() {
-            self.settle_series(cells.clone(), uses);
+        let rows = &mut self.rows;
+        let start = rows.values.len();
+        rows.values.resize(start + rows.width, f32::NAN);
+        if let Some(exact) = &mut rows.exact {
+            exact.resize(start + rows.width, f64::NAN);
         }
-        let file = self.files.len() - 1;
+        if let Some(field) =
+            file.uses.iter().position(|u| *u == Use::Id).filter(|_| self.config.id.is_some())
+        {
+            let id = cells.clone().nth(field).unwrap_or_default().trim_ascii();
+            self.groups.find(id, self.files.len() - 1, rows.count);
+        }
+        let (asked, number) = (self.config.targets.is_some(), self.files.len() - 1);
+        let trials = if asked { 0 } else { self.roles.as_ref().map_or(0, |roles| roles.targets) };
         let bad = |field: usize, cell: &[u8]| Bad {
-            file,
+            file: number,
             line,
             byte,
             field,
-            header: header[field].clone(),
+            header: file.header[field].clone(),
             cell: String::from_utf8_lossy(cell).trim().to_owned(),
         };
-        let mut cells = cells;
-        // A thousands separator, or markers such as -999, need the full look at every cell.
+        // A thousands separator, markers such as -999 and double precision need the full look at every cell.
         let missing = self.config.missing.as_slice();
-        let direct = missing.is_empty() && style.thousands.is_none();
-        for (field, what) in uses.iter().enumerate() {
-            if let (Use::Channel(slot) | Use::Trial(slot), true) = (*what, direct)
-                && let Some(value) = cells.number(style.decimal)
+        let direct = missing.is_empty() && style.thousands.is_none() && rows.exact.is_none();
+        let mut parts: Vec<String> = Vec::new();
+        for (field, what) in file.uses.iter().enumerate() {
+            if let (Use::Channel(slot), true) = (*what, direct)
+                && let Some(plain) = cells.number(style.decimal)
             {
-                self.values[start + slot] = value;
+                rows.values[start + slot] = plain.value;
+                rows.decimals[slot] |= 1 << plain.fraction.min(7);
                 continue;
             }
             let Some(cell) = cells.next() else { return Err(RowFault::Ragged) };
             match *what {
-                Use::Channel(slot) | Use::Trial(slot) => {
-                    match (number::parse(cell, style, missing), self.trials.get_mut(slot)) {
-                        (Cell::Value(value), _) => self.values[start + slot] = value,
-                        (Cell::Missing, trial) => trial.into_iter().for_each(|t| t.missing += 1),
-                        (Cell::Bad, None) => return Err(RowFault::Cell(bad(field, cell))),
-                        (Cell::Bad, Some(trial)) => {
-                            trial.bad += 1;
-                            trial.first_bad.get_or_insert_with(|| bad(field, cell));
+                Use::Channel(slot) => {
+                    let shape = &mut rows.cells[slot];
+                    match number::parse(cell, style, missing) {
+                        Cell::Value(value) => {
+                            rows.values[start + slot] = value;
+                            rows.decimals[slot] |=
+                                1 << number::decimals(cell, style.decimal).min(7);
+                            if let Some(exact) = &mut rows.exact {
+                                exact[start + slot] =
+                                    number::exact(cell, style).unwrap_or(value.into());
+                            }
                         }
+                        Cell::Missing => shape.missing += 1,
+                        Cell::Bad => match number::marked(cell, style) {
+                            Some((value, mark)) if (value as f32).is_finite() => {
+                                rows.values[start + slot] = value as f32;
+                                if let Some(exact) = &mut rows.exact {
+                                    exact[start + slot] = value;
+                                }
+                                shape.mark(mark, || bad(field, cell));
+                            }
+                            _ if slot >= trials => return Err(RowFault::Cell(bad(field, cell))),
+                            _ => {
+                                shape.bad += 1;
+                                shape.first_bad.get_or_insert_with(|| bad(field, cell));
+                            }
+                        },
                     }
                 }
                 Use::Skip | Use::Id => {}
-                Use::Time => {
-                    if let Some(times) = &mut self.times {
+                Use::Time(_) if file.units.len() > 1 => {
+                    parts.resize(file.units.len(), String::new());
+                    if let Use::Time(part) = *what {
+                        parts[part] = decode(cell);
+                    }
+                }
+                Use::Time(_) => {
+                    if let Some(times) = &mut rows.times {
                         times.push(cell).map_err(|why| RowFault::Time(bad(field, cell), why))?;
                     }
                 }
-                Use::Static(i) => self.check_static(i, cell, &header[field])?,
+                Use::Static(i) => self.groups.check_static(i, cell, &file.header[field])?,
             }
         }
         if cells.next().is_some() {
             return Err(RowFault::Ragged);
         }
-        self.lines.push(self.rows, line);
-        self.rows += 1;
-        self.series[self.current].rows.end = self.rows;
+        if let (false, Some(times)) = (parts.is_empty(), &mut rows.times) {
+            let joined = match self.config.time_format {
+                Some(_) => parts.join(" "),
+                None => join_times(&file.units, &parts),
+            };
+            let field = file.uses.iter().position(|u| *u == Use::Time(0)).unwrap_or(0);
+            let fault = |why| RowFault::Time(bad(field, joined.as_bytes()), why);
+            times.push(joined.as_bytes()).map_err(fault)?;
+        }
+        rows.lines.push(rows.count, line);
+        rows.count += 1;
+        self.groups.series[self.groups.current].rows.end = rows.count;
         Ok(())
     }
 
+    /// A time of the column that was understood.
+    pub(crate) fn time_like(&self) -> Option<String> {
+        self.rows.times.as_ref().and_then(TimeColumn::like)
+    }
+}
+
+/// What the columns of one file are for.
+pub(crate) struct FileUses {
+    pub(crate) header: Vec<String>,
+    uses: Vec<Use>,
+    /// What the columns of the time tell, by their names.
+    units: Vec<Option<Unit>>,
+}
+
+impl Rows {
+    fn begin(&mut self, roles: &Roles, config: &DataConfig, trained: Option<&Reading>) {
+        self.width = roles.channels.len();
+        self.cells = vec![Cells::default(); self.width];
+        self.decimals = vec![0; self.width];
+        let differs = matches!(config.transform, Transform::Difference | Transform::Return);
+        self.exact = (differs || !config.spreads.is_empty()).then(Vec::new);
+        self.times = roles.time_column(config, trained);
+    }
+}
+
+impl Groups {
+    fn begin(&mut self, name: String, file: usize, row: usize) {
+        self.current = self.series.len();
+        self.series.push(RawSeries { name, file, rows: row..row, statics: Vec::new() });
+    }
+
     /// Finds the series of a long table's row.
-    fn settle_series<'r>(&mut self, mut cells: impl Iterator<Item = &'r [u8]>, uses: &[Use]) {
-        let field = uses.iter().position(|u| *u == Use::Id).unwrap_or(0);
-        let id = cells.nth(field).unwrap_or_default().trim_ascii();
-        if let Some(&known) = self.ids.get(id) {
-            self.current = known;
-        } else {
-            self.current = self.series.len();
-            self.ids.insert(id.to_vec(), self.current);
-            self.new_series(super::open::decode(id, self.config.encoding));
+    fn find(&mut self, id: &[u8], file: usize, row: usize) {
+        match self.ids.get(id) {
+            Some(&known) => self.current = known,
+            None => {
+                self.begin(decode(id), file, row);
+                self.ids.insert(id.to_vec(), self.current);
+            }
         }
-        self.series_of_row.push(self.current as u32);
+        self.of_row.push(self.current as u32);
     }
 
     fn check_static(&mut self, i: usize, cell: &[u8], header: &str) -> Result<(), RowFault> {
         let series = &mut self.series[self.current];
-        let text = || super::open::decode(cell.trim_ascii(), self.config.encoding);
+        let text = || decode(cell.trim_ascii());
         match series.statics.get(i) {
             None => {
                 series.statics.resize(i, String::new());
@@ -301,10 +276,5 @@ impl<'a> Builder<'a> {
                 header: header.to_owned(),
             }),
         }
-    }
-
-    /// A time of the column that was understood.
-    pub(crate) fn time_like(&self) -> Option<String> {
-        self.times.as_ref().and_then(TimeColumn::like)
     }
 }

@@ -3,14 +3,15 @@
 use std::io::Read;
 use std::rc::Rc;
 
-use super::builder::Builder;
+use super::builder::{Builder, FileUses};
 use super::dialect::{Dialect, EitherComma};
 use super::lines::{Cells, Next, PlainLines, Row, Split};
-use super::open::{self, ROW_TOO_LONG, Source};
-use super::table::{RowFault, Use, bad_cell, bad_time};
+use super::open::{self, Source};
+use super::table::{RowFault, bad_cell, bad_time};
 use crate::config::{DataConfig, Encoding};
 use crate::error::DataError;
 use crate::number;
+use crate::reading::Reading;
 
 /// Reads one file into `builder`; returns how it is written.
 pub(crate) fn read(
@@ -21,22 +22,103 @@ pub(crate) fn read(
 ) -> Result<Dialect, DataError> {
     let path = source.path();
     let text = open::open_text(source, config.encoding)?;
-    if text.sample.iter().all(u8::is_ascii_whitespace) {
+    let start = Start::of(&text.sample, config);
+    if start.comments > 0 {
+        builder.note(format!("{} lines with `#` before the table are left out", start.comments));
+    }
+    let sample = &text.sample[start.byte as usize..];
+    if sample.iter().all(u8::is_ascii_whitespace) {
         return Err(DataError::Empty { path: path.to_path_buf(), header: false });
     }
-    let dialect =
-        Dialect::detect(&text.sample, config).map_err(|e| either_comma(e, source, config))?;
-    let Header { names, first, end } = header(&text.sample, dialect, config, source)?;
+    let declared = DataConfig { delimiter: config.delimiter.or(start.delimiter), ..config.clone() };
+    let dialect = Dialect::detect(sample, &declared, builder.trained)
+        .map_err(|e| either_comma(e, source, config, start.line))?;
+    if let Some(trained) = builder.trained {
+        refuse_other_delimiter(sample, &declared, trained, source)?;
+    }
+    let Header { names, first, end } = header(sample, dialect, config, source, &start)?;
+    let end = (end.0 + start.line, end.1 + start.byte);
     let uses = builder.begin_file(path, series, &names, &first)?;
     let before = builder.rows();
-    let mut rows =
-        Rows { header: &names, uses: &uses, dialect, config, source, builder, next_line: end.0 };
+    let mut rows = Rows { uses: &uses, dialect, config, source, builder, next_line: end.0 };
     let row_bytes = text.row_bytes;
     rows.read(PlainLines::new(text.sample, text.rest, end), &row_bytes)?;
     if builder.rows() == before {
         return Err(DataError::Empty { path: path.to_path_buf(), header: true });
     }
     Ok(dialect)
+}
+
+/// Where the table starts: after `skip_rows` lines, lines with a `#`, and a spreadsheet's `sep=;`.
+struct Start {
+    /// Lines and bytes before it.
+    line: u64,
+    byte: u64,
+    comments: u64,
+    /// The last of the comments, without its sign: it may hold the names.
+    names: Option<Vec<u8>>,
+    delimiter: Option<char>,
+}
+
+impl Start {
+    fn of(sample: &[u8], config: &DataConfig) -> Start {
+        let mut start = Start { line: 0, byte: 0, comments: 0, names: None, delimiter: None };
+        let mut blank = (0, 0); // blank lines count only before a comment
+        for line in sample.split_inclusive(|&b| b == b'\n') {
+            let text = line.trim_ascii();
+            let skipped = (start.line as usize) < config.skip_rows;
+            let comment = config.header && text.starts_with(b"#") && !skipped;
+            let separator = text.strip_prefix(b"sep=").filter(|sign| sign.len() == 1 && !skipped);
+            if text.is_empty() && !skipped {
+                blank = (blank.0 + 1, blank.1 + line.len() as u64);
+                continue;
+            }
+            if !(skipped || comment || separator.is_some()) {
+                break;
+            }
+            start.line += 1 + blank.0;
+            start.byte += line.len() as u64 + blank.1;
+            start.comments += u64::from(comment);
+            if comment {
+                start.names = Some(text.trim_ascii_start()[1..].to_vec());
+            }
+            start.delimiter = start.delimiter.or(separator.map(|sign| char::from(sign[0])));
+            blank = (0, 0);
+        }
+        start
+    }
+}
+
+/// A file separated by another sign than that of a trained model, where the latter finds no cells.
+fn refuse_other_delimiter(
+    sample: &[u8],
+    config: &DataConfig,
+    trained: &Reading,
+    source: &Source,
+) -> Result<(), DataError> {
+    let Some(expected) = trained.delimiter.filter(|_| config.delimiter.is_none()) else {
+        return Ok(());
+    };
+    let first = sample
+        .split(|&b| b == b'\n')
+        .find(|line| !line.trim_ascii().is_empty())
+        .unwrap_or_default();
+    let found = char::from(super::dialect::find_delimiter(sample));
+    if found == expected || first.contains(&(expected as u8)) || !first.contains(&(found as u8)) {
+        return Ok(());
+    }
+    Err(DataError::ReadingChanged {
+        path: source.path().to_path_buf(),
+        what: "cells",
+        found: format!("separated by `{}`", found.escape_default()),
+        expected: format!("separated by `{}`", expected.escape_default()),
+        key: "delimiter",
+    })
+}
+
+/// Whether a row that begins with `#` is a comment: it has other cells than the table.
+fn is_comment(text: &[u8], cells: usize, width: usize) -> bool {
+    text.first() == Some(&b'#') && cells != width
 }
 
 fn parser<R: Read>(stream: R, dialect: Dialect) -> csv::Reader<R> {
@@ -61,6 +143,7 @@ fn header(
     dialect: Dialect,
     config: &DataConfig,
     source: &Source,
+    start: &Start,
 ) -> Result<Header, DataError> {
     let path = source.path();
     let mut reader = parser(sample, dialect);
@@ -71,7 +154,7 @@ fn header(
         (row, (reader.position().line(), reader.position().byte()))
     };
     let cells = |row: Vec<Vec<u8>>| -> Vec<String> {
-        row.iter().map(|cell| open::decode(cell, config.encoding).trim().to_owned()).collect()
+        row.iter().map(|cell| open::decode(cell).trim().to_owned()).collect()
     };
     let (raw, end) = next();
     let raw = raw.unwrap_or_default();
@@ -95,8 +178,18 @@ fn header(
     });
     let mut names = cells(raw);
     if all_numbers {
+        // The names may stand in the last comment.
+        let commented = start.names.as_deref().and_then(|line| {
+            let mut record = csv::ByteRecord::new();
+            parser(line, dialect).read_byte_record(&mut record).ok()?;
+            (record.len() == names.len())
+                .then(|| cells(record.iter().map(<[u8]>::to_vec).collect()))
+        });
+        if let Some(commented) = commented {
+            return Ok(Header { names: commented, first: names, end: (1, 0) });
+        }
         let first = names.first().cloned().unwrap_or_default();
-        return Err(DataError::NoHeader { path: path.to_path_buf(), first });
+        return Err(DataError::NoHeader { path: path.to_path_buf(), line: start.line + 1, first });
     }
     for (i, name) in names.iter_mut().enumerate() {
         if name.is_empty() {
@@ -108,8 +201,7 @@ fn header(
 
 /// The rows of one file on their way into the table.
 struct Rows<'r, 'b> {
-    header: &'r [String],
-    uses: &'r [Use],
+    uses: &'r FileUses,
     dialect: Dialect,
     config: &'r DataConfig,
     source: &'r Source,
@@ -124,7 +216,7 @@ impl Rows<'_, '_> {
         mut lines: PlainLines,
         row_bytes: &Rc<std::cell::Cell<u64>>,
     ) -> Result<(), DataError> {
-        let (delimiter, width) = (self.dialect.delimiter, self.header.len());
+        let (delimiter, width) = (self.dialect.delimiter, self.uses.header.len());
         loop {
             row_bytes.set(0);
             let (line, _) = lines.place();
@@ -132,6 +224,12 @@ impl Rows<'_, '_> {
                 Next::End => return Ok(()),
                 Next::Quote => break,
                 Next::Line { cells, .. } if cells.trim_ascii().is_empty() => {}
+                Next::Line { cells, .. }
+                    if cells.first() == Some(&b'#')
+                        && is_comment(cells, Cells::new(cells, delimiter).count(), width) =>
+                {
+                    self.skip_comment();
+                }
                 Next::Line { cells, line, byte } => {
                     self.push(Cells::new(cells, delimiter), width, (line, byte), false)?;
                 }
@@ -150,6 +248,7 @@ impl Rows<'_, '_> {
         row_bytes: &Rc<std::cell::Cell<u64>>,
     ) -> Result<(), DataError> {
         let mut record = csv::ByteRecord::new();
+        let width = self.uses.header.len();
         loop {
             row_bytes.set(0);
             let byte = bytes + reader.position().byte();
@@ -159,8 +258,13 @@ impl Rows<'_, '_> {
                 Ok(false) => return Ok(()),
                 Err(e) => return Err(self.csv_error(e, lines + before)),
             }
-            if record.len() == 1 && record[0].trim_ascii().is_empty() && self.header.len() > 1 {
+            if record.len() == 1 && record[0].trim_ascii().is_empty() && self.uses.header.len() > 1
+            {
                 continue; // a line of spaces
+            }
+            if record.get(0).is_some_and(|cell| is_comment(cell, record.len(), width)) {
+                self.skip_comment();
+                continue;
             }
             // `before` is that of a blank line before the row; counting back from the line after it is
             // exact. A quote left open swallows the last line end too, so never before the row's start.
@@ -171,6 +275,11 @@ impl Rows<'_, '_> {
         }
     }
 
+    fn skip_comment(&mut self) {
+        self.builder.note("lines with `#` among the rows are left out".into());
+        self.next_line += 1;
+    }
+
     fn push<'c>(
         &mut self,
         cells: impl Row<'c>,
@@ -178,13 +287,12 @@ impl Rows<'_, '_> {
         (line, byte): (u64, u64),
         open_quote: bool,
     ) -> Result<(), DataError> {
-        let width = self.header.len();
+        let width = self.uses.header.len();
         while width == 1 && self.next_line < line {
             // In a table of one column a blank line is a missing value.
             let place = (self.next_line, byte);
             let blank = Cells::new(b"", self.dialect.delimiter);
-            let pushed =
-                self.builder.push_row(blank, self.uses, self.header, self.dialect.style, place);
+            let pushed = self.builder.push_row(blank, self.uses, self.dialect.style, place);
             pushed.map_err(|fault| self.row_error(fault, place))?;
             self.next_line += 1;
         }
@@ -200,8 +308,7 @@ impl Rows<'_, '_> {
             return Err(ragged(count));
         }
         let rest = cells.clone();
-        let pushed =
-            self.builder.push_row(cells, self.uses, self.header, self.dialect.style, (line, byte));
+        let pushed = self.builder.push_row(cells, self.uses, self.dialect.style, (line, byte));
         match pushed {
             Ok(()) => Ok(()),
             Err(RowFault::Ragged) => Err(ragged(rest.count())),
@@ -210,11 +317,7 @@ impl Rows<'_, '_> {
     }
 
     fn io_error(&self, e: std::io::Error, line: u64) -> DataError {
-        if e.to_string() == ROW_TOO_LONG {
-            let path = self.source.path().to_path_buf();
-            return DataError::RowTooLong { path, line, limit: open::LONGEST_ROW };
-        }
-        open::read_error(e, self.source, self.builder.rows())
+        open::read_error(e, self.source, self.builder.rows(), line)
     }
 
     fn csv_error(&self, error: csv::Error, line: u64) -> DataError {
@@ -250,7 +353,7 @@ impl Rows<'_, '_> {
                 path: path.to_path_buf(),
                 line,
                 found: 0,
-                expected: self.header.len(),
+                expected: self.uses.header.len(),
                 open_quote: false,
             },
         }
@@ -298,10 +401,15 @@ pub(crate) fn column_of(
     1
 }
 
-fn either_comma(either: EitherComma, source: &Source, config: &DataConfig) -> DataError {
+fn either_comma(
+    either: EitherComma,
+    source: &Source,
+    config: &DataConfig,
+    before: u64,
+) -> DataError {
     DataError::Ambiguous {
         path: source.path().to_path_buf(),
-        line: either.row as u64 + 1 + u64::from(config.header),
+        line: before + either.row as u64 + 1 + u64::from(config.header),
         header: either.header,
         first: either.cell.replace(',', "."),
         second: either.cell.replace(',', ""),

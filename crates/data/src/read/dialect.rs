@@ -2,6 +2,7 @@
 
 use crate::config::DataConfig;
 use crate::number::{self, Cell, Style};
+use crate::reading::Reading;
 
 /// The writing of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,13 +23,20 @@ pub(crate) struct EitherComma {
 const LINES: usize = 200;
 
 impl Dialect {
-    /// What `config` sets, and for the rest what the sample shows.
-    pub(crate) fn detect(sample: &[u8], config: &DataConfig) -> Result<Dialect, EitherComma> {
-        let given = config.delimiter.and_then(|c| u8::try_from(c).ok());
-        let delimiter = given.unwrap_or_else(|| find_delimiter(sample));
-        let style = match (config.decimal, config.thousands) {
-            (None, None) => find_style(sample, delimiter, config.header)?,
-            (decimal, thousands) => Style {
+    /// What `config` sets, else what a trained model remembers, else what the sample shows.
+    pub(crate) fn detect(
+        sample: &[u8],
+        config: &DataConfig,
+        trained: Option<&Reading>,
+    ) -> Result<Dialect, EitherComma> {
+        let byte = |sign: Option<char>| sign.and_then(|c| u8::try_from(c).ok());
+        let remembered = trained.and_then(|reading| byte(reading.delimiter));
+        let delimiter =
+            byte(config.delimiter).or(remembered).unwrap_or_else(|| find_delimiter(sample));
+        let style = match (config.decimal, config.thousands, trained.and_then(|r| r.numbers)) {
+            (None, None, Some(style)) => style,
+            (None, None, None) => find_style(sample, delimiter, config.header)?,
+            (decimal, thousands, _) => Style {
                 decimal: if decimal == Some(',') || (decimal.is_none() && thousands == Some('.')) {
                     b','
                 } else {
@@ -42,7 +50,7 @@ impl Dialect {
 }
 
 /// The sign that cuts most lines into as many cells as the first; a comma where none does.
-fn find_delimiter(sample: &[u8]) -> u8 {
+pub(super) fn find_delimiter(sample: &[u8]) -> u8 {
     let mut best = (0, b',');
     for delimiter in *b"\t;|, " {
         let counts: Vec<usize> =
@@ -91,7 +99,8 @@ fn find_style(sample: &[u8], delimiter: u8, header: bool) -> Result<Style, Eithe
         .flexible(true)
         .has_headers(header)
         .from_reader(whole.as_slice());
-    let (mut points, mut commas, mut german, mut either) = (0, 0, 0, None);
+    let mut votes = Votes::default();
+    let mut either = None;
     let names = match header {
         true => reader.byte_headers().cloned().unwrap_or_default(),
         false => csv::ByteRecord::new(),
@@ -104,28 +113,51 @@ fn find_style(sample: &[u8], delimiter: u8, header: bool) -> Result<Style, Eithe
     let mut row = 0;
     while let Ok(true) = reader.read_byte_record(&mut record) {
         for (column, cell) in record.iter().enumerate() {
-            match shape(cell.trim_ascii()) {
-                Shape::Point => points += 1,
-                Shape::Comma => commas += 1,
-                Shape::German => german += 1,
-                Shape::Either if either.is_none() => {
-                    let cell = String::from_utf8_lossy(cell).trim().to_owned();
-                    either = Some(EitherComma { row, header: name(column), cell });
+            let cell = cell.trim_ascii();
+            match shape(cell) {
+                Shape::Point => votes.points += 1,
+                Shape::Comma => votes.commas += 1,
+                Shape::Grouped { by: '.' } => votes.german += 1,
+                Shape::Grouped { .. } => votes.american += 1,
+                Shape::EitherPoint => votes.either_points += 1,
+                Shape::EitherComma => {
+                    votes.either_commas += 1;
+                    let cell = String::from_utf8_lossy(cell).into_owned();
+                    either.get_or_insert_with(|| EitherComma { row, header: name(column), cell });
                 }
-                Shape::Either | Shape::Other => {}
+                Shape::Other => {}
             }
         }
         row += 1;
     }
-    if german > 0 && points == 0 {
-        return Ok(Style { decimal: b',', thousands: Some('.') });
-    }
-    if commas > 0 && points == 0 {
-        return Ok(Style { decimal: b',', thousands: None });
-    }
-    match either {
-        Some(either) if points == 0 && commas == 0 => Err(either),
-        _ => Ok(Style::default()),
+    votes.style().ok_or(()).or_else(|()| either.map_or(Ok(Style::default()), Err))
+}
+
+/// Cells of the sample by their shape.
+#[derive(Debug, Default)]
+struct Votes {
+    points: usize,
+    commas: usize,
+    german: usize,
+    american: usize,
+    either_points: usize,
+    either_commas: usize,
+}
+
+impl Votes {
+    /// The style all cells allow; `None` where it takes the user to say what a comma means.
+    fn style(&self) -> Option<Style> {
+        let Votes { points, commas, german, american, either_points, either_commas } = *self;
+        let comma = |thousands| Some(Style { decimal: b',', thousands });
+        if points == 0 && american == 0 && (german > 0 || commas > 0) {
+            // Beside a decimal comma a point can only stand between thousands.
+            return comma((german > 0 || either_points > 0).then_some('.'));
+        }
+        let no_other = commas == 0 && german == 0;
+        if no_other && (american > 1 || (points > 0 && either_commas > 0)) {
+            return Some(Style { decimal: b'.', thousands: Some(',') });
+        }
+        (either_commas == 0 || points + commas > 0).then(Style::default)
     }
 }
 
@@ -134,37 +166,29 @@ enum Shape {
     Point,
     /// `1,5`
     Comma,
-    /// `1.234,5`
-    German,
+    /// `1.234,5` by points, `1,234.5` by commas; `1.234.567`, `1,234,567`
+    Grouped {
+        by: char,
+    },
+    /// `1.234`
+    EitherPoint,
     /// `1,234`
-    Either,
+    EitherComma,
     Other,
 }
 
 fn shape(cell: &[u8]) -> Shape {
     let Ok(text) = std::str::from_utf8(cell) else { return Shape::Other };
+    let style = |decimal, thousands| Style { decimal, thousands };
     let is_value = |style| matches!(number::parse(cell, style, &[]), Cell::Value(_));
-    let bare = text.trim_start_matches(['-', '+']);
     match (text.matches('.').count(), text.matches(',').count()) {
+        (1, 0) if number::may_be_either(text, '.') => Shape::EitherPoint,
+        (0, 1) if number::may_be_either(text, ',') => Shape::EitherComma,
         (1, 0) if is_value(Style::default()) => Shape::Point,
-        (0, 1) if is_value(Style { decimal: b',', thousands: None }) => {
-            match bare.split_once(',') {
-                Some((whole, fraction))
-                    if fraction.len() == 3
-                        && (1..=3).contains(&whole.len())
-                        && !whole.starts_with('0') =>
-                {
-                    Shape::Either
-                }
-                _ => Shape::Comma,
-            }
-        }
-        (1.., 1)
-            if text.find('.') < text.find(',')
-                && is_value(Style { decimal: b',', thousands: Some('.') }) =>
-        {
-            Shape::German
-        }
+        (0, 1) if is_value(style(b',', None)) => Shape::Comma,
+        (0, 0) => Shape::Other,
+        (_, 0..=1) if is_value(style(b',', Some('.'))) => Shape::Grouped { by: '.' },
+        (0..=1, _) if is_value(style(b'.', Some(','))) => Shape::Grouped { by: ',' },
         _ => Shape::Other,
     }
 }
@@ -174,13 +198,14 @@ mod tests {
     use super::*;
 
     fn detect(sample: &str) -> Result<Dialect, EitherComma> {
-        Dialect::detect(sample.as_bytes(), &DataConfig::new("x.csv", 1, 1))
+        Dialect::detect(sample.as_bytes(), &DataConfig::new("x.csv", 1, 1), None)
     }
 
     #[test]
     fn delimiters_and_decimals_are_found() {
         let comma = Style { decimal: b',', thousands: None };
         let german = Style { decimal: b',', thousands: Some('.') };
+        let american = Style { decimal: b'.', thousands: Some(',') };
         let plain = Style::default();
         let cases = [
             ("date,a,b\n2012-01-01,1.5,2\n", b',', plain),
@@ -191,6 +216,11 @@ mod tests {
             ("date a\n2012-01-01 1\n", b' ', plain),
             ("a\n1\n", b',', plain),
             ("date;a\n01.02.2012;1.234,5\n", b';', german),
+            ("date;a;b\n01.02.2012;1.234;0,5\n", b';', german),
+            ("date;a\n01.02.2012;1.234.567\n", b';', german),
+            ("date,a\n2012-01-01,\"1,234.5\"\n2012-01-02,\"2,345.6\"\n", b',', american),
+            ("date,a,b\n2012-01-01,\"1,234\",0.5\n", b',', american),
+            ("date,a\n2012-01-01,\"1,234.5\"\n2012-01-02,12\n", b',', plain), // once may be a slip
             ("\"a;b\",c\n\"1\",2\n", b',', plain),
             ("date,a\n2012-01-01,\"1,5\"\n", b',', comma),
             ("date;a\n2012-01-01;0,123\n", b';', comma),

@@ -5,8 +5,8 @@
 
 use std::io::{self, Read};
 
-use super::open::{LONGEST_ROW, ROW_TOO_LONG};
-use crate::number;
+use super::open::{LONGEST_ROW, RowTooLong};
+use crate::number::{self, Plain};
 
 /// Lines of a stream, as slices of one buffer.
 pub(crate) struct PlainLines {
@@ -65,7 +65,7 @@ impl PlainLines {
 
     fn refill(&mut self) -> io::Result<()> {
         if (self.to - self.from) as u64 > LONGEST_ROW {
-            return Err(io::Error::other(ROW_TOO_LONG));
+            return Err(io::Error::other(RowTooLong));
         }
         self.buffer.copy_within(self.from..self.to, 0);
         (self.from, self.to) = (0, self.to - self.from);
@@ -95,7 +95,7 @@ impl PlainLines {
 /// The cells of a row, one after another.
 pub(crate) trait Row<'a>: Iterator<Item = &'a [u8]> + Clone {
     /// Takes the next cell if it is a number in plain notation; leaves it where it is if not.
-    fn number(&mut self, decimal: u8) -> Option<f32>;
+    fn number(&mut self, decimal: u8) -> Option<Plain>;
 }
 
 /// Cells that were split before.
@@ -111,13 +111,13 @@ impl<'a, I: Iterator<Item = &'a [u8]>> Iterator for Split<I> {
 }
 
 impl<'a, I: Iterator<Item = &'a [u8]> + Clone> Row<'a> for Split<I> {
-    fn number(&mut self, decimal: u8) -> Option<f32> {
+    fn number(&mut self, decimal: u8) -> Option<Plain> {
         let mut ahead = self.0.clone();
         let cell = ahead.next()?;
-        let (value, length) = number::plain(cell, decimal)?;
-        (length == cell.len()).then(|| {
+        let plain = number::plain(cell, decimal)?;
+        (plain.length == cell.len()).then(|| {
             self.0 = ahead;
-            value
+            plain
         })
     }
 }
@@ -158,14 +158,14 @@ impl<'a> Iterator for Cells<'a> {
 impl<'a> Row<'a> for Cells<'a> {
     /// Finds the number and the end of its cell in one pass.
     #[inline]
-    fn number(&mut self, decimal: u8) -> Option<f32> {
+    fn number(&mut self, decimal: u8) -> Option<Plain> {
         let rest = self.rest?;
-        let (value, length) = number::plain(rest, decimal)?;
-        self.rest = match rest.get(length) {
-            Some(byte) if *byte == self.delimiter => Some(&rest[length + 1..]),
+        let plain = number::plain(rest, decimal)?;
+        self.rest = match rest.get(plain.length) {
+            Some(byte) if *byte == self.delimiter => Some(&rest[plain.length + 1..]),
             Some(_) => return None,
             None => None,
         };
-        Some(value)
+        Some(plain)
     }
 }

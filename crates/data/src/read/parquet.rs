@@ -65,14 +65,9 @@ pub(crate) fn read(
     for (i, row) in rows.enumerate() {
         let cells = texts(&row.map_err(broken(i))?);
         let place = (i as u64 + 1, NO_TEXT);
+        let cells = Split(cells.iter().map(String::as_bytes));
         builder
-            .push_row(
-                Split(cells.iter().map(String::as_bytes)),
-                &uses,
-                &header,
-                Style::default(),
-                place,
-            )
+            .push_row(cells, &uses, Style::default(), place)
             .map_err(|fault| row_error(fault, source, place.0, builder))?;
     }
     Ok(())

@@ -4,21 +4,21 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crate::error::{BadCell, BadTime, DataError};
-use crate::number::{self, Style};
+use crate::number::{self, Mark, Style};
+use crate::reading::Reading;
 use crate::time::column::Times;
 
 /// What a column of a file is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Use {
     Skip,
-    Time,
+    /// Part of the time.
+    Time(usize),
     Id,
     /// Index into the static covariates.
     Static(usize),
-    /// A channel that was asked for.
+    /// Index into the channels.
     Channel(usize),
-    /// A channel if its cells are numbers.
-    Trial(usize),
 }
 
 /// A cell that is no number, to be located in its line later.
@@ -48,12 +48,35 @@ pub(crate) enum RowFault {
     Ragged,
 }
 
-/// A column that may be a channel: its cells that are no numbers.
+/// The cells of a channel that are not plain numbers.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Trial {
+pub(super) struct Cells {
     pub(super) missing: usize,
     pub(super) bad: usize,
     pub(super) first_bad: Option<Bad>,
+    pub(super) percent: usize,
+    pub(super) truth: usize,
+    pub(super) scaled: usize,
+    pub(super) accounting: usize,
+    /// The first cell of percent or truth, and the first of all that are marked.
+    pub(super) first_unit: Option<Bad>,
+    pub(super) first_marked: Option<String>,
+}
+
+impl Cells {
+    pub(super) fn mark(&mut self, mark: Mark, bad: impl Fn() -> Bad) {
+        let count = match mark {
+            Mark::Percent => &mut self.percent,
+            Mark::Truth => &mut self.truth,
+            Mark::Scaled => &mut self.scaled,
+            Mark::Accounting => &mut self.accounting,
+        };
+        *count += 1;
+        self.first_marked.get_or_insert_with(|| bad().cell);
+        if matches!(mark, Mark::Percent | Mark::Truth) {
+            self.first_unit.get_or_insert_with(bad);
+        }
+    }
 }
 
 /// One series of the table: its rows in the order of the file.
@@ -73,9 +96,17 @@ pub(crate) struct Table {
     pub(crate) targets: usize,
     /// Row-major, NaN where missing; series one after another.
     pub(crate) values: Vec<f32>,
+    /// The same in double precision, where differences will be taken.
+    pub(crate) exact: Option<Vec<f64>>,
     pub(crate) times: Option<Times>,
     pub(crate) series: Vec<RawSeries>,
     pub(crate) notes: Vec<String>,
+    /// What could have been read otherwise, and how it was decided.
+    pub(crate) doubts: Vec<String>,
+    /// How times and numbers were read.
+    pub(crate) reading: Reading,
+    /// Columns that would tell the time together, where the one taken is only a part of it.
+    pub(crate) companions: Vec<String>,
     /// Columns left out because they hold text.
     pub(crate) text_columns: Vec<String>,
     pub(super) lines: Lines,

@@ -1,86 +1,41 @@
-//! Calendar arithmetic on microseconds since 1970-01-01T00:00, proleptic Gregorian.
-//!
-//! Reference: H. Hinnant, "chrono-compatible low-level date algorithms" (2013), `days_from_civil`.
+//! jiff's calendar in days and microseconds since 1970-01-01, and weeks in which only some days count.
+
+use jiff::SignedDuration;
+use jiff::civil::Date;
 
 pub(crate) const SECOND: i64 = 1_000_000;
 pub(crate) const MINUTE: i64 = 60 * SECOND;
 pub(crate) const HOUR: i64 = 60 * MINUTE;
 pub(crate) const DAY: i64 = 24 * HOUR;
 
-/// A calendar date.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Date {
-    pub(crate) year: i64,
-    pub(crate) month: u8,
-    pub(crate) day: u8,
+const EPOCH: Date = jiff::civil::date(1970, 1, 1);
+
+/// `None` for a date that does not exist, or a year outside 1..=9999.
+pub(crate) fn date_of(year: i64, month: i64, day: i64) -> Option<Date> {
+    let (month, day) = (i8::try_from(month).ok()?, i8::try_from(day).ok()?);
+    Date::new(i16::try_from(year).ok().filter(|y| (1..=9999).contains(y))?, month, day).ok()
 }
 
-impl Date {
-    /// `None` for a date that does not exist, or a year outside 1..=9999.
-    pub(crate) fn new(year: i64, month: u8, day: u8) -> Option<Date> {
-        let exists = (1..=9999).contains(&year)
-            && (1..=12).contains(&month)
-            && (1..=days_in_month(year, month)).contains(&day);
-        exists.then_some(Date { year, month, day })
-    }
-
-    /// Days since 1970-01-01.
-    pub(crate) fn days(self) -> i64 {
-        let year = if self.month <= 2 { self.year - 1 } else { self.year };
-        let era = year.div_euclid(400);
-        let year_of_era = year.rem_euclid(400);
-        let month = i64::from(self.month);
-        let shifted = if month > 2 { month - 3 } else { month + 9 };
-        let day_of_year = (153 * shifted + 2) / 5 + i64::from(self.day) - 1;
-        let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-        era * 146_097 + day_of_era - 719_468
-    }
-
-    /// The inverse of [`Date::days`].
-    pub(crate) fn from_days(days: i64) -> Date {
-        let z = days + 719_468;
-        let era = z.div_euclid(146_097);
-        let doe = z.rem_euclid(146_097);
-        let yoe = (doe - doe / 1460 + doe / 36_524 - doe / 146_096) / 365;
-        let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-        let shifted = (5 * doy + 2) / 153;
-        let day = (doy - (153 * shifted + 2) / 5 + 1) as u8;
-        let month = (if shifted < 10 { shifted + 3 } else { shifted - 9 }) as u8;
-        Date { year: yoe + era * 400 + i64::from(month <= 2), month, day }
-    }
-
-    /// Months since year 0.
-    pub(crate) fn months(self) -> i64 {
-        self.year * 12 + i64::from(self.month) - 1
-    }
-
-    /// The date `day` of the month counted since year 0, moved back to the month's end where it is shorter.
-    pub(crate) fn in_month(months: i64, day: u8) -> Date {
-        let (year, month) = (months.div_euclid(12), months.rem_euclid(12) as u8 + 1);
-        Date { year, month, day: day.min(days_in_month(year, month)) }
-    }
-
-    pub(crate) fn is_month_end(self) -> bool {
-        self.day == days_in_month(self.year, self.month)
-    }
-
-    /// One-based day of the year.
-    pub(crate) fn day_of_year(self) -> i64 {
-        self.days() - Date { year: self.year, month: 1, day: 1 }.days() + 1
-    }
+/// Days since 1970-01-01.
+pub(crate) fn days_of(date: Date) -> i64 {
+    date.duration_since(EPOCH).as_secs() / (24 * 3600)
 }
 
-pub(crate) fn days_in_month(year: i64, month: u8) -> u8 {
-    match month {
-        4 | 6 | 9 | 11 => 30,
-        2 if is_leap(year) => 29,
-        2 => 28,
-        _ => 31,
-    }
+/// The date `days` after 1970-01-01; the calendar's first or last where that lies outside.
+pub(crate) fn date_at(days: i64) -> Date {
+    EPOCH.saturating_add(SignedDuration::from_hours(24 * days.clamp(-5_000_000, 5_000_000)))
 }
 
-pub(crate) fn is_leap(year: i64) -> bool {
-    year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+/// Months since year 0.
+pub(crate) fn months_of(date: Date) -> i64 {
+    i64::from(date.year()) * 12 + i64::from(date.month()) - 1
+}
+
+/// The date `day` of the month counted since year 0, moved back to the month's end where the month is shorter.
+pub(crate) fn in_month(months: i64, day: i8) -> Date {
+    let year = months.div_euclid(12).clamp(-9998, 9999) as i16;
+    let first = jiff::civil::date(year, months.rem_euclid(12) as i8 + 1, 1);
+    jiff::civil::date(year, first.month(), day.clamp(1, first.days_in_month()))
 }
 
 /// Monday 0 to Sunday 6.
@@ -88,21 +43,76 @@ pub(crate) fn weekday(days: i64) -> i64 {
     (days + 3).rem_euclid(7)
 }
 
-/// Weekdays (Monday to Friday) in `[0001-01-01, days)` up to a constant: differences count business days.
-pub(crate) fn business_index(days: i64) -> i64 {
-    let since_monday = days + 3; // 1969-12-29 was a Monday
-    since_monday.div_euclid(7) * 5 + since_monday.rem_euclid(7).min(5)
-}
-
-/// The inverse of [`business_index`] on weekdays.
-pub(crate) fn from_business_index(index: i64) -> i64 {
-    index.div_euclid(5) * 7 + index.rem_euclid(5) - 3
-}
-
 /// Splits microseconds into days and the time within the day.
 pub(crate) fn split_day(micros: i64) -> (i64, i64) {
     (micros.div_euclid(DAY), micros.rem_euclid(DAY))
 }
+
+/// Days of the week on which rows come; bit 0 is Monday.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Weekdays(u8);
+
+impl Weekdays {
+    pub(crate) const MONDAY_TO_FRIDAY: Weekdays = Weekdays(0b001_1111);
+
+    /// `None` without a single day.
+    pub(crate) fn new(has: impl Fn(i64) -> bool) -> Option<Weekdays> {
+        let bits = (0..7).filter(|&day| has(day)).fold(0, |bits, day| bits | 1 << day);
+        (bits != 0).then_some(Weekdays(bits))
+    }
+
+    pub(crate) fn has(self, days: i64) -> bool {
+        self.0 >> weekday(days) & 1 == 1
+    }
+
+    pub(crate) fn per_week(self) -> i64 {
+        i64::from(self.0.count_ones())
+    }
+
+    /// Days of these before `days`, up to a constant: differences count them.
+    pub(crate) fn index(self, days: i64) -> i64 {
+        let before = self.0 & ((1 << weekday(days)) - 1);
+        (days + 3).div_euclid(7) * self.per_week() + i64::from(before.count_ones())
+    }
+
+    /// The inverse of [`Weekdays::index`] on these days.
+    pub(crate) fn at(self, index: i64) -> i64 {
+        let (week, rank) = (index.div_euclid(self.per_week()), index.rem_euclid(self.per_week()));
+        let mut left = rank;
+        let day = (0..7).find(|day| {
+            let counts = self.0 >> day & 1 == 1;
+            left -= i64::from(counts);
+            counts && left < 0
+        });
+        week.saturating_mul(7).saturating_add(day.unwrap_or(0)) - 3
+    }
+
+    /// The day `steps` of these after `days`; from a day between them, the first step leads to the next.
+    pub(crate) fn advance(self, days: i64, steps: i64) -> i64 {
+        let between = i64::from(!self.has(days) && steps > 0);
+        self.at(self.index(days).saturating_add(steps) - between)
+    }
+
+    pub(crate) fn names(self) -> impl Iterator<Item = &'static str> {
+        NAMES
+            .into_iter()
+            .enumerate()
+            .filter(move |(day, _)| self.0 >> day & 1 == 1)
+            .map(|(_, name)| name)
+    }
+
+    /// `"sun,mon,tue"`; `None` for another word.
+    pub(crate) fn parse(text: &str) -> Option<Weekdays> {
+        let days: Option<Vec<usize>> = text
+            .split(',')
+            .map(|name| NAMES.iter().position(|known| *known == name.trim()))
+            .collect();
+        let days = days?;
+        Weekdays::new(|day| days.contains(&(day as usize)))
+    }
+}
+
+const NAMES: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 #[cfg(test)]
 mod tests {
@@ -110,30 +120,26 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// Oracle: jiff's calendar.
+        /// Law: days and dates are inverse.
         #[test]
-        fn dates_agree_with_jiff(year in 1i16..=9999, month in 1i8..=12, day in 1i8..=31) {
-            let theirs = jiff::civil::Date::new(year, month, day).ok();
-            let ours = Date::new(i64::from(year), month as u8, day as u8);
-            prop_assert_eq!(ours.is_some(), theirs.is_some());
-            if let (Some(ours), Some(theirs)) = (ours, theirs) {
-                let epoch = jiff::civil::date(1970, 1, 1);
-                prop_assert_eq!(ours.days(), i64::from(theirs.since(epoch).unwrap().get_days()));
-                prop_assert_eq!(Date::from_days(ours.days()), ours);
-                prop_assert_eq!(weekday(ours.days()), i64::from(theirs.weekday().to_monday_zero_offset()));
-                prop_assert_eq!(ours.day_of_year(), i64::from(theirs.day_of_year()));
-                prop_assert_eq!(ours.is_month_end(), theirs == theirs.last_of_month());
-            }
+        fn days_and_dates_are_inverse(day in -719_162i64..2_932_896) {
+            let date = date_at(day);
+            prop_assert_eq!(days_of(date), day);
+            prop_assert_eq!(weekday(day), i64::from(date.weekday().to_monday_zero_offset()));
+            prop_assert_eq!(in_month(months_of(date), date.day()), date);
         }
 
-        /// Oracle: counting weekdays one by one.
+        /// Oracle: counting the days of the week one by one.
         #[test]
-        fn business_days_are_counted(start in -800_000i64..800_000, length in 0i64..60) {
-            let counted = (start..start + length).filter(|&d| weekday(d) < 5).count() as i64;
-            prop_assert_eq!(business_index(start + length) - business_index(start), counted);
-            if weekday(start) < 5 {
-                prop_assert_eq!(from_business_index(business_index(start)), start);
+        fn days_of_the_week_are_counted(bits in 1u8..128, start in -800_000i64..800_000, length in 0i64..60) {
+            let week = Weekdays(bits);
+            let counted = (start..start + length).filter(|&day| week.has(day)).count() as i64;
+            prop_assert_eq!(week.index(start + length) - week.index(start), counted);
+            if week.has(start) {
+                prop_assert_eq!(week.at(week.index(start)), start);
             }
+            let next = (start + 1..).find(|&day| week.has(day)).unwrap();
+            prop_assert_eq!(week.advance(start, 1), next);
         }
     }
 }

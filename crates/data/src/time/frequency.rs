@@ -3,64 +3,129 @@
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::Clock;
 use super::civil::{
-    DAY, Date, HOUR, MINUTE, SECOND, business_index, from_business_index, split_day, weekday,
+    DAY, HOUR, MINUTE, SECOND, Weekdays, date_at, days_of, in_month, months_of, split_day, weekday,
 };
 use crate::error::DataError;
 
 /// The time step of a series.
 ///
-/// Written as `"15min"`, `"1h"`, `"1d"`, `"7d"`, `"business-day"`, `"month"`, `"month-end"`, `"3 month"`,
-/// `"index"` (numbered rows, step 1), `"irregular"` (rows as they come).
+/// Written as `"15min"`, `"1h"`, `"1d"`, `"7d"`, `"business-day"`, `"sun,mon,tue,wed,thu"`, `"month"`, `"3 month"`,
+/// `"month@30"` (the 30th, in February its last day), `"month-end"`, `"business-month-end"`, `"index"` (numbered
+/// rows, step 1), `"irregular"` (rows as they come).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-#[non_exhaustive]
 pub enum Frequency {
     /// A fixed time in microseconds, shorter than a day or not a whole number of days.
     Micros(i64),
     /// Calendar days, one time of day; 23 or 25 hours long where clocks change.
     Days(i64),
-    /// Monday to Friday.
-    BusinessDays,
-    /// Calendar months, one day of the month (its last where the month is shorter).
-    Months(i64),
-    /// Calendar months, always the last day.
-    MonthEnds(i64),
+    /// Some days of every week: Monday to Friday, or others.
+    Weekdays(Weekdays),
+    /// Calendar months, on one day of them.
+    Months(i64, MonthDay),
     /// Numbered rows.
     Index(i64),
     /// No fixed step.
     Irregular,
 }
 
+/// The day of the month on which rows come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MonthDay {
+    /// That of the first row, the 28th at the latest.
+    Same,
+    /// From the 29th to the 31st; the last day of a shorter month.
+    Day(i8),
+    /// The last.
+    Last,
+    /// The first from Monday to Friday.
+    FirstBusiness,
+    /// The last from Monday to Friday.
+    LastBusiness,
+}
+
+impl MonthDay {
+    /// The day in the month of `months`, for a series that was on `date`.
+    fn in_month(self, months: i64, date: Date) -> Date {
+        let business = |first: i64, step: i64| {
+            let day = (0..3).map(|k| first + k * step).find(|&day| weekday(day) < 5);
+            date_at(day.unwrap_or(first))
+        };
+        match self {
+            MonthDay::Same => in_month(months, date.day()),
+            MonthDay::Day(day) => in_month(months, day),
+            MonthDay::Last => in_month(months, 31),
+            MonthDay::FirstBusiness => business(days_of(in_month(months, 1)), 1),
+            MonthDay::LastBusiness => business(days_of(in_month(months, 31)), -1),
+        }
+    }
+
+    fn holds(self, date: Date) -> bool {
+        self.in_month(months_of(date), date) == date
+    }
+
+    /// The one that most of `dates` share: all of them, or all but a few of many.
+    fn of(dates: &[Date]) -> Option<MonthDay> {
+        let most = |holds: &dyn Fn(Date) -> bool| {
+            is_rare(dates.iter().filter(|&&date| !holds(date)).count(), dates.len())
+        };
+        let common = mode(dates.iter().map(|date| i64::from(date.day())))? as i8;
+        let largest = dates.iter().map(|date| date.day()).max().unwrap_or(common);
+        let days = [largest, common].into_iter().filter(|day| *day > 28).map(MonthDay::Day);
+        let known = [MonthDay::Last].into_iter().chain(days);
+        if let Some(found) = known.into_iter().find(|anchor| most(&|date| anchor.holds(date))) {
+            return Some(found);
+        }
+        if most(&|date| date.day() == common) {
+            return Some(MonthDay::Same);
+        }
+        [MonthDay::LastBusiness, MonthDay::FirstBusiness]
+            .into_iter()
+            .find(|anchor| most(&|date| anchor.holds(date)))
+    }
+}
+
+/// Whether `odd` of `rows` rows are few enough to be exceptions.
+pub(super) fn is_rare(odd: usize, rows: usize) -> bool {
+    odd == 0 || (rows >= 20 && odd * 20 <= rows)
+}
+
 impl Frequency {
+    /// Monday to Friday.
+    pub const BUSINESS_DAYS: Frequency = Frequency::Weekdays(Weekdays::MONDAY_TO_FRIDAY);
+
     /// The step most pairs of neighboring `times` (ascending) have.
     pub(crate) fn infer(times: &[i64], clock: &Clock) -> Frequency {
-        if times.len() < 2 {
-            return if matches!(clock, Clock::Index) {
-                Frequency::Index(1)
-            } else {
-                Frequency::Irregular
-            };
-        }
+        let steps = || times.windows(2).map(|w| w[1].saturating_sub(w[0]));
         if matches!(clock, Clock::Index) {
-            return mode(times.windows(2).map(|w| w[1].saturating_sub(w[0])))
-                .map_or(Frequency::Irregular, Frequency::Index);
+            let step = if times.len() < 2 { Some(1) } else { mode(steps()) };
+            return step.map_or(Frequency::Irregular, Frequency::Index);
+        }
+        if times.len() < 2 {
+            return Frequency::Irregular;
         }
         // Clock times decide whether the step is a calendar one; converting all of them would cost a
-        // time-zone look-up per row, so a sample of neighbors stands for the column.
+        // time-zone look-up per row, so the first rows stand for the column.
         let sample = &times[..times.len().min(10_000)];
         let civil: Vec<(i64, i64)> = sample.iter().map(|&t| split_day(clock.to_civil(t))).collect();
-        if civil.iter().all(|&(_, time)| time == civil[0].1) {
+        if *clock != Clock::Elapsed && civil.iter().all(|&(_, time)| time == civil[0].1) {
             let days: Vec<i64> = civil.iter().map(|&(day, _)| day).collect();
             return infer_days(&days);
         }
-        match mode(times.windows(2).map(|w| w[1].saturating_sub(w[0]))) {
-            Some(step) => Frequency::Micros(step),
-            None => Frequency::Irregular,
-        }
+        mode(steps()).map_or(Frequency::Irregular, Frequency::Micros)
+    }
+
+    /// A step of months with the day of the month that `times` show: `month` of month ends is `month-end`.
+    pub(crate) fn anchored(self, times: &[i64], clock: &Clock) -> Frequency {
+        let Frequency::Months(step, MonthDay::Same) = self else { return self };
+        let dates: Vec<Date> =
+            times.iter().take(10_000).map(|&t| date_at(split_day(clock.to_civil(t)).0)).collect();
+        Frequency::Months(step, MonthDay::of(&dates).unwrap_or(MonthDay::Same))
     }
 
     /// The time `steps` after `start`.
@@ -74,15 +139,11 @@ impl Frequency {
                 start.saturating_add(step.saturating_mul(steps))
             }
             Frequency::Days(step) => on_days(&|day| day.saturating_add(step.saturating_mul(steps))),
-            Frequency::BusinessDays => {
-                on_days(&|day| from_business_index(business_index(day) + steps))
-            }
-            Frequency::Months(step) => on_days(&|day| {
-                let date = Date::from_days(day);
-                Date::in_month(date.months() + step * steps, date.day).days()
-            }),
-            Frequency::MonthEnds(step) => on_days(&|day| {
-                Date::in_month(Date::from_days(day).months() + step * steps, 31).days()
+            Frequency::Weekdays(week) => on_days(&|day| week.advance(day, steps)),
+            Frequency::Months(step, anchor) => on_days(&|day| {
+                let date = date_at(day);
+                let months = months_of(date).saturating_add(step.saturating_mul(steps));
+                days_of(anchor.in_month(months, date))
             }),
             Frequency::Irregular => start,
         }
@@ -101,21 +162,38 @@ impl Frequency {
         if from_time != to_time {
             return None;
         }
-        let (a, b) = (Date::from_days(from_day), Date::from_days(to_day));
         match self {
             Frequency::Days(step) => whole(to_day - from_day, step),
-            Frequency::BusinessDays => (weekday(from_day) < 5 && weekday(to_day) < 5)
-                .then(|| business_index(to_day) - business_index(from_day)),
-            Frequency::Months(step) => {
-                // The anchor is the larger day of month: 31 January → 28 February → 31 March.
-                let anchored = a.day == b.day
-                    || (b.day < a.day && b.is_month_end())
-                    || (a.day < b.day && a.is_month_end());
-                anchored.then(|| whole(b.months() - a.months(), step))?
+            Frequency::Weekdays(week) => (week.has(from_day) && week.has(to_day))
+                .then(|| week.index(to_day) - week.index(from_day)),
+            Frequency::Months(step, anchor) => {
+                let (a, b) = (date_at(from_day), date_at(to_day));
+                (anchor.holds(a) && anchor.in_month(months_of(b), a) == b)
+                    .then(|| whole(months_of(b) - months_of(a), step))?
             }
-            Frequency::MonthEnds(step) => (a.is_month_end() && b.is_month_end())
-                .then(|| whole(b.months() - a.months(), step))?,
             Frequency::Micros(_) | Frequency::Index(_) | Frequency::Irregular => None,
+        }
+    }
+
+    /// Rows of a calendar step that are on none of its days, by the day that most rows share; their numbers.
+    pub(super) fn odd_rows(self, times: &[i64], clock: &Clock) -> Vec<usize> {
+        let days: Vec<i64> = times.iter().map(|&t| split_day(clock.to_civil(t)).0).collect();
+        let rows = |holds: &dyn Fn(i64) -> bool| {
+            (0..days.len()).filter(|&row| !holds(days[row])).collect::<Vec<_>>()
+        };
+        match self {
+            Frequency::Days(step) if step > 1 => {
+                let phase = mode(days.iter().map(|day| day.rem_euclid(step) + 1)).unwrap_or(1) - 1;
+                rows(&|day| day.rem_euclid(step) == phase)
+            }
+            Frequency::Weekdays(week) => rows(&|day| week.has(day)),
+            Frequency::Months(_, MonthDay::Same) => {
+                let common =
+                    mode(days.iter().map(|&day| i64::from(date_at(day).day()))).unwrap_or(1);
+                rows(&|day| i64::from(date_at(day).day()) == common)
+            }
+            Frequency::Months(_, anchor) => rows(&|day| anchor.holds(date_at(day))),
+            _ => Vec::new(),
         }
     }
 
@@ -130,8 +208,8 @@ impl Frequency {
             Frequency::Micros(step) => whole(DAY, step),
             Frequency::Days(1) => Some(7),
             Frequency::Days(7) => Some(52),
-            Frequency::BusinessDays => Some(5),
-            Frequency::Months(step) | Frequency::MonthEnds(step) => whole(12, step),
+            Frequency::Weekdays(week) => whole(week.per_week(), 1),
+            Frequency::Months(step, _) => whole(12, step),
             Frequency::Days(_) | Frequency::Index(_) | Frequency::Irregular => None,
         }
     }
@@ -159,33 +237,50 @@ fn mode(steps: impl Iterator<Item = i64>) -> Option<i64> {
 }
 
 fn infer_days(days: &[i64]) -> Frequency {
-    let steps = || days.windows(2).map(|w| w[1] - w[0]);
-    let Some(common) = mode(steps()) else { return Frequency::Irregular };
-    let dates: Vec<Date> = days.iter().map(|&d| Date::from_days(d)).collect();
+    let Some(common) = mode(days.windows(2).map(|w| w[1] - w[0])) else {
+        return Frequency::Irregular;
+    };
     if common >= 28 {
-        let months = mode(dates.windows(2).map(|w| w[1].months() - w[0].months())).unwrap_or(0);
-        let largest = dates.iter().map(|d| d.day).max().unwrap_or(0);
-        let anchored = dates.iter().all(|d| d.day == largest || d.is_month_end());
-        if months > 0 && dates.iter().all(|d| d.is_month_end()) {
-            return Frequency::MonthEnds(months);
-        }
-        if months > 0 && anchored {
-            return Frequency::Months(months);
+        let dates: Vec<Date> = days.iter().map(|&d| date_at(d)).collect();
+        let months = mode(dates.windows(2).map(|w| months_of(w[1]) - months_of(w[0])));
+        if let (Some(months), Some(anchor)) = (months, MonthDay::of(&dates)) {
+            return Frequency::Months(months, anchor);
         }
     }
-    let weekdays_only = days.iter().all(|&d| weekday(d) < 5);
-    let over_weekend = days.windows(2).any(|w| weekday(w[1]) < weekday(w[0]));
-    if common == 1 && weekdays_only && over_weekend {
-        return Frequency::BusinessDays;
+    if let Some(week) = infer_week(days, common) {
+        return Frequency::Weekdays(week);
+    }
+    let off = days.windows(2).filter(|w| (w[1] - w[0]) % common != 0).count();
+    if off * 10 > days.len() {
+        return Frequency::Days(1); // the most common of many steps is not one that the others are made of
     }
     Frequency::Days(common)
 }
 
+/// The days of the week on which rows come, where some of them have none, or next to none.
+fn infer_week(days: &[i64], common: i64) -> Option<Weekdays> {
+    let mut counts = [0; 7];
+    days.iter().for_each(|&day| counts[weekday(day) as usize] += 1);
+    let (most, rows) = (counts.into_iter().max().unwrap_or(0), days.len());
+    let week = Weekdays::new(|day| counts[day as usize] * 5 > most)?;
+    let odd = days.iter().filter(|&&day| !week.has(day)).count();
+    let span = days.last()? - days.first()?;
+    if common == 1 && odd == 0 && days.iter().all(|&day| weekday(day) < 5) {
+        // A few rows are enough for Monday to Friday, if a weekend lies between them.
+        let over_weekend = days.windows(2).any(|w| weekday(w[1]) < weekday(w[0]));
+        return over_weekend.then_some(Weekdays::MONDAY_TO_FRIDAY);
+    }
+    if !(2..=6).contains(&week.per_week()) || span < 28 || !is_rare(odd, rows) {
+        return None;
+    }
+    // Most rows must be neighbors among these days: rows at random are no business week.
+    let regular: Vec<i64> = days.iter().copied().filter(|&day| week.has(day)).collect();
+    let next = |w: &&[i64]| week.index(w[1]) - week.index(w[0]) == 1;
+    (regular.windows(2).filter(next).count() * 10 >= (regular.len() - 1) * 9).then_some(week)
+}
+
 impl fmt::Display for Frequency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let counted = |f: &mut fmt::Formatter<'_>, n: i64, unit: &str| {
-            if n == 1 { f.write_str(unit) } else { write!(f, "{n} {unit}") }
-        };
         match *self {
             Frequency::Micros(step) => {
                 for (unit, name) in [(HOUR, "h"), (MINUTE, "min"), (SECOND, "s"), (1000, "ms")] {
@@ -196,11 +291,23 @@ impl fmt::Display for Frequency {
                 write!(f, "{step}us")
             }
             Frequency::Days(days) => write!(f, "{days}d"),
-            Frequency::BusinessDays => f.write_str("business-day"),
-            Frequency::Months(n) => counted(f, n, "month"),
-            Frequency::MonthEnds(n) => counted(f, n, "month-end"),
-            Frequency::Index(n) => counted(f, n, "index"),
+            Frequency::Weekdays(Weekdays::MONDAY_TO_FRIDAY) => f.write_str("business-day"),
+            Frequency::Weekdays(week) => f.write_str(&week.names().collect::<Vec<_>>().join(",")),
+            Frequency::Index(1) => f.write_str("index"),
+            Frequency::Index(n) => write!(f, "{n} index"),
             Frequency::Irregular => f.write_str("irregular"),
+            Frequency::Months(n, anchor) => {
+                if n != 1 {
+                    write!(f, "{n} ")?;
+                }
+                match anchor {
+                    MonthDay::Same => f.write_str("month"),
+                    MonthDay::Day(day) => write!(f, "month@{day}"),
+                    MonthDay::Last => f.write_str("month-end"),
+                    MonthDay::FirstBusiness => f.write_str("business-month-start"),
+                    MonthDay::LastBusiness => f.write_str("business-month-end"),
+                }
+            }
         }
     }
 }
@@ -223,15 +330,18 @@ impl FromStr for Frequency {
     type Err = DataError;
 
     fn from_str(text: &str) -> Result<Self, DataError> {
-        let fail = || DataError::Config {
+        let fail = || {
+            DataError::Config {
             key: "frequency",
             value: format!("{text:?}"),
             expected:
-                "a step such as \"15min\", \"1h\", \"1d\", \"7d\", \"business-day\", \"month\", \
-                       \"month-end\", \"quarter\", \"year\", \"index\", or \"irregular\""
+                "a step such as \"15min\", \"1h\", \"1d\", \"7d\", \"business-day\", \"mon,wed,fri\", \"month\", \
+                       \"month-end\", \"month@30\", \"business-month-end\", \"quarter\", \"year\", \"index\", or \
+                       \"irregular\""
                     .into(),
+        }
         };
-        let trimmed = text.trim();
+        let trimmed = text.trim().to_ascii_lowercase();
         let unit = trimmed.trim_start_matches(|c: char| c.is_ascii_digit());
         let digits = &trimmed[..trimmed.len() - unit.len()];
         let count: i64 = if digits.is_empty() { 1 } else { digits.parse().map_err(|_| fail())? };
@@ -242,21 +352,30 @@ impl FromStr for Frequency {
             let step = count * unit; // at most 1e9 hours in microseconds: 3.6e18, inside i64
             if step % DAY == 0 { Frequency::Days(step / DAY) } else { Frequency::Micros(step) }
         };
-        Ok(match unit.trim().to_ascii_lowercase().as_str() {
+        Ok(match unit.trim() {
             "us" => micros(1),
             "ms" => micros(1000),
             "s" | "sec" | "second" | "seconds" => micros(SECOND),
             "min" | "minute" | "minutes" => micros(MINUTE),
-            "h" | "hour" | "hours" => micros(HOUR),
+            "h" | "hour" | "hours" | "hourly" => micros(HOUR),
             "d" | "day" | "days" | "daily" => Frequency::Days(count),
             "w" | "week" | "weeks" | "weekly" => Frequency::Days(7 * count),
-            "b" | "business-day" if count == 1 => Frequency::BusinessDays,
-            "month" | "months" | "monthly" => Frequency::Months(count),
-            "month-end" => Frequency::MonthEnds(count),
-            "quarter" | "quarters" => Frequency::Months(3 * count),
-            "year" | "years" => Frequency::Months(12 * count),
+            "b" | "business-day" if count == 1 => Frequency::BUSINESS_DAYS,
+            "month" | "months" | "monthly" => Frequency::Months(count, MonthDay::Same),
+            "month-end" => Frequency::Months(count, MonthDay::Last),
+            "month@29" => Frequency::Months(count, MonthDay::Day(29)),
+            "month@30" => Frequency::Months(count, MonthDay::Day(30)),
+            "month@31" => Frequency::Months(count, MonthDay::Last),
+            "business-month-start" => Frequency::Months(count, MonthDay::FirstBusiness),
+            "business-month-end" => Frequency::Months(count, MonthDay::LastBusiness),
+            "quarter" | "quarters" | "quarterly" => Frequency::Months(3 * count, MonthDay::Same),
+            "quarter-end" => Frequency::Months(3 * count, MonthDay::Last),
+            "year" | "years" | "yearly" => Frequency::Months(12 * count, MonthDay::Same),
             "index" => Frequency::Index(count),
             "irregular" if digits.is_empty() => Frequency::Irregular,
+            days if digits.is_empty() => {
+                Frequency::Weekdays(Weekdays::parse(days).ok_or_else(fail)?)
+            }
             _ => return Err(fail()),
         })
     }
@@ -268,33 +387,64 @@ mod tests {
     use proptest::prelude::*;
 
     fn times(cells: &[&str]) -> Vec<i64> {
-        let mut column = super::super::column::TimeColumn::new(None);
-        for cell in cells {
-            column.push(cell.as_bytes()).unwrap();
-        }
-        column.finish().unwrap().values
+        cells
+            .iter()
+            .map(|cell| {
+                super::super::parse::Written::candidates(cell)[0]
+                    .parse(cell.as_bytes())
+                    .unwrap()
+                    .value
+            })
+            .collect()
     }
 
     #[test]
     fn steps_are_inferred() {
-        let cases: [(&[&str], Frequency); 9] = [
+        let cases: [(&[&str], &str); 12] = [
+            (&["2012-01-01 00:00", "2012-01-01 01:00", "2012-01-01 02:00"], "1h"),
+            (&["2012-01-01", "2012-01-02", "2012-01-04"], "1d"),
+            (&["2012-01-05", "2012-01-06", "2012-01-09", "2012-01-10"], "business-day"),
+            (&["2012-01-01", "2012-01-08", "2012-01-15"], "7d"),
+            (&["2012-01-15", "2012-02-15", "2012-03-15"], "month"),
+            (&["2012-01-31", "2012-02-29", "2012-03-31"], "month-end"),
+            (&["2012-01-30", "2012-02-29", "2012-03-30"], "month@30"),
+            (&["2010-01-29", "2010-02-26", "2010-03-31", "2010-04-30"], "business-month-end"),
             (
-                &["2012-01-01 00:00", "2012-01-01 01:00", "2012-01-01 02:00"],
-                Frequency::Micros(HOUR),
+                &["2010-01-01", "2010-02-01", "2010-03-01", "2010-04-01", "2010-05-03"],
+                "business-month-start",
             ),
-            (&["2012-01-01", "2012-01-02", "2012-01-04"], Frequency::Days(1)),
-            (&["2012-01-05", "2012-01-06", "2012-01-09", "2012-01-10"], Frequency::BusinessDays),
-            (&["2012-01-01", "2012-01-08", "2012-01-15"], Frequency::Days(7)),
-            (&["2012-01-15", "2012-02-15", "2012-03-15"], Frequency::Months(1)),
-            (&["2012-01-31", "2012-02-29", "2012-03-31"], Frequency::MonthEnds(1)),
-            (&["2012-01-30", "2012-02-29", "2012-03-30"], Frequency::Months(1)),
-            (&["2010", "2011", "2012"], Frequency::Months(12)),
-            (&["2012Q1", "2012Q2", "2012Q3"], Frequency::Months(3)),
+            (&["2010", "2011", "2012"], "12 month"),
+            (&["2012Q1", "2012Q2", "2012Q3"], "3 month"),
+            (&["2012-03-31", "2012-06-30", "2012-09-30"], "3 month-end"),
         ];
         for (cells, expected) in cases {
-            assert_eq!(Frequency::infer(&times(cells), &Clock::Civil), expected, "{cells:?}");
+            assert_eq!(
+                Frequency::infer(&times(cells), &Clock::Civil).to_string(),
+                expected,
+                "{cells:?}"
+            );
         }
         assert_eq!(Frequency::infer(&[10, 20, 40], &Clock::Index), Frequency::Index(10));
+    }
+
+    /// Eight weeks of the given days of the week.
+    fn weeks(days: &[i64]) -> Vec<i64> {
+        (15_336..15_392).filter(|&day| days.contains(&weekday(day))).map(|day| day * DAY).collect()
+    }
+
+    #[test]
+    fn weeks_may_have_any_days() {
+        let step = |times: &[i64]| Frequency::infer(times, &Clock::Civil).to_string();
+        assert_eq!(step(&weeks(&[6, 0, 1, 2, 3])), "mon,tue,wed,thu,sun");
+        assert_eq!(step(&weeks(&[0, 1, 2, 3, 4, 5])), "mon,tue,wed,thu,fri,sat");
+        assert_eq!(step(&weeks(&[1, 3])), "tue,thu");
+        assert_eq!(step(&weeks(&[2])), "7d");
+        assert_eq!(step(&weeks(&[0, 1, 2, 3, 4, 5, 6])), "1d");
+        let mut saturday = weeks(&[0, 1, 2, 3, 4]);
+        saturday.push(15_346 * DAY);
+        saturday.sort_unstable();
+        assert_eq!(weekday(15_346), 5);
+        assert_eq!(step(&saturday), "business-day", "one Saturday among forty days");
     }
 
     #[test]
@@ -308,6 +458,39 @@ mod tests {
     }
 
     #[test]
+    fn months_keep_the_day_that_the_series_means() {
+        let after = |cells: &[&str], stated: &str| -> Vec<String> {
+            let times = times(cells);
+            let frequency = stated.parse::<Frequency>().unwrap().anchored(&times, &Clock::Civil);
+            (1..=3)
+                .map(|k| {
+                    Clock::Civil.show(frequency.advance(*times.last().unwrap(), k, &Clock::Civil))
+                })
+                .collect()
+        };
+        assert_eq!(
+            after(&["2010-03-31", "2010-04-30"], "month"),
+            ["2010-05-31", "2010-06-30", "2010-07-31"]
+        );
+        assert_eq!(
+            after(&["2010-12-30", "2011-01-30", "2011-02-28"], "month"),
+            ["2011-03-30", "2011-04-30", "2011-05-30"]
+        );
+        assert_eq!(
+            after(&["2010-12-28", "2011-01-28", "2011-02-28"], "month"),
+            ["2011-03-28", "2011-04-28", "2011-05-28"]
+        );
+        assert_eq!(
+            after(&["2010-03-31", "2010-06-30"], "quarter"),
+            ["2010-09-30", "2010-12-31", "2011-03-31"]
+        );
+        assert_eq!(
+            after(&["2010-03-31", "2010-04-30"], "business-month-end"),
+            ["2010-05-31", "2010-06-30", "2010-07-30"]
+        );
+    }
+
+    #[test]
     fn names_are_read_and_written() {
         for name in [
             "15min",
@@ -315,8 +498,13 @@ mod tests {
             "1d",
             "7d",
             "business-day",
+            "mon,wed,fri",
             "month",
             "month-end",
+            "month@30",
+            "3 month@29",
+            "business-month-end",
+            "business-month-start",
             "3 month",
             "index",
             "irregular",
@@ -327,8 +515,10 @@ mod tests {
             assert_eq!(name.parse::<Frequency>().unwrap().to_string(), name);
         }
         assert_eq!("24h".parse::<Frequency>().unwrap(), Frequency::Days(1));
-        assert_eq!("quarter".parse::<Frequency>().unwrap(), Frequency::Months(3));
-        for bad in ["", "0h", "-1h", "h1", "1 fortnight", "2 irregular", "99999999999h", "1.5h"] {
+        assert_eq!("quarter".parse::<Frequency>().unwrap().to_string(), "3 month");
+        for bad in
+            ["", "0h", "-1h", "h1", "1 fortnight", "2 irregular", "99999999999h", "1.5h", "mon,xyz"]
+        {
             let error = bad.parse::<Frequency>().unwrap_err().to_string();
             assert!(error.starts_with("data.frequency = "), "{bad}: {error}");
         }
@@ -338,18 +528,16 @@ mod tests {
         /// Law: advancing by k steps is k steps away.
         #[test]
         fn advance_and_steps_are_inverse(
-            day in -20_000i64..40_000, k in 0i64..3000, which in 0usize..6,
+            day in -20_000i64..40_000, k in 0i64..3000, which in 0usize..8,
         ) {
-            let frequency = [
-                Frequency::Micros(HOUR), Frequency::Days(3), Frequency::BusinessDays,
-                Frequency::Months(1), Frequency::MonthEnds(3), Frequency::Index(5),
-            ][which];
-            let day = match frequency {
-                Frequency::BusinessDays => from_business_index(business_index(day)),
-                Frequency::MonthEnds(_) => Date::in_month(Date::from_days(day).months(), 31).days(),
-                _ => day,
+            let names = [
+                "1h", "3d", "business-day", "mon,thu,sun", "month@30", "3 month-end", "business-month-end", "5 index",
+            ];
+            let (frequency, clock): (Frequency, _) = (names[which].parse().unwrap(), Clock::Civil);
+            let start = match frequency {
+                Frequency::Weekdays(_) | Frequency::Months(..) => frequency.advance(day * DAY, 1, &clock),
+                _ => day * DAY,
             };
-            let (start, clock) = (day * DAY, Clock::Civil);
             let end = frequency.advance(start, k, &clock);
             prop_assert_eq!(frequency.steps(start, end, &clock), Some(k));
         }

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::path::PathBuf;
 
-use super::civil::{DAY, Date, HOUR, split_day, weekday};
+use super::civil::{DAY, HOUR, date_at, split_day, weekday};
+use super::frequency::is_rare;
 use super::{Clock, Frequency, Timeline};
 use crate::config::{Duplicates, Unsorted};
 use crate::finding::{Finding, FindingKind};
@@ -73,7 +74,10 @@ pub(crate) fn arrange(
         let (times, slots) = sort_and_merge(times, policy, origin, findings);
         (Cow::Owned(times), Some(slots))
     };
-    let frequency = policy.frequency.unwrap_or_else(|| Frequency::infer(&times, policy.clock));
+    let frequency = match policy.frequency {
+        Some(frequency) => frequency.anchored(&times, policy.clock),
+        None => Frequency::infer(&times, policy.clock),
+    };
     if frequency == Frequency::Irregular {
         return Arranged { slots, timeline: Timeline::Listed(times.into_owned()), frequency };
     }
@@ -83,17 +87,47 @@ pub(crate) fn arrange(
         Some(Slot::Missing) | None => i,
     };
     let spacing = Spacing::of(&times, frequency, policy.clock);
-    spacing.report(&times, policy, frequency, origin, &row_of, findings);
-    if spacing.holidays(&times, policy, frequency) {
+    let odd = spacing.exceptions(&times, frequency, policy.clock);
+    let report = Report { times: &times, policy, frequency, origin, row_of: &row_of };
+    if let Some((odd, regular)) = odd {
+        report.odd(&odd, findings);
+        // The odd rows keep their times; each stands for the regular row that it replaces.
+        report.gaps(&regular, findings);
+        return with_gaps(&times, slots, &regular, frequency, policy);
+    }
+    report.gaps(&spacing, findings);
+    if spacing.is_holidays(times.len(), policy, frequency) {
         return Arranged { slots, timeline: Timeline::Listed(times.into_owned()), frequency };
     }
-    if spacing.gaps.is_empty() || spacing.is_faulty(times.len()) {
+    if spacing.gaps.is_empty() || spacing.is_faulty(times.len(), policy) {
         let timeline = Timeline::Grid { start: times.first().copied().unwrap_or(0), frequency };
         return Arranged { slots, timeline, frequency };
     }
-    let slots = spread(&times, slots, &spacing.gaps);
+    let slots = spread(times.len(), slots, &spacing.gaps);
     let timeline = Timeline::Grid { start: times[0], frequency };
     Arranged { slots: Some(slots), timeline, frequency }
+}
+
+/// A series with odd rows: its times are listed, those of the inserted rows among them.
+fn with_gaps(
+    times: &[i64],
+    slots: Option<Vec<Slot>>,
+    spacing: &Spacing,
+    frequency: Frequency,
+    policy: &Policy<'_>,
+) -> Arranged {
+    if spacing.gaps.is_empty() || spacing.is_holidays(times.len(), policy, frequency) {
+        return Arranged { slots, timeline: Timeline::Listed(times.to_vec()), frequency };
+    }
+    let slots = spread(times.len(), slots, &spacing.gaps);
+    let mut given = times.iter();
+    let mut listed: Vec<i64> = Vec::with_capacity(slots.len());
+    for slot in &slots {
+        let after = listed.last().map(|&last| frequency.advance(last, 1, policy.clock));
+        let time = if *slot == Slot::Missing { after } else { given.next().copied() };
+        listed.extend(time);
+    }
+    Arranged { slots: Some(slots), timeline: Timeline::Listed(listed), frequency }
 }
 
 /// Sorts and joins equal times as the policy says; reports what the policy forbids.
@@ -142,8 +176,8 @@ fn sort_and_merge(
 }
 
 /// The steps between neighboring rows that are not exactly one.
-#[derive(Default)]
-struct Spacing {
+#[derive(Debug, Default)]
+pub(super) struct Spacing {
     /// (row after the gap, rows missing)
     gaps: Vec<(usize, u64)>,
     missing: u64,
@@ -153,7 +187,7 @@ struct Spacing {
 }
 
 impl Spacing {
-    fn of(times: &[i64], frequency: Frequency, clock: &Clock) -> Spacing {
+    pub(super) fn of(times: &[i64], frequency: Frequency, clock: &Clock) -> Spacing {
         let mut spacing = Spacing::default();
         let long_run = (times.len() / 50).max(8);
         let (mut run, mut run_step) = (0, 0);
@@ -186,74 +220,143 @@ impl Spacing {
         spacing
     }
 
-    fn is_faulty(&self, present: usize) -> bool {
-        !self.off_grid.is_empty() || self.change.is_some() || self.is_sparse(present)
+    /// Rows missing between others.
+    pub(super) fn missing(&self) -> u64 {
+        self.missing
     }
 
-    fn is_sparse(&self, present: usize) -> bool {
-        self.missing > present.max(24) as u64
+    /// Rows that are no whole number of steps after the row before.
+    pub(super) fn off_grid(&self) -> usize {
+        self.off_grid.len()
     }
 
-    /// Inferred business days with a few weekdays missing: days without trading, not gaps.
-    fn holidays(&self, times: &[i64], policy: &Policy<'_>, frequency: Frequency) -> bool {
+    /// Whether the step changes for good.
+    pub(super) fn changes(&self) -> bool {
+        self.change.is_some()
+    }
+
+    /// A few rows of many on days of their own, such as a session on a Saturday, and the spacing without them.
+    fn exceptions(
+        &self,
+        times: &[i64],
+        frequency: Frequency,
+        clock: &Clock,
+    ) -> Option<(Vec<usize>, Spacing)> {
+        if self.off_grid.is_empty() {
+            return None;
+        }
+        let odd = frequency.odd_rows(times, clock);
+        if odd.is_empty() || !is_rare(odd.len(), times.len()) {
+            return None;
+        }
+        let kept: Vec<usize> =
+            (0..times.len()).filter(|row| odd.binary_search(row).is_err()).collect();
+        let regular: Vec<i64> = kept.iter().map(|&row| times[row]).collect();
+        let mut spacing = Spacing::of(&regular, frequency, clock);
+        if !spacing.off_grid.is_empty() || spacing.change.is_some() {
+            return None;
+        }
+        // Rows are counted among all again, and an odd row in a gap stands for one that is missing.
+        for (row, missing) in &mut spacing.gaps {
+            let between = (kept[*row - 1] + 1..kept[*row]).len() as u64;
+            *missing = missing.saturating_sub(between);
+            *row = kept[*row];
+        }
+        spacing.gaps.retain(|&(_, missing)| missing > 0);
+        spacing.missing = spacing.gaps.iter().map(|&(_, missing)| missing).sum();
+        Some((odd, spacing))
+    }
+
+    fn is_faulty(&self, present: usize, policy: &Policy<'_>) -> bool {
+        !self.off_grid.is_empty() || self.change.is_some() || self.is_sparse(present, policy)
+    }
+
+    /// Whether more rows are missing than a step that was only inferred justifies, or than memory holds.
+    fn is_sparse(&self, present: usize, policy: &Policy<'_>) -> bool {
+        let most = if policy.stated { 1000 * present.max(24) } else { present.max(24) };
+        self.missing > most as u64
+    }
+
+    /// Inferred days of the week with a few of them missing: days without trading, not gaps.
+    fn is_holidays(&self, rows: usize, policy: &Policy<'_>, frequency: Frequency) -> bool {
         !policy.stated
-            && frequency == Frequency::BusinessDays
+            && matches!(frequency, Frequency::Weekdays(_))
             && !self.gaps.is_empty()
             && self.off_grid.is_empty()
             && self.gaps.iter().all(|&(_, missing)| missing <= 5)
-            && self.missing * 10 <= times.len() as u64
+            && self.missing * 10 <= rows as u64
+    }
+}
+
+/// What findings about one series are made of.
+struct Report<'a> {
+    times: &'a [i64],
+    policy: &'a Policy<'a>,
+    frequency: Frequency,
+    origin: &'a Origin<'a>,
+    /// The row in the file of a row in order.
+    row_of: &'a dyn Fn(usize) -> usize,
+}
+
+impl Report<'_> {
+    fn push(&self, row: usize, kind: FindingKind, findings: &mut Vec<Finding>) {
+        findings.push(self.origin.finding((self.row_of)(row), kind));
     }
 
-    fn report(
-        &self,
-        times: &[i64],
-        policy: &Policy<'_>,
-        frequency: Frequency,
-        origin: &Origin<'_>,
-        row_of: &dyn Fn(usize) -> usize,
-        findings: &mut Vec<Finding>,
-    ) {
-        let show = |t: i64| policy.clock.show(t);
-        let mut push = |i: usize, kind| findings.push(origin.finding(row_of(i), kind));
-        if self.holidays(times, policy, frequency) {
-            return push(self.gaps[0].0, FindingKind::Holidays { count: self.missing });
+    fn show(&self, row: usize) -> String {
+        self.policy.clock.show(self.times[row])
+    }
+
+    fn odd(&self, odd: &[usize], findings: &mut Vec<Finding>) {
+        let (time, count) = (self.show(odd[0]), odd.len());
+        let kind = FindingKind::OddRows { time, frequency: self.frequency.to_string(), count };
+        self.push(odd[0], kind, findings);
+    }
+
+    fn gaps(&self, spacing: &Spacing, findings: &mut Vec<Finding>) {
+        let (times, clock) = (self.times, self.policy.clock);
+        let frequency = self.frequency.to_string();
+        if spacing.is_holidays(times.len(), self.policy, self.frequency) {
+            let kind = FindingKind::Holidays { count: spacing.missing };
+            return self.push(spacing.gaps[0].0, kind, findings);
         }
-        if let Some((row, step)) = self.change {
-            let other = Frequency::infer(&times[row - 1..(row + 8).min(times.len())], policy.clock);
-            let other =
-                if matches!(policy.clock, Clock::Index) { Frequency::Index(step) } else { other };
-            let (frequency, other) = (frequency.to_string(), other.to_string());
-            return push(row, FindingKind::MixedFrequency { frequency, other });
+        if let Some((row, step)) = spacing.change {
+            let other = match clock {
+                Clock::Index => Frequency::Index(step),
+                _ => Frequency::infer(&times[row - 1..(row + 8).min(times.len())], clock),
+            };
+            let kind = FindingKind::MixedFrequency { frequency, other: other.to_string() };
+            return self.push(row, kind, findings);
         }
-        if let Some(&row) = self.off_grid.first() {
-            let (time, count) = (show(times[row]), self.off_grid.len());
-            push(row, FindingKind::OffGrid { time, frequency: frequency.to_string(), count });
+        if let Some(&row) = spacing.off_grid.first() {
+            let (time, count) = (self.show(row), spacing.off_grid.len());
+            let kind = FindingKind::OffGrid { time, frequency: frequency.clone(), count };
+            self.push(row, kind, findings);
         }
-        let present = times.len();
-        if self.is_sparse(present) {
-            let frequency = frequency.to_string();
-            let kind = FindingKind::Sparse { frequency, present, missing: self.missing };
-            return push(self.gaps[0].0, kind);
+        if spacing.is_sparse(times.len(), self.policy) {
+            let (present, missing) = (times.len(), spacing.missing);
+            let kind = FindingKind::Sparse { frequency, present, missing };
+            return self.push(spacing.gaps[0].0, kind, findings);
         }
-        if let Some(&(row, missing)) = self.gaps.first() {
+        if let Some(&(row, missing)) = spacing.gaps.first() {
             let clock_change = times[row].saturating_sub(times[row - 1]) <= 2 * HOUR
-                && self.gaps.iter().all(|&(r, _)| is_clock_change(times[r], policy.clock));
+                && spacing.gaps.iter().all(|&(r, _)| is_clock_change(times[r], clock));
             let kind = FindingKind::Gap {
-                after: show(times[row - 1]),
-                before: show(times[row]),
+                after: self.show(row - 1),
+                before: self.show(row),
                 missing,
-                gaps: self.gaps.len(),
-                all_missing: self.missing,
+                gaps: spacing.gaps.len(),
+                all_missing: spacing.missing,
                 clock_change,
             };
-            push(row, kind);
+            self.push(row, kind, findings);
         }
     }
 }
 
 /// Inserts a missing slot for every step without a row.
-fn spread(times: &[i64], slots: Option<Vec<Slot>>, gaps: &[(usize, u64)]) -> Vec<Slot> {
-    let present = slots.unwrap_or_else(|| (0..times.len()).map(Slot::Row).collect());
+fn spread(rows: usize, slots: Option<Vec<Slot>>, gaps: &[(usize, u64)]) -> Vec<Slot> {
+    let present = slots.unwrap_or_else(|| (0..rows).map(Slot::Row).collect());
     let mut gaps = gaps.iter().peekable();
     let mut out = Vec::new();
     for (row, slot) in present.into_iter().enumerate() {
@@ -272,7 +375,7 @@ fn is_clock_change(time: i64, clock: &Clock) -> bool {
         return false;
     }
     let (day, within) = split_day(time);
-    let month = Date::from_days(day).month;
+    let month = date_at(day).month();
     weekday(day) == 6
         && matches!(month, 3 | 4 | 9 | 10 | 11)
         && within <= 4 * HOUR
@@ -361,11 +464,11 @@ mod tests {
         let times: Vec<i64> = all.iter().filter(|&&d| d != 15_370).map(|d| d * DAY).collect();
         assert_eq!(times.len(), all.len() - 1);
         let (arranged, findings) = run(&times, &policy(&Clock::Civil));
-        assert_eq!(arranged.frequency, Frequency::BusinessDays);
+        assert_eq!(arranged.frequency, Frequency::BUSINESS_DAYS);
         assert!(matches!(arranged.timeline, Timeline::Listed(_)));
         assert_eq!(findings[0].kind, FindingKind::Holidays { count: 1 });
         let stated = Policy {
-            frequency: Some(Frequency::BusinessDays),
+            frequency: Some(Frequency::BUSINESS_DAYS),
             stated: true,
             ..policy(&Clock::Civil)
         };

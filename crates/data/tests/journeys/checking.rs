@@ -1,6 +1,6 @@
 //! What `data check`, `data init` and their kind say about a table.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use data::{DataConfig, Init, Suspicion};
 
@@ -31,7 +31,7 @@ fn a_table_is_described() {
     assert_eq!((proposal.validation_windows, proposal.test_windows), (147 - 6, 292 - 6));
     let text = description.to_string();
     for part in [
-        "seattle-weather\n  1461 rows in 1 series, 4 channels\n  time step 1d, natural cycle of 7 rows\n",
+        "seattle-weather\n  1461 rows in 1 series, 4 channels\n  time step 1d, natural cycle of 7 rows\n  understood: times in `date` as year first (`2012/01/01`), no offset from UTC; numbers with decimal `.`; cells separated by `,`\n  doubtful: nothing\n",
         "temp_max       target",
         "note: column `weather` is text: left out",
         "  ! `precipitation` is zero in 57 % of the rows",
@@ -110,29 +110,29 @@ fn init_proposes_a_configuration_that_loads() {
     let folder = Folder::new();
     folder.write("od\"d na\\me.csv", daily(100));
     folder.write("few.csv", daily(8));
+    let way = |targets: &[&str], time: Option<&str>, horizon, context| {
+        let targets =
+            (!targets.is_empty()).then(|| targets.iter().map(|t| (*t).to_owned()).collect());
+        let time = time.map(data::TimeColumns::from);
+        let data = DataConfig { targets, time, ..DataConfig::new("od\"d na\\me.csv", 1, 1) };
+        Init { data, horizon, context }
+    };
     let ways = [
-        Init::default(),
-        Init { targets: vec!["b".into()], horizon: Some(3), ..Init::default() },
-        Init {
-            targets: vec!["a".into()],
-            horizon: Some(5),
-            context: Some(10),
-            time: Some("date".into()),
-            ..Init::default()
-        },
+        way(&[], None, None, None),
+        way(&["b"], None, Some(3), None),
+        way(&["a"], Some("date"), Some(5), Some(10)),
     ];
     for way in ways {
-        let way = Init { path: PathBuf::from("od\"d na\\me.csv"), ..way };
-        let data::Initial { config, about } = data::init(&way, folder.path()).unwrap();
+        let data::Initial { config, about, .. } = data::init(&way, folder.path()).unwrap();
         assert_eq!(config.horizon, way.horizon.unwrap_or(7));
-        if !way.targets.is_empty() {
-            assert_eq!(config.targets.as_ref(), Some(&way.targets));
+        if way.data.targets.is_some() {
+            assert_eq!(config.targets, way.data.targets);
         }
         let prepared = data::load(&config, folder.path()).unwrap();
         assert!(!prepared.windows.train.is_empty() && !prepared.windows.test.is_empty());
         assert!(about.ends_with("100 rows, 1 series, time step 1d"), "{about}");
     }
-    let short = Init { path: "few.csv".into(), horizon: Some(20), ..Init::default() };
+    let short = Init { data: DataConfig::new("few.csv", 1, 1), horizon: Some(20), context: None };
     assert!(message(data::init(&short, folder.path())).starts_with("split needs 200 rows"));
 }
 

@@ -135,9 +135,19 @@ fn a_series_the_scaler_never_saw_is_named() {
     let pipeline = saved(&table(&["a", "b"]), "id = \"id\"");
     let folder = Folder::new();
     let path = folder.write("new.csv", table(&["b", "c"]));
-    let text = message(pipeline.forecast_input(&path));
-    assert!(text.starts_with("new.csv: series `c` was not in the training data"), "{text}");
+    let input = pipeline.forecast_input(&path).unwrap();
+    assert_eq!(input.windows.len(), 1);
+    assert_eq!(input.panel.series()[0].name(), "b");
+    let left_out = &input.left_out[0];
+    assert_eq!(left_out.series, "c");
+    assert!(left_out.reason.contains("series `c` was not in the training data"), "{left_out:?}");
     let shared =
         saved(&table(&["a", "b"]), "id = \"id\"\nscale = { kind = \"standard\", per = \"all\" }");
-    assert_eq!(shared.forecast_input(&path).unwrap().windows.len(), 2);
+    let input = shared.forecast_input(&path).unwrap();
+    assert_eq!((input.windows.len(), input.left_out.len()), (2, 0));
+    // A model of one series takes no other in silence.
+    let one = saved(&table(&["a"]), "id = \"id\"");
+    let path = folder.write("other.csv", table(&["c"]));
+    let text = message(one.forecast_input(&path));
+    assert!(text.starts_with("other.csv: series `c` was not in the training data"), "{text}");
 }

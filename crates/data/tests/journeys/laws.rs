@@ -102,12 +102,19 @@ proptest! {
         let rows: Vec<Vec<Option<f32>>> =
             values.chunks_exact(2).map(|pair| pair.iter().map(|&v| Some(v as f32 / 4.0 + 0.125)).collect()).collect();
         let style = Style { exponent: false, ..style };
-        // ±x.125 with one to three digits before it could be thousands too: more digits settle it.
-        let settled = rows.iter().flatten().flatten().any(|v| v.to_string().split('.').nth(1).is_some_and(|f| f.len() != 3));
-        prop_assume!(style.decimal == '.' || settled);
-        let panel = read(write(&rows, style)).unwrap();
+        // ±x.125 with one to three digits before it could be thousands too, where nothing else in its column or
+        // with its decimal comma in the table settles it.
+        let decimals = |v: f32| v.to_string().split('.').nth(1).map_or(0, str::len);
+        let clear = |v: f32| v.abs() < 1.0 || !matches!(decimals(v), 0 | 3);
+        let settled = |column: usize| rows.iter().filter_map(|row| row[column]).any(clear);
         let expected: Vec<f32> = rows.concat().into_iter().flatten().collect();
-        prop_assert_eq!(panel.values(), &expected[..]);
+        match read(write(&rows, style)) {
+            Err(data::DataError::Ambiguous { .. }) => prop_assert!(!(settled(0) && settled(1))),
+            result => {
+                let panel = result.unwrap();
+                prop_assert_eq!(panel.values(), &expected[..]);
+            }
+        }
     }
 
     /// Law: shuffled rows, sorted on request, are the rows in order.

@@ -1,5 +1,6 @@
 //! Journeys through the crate's public face: files in, windows, scaled values and messages out.
 
+mod cases;
 mod checking;
 mod forecast;
 mod hostile;

@@ -25,15 +25,37 @@ impl Config {
         page.key("seed", seed)?;
 
         page.line("");
-        page.line(&format!("# {}", about.replace(char::is_control, " ")));
+        for line in about.lines() {
+            page.line(&format!("# {}", line.replace(char::is_control, " ")));
+        }
         page.open("data", "DataConfig");
         page.given("path", data.path.as_ref())?;
         page.given("source", data.source.as_ref())?;
         page.given("id", data.id.as_ref())?;
         page.given("time", data.time.as_ref())?;
+        page.given("delimiter", data.delimiter.as_ref())?;
+        page.given("decimal", data.decimal.as_ref())?;
+        page.given("thousands", data.thousands.as_ref())?;
+        page.given("encoding", (data.encoding != data::Encoding::Auto).then_some(&data.encoding))?;
+        page.given("skip_rows", (data.skip_rows > 0).then_some(&data.skip_rows))?;
+        page.given("header", (!data.header).then_some(&data.header))?;
+        page.given("missing", (!data.missing.is_empty()).then_some(&data.missing))?;
+        page.given("time_format", data.time_format.as_ref())?;
+        page.given("time_zone", data.time_zone.as_ref())?;
+        page.given("frequency", data.frequency.as_ref())?;
+        page.given("unsorted", (data.unsorted != data::Unsorted::Error).then_some(&data.unsorted))?;
+        page.given(
+            "duplicates",
+            (data.duplicates != data::Duplicates::Error).then_some(&data.duplicates),
+        )?;
         page.given("targets", data.targets.as_ref())?;
         page.list("past_covariates", &data.past_covariates)?;
+        page.given("spreads", (!data.spreads.is_empty()).then_some(&data.spreads))?;
         page.list("future_covariates", &data.future_covariates)?;
+        page.given(
+            "static_covariates",
+            (!data.static_covariates.is_empty()).then_some(&data.static_covariates),
+        )?;
         page.list("calendar", &data.calendar)?;
         page.key("context", &data.context)?;
         page.key("horizon", &data.horizon)?;
