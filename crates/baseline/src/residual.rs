@@ -34,7 +34,8 @@ pub(crate) enum Residuals {
 }
 
 impl Residuals {
-    /// Residuals from errors `[N, H, C]`, NaN where nothing was observed; `None` if a channel has no block without gaps.
+    /// Residuals from errors `[N, H, C]`, NaN where nothing was observed; `None` if a channel has no block without
+    /// gaps.
     pub(crate) fn new(errors: &Tensor) -> Result<Option<Residuals>> {
         let finite = errors.f_isfinite()?;
         let whole = finite.f_flatten(1, 2)?.f_all_dim(1, false)?;

@@ -96,8 +96,8 @@ impl Source {
         Ok(source)
     }
 
-    /// Validation windows that replace those of the split, if any: `asked` rows apart. If `asked` is 0 and the split has
-    /// fewer than [`ENOUGH_WINDOWS`], the stride is the largest divisor of its own that gives as many, or else 1.
+    /// Validation windows that replace those of the split, if any: `asked` rows apart. If `asked` is 0 and the split
+    /// has fewer than [`ENOUGH_WINDOWS`], the stride is the largest divisor of the split's that gives as many, or else 1.
     fn selection_windows(&self, asked: usize) -> Result<Option<WindowSet>, FeedError> {
         let part = Part::Validation;
         let stride = self.windows(part).stride();
@@ -239,8 +239,8 @@ impl Source {
         self.pairing_of(&first_rows, windows.stride(), self.config.horizon)
     }
 
-    /// As [`Source::pairing`], for windows that start at `first_rows`. They come from a set of stride `stride`, and each
-    /// of their scores depends on `length` rows.
+    /// As [`Source::pairing`], for windows that start at `first_rows`. They come from a set of stride `stride`, and
+    /// each of their scores depends on `length` rows.
     ///
     /// ```text
     /// rows between origins = max(stride, ⌊rows from the first to the last window of a series / (distinct times − 1)⌋)
@@ -299,8 +299,8 @@ impl Source {
         Ok(Tensor::f_from_slice(&values)?.f_view(size.as_slice())?.f_transpose(0, 1)?)
     }
 
-    /// The targets of the windows that start at `first_rows`, `[B, H, C]` in original units on the CPU, NaN where nothing
-    /// was observed. They are read from the data, since the standardized copy on the device has zeros for gaps.
+    /// The targets of the windows that start at `first_rows`, `[B, H, C]` in original units on the CPU, NaN where
+    /// nothing was observed. They are read from the data, since the standardized copy on the device has zeros for gaps.
     ///
     /// # Errors
     /// [`FeedError::Data`] if there are no such rows.
@@ -339,8 +339,8 @@ impl Source {
         Ok(Tensor::f_from_slice(&values)?.f_view(size)?)
     }
 
-    /// Upper bound per channel on the rounding error of f32 on the way to standardized units and back. A true zero comes
-    /// back smaller than this, and a score relative to it would be noise.
+    /// Upper bound per channel on the rounding error of f32 on the way to standardized units and back. A true zero
+    /// comes back smaller than this, and a score relative to it would be noise.
     fn rounding(&self, series: usize) -> Result<Vec<f32>, FeedError> {
         let floor = |channel| -> Result<f32, FeedError> {
             let affine = self.prepared.scaler().affine(series, channel)?;

@@ -1,13 +1,13 @@
-//! Trains a model on random walks as it is told, and says what each phase of a step cost.
+//! Trains a model on random walks on command, and reports the cost of each phase of a step.
 //!
 //! ```text
-//! steps CONFIG FOLDER      reads commands from standard input, answers each with one line of JSON
-//!   check N                N steps from the initial weights; what they began and ended with goes to FOLDER
-//!   steps N                N more steps, timed
+//! steps CONFIG FOLDER      reads commands from standard input, and answers each with one line of JSON
+//!   check N                takes N steps from the initial weights, and writes inputs and results to FOLDER
+//!   steps N                takes N more steps, and times them
 //! ```
 //!
-//! `benches/pytorch` runs the same steps in PyTorch and drives both. Of the config it reads the widths of
-//! a window and everything about model, noise, objective and training; the data are made here.
+//! `benches/pytorch` runs the same steps in PyTorch, and controls both programs. The example reads the window lengths
+//! and the settings of model, noise, objective and training from the config, and generates the data itself.
 #![allow(clippy::print_stdout, reason = "its answers")]
 
 use std::error::Error;
@@ -75,7 +75,7 @@ impl Bench {
         Ok(Bench { config, values, panel, windows, forecaster, flat, optimizer, order, step: 0 })
     }
 
-    /// The next batch of the order, which is drawn anew when it is used up.
+    /// The next batch of the order, which is drawn again when it is used up.
     fn next(&mut self) -> Result<Tensor> {
         loop {
             if let Some(indices) = self.order.pop() {
@@ -92,7 +92,7 @@ impl Bench {
         clock.lap(Phase::Data);
         let terms = self.forecaster.training_terms(&batch, self.step)?;
         terms.loss.f_backward()?;
-        // Taking the graph apart is part of the pass that made it.
+        // The time to free the graph belongs to the pass that built it.
         let loss = terms.loss.detach();
         drop((batch, terms));
         clock.lap(Phase::Passes);
@@ -112,7 +112,7 @@ impl Bench {
         clock.answer(count)
     }
 
-    /// Steps that another program can repeat: same windows, same seed before every step.
+    /// Steps that another program can repeat, with the same windows and the same seed before every step.
     fn check(&mut self, count: usize, folder: &std::path::Path) -> Result<serde_json::Value> {
         let size = self.config.train.batch_size as i64;
         let mut tensors = vec![("rows".to_owned(), self.values.shallow_clone())];
@@ -158,7 +158,7 @@ enum Phase {
     Optimizer,
 }
 
-/// Wall and processor time by phase.
+/// Wall time and processor time of each phase.
 struct Clock {
     last: [Duration; 2],
     origin: Instant,
@@ -199,7 +199,7 @@ impl Clock {
     }
 }
 
-/// Peak resident memory of this process.
+/// Peak resident memory of this process in bytes.
 fn peak_bytes() -> Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

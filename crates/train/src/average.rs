@@ -11,7 +11,7 @@ use crate::flat::Flat;
 /// w̄ ← d_k w̄ + (1 − d_k) w,    d_k = min(d, (1 + k) / (10 + k)),    w̄_0 = w_0
 /// ```
 ///
-/// `d` is the decay and `k` the step, from 1; the rising `d_k` forgets the initial weights soon.
+/// `d` is the decay and `k` the step, from 1; `d_k` starts small, so that the initial weights are forgotten soon.
 ///
 /// # References
 /// Polyak & Juditsky (1992) for averaging; the warm-up is that of TensorFlow's
@@ -33,13 +33,13 @@ impl Average {
         &self.weights
     }
 
-    /// Goes on from saved weights.
+    /// Continues from saved weights.
     pub(crate) fn set_weights(&mut self, weights: &Tensor) -> Result<(), TrainError> {
         no_grad(|| self.weights.f_copy_(weights))?;
         Ok(())
     }
 
-    /// Takes in the weights after step `step`, from 1; never waits for the device.
+    /// Updates the average with the weights after step `step`, counted from 1; never waits for the device.
     pub(crate) fn update(&mut self, flat: &Flat, step: usize) -> Result<(), TrainError> {
         let step = step as f64;
         let decay = self.decay.min((1.0 + step) / (10.0 + step));
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
     use tch::{Device, nn::VarStore};
 
-    /// Oracle: the recursion in f64, on weights that are set by hand.
+    /// Oracle: the recursion in f64, for weights that are set by hand.
     #[test]
     fn averages_as_written() {
         let store = VarStore::new(Device::Cpu);

@@ -1,8 +1,8 @@
-//! A training on disk: one safetensors file, from which it goes on bit for bit.
+//! Checkpoints: one safetensors file, from which a training continues bit for bit.
 //!
-//! Tensors `parameters`, `first`, `second` (moments), `steps`, `average`, `best`, and `generator`, the state of
-//! the device's random generator; the counters, the tally of the epoch under way and the lines of
-//! `metrics.jsonl` stand as JSON in the header.
+//! Its tensors are `parameters`, `first` and `second` (moments), `steps`, `average`, `best`, and `generator`, the state
+//! of the device's random generator. The header holds the counters, the sums of the current epoch and the lines of
+//! `metrics.jsonl` as JSON.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,7 +20,7 @@ use crate::tensors::{self, refused};
 const FORMAT: &str = "ballast checkpoint";
 const VERSION: u32 = 2;
 
-/// A checkpoint that was read and fits its training.
+/// A checkpoint that was read, from the same data as its training.
 #[derive(Debug)]
 pub struct Checkpoint {
     note: Note,
@@ -28,7 +28,7 @@ pub struct Checkpoint {
     path: std::path::PathBuf,
 }
 
-/// What is written beside the tensors.
+/// The JSON text beside the tensors.
 #[derive(Debug, Serialize, Deserialize)]
 struct Note {
     format: String,
@@ -44,18 +44,18 @@ struct Note {
     history: Vec<Epoch>,
 }
 
-/// Enough of [`Note`] to tell versions apart.
+/// The fields of [`Note`] that tell its format and version.
 #[derive(Deserialize)]
 struct Kind {
     format: String,
     version: u32,
 }
 
-/// Writes where `state` stands, as a whole or not at all; waits for the device. A state that is not finite
-/// is not written: the one before is worth more.
+/// Writes `state` atomically; waits for the device. A state that is not finite is not written, since the previous
+/// checkpoint is worth more.
 ///
 /// # Errors
-/// [`TrainError::Record`], the checkpoint before intact.
+/// [`TrainError::Record`], which leaves the previous checkpoint intact.
 pub(crate) fn save(path: &Path, state: &mut State, data: &str) -> Result<(), TrainError> {
     state.tally.settle()?;
     let generator = torch_ext::generator_state(state.device())?;
@@ -86,7 +86,7 @@ pub(crate) fn save(path: &Path, state: &mut State, data: &str) -> Result<(), Tra
     }
     for (name, tensor) in &tensors {
         if tensor.f_isfinite()?.f_all()?.f_int64_value(&[])? == 0 {
-            tracing::warn!(name, "not saved: not finite");
+            tracing::warn!(name, "checkpoint not saved: a tensor is not finite");
             return Ok(());
         }
     }
@@ -97,13 +97,13 @@ impl Checkpoint {
     /// Reads the checkpoint at `path`; `None` if there is none.
     ///
     /// # Errors
-    /// [`TrainError::Record`] if it is damaged, of another version, or of other data than `data`.
+    /// [`TrainError::Record`] if it is damaged, has another version, or belongs to other data than `data`.
     pub(crate) fn read(path: &Path, data: &str) -> Result<Option<Checkpoint>, TrainError> {
         if !path.exists() {
             return Ok(None);
         }
         let contents = tensors::read(path)?;
-        let none = || refused(path, "is no checkpoint of a training".to_owned());
+        let none = || refused(path, "is not a checkpoint of a training".to_owned());
         let text = contents.note.ok_or_else(none)?;
         let kind: Kind = serde_json::from_str(&text).map_err(|_| none())?;
         if kind.format != FORMAT || kind.version != VERSION {
@@ -124,30 +124,31 @@ impl Checkpoint {
         if note.data != data {
             return Err(RecordError::Refused {
                 path: path.to_owned(),
-                reason: "is of a training on other data".to_owned(),
-                hint: "bring the old data back, or train again in another directory".to_owned(),
+                reason: "belongs to a training on other data".to_owned(),
+                hint: "restore the old data, or train again in another directory".to_owned(),
             }
             .into());
         }
         Ok(Some(Checkpoint { note, tensors: contents.tensors, path: path.to_owned() }))
     }
 
-    /// Optimizer steps that are done.
+    /// Number of finished optimizer steps.
     pub fn step(&self) -> usize {
         self.note.position.step
     }
 
-    /// Epochs that are done.
+    /// Number of finished epochs.
     pub fn epochs(&self) -> usize {
         self.note.position.epochs
     }
 
-    /// Seconds of training that are behind it.
+    /// Seconds of training before the checkpoint.
     pub(crate) fn seconds(&self) -> f64 {
         self.note.position.seconds
     }
 
-    /// Puts `state` where the checkpoint stands; its random generator is left to [`Resumed::restore_generator`].
+    /// Restores `state` from the checkpoint, except for the random generator, which [`Resumed::restore_generator`]
+    /// restores.
     ///
     /// # Errors
     /// [`TrainError::Record`] if it does not fit the model.
@@ -156,14 +157,16 @@ impl Checkpoint {
         for (saved, ours) in layout.iter().zip(state.flat.layout()) {
             if saved != ours {
                 let ((is, shape), (should, size)) = (saved, ours);
-                let reason = format!(
-                    "`{is}` {shape:?} stands where the config asks for `{should}` {size:?}"
-                );
+                let reason =
+                    format!("has `{is}` {shape:?} where the config asks for `{should}` {size:?}");
                 return Err(refused(&self.path, reason));
             }
         }
         if layout.len() != state.flat.layout().len() {
-            return Err(refused(&self.path, "holds another number of parameters".to_owned()));
+            return Err(refused(
+                &self.path,
+                "has more or fewer parameters than the config asks for".to_owned(),
+            ));
         }
         let same_generator = kind(device) == kind(&device_name(state.device()));
         let size = [state.flat.len() as i64];
@@ -186,7 +189,10 @@ impl Checkpoint {
         let fits =
             |ours: Tensor| ours.size() == generator.size() && ours.kind() == generator.kind();
         if same_generator && !fits(torch_ext::generator_state(on)?) {
-            return Err(refused(&self.path, "its `generator` is no state of one".to_owned()));
+            return Err(refused(
+                &self.path,
+                "its `generator` is not a state of a random generator".to_owned(),
+            ));
         }
         let path = self.path;
         (state.position, state.tally, state.history) =
@@ -206,17 +212,17 @@ impl Checkpoint {
     }
 }
 
-/// The part of a checkpoint that is restored once the order of the epoch under way is drawn again.
+/// The part of a checkpoint that is restored after the order of the current epoch has been drawn again.
 #[derive(Debug)]
 pub(crate) struct Resumed {
-    /// Absent on another kind of device, which has another generator.
+    /// State of the random generator; `None` on another kind of device, whose generator is different.
     generator: Option<Tensor>,
     path: std::path::PathBuf,
 }
 
 impl Resumed {
-    /// Lets the random generator go on where it was, once the order of the epoch of `steps` steps has been
-    /// drawn again.
+    /// Restores the state of the random generator, after the order of the current epoch of `steps` steps has been drawn
+    /// again.
     pub(crate) fn restore_generator(
         self,
         base: u64,
@@ -228,13 +234,13 @@ impl Resumed {
             return Err(refused(&self.path, format!("is at step {done} of an epoch of {steps}")));
         }
         if done == 0 {
-            return Ok(()); // between two epochs: the next has a stream of its own
+            return Ok(()); // between two epochs: the next one starts its own stream
         }
         match self.generator {
             Some(generator) => torch_ext::set_generator_state(state.device(), &generator)?,
             None => {
                 tracing::warn!(
-                    "continued on another kind of device: its order and its draws are others"
+                    "continuing on another kind of device, with another order of windows and other draws"
                 );
                 seed(base, Stream::Step(state.position.step));
             }

@@ -1,4 +1,4 @@
-//! Choices made on validation windows before training: whether to normalize windows, and the noise.
+//! Choices made on validation windows before training: instance normalization and noise.
 
 mod budget;
 mod candidates;

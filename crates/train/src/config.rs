@@ -1,4 +1,4 @@
-//! The whole run as one type, read from one TOML file.
+//! The config of a run as one type, read from one TOML file.
 
 mod noise;
 mod schema;
@@ -19,7 +19,7 @@ pub use training::{Keep, LearningRateSchedule, Precision, TrainConfig};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// The file is not there.
+    /// The file does not exist.
     #[error("{}: no such config\n  hint: `ballast init` writes one for a data file", path.display())]
     Missing {
         /// The file that was asked for.
@@ -30,20 +30,20 @@ pub enum ConfigError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: std::io::Error,
     },
-    /// The file is not TOML, or has an unknown key or value in it.
+    /// The file is not TOML, or has an unknown key or an invalid value.
     #[error("{origin}: {message}{}", hint.as_ref().map(|hint| format!("\n  hint: {hint}")).unwrap_or_default())]
     Invalid {
         /// `file:line:column`, or `--set`.
         origin: String,
         /// The mistake.
         message: String,
-        /// A remedy, such as the word that was probably meant.
+        /// A remedy, for example the word that was probably meant.
         hint: Option<String>,
     },
-    /// The run directory is taken.
+    /// The run directory holds a run of another config.
     #[error(
         "{}: holds a run of another config\n  hint: choose another directory with `--run`, or remove this one", path.display()
     )]
@@ -54,29 +54,29 @@ pub enum ConfigError {
     /// A model that cannot be built.
     #[error(transparent)]
     Model(vae::VaeError),
-    /// Data that cannot be read, or not be cut as configured.
+    /// Data that cannot be read, or cannot be split into windows as configured.
     #[error(transparent)]
     Data(#[from] data::DataError),
     /// A value outside its range.
     #[error("`{key}` is {value}, but must be {range}")]
     Range {
-        /// The key, dotted.
+        /// The dotted key.
         key: &'static str,
         /// The value.
         value: String,
-        /// The values allowed.
+        /// The allowed values.
         range: String,
     },
 }
 
-/// A run, as `config.toml` in its directory holds it.
+/// The config of a run, which `config.toml` in its directory holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Seed of initial weights, order of windows, noise and samples.
     #[serde(default = "seed")]
     pub seed: u64,
-    /// Data to read, and how to cut them into windows.
+    /// Data to read, and the windows that they are cut into.
     pub data: data::DataConfig,
     /// Noise of training windows: a table that names a schedule, or `"auto"` to choose one on validation windows.
     #[serde(default)]
@@ -87,10 +87,10 @@ pub struct Config {
     /// The quantity that training maximizes.
     #[serde(default)]
     pub objective: ObjectiveConfig,
-    /// The way in which it is maximized.
+    /// The optimization.
     #[serde(default)]
     pub train: TrainConfig,
-    /// Scores of forecasts.
+    /// The scores of forecasts.
     #[serde(default)]
     pub evaluate: EvaluateConfig,
 }
@@ -109,11 +109,12 @@ pub struct ObjectiveConfig {
     pub kl_weight: objective::elbo::KlWeight,
     /// Nats of KL divergence that are not charged.
     pub free_bits: objective::elbo::FreeBits,
-    /// Weight of the CRPS of forecasts beside the bound; 0 for the bound alone. The CRPS is standardized and summed over
-    /// the target. The bound draws the latent variables from a posterior that sees the target, a forecast from the prior.
+    /// Weight of the CRPS of forecasts beside the bound; 0 for the bound alone. The CRPS is standardized and summed
+    /// over the target. The bound draws latent variables from a posterior that sees the target, and a forecast draws
+    /// them from the prior.
     #[schemars(range(min = 0))]
     pub crps_weight: f64,
-    /// Forecasts per training window that the CRPS is estimated from, an even number.
+    /// Number of forecasts per training window for the estimate of the CRPS, an even number.
     #[schemars(range(min = 2, max = MAX_CRPS_SAMPLES), extend("multipleOf" = 2))]
     pub crps_samples: usize,
 }
@@ -144,18 +145,18 @@ pub struct EvaluateConfig {
     /// Rows per season of the seasonal naive baseline; 0 to take it from the frequency.
     #[schemars(range(max = MAX_COUNT))]
     pub season: usize,
-    /// Maximum number of training windows, evenly spaced, scored for the train–test gap. Fewer are scored where together
+    /// Maximum number of training windows, evenly spaced, scored for the train–test gap. Fewer are scored if together
     /// they would hold more than half a million values.
     #[schemars(range(min = 1, max = MAX_COUNT))]
     pub train_windows: usize,
-    /// Baselines that are fitted and scored beside the model; chosen by the data unless given. The choice is last value,
-    /// seasonal naive where the season fits in the context, drift, climatology and ridge, and for returns
-    /// (`data.transform = "return"`, or the protocol `stocks`) constant Student-t, EWMA and GARCH.
+    /// Baselines that are fitted and scored beside the model; without this key the data decide. They then are last
+    /// value, seasonal naive if the season fits in the context, drift, climatology and ridge, and for returns
+    /// (`data.transform = "return"`, or the protocol `stocks`) also constant Student-t, EWMA and GARCH.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub baselines: Option<Vec<baseline::Rule>>,
 }
 
-/// Largest number of epochs, steps of an epoch, windows of a batch, samples of a window, rows of a season.
+/// Largest number of epochs, steps per epoch, windows per batch, samples per window, and rows per season.
 const MAX_COUNT: usize = 1_000_000;
 
 impl Default for EvaluateConfig {
@@ -178,10 +179,10 @@ impl Config {
         }
     }
 
-    /// Reads a config file and lays `key=value` overrides over it.
+    /// Reads a config file and applies `key=value` overrides to it.
     ///
-    /// A relative `data.path` is taken from the folder of the config file; one that an override gives,
-    /// from the current directory.
+    /// A relative `data.path` in the file is relative to the folder of the file, and one in an override to the current
+    /// directory.
     ///
     /// # Errors
     /// [`ConfigError`], with line and column where the file is at fault.
@@ -189,7 +190,7 @@ impl Config {
         let text = read(path)?;
         let origin = path.display().to_string();
         let mut config = Config::parse(&text, &origin, overrides)?;
-        // Absolute, so that the resolved config reads the same file from anywhere.
+        // An absolute path lets the resolved config read the same file from anywhere.
         let written = toml::from_str::<toml::Table>(&text)
             .ok()
             .and_then(|table| Some(PathBuf::from(table.get("data")?.get("path")?.as_str()?)));
@@ -203,7 +204,7 @@ impl Config {
         Ok(config)
     }
 
-    /// As [`Config::load`], from text; `origin` names it in messages.
+    /// As [`Config::load`], but from text; `origin` is its name in messages.
     ///
     /// # Errors
     /// [`ConfigError`].
@@ -216,13 +217,13 @@ impl Config {
         let named = |section: &str, key: &str| {
             table.get(section).and_then(|section| section.get(key)).is_some()
         };
-        // Whoever writes the one has chosen.
+        // A config that gives `instance_norm` alone has made the choice.
         let chosen = named("model", "instance_norm") && !named("train", "choose_instance_norm");
         let mut config = if overrides.is_empty() {
             from_text(text).map_err(|fault| fault.in_file(text, origin))?
         } else {
             serde_path_to_error::deserialize(table).map_err(Located::from).map_err(|fault| {
-                // It may be in the file itself, where a line can be named.
+                // The error may be in the file itself, where the message can name its line.
                 match from_text(text) {
                     Err(in_file) if in_file.message() == fault.message() => {
                         in_file.in_file(text, origin)
@@ -242,7 +243,7 @@ impl Config {
         Config::check(config)
     }
 
-    /// The resolved config: reading it back gives the same run.
+    /// The resolved config as TOML, which gives the same run when it is read back.
     ///
     /// # Errors
     /// [`ConfigError::Invalid`] if the path of the data is not UTF-8, which TOML cannot hold.
@@ -311,7 +312,7 @@ impl Config {
     }
 }
 
-/// [`ConfigError::Range`] where a value is not `allowed`.
+/// [`ConfigError::Range`] if a value is not `allowed`.
 fn in_range(
     key: &'static str,
     value: impl ToString,
@@ -332,7 +333,7 @@ fn not_toml(error: toml::ser::Error) -> ConfigError {
     }
 }
 
-/// Text for a message: on one line, without control characters, and not too long.
+/// Text for a message: one line without control characters, and not too long.
 fn shown(text: &str) -> String {
     const MOST: usize = 200;
     let mut short: String = (text.chars().take(MOST))
@@ -351,7 +352,7 @@ fn read(path: &Path) -> Result<String, ConfigError> {
     })
 }
 
-/// Lays one `a.b=value` over a table. The value is TOML; what is not TOML is a string.
+/// Applies one `a.b=value` to a table. A value that is not TOML is a string.
 fn set(table: &mut toml::Table, item: &str) -> Result<(), ConfigError> {
     let bad = |message: &str| ConfigError::Invalid {
         origin: format!("--set {}", shown(item)),
@@ -359,7 +360,7 @@ fn set(table: &mut toml::Table, item: &str) -> Result<(), ConfigError> {
         hint: Some("write it as `--set train.epochs=20`".to_owned()),
     };
     if item.contains(['\n', '\r']) {
-        return Err(bad("it has more than one line; give each key a `--set` of its own"));
+        return Err(bad("it has more than one line; give each key its own `--set`"));
     }
     let (key, value) = item.split_once('=').ok_or_else(|| bad("there is no `=` in it"))?;
     let value = value.trim();
@@ -385,7 +386,7 @@ fn set(table: &mut toml::Table, item: &str) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// An error, and the dotted key it was met at.
+/// An error and the dotted key where it occurred.
 struct Located {
     key: String,
     error: toml::de::Error,
@@ -398,7 +399,7 @@ impl From<serde_path_to_error::Error<toml::de::Error>> for Located {
 }
 
 impl Located {
-    /// The message, after the key it is about where it does not name it itself.
+    /// The message, preceded by its key unless it names the key itself.
     fn message(&self) -> String {
         let (key, message) = (&self.key, self.error.message().replace('\n', " "));
         let named = [".", " ", "`"].iter().any(|end| message.contains(&format!("{key}{end}")));
@@ -415,7 +416,7 @@ impl Located {
         }
     }
 
-    /// As an error of the file `origin`, which holds `text`.
+    /// The error with its place in the file `origin`, which holds `text`.
     fn in_file(&self, text: &str, origin: &str) -> ConfigError {
         let origin = match self.error.span() {
             Some(span) => {
@@ -436,7 +437,7 @@ fn from_text(text: &str) -> Result<Config, Located> {
     Ok(serde_path_to_error::deserialize(table)?)
 }
 
-/// From serde's "unknown field `a`, expected one of `b`, `c`" the valid name nearest to `a`.
+/// The valid name nearest to `a` in serde's "unknown field `a`, expected one of `b`, `c`".
 fn nearest(message: &str) -> Option<String> {
     let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     let (unknown, valid) = quoted.split_first()?;

@@ -1,12 +1,12 @@
-//! What a training is told from outside, and what changes nothing of what it computes.
+//! Settings of a training that do not change its results.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// When a training saves, when it stops before its end, and what it writes by the way.
+/// When a training saves, when it stops early, and whether it writes TensorBoard event files.
 ///
-/// None of it changes what is computed: a training that was stopped and continued gives the same bits.
+/// These settings do not change the results: a training that was stopped and continued gives the same bits.
 #[derive(Debug, Clone)]
 pub struct Control {
     stop: Arc<AtomicBool>,
@@ -22,22 +22,22 @@ impl Default for Control {
 }
 
 impl Control {
-    /// Stops after the step under way once `stop` is set; saves every minute.
+    /// A control that stops a training after the current step once `stop` is set, and saves every minute.
     pub fn new(stop: Arc<AtomicBool>) -> Control {
         Control { stop, save_every: Duration::from_secs(60), deadline: None, events: true }
     }
 
-    /// Whether to write TensorBoard event files, which it does where this is not called.
+    /// Whether to write TensorBoard event files; the default is to write them.
     pub fn write_events(self, events: bool) -> Control {
         Control { events, ..self }
     }
 
-    /// Saves after the first step that ends so long after the last save; zero saves after every step.
+    /// Time between saves; zero saves after every step.
     pub fn save_every(self, interval: Duration) -> Control {
         Control { save_every: interval, ..self }
     }
 
-    /// Saves and stops after the first step that ends so long after this call.
+    /// Time from this call until the training saves and stops, at the end of a step.
     pub fn max_time(self, time: Duration) -> Control {
         Control { deadline: Instant::now().checked_add(time), ..self }
     }

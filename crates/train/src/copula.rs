@@ -8,16 +8,17 @@ use crate::error::TrainError;
 use crate::forecaster::Forecaster;
 use crate::job::Job;
 
-/// The most training windows, evenly spaced, that it is fitted to.
+/// Maximum number of training windows, evenly spaced, in the fit.
 const MAX_WINDOWS: i64 = 2000;
-/// The least share by which correlations are drawn to zero.
+/// Minimum share by which correlations are shrunk to zero.
 const SHRINKAGE: f64 = 0.05;
-/// The least eigenvalue of a correlation matrix.
-const LEAST: f64 = 1e-3;
+/// Minimum eigenvalue of a correlation matrix.
+const MIN_EIGENVALUE: f64 = 1e-3;
 
-/// Sums of products of normal scores, and of how many there were.
+/// Sums of products of normal scores.
 struct Products {
     sum: Tensor,
+    /// Number of products in each sum.
     count: Tensor,
 }
 
@@ -27,10 +28,11 @@ struct Products {
 /// g = Φ⁻¹(F(y | z, x)),  z from the prior:    R_T[s, t] = corr(g_{s,c}, g_{t,c}),    R_C[c, d] = corr(g_{t,c}, g_{t,d})
 /// ```
 ///
-/// each over windows and the other axis, drawn to the identity by a twentieth, or as far as it takes to be positive definite.
+/// Each correlation is estimated over windows and the other axis. Both matrices are shrunk to the identity by a
+/// twentieth, or by more if they need it to be positive definite.
 ///
 /// # Errors
-/// If the windows do not fit the model, or libtorch's own.
+/// If the windows do not fit the model, or libtorch fails.
 pub(crate) fn fit(job: &Job, forecaster: &Forecaster) -> Result<(), TrainError> {
     if forecaster.model().config().residuals == Residuals::Independent || forecaster.autoencodes() {
         return Ok(());
@@ -63,7 +65,7 @@ pub(crate) fn fit(job: &Job, forecaster: &Forecaster) -> Result<(), TrainError> 
     })
 }
 
-/// Of `[B, T, C]` along one axis, over the others.
+/// Products of scores `[B, T, C]` between the places of one axis, summed over the other axes.
 fn products(scores: &Tensor, seen: &Tensor, axis: i64) -> Result<Products, TrainError> {
     let flat = |tensor: &Tensor| -> Result<Tensor, TrainError> {
         Ok(tensor.f_movedim_int(axis, 0)?.f_flatten(1, 2)?)
@@ -84,7 +86,8 @@ impl Products {
         let _ = correlation.f_fill_diagonal_(1.0, false)?;
         let identity = Tensor::f_eye(spread.numel() as i64, (Kind::Double, spread.device()))?;
         let least = correlation.f_linalg_eigvalsh("L")?.f_min()?.f_double_value(&[])?;
-        let enough = ((LEAST - least) / (1.0 - least).max(LEAST)).clamp(SHRINKAGE, 1.0);
+        let enough =
+            ((MIN_EIGENVALUE - least) / (1.0 - least).max(MIN_EIGENVALUE)).clamp(SHRINKAGE, 1.0);
         Ok(correlation * (1.0 - enough) + identity * enough)
     }
 }

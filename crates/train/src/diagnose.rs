@@ -1,4 +1,4 @@
-//! Why a step was not finite: which term, in which channel.
+//! The cause of a step that was not finite: its term and its channel.
 
 use feed::Batch;
 use tch::Tensor;
@@ -6,16 +6,16 @@ use tch::Tensor;
 use crate::error::TrainError;
 use crate::forecaster::Forecaster;
 
-/// The first thing that is not finite, in the order in which it is computed.
+/// The first term that is not finite, in the order of computation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Culprit {
     pub(crate) term: &'static str,
-    /// Index of the channel, where it is that of one.
+    /// Index of the channel, if the term belongs to one.
     pub(crate) channel: Option<usize>,
 }
 
-/// Looks at one more noised pass through `batch`, with the weights as they are, since skipped steps did not
-/// change them, and at the gradients that the last of these steps left.
+/// Checks another noised pass through `batch` and the gradients of the last skipped step. The weights are still those
+/// of the failing pass, since skipped steps do not change them.
 ///
 /// # Errors
 /// If the batch does not fit the model.
@@ -43,7 +43,7 @@ pub(crate) fn diagnose(
     }
 }
 
-/// The first index of the last axis with a number that is not finite.
+/// The first index of the last axis at which a number is not finite.
 fn not_finite(values: &Tensor) -> Result<Option<usize>, TrainError> {
     let width = values.size().last().copied().unwrap_or(1);
     let torn = values.f_isfinite()?.f_logical_not()?.f_reshape([-1, width])?.f_any_dim(0, false)?;
@@ -79,7 +79,7 @@ mod tests {
         }
     }
 
-    /// One thing is spoiled at a time, and it is the one that is named.
+    /// Terms are made NaN or infinite one after another, and the diagnosis names the first in the order of computation.
     #[test]
     fn the_first_thing_that_is_not_finite_is_named() {
         let torn = Tensor::from_slice(&[0.0_f32, f32::NAN]);

@@ -1,4 +1,4 @@
-//! What can go wrong between a config and a forecast.
+//! Errors on the way from a config to a forecast.
 
 use baseline::BaselineError;
 use feed::{FeedError, is_out_of_memory, memory_hint};
@@ -8,33 +8,33 @@ use record::RecordError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrainError {
-    /// The config does not say something that can be run.
+    /// The config cannot be run.
     #[error("{0}")]
     Config(#[from] crate::config::ConfigError),
-    /// The data cannot be read or used, the device is not there, or libtorch failed.
+    /// The data cannot be read or used, the device is not available, or libtorch failed.
     #[error(transparent)]
     Feed(#[from] FeedError),
     /// A part of the split has no observed value to score.
     #[error("nothing was observed in the {part} windows\n  hint: check the gaps in the data")]
     NothingObserved {
-        /// Which part.
+        /// Name of the part.
         part: &'static str,
     },
-    /// A part of the split has too few whole windows to probe features on.
+    /// A part of the split has too few windows without gaps to probe features on.
     #[error(
-        "{found} {part} windows without a gap, and probing features takes at least {least}\n  hint: a shorter `data.context` or `data.horizon`, or more rows in `data.split`, and training anew"
+        "probing features takes at least {least} {part} windows without gaps, and the data have {found}\n  hint: lower `data.context` or `data.horizon`, or give the part more rows in `data.split`, then train again"
     )]
     TooFewWindows {
-        /// Which part.
+        /// Name of the part.
         part: &'static str,
-        /// Windows of it with every value observed.
+        /// Number of its windows without gaps.
         found: usize,
-        /// As many are needed.
+        /// Number of windows needed.
         least: usize,
     },
-    /// A gap in rows that a model without a mask is to forecast from.
+    /// The rows to forecast from have a gap, and the model has no mask.
     #[error(
-        "no value of `{channel}` at {time}, and the model was trained on data without gaps\n  hint: fill the gap, or train with `data.fill = \"mask\"` on data that has some"
+        "`{channel}` has no value at {time}, but the model was trained on data without gaps\n  hint: fill the gap, or train with `data.fill = \"mask\"` on data with gaps"
     )]
     Gap {
         /// Time of the row.
@@ -42,7 +42,7 @@ pub enum TrainError {
         /// The column.
         channel: String,
     },
-    /// The model does not forecast.
+    /// The model makes no forecasts.
     #[error(
         "`model.kind = \"autoencode\"` describes its context and forecasts nothing\n  hint: choose predict, conditional or hierarchical"
     )]
@@ -50,16 +50,16 @@ pub enum TrainError {
     /// The noise is not well defined.
     #[error(transparent)]
     Noise(#[from] noise::NoiseError),
-    /// The objective was handed something inconsistent.
+    /// The objective was given inconsistent arguments.
     #[error(transparent)]
     Objective(#[from] objective::ObjectiveError),
-    /// The model was handed something inconsistent.
+    /// The model was given inconsistent arguments.
     #[error(transparent)]
     Model(#[from] vae::VaeError),
-    /// A file of a run directory is missing, damaged, of other data, or cannot be written.
+    /// A file of a run directory is missing, damaged, from other data, or cannot be written.
     #[error(transparent)]
     Record(#[from] RecordError),
-    /// Training left the finite numbers.
+    /// Training diverged to numbers that are not finite.
     #[error(
         "training diverged at epoch {epoch}, step {step}: the {what} is not finite\n  hint: lower `train.learning_rate` or set `train.clip_norm`{}",
         if *saved { "; the best weights before that are in the run directory" } else { "" }
@@ -69,49 +69,49 @@ pub enum TrainError {
         epoch: usize,
         /// Optimizer step, from 1.
         step: usize,
-        /// The term that is not finite, and the channel where it is that of one.
+        /// The term that is not finite, with its channel if it belongs to one.
         what: String,
         /// Whether earlier weights were saved.
         saved: bool,
     },
-    /// A training was asked to stop, and saved where it stands.
+    /// A training was asked to stop, and saved its state.
     #[error(
         "saved after step {step}, in epoch {epoch}\n  hint: run the same command again to continue"
     )]
     Interrupted {
         /// Epoch, from 1.
         epoch: usize,
-        /// Optimizer steps done.
+        /// Number of optimizer steps done.
         step: usize,
     },
-    /// A search for a noise was asked to stop, and saved where it stands.
+    /// A search for a noise was asked to stop, and saved its state.
     #[error(
         "saved after step {step} of candidate `{candidate}`, in rung {rung} of the search for a noise\n  hint: run the same command again to continue"
     )]
     InterruptedSearch {
         /// The candidate under way.
         candidate: &'static str,
-        /// From 1.
+        /// The rung of the search, from 1.
         rung: usize,
-        /// Its optimizer steps done.
+        /// Number of optimizer steps of the candidate done.
         step: usize,
     },
-    /// A search for a noise that has no step for each of its candidates.
+    /// The budget of a search for a noise is too small to train every candidate.
     #[error(
-        "`noise.auto.budget = {budget}` allows {allowed} of {training} training steps; a search needs at least {least}\n  hint: a budget of at least {:.3}, or a longer training", *least as f64 / *training as f64,
+        "`noise.auto.budget = {budget}` allows {allowed} of {training} training steps; a search needs at least {least}\n  hint: set a budget of at least {:.3}, or train for more steps", *least as f64 / *training as f64,
         allowed = (budget * *training as f64) as usize
     )]
     Budget {
-        /// As configured.
+        /// The configured budget.
         budget: f64,
-        /// Steps of the training.
+        /// Number of steps of the training.
         training: usize,
-        /// Steps of the shortest search.
+        /// Number of steps of the shortest search.
         least: usize,
     },
-    /// The noise of a config is to be chosen, and was not.
+    /// The noise of a config has not been chosen yet.
     #[error(
-        "`noise` is \"auto\", which only training resolves\n  hint: train first, or name one as in `noise = {{ schedule = \"none\" }}`"
+        "`noise` is \"auto\", which only training resolves\n  hint: train first, or name a noise, as in `noise = {{ schedule = \"none\" }}`"
     )]
     NoiseUndecided,
     /// An operation that tch lacks failed.

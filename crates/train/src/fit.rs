@@ -20,36 +20,36 @@ use crate::tensorboard::Board;
 use crate::tensors::save_store;
 use crate::validate::{Held, validate};
 
-/// A report of a training while it runs.
+/// A progress report of a training.
 #[derive(Debug)]
 pub enum Progress<'a> {
-    /// A batch is done: steps of this epoch so far, and in all.
+    /// A step is done.
     Step {
         /// Epoch, from 1.
         epoch: usize,
-        /// Steps of this epoch that are done.
+        /// Number of finished steps of the epoch.
         done: usize,
-        /// Steps of an epoch.
+        /// Number of steps per epoch.
         of: usize,
-        /// Windows of the batch.
+        /// Number of windows in the batch.
         windows: usize,
     },
-    /// An epoch is done, with the forecaster as it then is.
+    /// An epoch is done, which left the forecaster as given.
     Epoch(&'a Epoch, &'a Forecaster),
 }
 
 /// Steps between synchronizations: the loop reads back the losses and checks for divergence.
 const SYNC_EVERY: usize = 32;
 
-/// Trains `forecaster`, from `checkpoint` on if there is one, and leaves the weights of the best epoch,
-/// or the last where the config says so, in it and in the run directory.
+/// Trains `forecaster`, continuing from `checkpoint` if there is one. The weights of the best epoch, or of the last one
+/// if the config says so, end up in `forecaster` and in the run directory.
 ///
-/// Training that leaves the finite numbers stops and says so in [`Fitted::diverged`]; the best weights
-/// before that are kept.
+/// A training that diverges to numbers that are not finite stops and sets [`Fitted::diverged`]; the best weights before
+/// that are kept.
 ///
 /// # Errors
-/// [`TrainError::Interrupted`] where `control` stopped it, its checkpoint saved; [`TrainError::Record`],
-/// or libtorch's own.
+/// [`TrainError::Interrupted`] if `control` stopped the training, whose checkpoint is then saved;
+/// [`TrainError::Record`]; or an error of libtorch.
 pub fn fit(
     job: &Job,
     forecaster: &mut Forecaster,
@@ -87,7 +87,7 @@ pub fn fit(
             let (done, of, windows) = (state.position.done, batches.len(), windows as usize);
             observe(Progress::Step { epoch, done, of, windows });
             checkpointer.save_if_due(&mut state)?;
-            // At fixed steps, so that when something was saved does not decide.
+            // The check comes at fixed steps, so that it does not depend on when checkpoints are saved.
             if state.position.step.is_multiple_of(SYNC_EVERY) && state.is_stuck()? {
                 break;
             }
@@ -118,7 +118,7 @@ pub fn fit(
     finish(job, forecaster, &mut state, &mut checkpointer, diverged)
 }
 
-/// Closes the epoch under way and makes its line.
+/// Ends the current epoch and returns its line.
 fn end_epoch(
     job: &Job,
     forecaster: &Forecaster,
@@ -128,7 +128,7 @@ fn end_epoch(
 ) -> Epoch {
     let Means { loss, reconstruction, kl, skipped } = state.tally.means();
     let last = state.position.step.saturating_sub(1);
-    // A model that forecasts nothing is selected by its bound, whatever its KL weight is by now.
+    // A model that makes no forecasts is selected by its bound, whatever its current KL weight is.
     let score = if forecaster.autoencodes() { -held.bound } else { held.crps };
     let mut line = Epoch {
         epoch: state.position.epochs + 1,
@@ -150,7 +150,7 @@ fn end_epoch(
     line
 }
 
-/// The term that was not finite, and the first step of it; `state` has the weights that those steps did not change.
+/// The term that was not finite, and its first step; the skipped steps did not change the weights of `state`.
 fn diagnosis(
     job: &Job,
     forecaster: &Forecaster,
@@ -170,7 +170,7 @@ fn diagnosis(
     Ok(Divergence { epoch: state.position.epochs + 1, step, what })
 }
 
-/// Leaves the weights to keep in the forecaster and in the run directory.
+/// Puts the weights to keep into the forecaster and the run directory.
 fn finish(
     job: &Job,
     forecaster: &Forecaster,
@@ -211,7 +211,7 @@ fn finish(
 struct Checkpointer<'a> {
     job: &'a Job<'a>,
     control: &'a Control,
-    /// Seconds of training before this start.
+    /// Seconds of training in earlier processes.
     before: f64,
     started: Instant,
     saved: Instant,
@@ -223,7 +223,7 @@ impl<'a> Checkpointer<'a> {
         Checkpointer { job, control, before: state.position.seconds, started: now, saved: now }
     }
 
-    /// Saves where it is time to, or where training is to stop, and then ends it.
+    /// Saves if it is time to, or if the training is to stop, which the error [`TrainError::Interrupted`] then does.
     fn save_if_due(&mut self, state: &mut State) -> Result<(), TrainError> {
         let stops = self.control.stops();
         if stops || self.control.save_is_due(self.saved) {
@@ -242,8 +242,8 @@ impl<'a> Checkpointer<'a> {
     }
 }
 
-/// The windows of an epoch in random order, cut into batches; the last may be smaller, none is
-/// dropped. With `steps > 0` exactly `steps` batches, starting over where the windows run out.
+/// The windows of an epoch in random order, cut into batches. The last batch may be smaller, and no window is dropped.
+/// With `steps > 0` there are exactly `steps` batches, which start over when the windows run out.
 fn batches(train: &WindowSet, size: i64, steps: usize) -> Result<Vec<Tensor>, TrainError> {
     let on = (Kind::Int64, train.device());
     let mut batches = Vec::new();

@@ -1,7 +1,6 @@
 //! Parameters and gradients as views of two flat vectors.
 //!
-//! An optimizer step, a clip or an average is then one operation on one tensor, however many
-//! layers a model has.
+//! An optimizer step, a clip or an average is then one operation on one tensor, no matter how many layers a model has.
 
 use std::collections::BTreeMap;
 
@@ -9,16 +8,15 @@ use tch::{Tensor, nn, no_grad};
 
 use crate::error::TrainError;
 
-/// The trainable parameters of a [`nn::VarStore`], laid end to end: first those of two or more
-/// dimensions (weights, embeddings), then the vectors (biases, norms), each in the order of their
-/// names.
+/// The trainable parameters of a [`nn::VarStore`] in one vector: first those of two or more dimensions (weights,
+/// embeddings), then the vectors (biases, norms), each group in the order of names.
 ///
 /// ```text
 /// parameters = [ W_1 | W_2 | … | b_1 | … ]        gradients = [ ∂W_1 | ∂W_2 | … | ∂b_1 | … ]
 /// ```
 ///
-/// After construction each variable of the store is a view of `parameters`, and its `.grad()` a
-/// view of `gradients`: `backward` accumulates in place.
+/// After construction each variable of the store is a view of `parameters`, and its `.grad()` a view of `gradients`,
+/// into which `backward` accumulates in place.
 #[derive(Debug)]
 pub struct Flat {
     parameters: Tensor,
@@ -31,7 +29,7 @@ impl Flat {
     /// Moves the variables of `store` into one vector; names and values stay as they are.
     ///
     /// # Errors
-    /// [`TrainError::Torch`] if libtorch fails to allocate.
+    /// [`TrainError::Feed`] if libtorch fails to allocate.
     pub fn new(store: &nn::VarStore) -> Result<Flat, TrainError> {
         let variables: BTreeMap<String, Tensor> = store.variables().into_iter().collect();
         let trainable = variables.into_iter().filter(|(_, variable)| variable.requires_grad());
@@ -48,8 +46,8 @@ impl Flat {
             Tensor::f_cat(&pieces, 0)
         })?;
         let gradients = parameters.f_zeros_like()?;
-        // One backward through all of them makes every `.grad()` exist, so that it can be pointed
-        // into the flat vector; a parameter that a model never touches then has a zero gradient.
+        // One backward pass through all parameters creates every `.grad()`, so that it can be made a view of the flat
+        // vector. A parameter that the model never uses then has a zero gradient.
         let sums: Vec<Tensor> =
             variables.iter().map(|v| v.f_sum(v.kind())).collect::<Result<_, _>>()?;
         Tensor::f_stack(&sums, 0)?.f_sum(parameters.kind())?.f_backward()?;
@@ -72,22 +70,22 @@ impl Flat {
         &self.parameters
     }
 
-    /// All gradients, `[P]`, as the last `backward` left them.
+    /// All gradients, `[P]`, since they were last set to zero.
     pub fn gradients(&self) -> &Tensor {
         &self.gradients
     }
 
-    /// How many of the first parameters belong to matrices; the rest are those of vectors.
+    /// The number of parameters that belong to matrices, which come first; the others belong to vectors.
     pub fn matrices(&self) -> usize {
         self.matrices
     }
 
-    /// Name and shape of each variable, in the order of the vector.
+    /// The name and shape of each variable, in the order of the vector.
     pub fn layout(&self) -> &[(String, Vec<i64>)] {
         &self.layout
     }
 
-    /// The parameters of one variable, `[n]`: a view.
+    /// A view of the parameters of one variable, `[n]`.
     pub fn view(&self, name: &str) -> Option<Tensor> {
         let mut offset = 0;
         for (other, size) in &self.layout {
@@ -110,7 +108,7 @@ impl Flat {
         self.len() == 0
     }
 
-    /// Forgets the gradients of the step before.
+    /// Sets all gradients to zero.
     pub fn zero_gradients(&self) {
         let _ = self.gradients.shallow_clone().zero_();
     }
@@ -121,7 +119,7 @@ mod tests {
     use super::*;
     use tch::{Device, Kind, nn::Module};
 
-    /// Oracle: tch's own `.grad()` on an identical store that was never flattened.
+    /// Oracle: the `.grad()` of tch for an identical store that was never flattened.
     #[test]
     fn gradients_land_in_the_flat_vector() {
         let store = nn::VarStore::new(Device::Cpu);
@@ -143,7 +141,7 @@ mod tests {
             assert!(got.allclose(&expected, 1e-5, 1e-6, false), "round {round}");
             assert_eq!(Vec::<f32>::try_from(flat.gradients().narrow(0, 8, 2)).unwrap(), [0.0; 2]);
         }
-        // The layer reads what is written to the flat vector.
+        // The layer reads the values written to the flat vector.
         let _ = no_grad(|| flat.parameters().shallow_clone().fill_(0.0));
         assert_eq!(layer.forward(&x).abs().sum(Kind::Float).double_value(&[]), 0.0);
         assert_eq!(unused.sum(Kind::Float).double_value(&[]), 0.0);

@@ -1,4 +1,4 @@
-//! Model, noise and objective put together: what is trained, and what forecasts.
+//! The combination of model, noise and objective, which is trained and then forecasts.
 
 mod target;
 
@@ -15,7 +15,7 @@ use crate::error::TrainError;
 use crate::memory::keep_freed;
 use target::Target;
 
-/// A model with the noise it is trained under and the objective it is trained for.
+/// A model with its training noise and its objective.
 #[derive(Debug)]
 pub struct Forecaster {
     store: VarStore,
@@ -26,16 +26,16 @@ pub struct Forecaster {
     described: Target,
     steps: Option<StepSampler>,
     kl_weight: KlWeight,
-    /// Steps of the KL weight's schedule per optimizer step.
+    /// Steps of the KL weight schedule per optimizer step.
     pace: f64,
     free_bits: FreeBits,
     /// Weight of the CRPS of forecasts, and the number of forecasts per window.
     crps: Option<(f64, i64)>,
-    /// Number type of the networks, if it is not f32.
+    /// Number type of the networks; `None` for f32.
     half: Option<Kind>,
 }
 
-/// Result of one pass through a batch: means over its windows, in nats, still on the device.
+/// Results of one pass through a batch: means over its windows in nats, on the device.
 #[derive(Debug)]
 pub struct Terms {
     /// The loss to minimize: `−log p(ỹ | z) + kl_weight · KL + crps_weight · CRPS`.
@@ -48,13 +48,13 @@ pub struct Terms {
     pub kl_weight: f64,
 }
 
-/// A batch as the model sees it.
+/// A batch in the form that the model reads.
 struct Prepared {
     instance: Instance,
     inputs: Inputs,
     /// `ỹ`, in the units of the instance.
     target: Tensor,
-    /// `a^y_t` and `s^y_t`; absent where the target is clean.
+    /// `a^y_t` and `s^y_t`; absent if the target is clean.
     noise: Option<(Tensor, Tensor)>,
 }
 
@@ -62,8 +62,8 @@ impl Forecaster {
     /// A forecaster with initial weights drawn from torch's generator.
     ///
     /// # Errors
-    /// If the model or the noise cannot be built from the config; [`TrainError::NoiseUndecided`] if the noise is to
-    /// be chosen first.
+    /// If the model or the noise cannot be built from the config; [`TrainError::NoiseUndecided`] if the noise has not
+    /// been chosen yet.
     pub fn new(config: &Config, shape: Shape, device: Device) -> Result<Forecaster, TrainError> {
         keep_freed();
         let store = VarStore::new(device);
@@ -98,7 +98,7 @@ impl Forecaster {
         })
     }
 
-    /// The forecaster of a shorter training, whose KL weight runs `pace` times as fast.
+    /// The forecaster of a shorter training, whose KL weight follows its schedule `pace` times as fast.
     pub(crate) fn with_pace(self, pace: f64) -> Forecaster {
         Forecaster { pace, ..self }
     }
@@ -108,28 +108,28 @@ impl Forecaster {
         &self.model
     }
 
-    /// The variables, for the optimizer and for checkpoints.
+    /// The variables, which the optimizer changes and checkpoints save.
     pub fn store(&self) -> &VarStore {
         &self.store
     }
 
-    /// The variables, to load into.
+    /// The variables, mutable so that weights can be loaded.
     pub fn store_mut(&mut self) -> &mut VarStore {
         &mut self.store
     }
 
-    /// Whether the model describes its own context instead of the horizon.
+    /// Whether the model describes its context instead of the target.
     pub fn autoencodes(&self) -> bool {
         self.model.config().kind == ModelKind::Autoencode
     }
 
-    /// The truth that [`Forecaster::sample`] forecasts, and where it was observed: the horizon, or for
-    /// `autoencode` the context.
+    /// The truth that [`Forecaster::sample`] forecasts, and where it was observed: the target, or for `autoencode` the
+    /// context.
     pub fn truth<'a>(&self, batch: &'a Batch) -> (&'a Tensor, Option<&'a Tensor>) {
         self.described.truth(batch)
     }
 
-    /// The loss on a noised batch at an optimizer step; carries gradients.
+    /// The loss on a noised batch at an optimizer step, with gradients.
     ///
     /// # Errors
     /// If the batch does not fit the model.
@@ -147,8 +147,8 @@ impl Forecaster {
         Ok(terms)
     }
 
-    /// The CRPS of forecasts from the noised context, summed over the clean target, standardized as scores are: the
-    /// error of a calm window weighs less than that of a wild one. Mean over windows.
+    /// The CRPS of forecasts from the noised context, summed over the clean target and averaged over windows. It is in
+    /// standardized units, as scores are, so that a calm window weighs less than a volatile one.
     fn forecast_crps(
         &self,
         batch: &Batch,
@@ -165,14 +165,14 @@ impl Forecaster {
         Ok(crps.f_sum(Kind::Float)? / batch.context.size()[0] as f64)
     }
 
-    /// One noised pass in training mode: the latent groups and the elementwise log density of the
-    /// target; carries gradients.
+    /// One noised pass in training mode, with gradients: the latent groups, and the log density of each element of the
+    /// target.
     pub(crate) fn training_pass(&self, batch: &Batch) -> Result<(Vec<Latent>, Tensor), TrainError> {
         let prepared = self.prepare(batch, true)?;
         self.pass(batch, &prepared, true)
     }
 
-    /// The loss on the batch as it is, at an optimizer step, and its latent groups.
+    /// The loss on the clean batch at an optimizer step, and its latent groups.
     ///
     /// # Errors
     /// If the batch does not fit the model.
@@ -187,7 +187,7 @@ impl Forecaster {
         Ok((self.weigh(reconstruction, kl_of(&latents)?, step)?, latents))
     }
 
-    /// `log p(y | z) − KL` of each window as it is, `[B]`, in nats.
+    /// `log p(y | z) − KL` of each clean window, `[B]`, in nats.
     pub(crate) fn clean_bounds(&self, batch: &Batch) -> Result<Tensor, TrainError> {
         let prepared = self.prepare(batch, false)?;
         let (latents, log_prob) = self.pass(batch, &prepared, false)?;
@@ -200,8 +200,8 @@ impl Forecaster {
         self.kl_weight.at((step as f64 * self.pace) as u64)
     }
 
-    /// One pass through the clean batch, with `draws` as a leading axis if given, and the elementwise
-    /// log density of the clean target under its likelihood.
+    /// One pass through the clean batch, and the log density of each element of the clean target under its likelihood.
+    /// `draws`, if given, adds a leading axis of draws of the latent variables.
     ///
     /// # Errors
     /// If the batch does not fit the model.
@@ -218,8 +218,8 @@ impl Forecaster {
         Ok((pass, log_prob))
     }
 
-    /// Samples of the target `[S, B, H, C]` (of the context `[S, B, L, C]` for `autoencode`), in
-    /// standardized units.
+    /// Samples of the target, `[S, B, H, C]`, or for `autoencode` of the context, `[S, B, L, C]`, in standardized
+    /// units.
     ///
     /// # Errors
     /// If the batch does not fit the model.
@@ -229,8 +229,8 @@ impl Forecaster {
         Ok(prepared.instance.invert(&self.described.to_window(drawn))?)
     }
 
-    /// The mean forecast `[B, H, C]`, standardized: of the decoder's means over `draws` of the latent
-    /// variables, and so without the noise that a mean of samples has.
+    /// The mean forecast, `[B, H, C]`, in standardized units. It averages the means of the decoder over `draws` of the
+    /// latent variables, and so lacks the noise that a mean of samples has.
     ///
     /// # Errors
     /// If the batch does not fit the model.
@@ -246,8 +246,8 @@ impl Forecaster {
         Ok(instance.invert(&self.described.to_window(mean))?)
     }
 
-    /// The log density of each element of the target, `[B, H, C]`, in nats and standardized units: of the
-    /// mixture over `draws` of the latent variables.
+    /// The log density of each element of the target, `[B, H, C]`, in nats and standardized units, under the mixture
+    /// over `draws` of the latent variables.
     ///
     /// ```text
     /// p(y | x) ≈ 1/S Σ_s p(y | z_s, x),    z_s as at forecast time
@@ -265,28 +265,28 @@ impl Forecaster {
         Ok(mixture - instance.scale.f_log()? + self.described.log_jacobian() - (draws as f64).ln())
     }
 
-    /// `Φ⁻¹(F(y | z, x))` of each element of the target at one draw of `z` as at forecast time, `[B, H, C]` in f64.
+    /// `Φ⁻¹(F(y | z, x))` of each element of the target, `[B, H, C]` in f64, at one draw of `z` as at forecast time.
     pub(crate) fn normal_scores(&self, batch: &Batch) -> Result<Tensor, TrainError> {
         let prepared = self.prepare(batch, false)?;
         let likelihood =
             self.computed(|| self.model.predict_likelihood(&prepared.inputs, 1, false))?;
         let truth = self.described.clean(batch, &prepared)?;
         let level = likelihood.cdf(&truth)?.f_to_kind(Kind::Double)?;
-        // As far as f32 can tell a probability from zero or one.
+        // The clamp is about as close to zero and one as f32 can represent probabilities.
         let level = level.f_clamp(1e-6, 1.0 - 1e-6)?.f_special_ndtri()?;
         Ok(level.f_expand_as(&truth.f_unsqueeze(0)?)?.f_squeeze_dim(0)?)
     }
 
-    /// Input and wanted output of the linear skip: the clean context `[B, L, C]` and the target `[B, H, C]` as the
-    /// decoder describes it.
+    /// Input and desired output of the linear skip: the clean context `[B, L, C]`, and the target `[B, H, C]` in the
+    /// units of the decoder.
     pub(crate) fn skipped_over(&self, batch: &Batch) -> Result<(Tensor, Tensor), TrainError> {
         let prepared = self.prepare(batch, false)?;
         let target = self.described.clean(batch, &prepared)?;
         Ok((prepared.inputs.context.f_narrow(2, 0, target.size()[2])?, target))
     }
 
-    /// Windows relative to themselves, then noised; the noise is therefore relative to the
-    /// window's own scale, and inference sees what training saw at `t = 0`.
+    /// Windows relative to their own level and scale, and then noised. The noise is therefore relative to the scale of
+    /// the window, and inference sees the same inputs as training at `t = 0`.
     fn prepare(&self, batch: &Batch, noised: bool) -> Result<Prepared, TrainError> {
         let (instance, context, target) = self.relative(batch)?;
         let steps = match &self.steps {
@@ -309,7 +309,7 @@ impl Forecaster {
         Ok(Prepared { instance, inputs, target, noise })
     }
 
-    /// Context and target relative to their window, zero where nothing was observed.
+    /// Context and target relative to the level and scale of their window; zero where nothing was observed.
     ///
     /// # Errors
     /// If the batch does not fit the model.
@@ -320,10 +320,10 @@ impl Forecaster {
         Ok((instance, context, target))
     }
 
-    /// Runs the networks in the precision of the config.
+    /// Runs `networks` in the precision of the config.
     ///
     /// # Errors
-    /// Those of `networks`, or libtorch's own.
+    /// Any error of `networks`, or one of libtorch.
     pub fn computed<T>(&self, networks: impl FnOnce() -> vae::Result<T>) -> Result<T, TrainError> {
         Ok(match self.half {
             None => networks()?,
@@ -348,14 +348,14 @@ impl Forecaster {
         Ok((latents, log_prob))
     }
 
-    /// The log density summed over the values observed, `[B]`.
+    /// The log density summed over the observed values, `[B]`.
     fn summed(&self, batch: &Batch, log_prob: &Tensor) -> Result<Tensor, TrainError> {
         let (_, observed) = self.truth(batch);
         let observed = observed.map(|mask| mask.f_not_equal(0.0)).transpose()?;
         Ok(sum_over_target(log_prob, observed.as_ref())?)
     }
 
-    /// The terms of a batch with the weight of the KL and the free bits at an optimizer step.
+    /// The terms of a batch, with the KL weight and the free bits of an optimizer step.
     fn weigh(
         &self,
         reconstruction: Tensor,
@@ -372,12 +372,12 @@ impl Forecaster {
     }
 }
 
-/// The divergence of each latent group by dimension.
+/// The KL divergence of each latent group, by dimension.
 fn kl_of(latents: &[Latent]) -> Result<Vec<Tensor>, TrainError> {
     Ok(latents.iter().map(Latent::kl_per_dim).collect::<Result<_, _>>()?)
 }
 
-/// Inputs of a model: a context of the batch, noised to `level`, and what else is known.
+/// The inputs of a model: a context of the batch, noised to `level`, and the covariates.
 ///
 /// # Errors
 /// [`TrainError::Feed`] if the shapes do not fit.
@@ -389,7 +389,7 @@ pub fn inputs(batch: &Batch, context: Tensor, level: Option<Tensor>) -> Result<I
     Ok(Inputs { context, future: batch.future.as_ref().map(Tensor::shallow_clone), level })
 }
 
-/// Zero, the mean of the window, where nothing was observed.
+/// `values`, with zero, the mean of the window, where nothing was observed.
 fn hide(values: Tensor, observed: Option<&Tensor>) -> Result<Tensor, TrainError> {
     Ok(match observed {
         Some(observed) => values.f_mul(observed)?,

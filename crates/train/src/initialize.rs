@@ -1,4 +1,4 @@
-//! Initial weights: random, or better: the linear skip as ridge regression fits it.
+//! Initial weights: random ones, with a linear skip from ridge regression if the config asks for it.
 
 use baseline::{RIDGE_STRENGTHS, penalized};
 use feed::{Batch, FeedError, Part, Source, Stream, seed};
@@ -10,11 +10,11 @@ use crate::error::TrainError;
 use crate::forecaster::Forecaster;
 use crate::shape::shape;
 
-/// A forecaster for a training of `config`, with the weights it starts from: those of step 0 even where a checkpoint brings
-/// its own, since weight decay remembers the start.
+/// A forecaster for a training of `config` with its initial weights. They are needed even if a checkpoint replaces
+/// them, since weight decay pulls towards them.
 ///
 /// # Errors
-/// As [`Forecaster::new`], or libtorch's own.
+/// As [`Forecaster::new`], or an error of libtorch.
 pub(crate) fn forecaster(config: &Config, source: &Source) -> Result<Forecaster, TrainError> {
     seed(config.seed, Stream::Weights);
     let forecaster = Forecaster::new(config, shape(source.panel()), source.panel().device())?;
@@ -24,18 +24,18 @@ pub(crate) fn forecaster(config: &Config, source: &Source) -> Result<Forecaster,
     Ok(forecaster)
 }
 
-/// Windows whose regression is worked on at once.
+/// Windows per batch of the regression.
 const AT_ONCE: i64 = 256;
-/// The most validation windows that choose the penalty.
+/// Maximum number of validation windows that choose the penalty.
 const MAX_VALIDATION: i64 = 1024;
 
-/// Sets the linear skip of a fresh model to the ridge regression from context to horizon, fitted on the clean
-/// training windows in the model's own units, its penalty chosen on the validation windows.
+/// Sets the linear skip of a fresh model to the ridge regression from context to horizon. It is fitted on the clean
+/// training windows in the units of the model, and its penalty is chosen on the validation windows.
 ///
-/// A model without a skip, or data without a whole window, is left as it is.
+/// The model stays as it is if it has no skip, or if the data have no complete window.
 ///
 /// # Errors
-/// [`TrainError::Torch`] if libtorch fails.
+/// [`TrainError::Feed`] if libtorch fails.
 fn from_ridge(source: &Source, forecaster: &Forecaster) -> Result<(), TrainError> {
     let model = forecaster.model().config();
     if !model.linear_skip || model.kind == ModelKind::Autoencode {
@@ -45,7 +45,7 @@ fn from_ridge(source: &Source, forecaster: &Forecaster) -> Result<(), TrainError
         let panel = source.panel();
         let train = source.windows(Part::Train).at_most(panel.fitted_at_most());
         let (gram, moment) = normal_equations(train.batches(panel, AT_ONCE), forecaster)?;
-        // The intercept's own entry counts the rows.
+        // The diagonal entry of the intercept counts the rows.
         let count = gram.size()[0] - 1;
         if gram.f_double_value(&[count, count])? == 0.0 {
             return Ok(());
@@ -75,7 +75,7 @@ fn from_ridge(source: &Source, forecaster: &Forecaster) -> Result<(), TrainError
     })
 }
 
-/// `XᵀX` and `XᵀY` over the training windows, a batch at a time.
+/// `XᵀX` and `XᵀY` over the training windows, summed batch by batch.
 fn normal_equations(
     batches: impl Iterator<Item = Result<Batch, FeedError>>,
     forecaster: &Forecaster,
@@ -93,8 +93,8 @@ fn normal_equations(
     Ok(sums.expect("a source has training windows"))
 }
 
-/// Inputs `[M, L + 1]`, a one at their end, and outputs `[M, H]`: one row per window and channel whose
-/// horizon was wholly observed, in f64 and in the units of the model.
+/// Inputs `[M, L + 1]`, which end with a one, and outputs `[M, H]`, in f64 and in the units of the model: one row per
+/// window and channel with a completely observed target.
 fn regression(forecaster: &Forecaster, batch: &Batch) -> Result<(Tensor, Tensor), TrainError> {
     let (context, target) = forecaster.skipped_over(batch)?;
     let by_channel = |values: Tensor| -> Result<Tensor, TrainError> {
@@ -115,7 +115,7 @@ mod tests {
     use crate::config::Config;
     use tch::Device;
 
-    /// Inputs with a one at their end, and outputs, of all windows of a part: by slicing and arithmetic.
+    /// Inputs, which end with a one, and outputs of all windows of a part, by slicing and arithmetic.
     fn by_hand(source: &Source, part: Part, last: bool) -> (Tensor, Tensor) {
         let first_rows = source.windows(part).at_most(10_000).first_rows().unwrap();
         let batch = source.panel().gather(&first_rows).unwrap();
@@ -129,8 +129,8 @@ mod tests {
         (Tensor::cat(&[x, ones], 1), y)
     }
 
-    /// Oracle: least squares by another solver with the penalty as rows of the design, the strength by the
-    /// least validation error.
+    /// Oracle: another solver of least squares, with the penalty as rows of the design and the strength of the smallest
+    /// validation error.
     #[test]
     fn the_skip_starts_as_ridge_regression() {
         for last in [false, true] {

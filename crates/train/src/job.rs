@@ -1,4 +1,4 @@
-//! One training: its config, its data, and where it writes.
+//! One training: its config, its data, and its run directory.
 
 use feed::Source;
 use record::RunDirectory;
@@ -10,9 +10,9 @@ use crate::config::Config;
 pub struct Job<'a> {
     /// The whole config.
     pub config: &'a Config,
-    /// The data: trained on its training windows, selected on its validation windows.
+    /// The data, whose training windows are fitted and whose validation windows select the weights.
     pub source: &'a Source,
-    /// Validation CRPS of seasonal naive, to which the skill is relative.
+    /// Validation CRPS of seasonal naive, the reference for the skill.
     pub naive_crps: Option<f64>,
     /// The directory to write to.
     pub run: &'a RunDirectory,

@@ -1,4 +1,4 @@
-//! Training: where data, noise, model and objective meet.
+//! Training, which brings data, noise, model and objective together.
 //!
 //! ```text
 //! windows by index → instance scale → noise (x̃_t, ỹ_t) → model: posterior, prior, likelihood
@@ -36,14 +36,14 @@
 //!
 //! | task | |
 //! |---|---|
-//! | a config from a file or from text | [`Config`], its JSON Schema [`schema()`] |
-//! | a run directory, trained or continued | [`prepare`], [`Training::run`], [`Control`], [`RunProgress`] |
-//! | cost of a run, before it is started | [`plan()`] |
-//! | a finished run | [`Loaded`] |
-//! | a model in memory, without a directory | [`Forecaster`], [`shape()`], [`Flat`], [`AdamW`] |
-//! | the loop itself | [`fit()`], [`Job`] |
+//! | read a config from a file or from text | [`Config`], its JSON Schema [`schema()`] |
+//! | train a config in a run directory, or continue | [`prepare`], [`Training::run`], [`Control`], [`RunProgress`] |
+//! | estimate the cost of a run before it starts | [`plan()`] |
+//! | load a finished run | [`Loaded`] |
+//! | train a model in memory, without a directory | [`Forecaster`], [`shape()`], [`Flat`], [`AdamW`] |
+//! | call the training loop directly | [`fit()`], [`Job`] |
 //!
-//! Scores beside baselines are made by the crate `evaluate`, features over the diffusion steps by `probe`.
+//! The crate `evaluate` scores a run against baselines, and `probe` computes features over the diffusion steps.
 
 mod average;
 mod checkpoint;

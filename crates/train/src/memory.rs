@@ -1,17 +1,17 @@
-//! Memory that libtorch frees stays with the process.
+//! Keeping the memory that libtorch frees in the process.
 
 use std::hint::black_box;
 use std::sync::Once;
 
-/// Below the most that glibc lets its threshold grow to, 32 MiB.
+/// Size of the block in bytes, below 32 MiB, to which glibc limits the growth of its threshold.
 const BYTES: usize = 31 << 20;
 
-/// Makes glibc's allocator keep what is freed, instead of handing every larger tensor back to the system.
+/// Makes the allocator of glibc keep freed memory, instead of returning every larger tensor to the system.
 ///
-/// Each step of a training allocates the same tensors again. Those above 128 KiB come from the system page
-/// by page, each page zeroed at its first touch, and go back when they are freed. glibc raises that
-/// threshold to the size of the largest block it has seen freed, and what it keeps at its end to twice as
-/// much: one block, allocated and freed untouched, is enough. Elsewhere this does nothing.
+/// Each step of a training allocates the same tensors again. By default, blocks above 128 KiB come from the system,
+/// which zeroes each page at its first use, and return to it when they are freed. glibc raises this threshold to the
+/// size of the largest block freed so far, and keeps up to twice as much free memory at the end of the heap. Allocating
+/// and freeing one block without using it is therefore enough. With other allocators this does nothing.
 pub(crate) fn keep_freed() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| drop(black_box(Vec::<u8>::with_capacity(BYTES))));
@@ -28,8 +28,8 @@ mod tests {
         after_name.split(' ').nth(7).unwrap().parse().unwrap()
     }
 
-    /// Oracle: the kernel's count. A block of 1 MiB has 256 pages, each a fault where it is fresh. One block
-    /// alone would be kept anyhow, for its own size moves the threshold; twenty are not.
+    /// Oracle: the count of the kernel. A block of 1 MiB has 256 pages, each of which faults when it is fresh. One
+    /// block would be kept in any case, since its own size raises the threshold; twenty would not.
     #[test]
     fn blocks_that_were_freed_are_used_again() {
         const ROUNDS: u64 = 20;

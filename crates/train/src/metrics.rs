@@ -1,4 +1,4 @@
-//! The sums of an epoch, which its line in `metrics.jsonl` is made of.
+//! The sums of an epoch, from which its line in `metrics.jsonl` is computed.
 
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, no_grad};
@@ -6,19 +6,19 @@ use tch::{Device, Kind, Tensor, no_grad};
 use crate::error::TrainError;
 use crate::forecaster::Terms;
 
-/// The steps of an epoch, summed up.
+/// The sums over the steps of an epoch.
 ///
-/// Each step leaves one small tensor on the device, and [`Tally::settle`] reads them all at once: the
-/// one place where the loop waits for the device. When that happens changes nothing. A step whose loss or gradient is not finite counts
-/// as skipped and for nothing else.
+/// Each step leaves one small tensor on the device, and [`Tally::settle`] reads them all at once. This is the only
+/// place where the loop waits for the device, and the time at which it does so has no effect on the sums. A step whose
+/// loss or gradient is not finite counts as skipped and adds nothing to the other sums.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     sums: Sums,
-    /// `[4]` each: loss, reconstruction, KL, norm of the gradient; and the windows of the step.
+    /// Steps not read yet: loss, reconstruction, KL and norm of the gradient, `[4]`, and the number of windows.
     pending: Vec<(Tensor, i64)>,
 }
 
-/// What is summed; part of a checkpoint.
+/// The sums themselves, which checkpoints save.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct Sums {
     loss: f64,
@@ -26,9 +26,9 @@ struct Sums {
     kl: f64,
     windows: i64,
     skipped: usize,
-    /// Steps of all epochs that were read.
+    /// Number of steps read, in all epochs.
     steps: usize,
-    /// Skipped steps in a row up to now, over the borders of epochs.
+    /// Current number of skipped steps in a row, across epochs.
     streak: usize,
     worst: Streak,
 }
@@ -36,13 +36,13 @@ struct Sums {
 /// Skipped steps in a row.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Streak {
-    /// How many.
+    /// Number of steps.
     pub(crate) length: usize,
-    /// The first of them, from 1.
+    /// Number of the first step, from 1.
     pub(crate) first: usize,
 }
 
-/// The sums of an epoch as means per window.
+/// The means of an epoch per window, and its skipped steps.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Means {
     pub(crate) loss: f64,
@@ -65,7 +65,7 @@ impl Tally {
         Ok(())
     }
 
-    /// Reads the steps that wait; waits for the device.
+    /// Reads the steps not read yet; waits for the device.
     pub(crate) fn settle(&mut self) -> Result<(), TrainError> {
         if self.pending.is_empty() {
             return Ok(());
@@ -77,7 +77,7 @@ impl Tally {
         for (step, (_, windows)) in values.chunks_exact(4).zip(self.pending.drain(..)) {
             let [loss, reconstruction, kl, norm] = [step[0], step[1], step[2], step[3]];
             sums.steps += 1;
-            // The loss is made of the other two: where they are not finite, it is not.
+            // The loss is computed from the other two, so it is not finite if one of them is not.
             if !(loss + norm).is_finite() {
                 sums.skipped += 1;
                 sums.streak += 1;
@@ -96,19 +96,19 @@ impl Tally {
         Ok(())
     }
 
-    /// The longest row of skipped steps so far, of those that were read; it never gets shorter.
+    /// The longest streak of skipped steps among all steps read.
     pub(crate) fn worst(&self) -> Streak {
         self.sums.worst
     }
 
-    /// Means over the windows; NaN where every step was skipped.
+    /// Means over the windows; NaN if every step was skipped.
     pub(crate) fn means(&self) -> Means {
         let Sums { loss, reconstruction, kl, windows, skipped, .. } = self.sums;
         let mean = |sum: f64| sum / windows as f64;
         Means { loss: mean(loss), reconstruction: mean(reconstruction), kl: mean(kl), skipped }
     }
 
-    /// Forgets the epoch, but not which steps were skipped.
+    /// Resets the sums for the next epoch, but keeps the streaks of skipped steps.
     pub(crate) fn next_epoch(&mut self) {
         let Sums { steps, streak, worst, .. } = self.sums;
         self.sums = Sums { steps, streak, worst, ..Sums::default() };
@@ -142,7 +142,7 @@ mod tests {
         }
     }
 
-    /// Oracle: sums by hand; the step that is not finite leaves no trace in the means.
+    /// Oracle: sums by hand; a step that is not finite does not change the means.
     #[test]
     fn a_skipped_step_counts_for_nothing() {
         let mut tally = Tally::default();
@@ -155,7 +155,7 @@ mod tests {
         tally.add(&terms(5.0), &fine, 1).unwrap();
         tally.settle().unwrap();
         assert_eq!(tally.sums.streak, 0);
-        assert_eq!(tally.worst().length, 2, "what was is not forgotten");
+        assert_eq!(tally.worst().length, 2, "the longest streak is kept");
         let means = tally.means();
         assert_eq!(means, Means { loss: 2.0, reconstruction: -2.0, kl: 4.0, skipped: 2 });
         for _ in 0..2 {
@@ -166,14 +166,18 @@ mod tests {
         assert!(tally.means().loss.is_nan());
         tally.add(&terms(1.0), &torn, 3).unwrap();
         tally.settle().unwrap();
-        assert_eq!(tally.worst(), Streak { length: 3, first: 5 }, "over the end of an epoch");
+        assert_eq!(
+            tally.worst(),
+            Streak { length: 3, first: 5 },
+            "a streak continues across epochs"
+        );
         tally.next_epoch();
         tally.add(&terms(4.0), &fine, 2).unwrap();
         tally.settle().unwrap();
         assert_eq!((tally.means().loss, tally.means().skipped), (4.0, 0));
     }
 
-    /// What is read when does not change the sums: bits, not only values.
+    /// The sums are the same bit for bit, no matter when the steps are read.
     #[test]
     fn settling_often_or_seldom_is_the_same() {
         let fine = Tensor::from(1.0_f32);

@@ -1,4 +1,4 @@
-//! AdamW over the flat vectors, with clipping, that leaves out steps that are not finite.
+//! AdamW on the flat vectors, with clipping, which skips steps that are not finite.
 
 use tch::{Tensor, no_grad};
 use torch_ext::{AdamWSettings, Clipping, FusedAdamW, Guard, clip};
@@ -7,14 +7,14 @@ use crate::config::TrainConfig;
 use crate::error::TrainError;
 use crate::flat::Flat;
 
-/// [`FusedAdamW`] on the flat parameters, with gradients clipped to a norm.
+/// [`FusedAdamW`] on the flat parameters, with the gradient clipped to the norm `c`.
 ///
 /// ```text
 /// g ← g · min(1, c / ‖g‖)
 /// ```
 ///
-/// A step whose loss or whose gradient is not finite changes nothing. What decays does so towards zero, but for a linear
-/// skip that started as ridge regression: that decays towards its start `p₀`.
+/// A step whose loss or gradient is not finite changes nothing. Weight decay `w` pulls parameters towards zero, except
+/// a linear skip initialized from ridge regression, which it pulls towards that start, `p₀`.
 ///
 /// ```text
 /// p ← p − η w (p − p₀)
@@ -26,18 +26,18 @@ pub struct AdamW {
     anchors: Vec<Anchor>,
 }
 
-/// Where some of the parameters decay to.
+/// The start that some of the parameters decay to.
 #[derive(Debug)]
 struct Anchor {
-    /// These parameters, a view.
+    /// A view of these parameters.
     parameters: Tensor,
-    /// Their start.
+    /// Their initial values.
     start: Tensor,
     decay: f64,
 }
 
 impl Anchor {
-    /// Takes back what decay towards zero has too much; `torn` says that there was no step.
+    /// Adds `η w p₀`, which turns the decay towards zero into one towards `p₀`; `torn` marks a skipped step.
     fn step(&mut self, learning_rate: f64, torn: &Tensor) -> Result<(), TrainError> {
         let back = self.start.f_masked_fill(torn, 0.0)? * (learning_rate * self.decay);
         let _ = self.parameters.f_add_(&back)?;
@@ -53,7 +53,7 @@ impl AdamW {
     /// An optimizer at step 0.
     ///
     /// # Errors
-    /// [`TrainError::Extension`] if the weight decay is out of its range.
+    /// [`TrainError::Extension`] if the weight decay is out of range.
     pub fn new(flat: &Flat, config: &TrainConfig) -> Result<AdamW, TrainError> {
         let decayed = if config.decay_vectors { flat.len() } else { flat.matrices() };
         let settings = AdamWSettings {
@@ -77,11 +77,11 @@ impl AdamW {
         Ok(AdamW { fused, clip_norm: config.clip_norm, anchors })
     }
 
-    /// One step with the gradients of `flat`, those of `loss`; returns their norm, a scalar on the
-    /// device. Never waits for it.
+    /// Takes one step with the gradient of `loss` that `flat` holds, and returns its norm, a scalar on the device.
+    /// Never waits for the device.
     ///
     /// # Errors
-    /// [`TrainError::Torch`] or [`TrainError::Extension`] if libtorch fails.
+    /// [`TrainError::Feed`] or [`TrainError::Extension`] if libtorch fails.
     pub fn step(
         &mut self,
         flat: &Flat,
@@ -100,12 +100,12 @@ impl AdamW {
         })
     }
 
-    /// First moments, second moments and the count of steps.
+    /// First moments, second moments and the number of steps.
     pub(crate) fn state(&self) -> [&Tensor; 3] {
         self.fused.state()
     }
 
-    /// Goes on with the moments and the count of another.
+    /// Continues from the moments and the number of steps of another optimizer.
     pub(crate) fn restore(&self, state: [&Tensor; 3]) -> Result<(), TrainError> {
         for (mine, saved) in self.fused.state().into_iter().zip(state) {
             no_grad(|| mine.shallow_clone().f_copy_(saved))?;
@@ -119,8 +119,8 @@ mod tests {
     use super::*;
     use tch::{Device, Kind, nn};
 
-    /// Oracle: the recursion of AdamW in f64 and one scalar at a time: a matrix that decays, a skip that decays to its
-    /// start if that is ridge regression, its bias that decays so if vectors do, and steps that are left out.
+    /// Oracle: the recursion of AdamW in f64, one scalar at a time, for a matrix that decays, a skip that decays to its
+    /// start if that is ridge regression, a bias that does so if vectors decay, and skipped steps.
     #[test]
     fn matches_the_scalar_recursion() {
         for (ridge_start, decay_vectors) in

@@ -1,4 +1,4 @@
-//! What a training would be, found out by one step of it that is thrown away.
+//! The cost of a training before it starts, measured on one step that is thrown away.
 
 use std::path::Path;
 use std::time::Instant;
@@ -18,37 +18,37 @@ use crate::optimizer::AdamW;
 use crate::run::{RunOptions, data_info, describe, is_of_another, load, set_threads};
 use crate::shape::shape;
 
-/// A training that was checked and not started; nothing was written.
+/// A training that was checked but not started; nothing was written.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Plan {
     /// Data, windows, model, noise and device in words.
     pub summary: String,
-    /// What is trained on.
+    /// The data to train on.
     pub data: DataInfo,
     /// `cpu` or `cuda:N`.
     pub device: String,
-    /// Trainable parameters.
+    /// Number of trainable parameters.
     pub parameters: usize,
-    /// Optimizer steps of an epoch.
+    /// Number of optimizer steps per epoch.
     pub steps_per_epoch: usize,
-    /// Optimizer steps if nothing stops the training early.
+    /// Number of optimizer steps if nothing stops the training early.
     pub steps: usize,
-    /// Optimizer steps of the search for a noise before it, with `noise = "auto"`; else 0.
+    /// Number of optimizer steps of the search for a noise, which comes first with `noise = "auto"`; otherwise 0.
     pub search_steps: usize,
-    /// Bytes of weights, gradients, moments, and the copies kept of the weights.
+    /// Bytes of weights, gradients, moments, and the stored copies of the weights.
     pub state_bytes: usize,
-    /// Peak memory of the process (of the device, on CUDA) after one step, in bytes; absent where the
-    /// system does not tell.
+    /// Peak memory in bytes after one step, of the process or, on CUDA, of the device; `None` if the system does not
+    /// report it.
     pub peak_bytes: Option<usize>,
-    /// Seconds of that step, which as the first one is slower than the rest.
+    /// Seconds for this step; it is the first, and slower than later ones.
     pub step_seconds: f64,
 }
 
-/// Reads the data, builds the model, takes one step and forecasts one validation batch, as a training in the
-/// directory `run` would, or would go on to.
+/// Reads the data, builds the model, takes one step and forecasts one validation batch, as a training in the directory
+/// `run` would.
 ///
 /// # Errors
-/// Whatever would keep the training from starting.
+/// Any error that would keep the training from starting.
 pub fn plan(config: &Config, run: &Path, options: RunOptions) -> Result<Plan, TrainError> {
     let directory = RunDirectory::at(run);
     if directory.begun() && is_of_another(config, &directory)? {
@@ -65,7 +65,7 @@ pub fn plan(config: &Config, run: &Path, options: RunOptions) -> Result<Plan, Tr
         Noise::Fixed(_) => 0,
         Noise::Auto(auto) => total(&rungs(auto.budget, &config.train, steps_per_epoch)?),
     };
-    // Where it is to be chosen, the default, which takes as much time and memory as any.
+    // A noise that is still to be chosen is replaced by the default, which takes as much time and memory as any.
     let noise = Noise::Fixed(config.noise.fixed().cloned().unwrap_or_default());
     let config = &Config { noise, ..config.clone() };
     let table = &config.train;
@@ -84,7 +84,7 @@ pub fn plan(config: &Config, run: &Path, options: RunOptions) -> Result<Plan, Tr
     let held = source.windows(Part::Validation).at_most(panel.scored_at_once(samples));
     let held = panel.gather(&held.first_rows()?)?;
     drop(no_grad(|| forecaster.sample(&held, samples))?);
-    // Weights, gradients, two moments, the best weights, and the average where there is one.
+    // Weights, gradients, two moments, the best weights, and the average if there is one.
     let copies = if table.ema_decay > 0.0 { 6 } else { 5 };
     Ok(Plan {
         summary: describe(config, &source, threads),
@@ -100,7 +100,7 @@ pub fn plan(config: &Config, run: &Path, options: RunOptions) -> Result<Plan, Tr
     })
 }
 
-/// Peak memory of the device, or of the process where that is the CPU.
+/// Peak memory of the device, or of the process if the device is the CPU.
 fn peak_bytes(device: tch::Device) -> Option<usize> {
     if device.is_cuda() {
         return torch_ext::peak_memory(device).ok().map(|bytes| bytes as usize);

@@ -1,4 +1,4 @@
-//! What the command line does: train a config into a directory, evaluate a directory.
+//! Run directories: training a config in one, and loading a finished run.
 
 use std::path::Path;
 use std::time::Instant;
@@ -22,24 +22,24 @@ use crate::shape::shape;
 use crate::tensors::load_store;
 use crate::validate::validation_crps;
 
-/// Where and how to compute; not part of what is computed.
+/// The device and the threads to compute with, which are not part of the config.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RunOptions {
     /// The device.
     pub device: DeviceChoice,
-    /// CPU threads; as the environment says (`OMP_NUM_THREADS`), else one, where absent.
+    /// Number of CPU threads; `None` takes it from the environment (`OMP_NUM_THREADS`), or else one.
     pub threads: Option<usize>,
 }
 
-/// The libtorch this is built against.
+/// Version of the libtorch that this program is built against.
 const LIBTORCH: &str = "2.11.0";
 
-/// A report of a run while it goes on.
+/// A progress report of a run.
 #[derive(Debug)]
 pub enum RunProgress<'a> {
-    /// Of the search for a noise.
+    /// Progress of the search for a noise.
     Search(SearchProgress<'a>),
-    /// Of the training.
+    /// Progress of the training.
     Fit(Progress<'a>),
 }
 
@@ -55,7 +55,7 @@ pub fn load(config: &Config, device: Device) -> Result<Source, TrainError> {
     Ok(Source::load(&config.data, selection, device)?)
 }
 
-/// A training that is ready to start or to go on, and alone in its directory.
+/// A training that is ready to start or to continue, and holds the lock of its directory.
 #[derive(Debug)]
 pub struct Training {
     config: Config,
@@ -69,9 +69,8 @@ pub struct Training {
 
 /// Reads the data, checks that there is something to train on, and makes the run directory.
 ///
-/// A directory that holds a finished run of the same config is left as it is, see
-/// [`Training::already_done`]; one that holds an interrupted run goes on from its checkpoint, see
-/// [`Training::checkpoint`].
+/// A directory with a finished run of the same config is left as it is, see [`Training::already_done`]. An interrupted
+/// run continues from its checkpoint, see [`Training::checkpoint`].
 ///
 /// # Errors
 /// [`ConfigError::OtherRun`] if the directory holds a run of another config, [`RecordError::Locked`] if
@@ -103,26 +102,25 @@ pub fn prepare(config: &Config, path: &Path, options: RunOptions) -> Result<Trai
     Ok(Training { config, source, directory, threads, done, checkpoint, lock })
 }
 
-/// Whether the directory has a config, and it says something else: keys that one of them leaves out have
-/// their defaults.
+/// Whether the directory has a different config. A key that one of the two leaves out has its default.
 pub(crate) fn is_of_another(config: &Config, directory: &RunDirectory) -> Result<bool, TrainError> {
     if !directory.config().exists() {
         return Ok(false);
     }
     let text = directory.read_config()?;
     let written = Config::parse(&text, &directory.config().display().to_string(), &[]);
-    // Through the same text, where a path that is not UTF-8 would be an error.
+    // Our config goes through text too, so that both have the same form.
     let ours = Config::parse(&config.to_toml()?, "the config", &[])?;
     Ok(written.ok().as_ref() != Some(&ours))
 }
 
 impl Training {
-    /// The run, if this very config was trained here before.
+    /// The run, if this directory holds a finished one of this config.
     pub fn already_done(&self) -> Option<&RunInfo> {
         self.done.as_ref()
     }
 
-    /// The checkpoint that training goes on from, if it was interrupted here before.
+    /// The checkpoint that training continues from, if it was interrupted before.
     pub fn checkpoint(&self) -> Option<&Checkpoint> {
         self.checkpoint.as_ref()
     }
@@ -132,7 +130,7 @@ impl Training {
         &self.source
     }
 
-    /// What is about to be trained, in two lines.
+    /// A summary in two lines of the training to come.
     pub fn summary(&self) -> String {
         describe(&self.config, &self.source, self.threads)
     }
@@ -140,8 +138,8 @@ impl Training {
     /// Trains, and leaves a finished run directory.
     ///
     /// # Errors
-    /// [`TrainError::Interrupted`], [`TrainError::InterruptedSearch`], [`TrainError::Diverged`], [`TrainError::Record`],
-    /// or libtorch's own.
+    /// [`TrainError::Interrupted`], [`TrainError::InterruptedSearch`], [`TrainError::Diverged`],
+    /// [`TrainError::Record`], or an error of libtorch.
     pub fn run(
         self,
         control: &Control,
@@ -151,7 +149,7 @@ impl Training {
         let Training { mut config, source, directory, threads, checkpoint, lock, .. } = self;
         let _span = tracing::info_span!("run", directory = %directory.path().display()).entered();
         let before = checkpoint.as_ref().map_or(0.0, Checkpoint::seconds);
-        // A run that is not finished has no run.json.
+        // An unfinished run has no run.json.
         directory.remove_results()?;
         let chooses = config.train.choose_instance_norm;
         let instance_norm = if chooses { instance_helps(&config, &source)? } else { None };
@@ -205,7 +203,7 @@ impl Training {
     }
 }
 
-/// The data of a run, as `run.json` has it.
+/// The description of the data in `run.json`.
 pub fn data_info(source: &Source) -> DataInfo {
     DataInfo {
         name: source.name(),
@@ -243,8 +241,8 @@ pub(crate) fn describe(config: &Config, source: &Source, threads: usize) -> Stri
     )
 }
 
-/// The validation CRPS that skill is relative to: of seasonal naive, or of the last value where no season fits the
-/// context. `None` for a model of contexts, or where gaps leave nothing to fit.
+/// The validation CRPS of seasonal naive, or of the last value if no season fits in the context, which is the reference
+/// for the skill. `None` if the model makes no forecasts, or if gaps leave nothing to fit.
 fn naive_crps(
     config: &Config,
     source: &Source,
@@ -260,24 +258,24 @@ fn naive_crps(
     validation_crps(config, source, forecaster, &mut draw)
 }
 
-/// A finished run, loaded.
+/// A finished run that was loaded.
 #[derive(Debug)]
 pub struct Loaded {
-    /// Its directory.
+    /// The directory of the run.
     pub directory: RunDirectory,
-    /// As `config.toml` says.
+    /// The config in `config.toml`.
     pub asked: Config,
-    /// The same with what was chosen: the noise, instance normalization.
+    /// The same config with the noise and the instance normalization that were chosen.
     pub config: Config,
-    /// Its record.
+    /// The record in `run.json`.
     pub info: RunInfo,
 }
 
 impl Loaded {
-    /// Reads what a finished run left in the directory `path`.
+    /// Reads the finished run in the directory `path`.
     ///
     /// # Errors
-    /// [`TrainError::Missing`] or [`TrainError::Run`].
+    /// [`TrainError::Config`] or [`TrainError::Record`] if a file is missing or invalid.
     pub fn open(path: &Path) -> Result<Loaded, TrainError> {
         let directory = RunDirectory::open(path)?;
         let file = directory.config();
@@ -298,10 +296,10 @@ impl Loaded {
         Ok(Loaded { directory, asked, config, info })
     }
 
-    /// Whether `source` is the data that was trained on.
+    /// Checks that `source` holds the data that the run was trained on.
     ///
     /// # Errors
-    /// [`TrainError::Run`] if it is not.
+    /// [`TrainError::Record`] if it does not.
     pub fn check_data(&self, source: &Source) -> Result<(), TrainError> {
         if source.fingerprint() == self.info.data.fingerprint {
             return Ok(());
@@ -309,7 +307,7 @@ impl Loaded {
         Err(RecordError::Refused {
             path: self.directory.path().to_owned(),
             reason: format!("{} is not the data it was trained on", source.name()),
-            hint: "train again on the new data, or bring the old file back".to_owned(),
+            hint: "train again on the new data, or restore the old file".to_owned(),
         }
         .into())
     }
@@ -317,7 +315,7 @@ impl Loaded {
     /// The forecaster with the weights of the run.
     ///
     /// # Errors
-    /// [`TrainError::Run`] if they do not fit the config.
+    /// [`TrainError::Record`] if the weights do not fit the config.
     pub fn forecaster(&self, panel: &DevicePanel) -> Result<Forecaster, TrainError> {
         self.with_weights(&self.directory.weights(), panel)
     }
@@ -325,7 +323,7 @@ impl Loaded {
     /// The forecaster with the weights of the last epoch.
     ///
     /// # Errors
-    /// [`TrainError::Missing`] if the run did not keep them.
+    /// [`TrainError::Record`] if the run did not keep them.
     pub fn last_forecaster(&self, panel: &DevicePanel) -> Result<Forecaster, TrainError> {
         let path = self.directory.last_weights();
         if !path.exists() {
@@ -342,8 +340,8 @@ impl Loaded {
     }
 }
 
-/// Sets the number of CPU threads and returns it: `asked`, else `OMP_NUM_THREADS`, else one, with which small models
-/// run best.
+/// Sets the number of CPU threads and returns it: `asked` if given, otherwise `OMP_NUM_THREADS`, otherwise one, which
+/// is best for small models.
 pub fn set_threads(asked: Option<usize>) -> usize {
     let environment = || std::env::var("OMP_NUM_THREADS").ok()?.parse().ok();
     let threads = asked.or_else(environment).unwrap_or(1).max(1);

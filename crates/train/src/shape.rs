@@ -3,7 +3,7 @@
 use feed::{Columns, DevicePanel};
 use vae::Shape;
 
-/// The shape that a model for the windows of `panel` must have.
+/// The shape of a model that fits the windows of `panel`.
 pub fn shape(panel: &DevicePanel) -> Shape {
     let Columns { context, horizon, targets, future, .. } = panel.columns();
     Shape { context, horizon, channels: targets, extras: panel.extras(), future }

@@ -1,4 +1,4 @@
-//! Where a training stands: what a step changes, and what a checkpoint holds.
+//! The state of a training, which steps change and checkpoints hold.
 
 use record::Epoch;
 use serde::{Deserialize, Serialize};
@@ -12,46 +12,46 @@ use crate::forecaster::{Forecaster, Terms};
 use crate::metrics::Tally;
 use crate::optimizer::AdamW;
 
-/// A training between two steps.
+/// The state of a training between two steps.
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) flat: Flat,
     pub(crate) optimizer: AdamW,
-    /// The averaged weights, where the config asks for them.
+    /// The averaged weights, if the config asks for them.
     pub(crate) average: Option<Average>,
     /// The weights of the best epoch so far.
     pub(crate) best: Option<Tensor>,
     pub(crate) position: Position,
-    /// The epoch under way.
+    /// The sums of the current epoch.
     pub(crate) tally: Tally,
-    /// The epochs behind.
+    /// The finished epochs.
     pub(crate) history: Vec<Epoch>,
 }
 
 /// Counters of a training.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Position {
-    /// Epochs that are done.
+    /// Number of finished epochs.
     pub(crate) epochs: usize,
-    /// Steps that are done of the epoch under way.
+    /// Number of finished steps of the current epoch.
     pub(crate) done: usize,
-    /// Steps in all, skipped ones too.
+    /// Number of finished steps of all epochs, including skipped ones.
     pub(crate) step: usize,
     /// The epoch with the best validation score; 0 before the first.
     pub(crate) best_epoch: usize,
     #[serde(with = "record::or_null")]
     pub(crate) best_score: f64,
-    /// Skipped steps of the epochs behind.
+    /// Number of skipped steps in finished epochs.
     pub(crate) skipped: usize,
-    /// Wall time so far; the only thing here that a repeated run does not repeat.
+    /// Wall time so far in seconds, the only field that differs between repetitions of a run.
     pub(crate) seconds: f64,
 }
 
-/// Number of steps in a row that are not finite at which a training ends.
+/// Number of skipped steps in a row at which a training ends.
 const MOST_SKIPPED: usize = 10;
 
 impl State {
-    /// At step 0, with the weights that `forecaster` has.
+    /// The state at step 0, with the weights of `forecaster`.
     pub(crate) fn new(config: &Config, forecaster: &Forecaster) -> Result<State, TrainError> {
         let flat = Flat::new(forecaster.store())?;
         let TrainConfig { ema_decay, .. } = config.train;
@@ -70,8 +70,8 @@ impl State {
         self.flat.parameters().device()
     }
 
-    /// One optimizer step down the gradient of `terms`, of a batch of `windows` windows. A gradient or
-    /// loss that is not finite changes no weight. Never waits for the device.
+    /// Takes one optimizer step down the gradient of `terms`, which come from a batch of `windows` windows. A loss or
+    /// gradient that is not finite changes no weight. Never waits for the device.
     pub(crate) fn step(
         &mut self,
         terms: &Terms,
@@ -88,19 +88,19 @@ impl State {
         }
     }
 
-    /// Whether too many steps in a row were not finite to hope for the next; waits for the device.
+    /// Whether so many steps in a row were skipped that the training should end; waits for the device.
     pub(crate) fn is_stuck(&mut self) -> Result<bool, TrainError> {
         self.tally.settle()?;
         Ok(self.tally.worst().length >= MOST_SKIPPED)
     }
 
-    /// The weights to validate and to keep: the average where there is one.
+    /// The weights to validate and to keep: the average if there is one.
     pub(crate) fn weights(&self) -> &Tensor {
         self.average.as_ref().map_or(self.flat.parameters(), Average::weights)
     }
 
-    /// Does `work` with the average in the model, where there is one; afterwards the model has the weights again that
-    /// training goes on with.
+    /// Runs `work` with the averaged weights in the model, if there are any, and then puts the weights of the training
+    /// back.
     pub(crate) fn with_average<T>(
         &mut self,
         work: impl FnOnce(&mut State) -> Result<T, TrainError>,
@@ -119,14 +119,14 @@ impl State {
         Ok(())
     }
 
-    /// Ends the epoch under way with its line; `score` is what selects, the lower the better.
+    /// Ends the current epoch with its line; the epoch with the lowest `score` is selected.
     pub(crate) fn end_epoch(&mut self, line: &mut Epoch, score: f64) {
         let Position { best_epoch, best_score, .. } = self.position;
         self.position.epochs += 1;
         self.position.done = 0;
         self.position.skipped += line.skipped;
         self.tally.next_epoch();
-        // Anything is better than a score that is no number.
+        // Any score is better than NaN.
         line.best = best_epoch == 0 || score < best_score || best_score.is_nan();
         if line.best {
             (self.position.best_epoch, self.position.best_score) = (self.position.epochs, score);
@@ -135,7 +135,7 @@ impl State {
         self.history.push(line.clone());
     }
 
-    /// Whether there is an epoch left to train.
+    /// Whether another epoch is to be trained.
     pub(crate) fn goes_on(&self, config: &TrainConfig) -> bool {
         let Position { epochs, best_epoch, .. } = self.position;
         let selects = config.keep != crate::config::Keep::Last && config.patience > 0;

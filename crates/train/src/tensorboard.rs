@@ -12,18 +12,17 @@ use crate::forecaster::Forecaster;
 use crate::job::Job;
 use crate::validate::{Held, LatentSample};
 
-/// Validation windows, evenly spaced, that are drawn each time the model gets better.
+/// Number of validation windows, evenly spaced, that are pictured each time the model improves.
 const PICTURES: i64 = 3;
 const SAMPLES: i64 = 200;
 const SIZE: (u32, u32) = (640, 240);
 
-/// The event file of one start of a training.
+/// The event file of one process of a training.
 #[derive(Debug)]
 pub(crate) struct Board(EventWriter);
 
 impl Board {
-    /// Starts a file. What earlier files say of steps after `done` no longer counts; with `done = 0`
-    /// nothing of them does.
+    /// Starts a file. It discards the steps after `done` in earlier files; with `done = 0` all of their steps.
     pub(crate) fn open(job: &Job, done: usize) -> Result<Board, TrainError> {
         let folder = job.run.events();
         let writer = match done {
@@ -33,7 +32,7 @@ impl Board {
         Ok(Board(writer.map_err(failed)?))
     }
 
-    /// Writes the end of an epoch.
+    /// Writes the results of an epoch.
     pub(crate) fn epoch(
         &mut self,
         job: &Job,
@@ -66,7 +65,7 @@ impl Board {
         }
         if line.best && !forecaster.autoencodes() {
             match no_grad(|| pictures(job, forecaster, &mut summary)) {
-                // These draws are others than those that validation found finite.
+                // Validation found its own draws finite, but these are other draws.
                 Err(TrainError::Objective(error)) => tracing::warn!(%error, "no pictures"),
                 drawn => drawn?,
             }
@@ -75,7 +74,7 @@ impl Board {
     }
 }
 
-/// The first channel of some validation windows, in standardized units.
+/// Pictures of forecasts: the first channel of some validation windows, in standardized units.
 fn pictures(job: &Job, forecaster: &Forecaster, summary: &mut Summary) -> Result<(), TrainError> {
     seed(job.config.seed, Stream::Validation);
     let windows = job.source.windows(Part::Validation).at_most(PICTURES);
@@ -105,7 +104,7 @@ fn row(values: &Tensor, index: i64) -> Result<Vec<f64>, TrainError> {
 fn failed(error: EventError) -> TrainError {
     match error {
         EventError::Io { path, source } => RecordError::Write { path, source }.into(),
-        // A picture of ours has a size of ours.
+        // Other errors concern the size of the picture, which is fixed here.
         other => RecordError::writing("events".as_ref())(std::io::Error::other(other)).into(),
     }
 }

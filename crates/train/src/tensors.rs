@@ -1,4 +1,4 @@
-//! Named tensors in safetensors files, written whole and read with suspicion.
+//! Named tensors in safetensors files, which are written atomically and checked when they are read.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -11,15 +11,15 @@ use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::error::TrainError;
 
-/// What a file holds.
+/// The content of a file.
 #[derive(Debug)]
 pub(crate) struct Contents {
     pub(crate) tensors: BTreeMap<String, Tensor>,
-    /// What was written beside the tensors.
+    /// The text beside the tensors.
     pub(crate) note: Option<String>,
 }
 
-/// A tensor as the bytes of a file.
+/// A tensor in the bytes of a file.
 struct Bytes {
     dtype: Dtype,
     shape: Vec<usize>,
@@ -60,13 +60,13 @@ impl Bytes {
 const KINDS: [(Kind, Dtype); 3] =
     [(Kind::Float, Dtype::F32), (Kind::Double, Dtype::F64), (Kind::Uint8, Dtype::U8)];
 
-/// The one key of our metadata: of several, safetensors would write the order of a hash map.
+/// The only key of our metadata, since safetensors would write several keys in the random order of a hash map.
 const NOTE: &str = "ballast";
 
-/// Writes `tensors` and a text beside them as a whole or not at all; the same content gives the same bytes.
+/// Writes `tensors` and a text beside them atomically; the same content gives the same bytes.
 ///
 /// # Errors
-/// [`TrainError::Record`], the old file intact.
+/// [`TrainError::Record`], which leaves the old file intact.
 pub(crate) fn write(
     path: &Path,
     tensors: &BTreeMap<String, Tensor>,
@@ -76,8 +76,8 @@ pub(crate) fn write(
     Ok(files::replace(path, |file| file.write_all(&bytes)).map_err(RecordError::writing(path))?)
 }
 
-/// The content of a safetensors file at `path` with `tensors` and a text beside them; the same tensors give the same
-/// bytes.
+/// The bytes of a safetensors file with `tensors` and a text beside them; the same content gives the same bytes. Errors
+/// name `path`.
 ///
 /// # Errors
 /// If libtorch fails, or the tensors cannot be described.
@@ -95,23 +95,23 @@ pub fn serialized(
     Ok(bytes.map_err(RecordError::writing(path))?)
 }
 
-/// The largest file that is read into memory.
+/// Maximum size of a file that is read into memory.
 const MOST_BYTES: u64 = 64 << 30;
 
-/// Reads a file and refuses one that is torn or holds a number that is not finite.
+/// Reads a file, and refuses one that is incomplete or holds a number that is not finite.
 ///
 /// # Errors
 /// [`TrainError::Record`].
 pub(crate) fn read(path: &Path) -> Result<Contents, TrainError> {
     let refused = |reason: String| refused(path, reason);
     let bytes = files::read(path, MOST_BYTES).map_err(RecordError::reading(path))?;
-    let torn = |error| refused(format!("not a whole safetensors file ({error})"));
+    let torn = |error| refused(format!("is not a complete safetensors file ({error})"));
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(torn)?;
     let file = SafeTensors::deserialize(&bytes).map_err(torn)?;
     let mut tensors = BTreeMap::new();
     for (name, view) in file.tensors() {
         let Some((kind, _)) = KINDS.iter().find(|(_, dtype)| *dtype == view.dtype()) else {
-            return Err(refused(format!("`{name}` is of kind {:?}", view.dtype())));
+            return Err(refused(format!("`{name}` has the unsupported type {:?}", view.dtype())));
         };
         let shape: Vec<i64> = view.shape().iter().map(|length| *length as i64).collect();
         let tensor = Tensor::f_from_data_size(view.data(), &shape, *kind)?;
@@ -124,7 +124,7 @@ pub(crate) fn read(path: &Path) -> Result<Contents, TrainError> {
     Ok(Contents { tensors, note })
 }
 
-/// Writes the variables of `store`.
+/// Writes the variables of `store` to a file.
 ///
 /// # Errors
 /// As [`write`].
@@ -132,7 +132,7 @@ pub(crate) fn save_store(path: &Path, store: &VarStore) -> Result<(), TrainError
     write(path, &store.variables().into_iter().collect(), None)
 }
 
-/// Reads a file into the variables of `store`: the same names in the same shapes, none more or less.
+/// Reads a file into the variables of `store`, which must have exactly the names and shapes of the file.
 ///
 /// # Errors
 /// As [`read`], and if the tensors are not those of the store.
@@ -155,7 +155,7 @@ pub(crate) fn load_store(path: &Path, store: &VarStore) -> Result<(), TrainError
     match found.keys().next() {
         None => Ok(()),
         Some(name) => {
-            Err(refused(path, format!("holds `{name}`, which the config knows nothing of")))
+            Err(refused(path, format!("holds `{name}`, which the config does not ask for")))
         }
     }
 }
@@ -165,7 +165,7 @@ pub(crate) fn refused(path: &Path, reason: String) -> TrainError {
     RecordError::Refused {
         path: path.to_owned(),
         reason,
-        hint: "the file was altered, or damaged by its disk; bring back a copy of it, or train again in another directory".to_owned(),
+        hint: "the file was altered or damaged; restore a copy of it, or train again in another directory".to_owned(),
     }
     .into()
 }
@@ -196,7 +196,7 @@ mod tests {
         }
     }
 
-    /// Every byte that can be missing, and every number that is none.
+    /// Files cut off after any byte, and numbers that are not finite.
     #[test]
     fn torn_and_poisoned_files_are_refused() {
         let folder = tempfile::tempdir().unwrap();
@@ -215,7 +215,7 @@ mod tests {
         }
     }
 
-    /// In particular a single number must not be spread over a vector.
+    /// In particular, a single number must not be broadcast to a vector.
     #[test]
     fn other_names_and_shapes_are_refused() {
         let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! How a model does on windows it does not train on, after every epoch.
+//! Validation after every epoch: scores on windows that the model does not train on.
 
 use feed::{Batch, Part, Source, Stream, WindowSet, seed};
 use objective::ObjectiveError;
@@ -11,7 +11,7 @@ use crate::error::TrainError;
 use crate::forecaster::Forecaster;
 use crate::job::Job;
 
-/// Means over clean windows.
+/// Results of a validation: means over clean windows.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Held {
     pub(crate) loss: f64,
@@ -19,11 +19,11 @@ pub(crate) struct Held {
     pub(crate) bound: f64,
     /// Fair CRPS, standardized.
     pub(crate) crps: f64,
-    /// The same on training windows.
+    /// Fair CRPS on training windows, standardized.
     pub(crate) train_crps: f64,
-    /// Of each latent group.
+    /// Number of active units of each latent group.
     pub(crate) active_units: Vec<usize>,
-    /// Of each latent group.
+    /// A sample of each latent group.
     pub(crate) latents: Vec<LatentSample>,
 }
 
@@ -48,21 +48,21 @@ impl LatentSample {
     }
 }
 
-/// The most windows, evenly spaced, that are scored after each epoch.
+/// Maximum number of validation windows, evenly spaced, scored after each epoch.
 const MAX_VALIDATION: i64 = 1024;
 const MAX_TRAIN: i64 = 256;
 
 /// Validates at optimizer step `step`; `None` if the model does not forecast finite numbers.
 ///
 /// # Errors
-/// If nothing was observed in the validation windows, or libtorch's own.
+/// If nothing was observed in the validation windows, or libtorch fails.
 pub(crate) fn validate(
     job: &Job,
     forecaster: &Forecaster,
     step: usize,
 ) -> Result<Option<Held>, TrainError> {
     match held(job, forecaster, step) {
-        // Weights that the last step spoiled show first in the samples.
+        // Weights that the last step made useless show up first in the samples.
         Err(TrainError::Objective(ObjectiveError::NotFinite { .. })) => Ok(None),
         held => held.map(Some),
     }
@@ -109,13 +109,13 @@ fn held(job: &Job, forecaster: &Forecaster, step: usize) -> Result<Held, TrainEr
     })
 }
 
-/// The validation windows that training looks at.
+/// The validation windows that are scored during training.
 pub(crate) fn scored_windows(source: &Source) -> WindowSet {
     source.windows(Part::Validation).at_most(MAX_VALIDATION)
 }
 
-/// The mean fair CRPS of the forecasts that `draw` makes of the validation windows that training looks at; `None` if
-/// nothing was observed in them.
+/// The mean fair CRPS of the forecasts that `draw` makes for [`scored_windows`]; `None` if nothing was observed in
+/// them.
 ///
 /// # Errors
 /// If a forecast is not finite.
@@ -128,7 +128,7 @@ pub(crate) fn validation_crps(
     no_grad(|| mean_crps(config, source, &scored_windows(source), forecaster, draw))
 }
 
-/// Windows in which nothing was observed have no CRPS and do not count; `None` if all are such.
+/// The mean CRPS over windows with an observed value; `None` if there are none.
 fn mean_crps(
     config: &Config,
     source: &Source,
@@ -160,8 +160,8 @@ fn each_crps(
     Ok(scores)
 }
 
-/// The score that selects a training, of each of [`scored_windows`], the lower the better: its CRPS, or its negative
-/// bound where the model forecasts nothing.
+/// The score that selects a training, for each of [`scored_windows`]; lower is better. It is the CRPS, or the negative
+/// bound if the model makes no forecasts.
 pub(crate) fn window_scores(job: &Job, forecaster: &Forecaster) -> Result<Vec<f64>, TrainError> {
     let Job { config, source, .. } = *job;
     let samples = config.train.validation_samples as i64;

@@ -15,7 +15,7 @@ fn forecaster(kind: &str, target: &str, weight: f64) -> (Forecaster, Batch) {
     );
     let config = Config::parse(&text, "test", &[]).unwrap();
     let columns = Columns { context: 16, horizon: 4, targets: 2, past: 0, future: 0 };
-    // Waves that grow: windows of different scales.
+    // Growing waves give windows of different scales.
     let wave = |i: f32| 0.02 * i * (i * 0.7).sin() + 1.0;
     let values: Vec<f32> = (0..400_u16).map(|i| wave(f32::from(i))).collect();
     let observed: Vec<bool> = (0..400).map(|i| i % 7 > 0).collect();
@@ -26,8 +26,8 @@ fn forecaster(kind: &str, target: &str, weight: f64) -> (Forecaster, Batch) {
     (forecaster, panel.gather(&starts).unwrap())
 }
 
-/// Oracle: the fair CRPS of 4000 forecasts by the other route, sampling as at forecast time; within 6 standard
-/// errors. Without noise (β = 0), whose scale is left.
+/// Oracle: the fair CRPS of 4000 forecasts, sampled as at forecast time, within 6 standard errors. There is no noise
+/// (β = 0), but its scaling of windows remains.
 #[test]
 fn the_loss_gains_the_crps_of_forecasts() {
     let _guard = tch::no_grad_guard();

@@ -1,4 +1,4 @@
-//! Networks in bf16, laws in f32.
+//! Networks in bf16 with distributions in f32.
 
 use feed::{Batch, Columns, DevicePanel};
 use train::{Config, Device, Flat, Forecaster, shape};
@@ -21,7 +21,7 @@ fn forecaster(backbone: &str, kind: &str, precision: &str) -> (Forecaster, Batch
     (forecaster, panel.gather(&starts).unwrap())
 }
 
-/// Oracle: the same weights and draws in f32. bf16 has 8 bits: about a per cent.
+/// Oracle: the same weights and draws in f32; bf16 has 8 bits, which is about one percent.
 #[test]
 fn bf16_is_f32_up_to_its_digits() {
     for kind in ["autoencode", "predict", "conditional", "hierarchical"] {

@@ -1,4 +1,4 @@
-//! A training that is stopped and continued gives the same bits as one that is not.
+//! A training that is stopped and continued gives the same bits as one that runs through.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use train::{Config, Control, Progress, RunOptions, RunProgress, TrainError, prepare};
 
-/// The generator of libtorch belongs to the process: trainings take turns.
+/// Trainings take turns, since the generator of libtorch belongs to the process.
 static TURN: Mutex<()> = Mutex::new(());
 
 fn data(folder: &Path) {
@@ -23,7 +23,7 @@ fn data(folder: &Path) {
     fs::write(folder.join("data.csv"), text).unwrap();
 }
 
-/// A plain training, where `table` does not say otherwise.
+/// The config of a plain training; `table` overrides its keys.
 fn plain(table: &str) -> String {
     let keys = [
         "ridge_start = false",
@@ -74,7 +74,7 @@ validation_samples = 5
     Config::parse(&text, "test", &[]).unwrap()
 }
 
-/// Trains in `run`, stopping after each `stops` steps and going on with a new process's worth of state.
+/// Trains in `run`, stops after every `stops` steps, and continues with fresh state, as a new process would.
 fn train(config: &Config, run: &Path, stops: usize) -> usize {
     let mut starts = 0;
     loop {
@@ -99,7 +99,7 @@ fn train(config: &Config, run: &Path, stops: usize) -> usize {
     }
 }
 
-/// Weights and metrics, and of the checkpoint all but the seconds it took.
+/// Weights, metrics, and the checkpoint without its seconds.
 fn left_behind(run: &Path) -> Vec<Vec<u8>> {
     let files = ["model.safetensors", "metrics.jsonl", "config.toml"];
     let mut left: Vec<Vec<u8>> =
@@ -146,7 +146,7 @@ fn every_kind_resumes_bit_for_bit() {
     }
 }
 
-/// Early stopping, step decay, and epochs that are no whole pass over the windows.
+/// Early stopping, step decay, and epochs that are not one pass over the windows.
 #[test]
 fn early_stopping_resumes_bit_for_bit() {
     let train = "epochs = 12\npatience = 2\nsteps_per_epoch = 9\n\
@@ -155,7 +155,7 @@ fn early_stopping_resumes_bit_for_bit() {
     compare("conditional", &format!("{train}\nkeep = \"last\""), &[7]);
 }
 
-/// Break what is saved in each way, and the training must not go on from it.
+/// A training refuses to continue from a checkpoint that was damaged or altered in any of these ways.
 #[test]
 fn an_altered_checkpoint_is_refused_with_its_reason() {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -180,9 +180,9 @@ fn an_altered_checkpoint_is_refused_with_its_reason() {
         assert!(text.contains(expected) && text.contains("checkpoint.safetensors"), "{text}");
         assert_eq!(fs::read(&path).unwrap(), bytes, "it is left for whoever wants to look");
     };
-    refused(&whole[..whole.len() / 2], "not a whole safetensors file");
-    refused(&whole[..5], "not a whole safetensors file");
-    refused(b"", "not a whole safetensors file");
+    refused(&whole[..whole.len() / 2], "is not a complete safetensors file");
+    refused(&whole[..5], "is not a complete safetensors file");
+    refused(b"", "is not a complete safetensors file");
     let text = |from: &str, to: &str| {
         assert_eq!(from.len(), to.len(), "the header keeps its length");
         let from = from.as_bytes();
@@ -195,7 +195,7 @@ fn an_altered_checkpoint_is_refused_with_its_reason() {
     refused(&text("ballast checkpoint", "bullish checkpoint"), "bullish checkpoint");
     refused(&text("encoder", "encoded"), "encoded");
     refused(&text(r#"\"done\":1"#, r#"\"done\":9"#), "at step 9 of an epoch of 7");
-    refused(&text(r#""dtype":"U8""#, r#""dtype":"I8""#), "is of kind I8");
+    refused(&text(r#""dtype":"U8""#, r#""dtype":"I8""#), "has the unsupported type I8");
     fs::write(&path, &whole).unwrap();
     let more = folder.path().join("data.csv");
     let rows = fs::read_to_string(&more).unwrap();

@@ -1,4 +1,4 @@
-//! How many validation windows select.
+//! The number of validation windows that select the weights.
 
 use std::fmt::Write;
 use std::fs;
@@ -25,12 +25,12 @@ fn windows(protocol: &str, rows: usize, horizon: usize, stride: usize) -> (i64, 
     (source.windows(Part::Validation).count(), source.windows(Part::Test).count())
 }
 
-/// Oracle: counting by hand. Of 3000 rows 70 % train and the last 20 % test; 300 rows validate.
+/// Oracle: counting by hand. With 3000 rows, the first 70 % train and the last 20 % test; 300 rows validate.
 #[test]
 fn a_divisor_of_the_stride_leaves_a_hundred_windows() {
     // Every 3rd row would leave (300 − 96) / 3 + 1 = 69; every 2nd is the first divisor of 96 with 100 or more.
     assert_eq!(windows("exchange", 3000, 96, 0), (103, 6));
-    // Fewer than 100 even at every row: 97 − 60 + 1, where the protocol has one.
+    // Even a window at every row gives fewer than 100: 97 − 60 + 1, where the protocol has one.
     assert_eq!(windows("ili", 966, 60, 0).0, 38);
     // 12000 rows have enough by the protocol: ⌈(12000 − 24) / 96⌉.
     assert_eq!(windows("exchange", 120_000, 24, 0).0, 125);

@@ -1,4 +1,4 @@
-//! How the steps of a search are spent.
+//! The steps of a search, and their distribution over its rungs.
 
 use record::Rung;
 
@@ -7,14 +7,14 @@ use crate::error::TrainError;
 
 use super::candidates::{Candidate, NONE, names};
 
-/// Ratio of the steps of a rung to those of the one before.
+/// Ratio of the steps per candidate between a rung and the previous one.
 const GROWTH: usize = 3;
 
-/// Rungs that together take at most `budget · training` optimizer steps, none longer than a training of `table`
-/// with epochs of `per_epoch` steps.
+/// Rungs that together take at most `budget · training` optimizer steps. No training of a rung is longer than one of
+/// `table` with `per_epoch` steps per epoch.
 ///
 /// ```text
-/// noises     7 → 3 → 1, and no noise joins the last
+/// noises     7 → 3 → 1, and no noise joins the last rung
 /// steps      u, 3u, 9u,     u = ⌊budget · training / 34⌋,     7 + 3·3 + 2·9 = 34
 /// ```
 pub(crate) fn rungs(
@@ -38,7 +38,7 @@ pub(crate) fn rungs(
     }
     let rung = |(k, (candidates, keeps)): (usize, (usize, usize))| {
         let steps = (unit * weight(k)).min(training);
-        // So that validation has its share of the time, and all step sizes theirs.
+        // Epochs in proportion give validation its share of the time, and each step size its share of the epochs.
         let sizes = step_sizes(table);
         let shares = steps as f64 / (per_epoch * sizes) as f64;
         let epochs = (shares.round().max(1.0) as usize * sizes).min(steps);
@@ -47,8 +47,8 @@ pub(crate) fn rungs(
     Ok(shape.into_iter().enumerate().map(rung).collect())
 }
 
-/// A training of `config` in the steps of a rung, and the number of steps of the whole training that each of its
-/// own stands for: step size, its warm-up and KL weight go through all they would go through in the whole.
+/// A training of `config` in the steps of a rung, and the number of steps of the full training that each of its steps
+/// stands for. Step size, warm-up and KL weight go through their full schedules.
 pub(crate) fn shortened(
     rung: &Rung,
     config: &Config,
@@ -76,7 +76,7 @@ pub(crate) fn shortened(
     (Config { noise, train, ..config.clone() }, pace)
 }
 
-/// Step sizes that a training decays through, each for as many epochs.
+/// Number of step sizes that a training decays through, each for the same number of epochs.
 fn step_sizes(table: &TrainConfig) -> usize {
     match table.learning_rate_schedule {
         LearningRateSchedule::Step { every, .. } => table.epochs.div_ceil(every),
@@ -84,7 +84,7 @@ fn step_sizes(table: &TrainConfig) -> usize {
     }
 }
 
-/// Optimizer steps of all rungs.
+/// Total number of optimizer steps of all rungs.
 pub(crate) fn total(rungs: &[Rung]) -> usize {
     rungs.iter().map(|rung| rung.candidates * rung.steps).sum()
 }
@@ -97,7 +97,7 @@ mod tests {
         TrainConfig { epochs, steps_per_epoch: 0, ..TrainConfig::default() }
     }
 
-    /// Oracle: the steps by hand, and the bound for many budgets and lengths.
+    /// Oracle: the steps by hand, and the upper bound for many budgets and lengths.
     #[test]
     fn the_budget_is_kept_to() {
         let found = rungs(1.0, &table(25), 100).unwrap();
@@ -126,7 +126,7 @@ mod tests {
         );
     }
 
-    /// Oracle: step sizes at the same share of the way are those of the whole training.
+    /// Oracle: at the same share of a training, the step size is that of the full training.
     #[test]
     fn a_short_training_goes_through_the_whole_schedule() {
         let data = "[data]\nsource = \"seattle-weather\"\ncontext = 28\nhorizon = 7\n";

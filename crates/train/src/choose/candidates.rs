@@ -1,4 +1,4 @@
-//! The noises to choose from.
+//! The candidates of a search for a noise.
 
 use noise::{InputTable, NoiseConfig, NoiseTable, SamplerTable, ScheduleKind, TargetTable};
 use record::NoiseSearch;
@@ -6,24 +6,24 @@ use record::NoiseSearch;
 /// A noise and its name.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Candidate {
-    /// As it stands in `noise.json`.
+    /// The name in `noise.json`.
     pub name: &'static str,
-    /// What it does.
+    /// The noise.
     pub noise: NoiseConfig,
 }
 
-/// The candidate that is there to the end.
+/// Name of the candidate without noise, which takes part only in the last rung.
 pub(crate) const NONE: &str = NoiseSearch::NONE;
 
-/// No noise, and seven kinds of it from heavy to light: all `T = 100`, linear `β`, variance-normalized inputs,
-/// and a clean target but for the two that noise it (`κ = 0.1`, `λ_y = 1`, noise-aware).
+/// No noise, and seven noises from heavy to light. All have `T = 100`, linear `β` and variance-normalized inputs; the
+/// target is clean, except in the two that noise it (`κ = 0.1`, `λ_y = 1`, noise-aware).
 ///
 /// | name | |
 /// |---|---|
-/// | `none` | every window as it is |
+/// | `none` | clean windows |
 /// | `plain` | plain diffusion of x, `λ_x = 0` |
-/// | `mild` | the same with `β` to 0.02 instead of 0.1 |
-/// | `half-clean` | `x_t + x_0`, and half of all windows clean |
+/// | `mild` | `plain` with `β` up to 0.02 instead of 0.1 |
+/// | `half-clean` | `x_t + x_0`, with half of all windows clean |
 /// | `reinject-1` | `x_t + x_0` |
 /// | `reinject-3` | `x_t + 3 x_0` |
 /// | `both-1` | `x_t + x_0` and `y_t + y_0`: a `[noise]` table that names the schedule alone |
@@ -53,7 +53,7 @@ pub fn candidates() -> Vec<Candidate> {
     ]
 }
 
-/// Their names.
+/// The names of the candidates.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     candidates().into_iter().map(|candidate| candidate.name)
 }
@@ -62,8 +62,8 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
 mod tests {
     use super::*;
 
-    /// Oracle: what the table above says of each, in signal-to-noise ratios at the last step: `ᾱ_T` of
-    /// β to 0.1 is below 1 %, and `λ` bounds the ratio from below by `λ²`.
+    /// Oracle: the descriptions in the table above, as signal-to-noise ratios at the last step: `ᾱ_T` for β up to 0.1
+    /// is below 1 %, and `λ²` is a lower bound of the ratio.
     #[test]
     fn candidates_are_what_they_say() {
         let all = candidates();

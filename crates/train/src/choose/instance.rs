@@ -1,4 +1,4 @@
-//! Whether windows are normalized.
+//! The choice whether to normalize windows.
 
 use baseline::{Examples, ridge_crps};
 use feed::{Part, Source, Stream, seed};
@@ -7,20 +7,21 @@ use tch::no_grad;
 use crate::config::Config;
 use crate::error::TrainError;
 
-/// The most windows on which it is decided whether to normalize each.
+/// Maximum number of validation windows for the decision.
 const MAX_DECIDING: i64 = 200;
-/// From this share of its variance on, the level of a horizon follows that of its context: levels persist.
-const PERSISTS: f64 = 0.1;
+/// Levels persist if the level of the context explains at least this share of the variance of the target's level.
+const PERSISTENCE_THRESHOLD: f64 = 0.1;
 
-/// Whether to normalize windows by their own level and spread: not if levels do not persist, as those of returns, and ridge
-/// regression with residuals has a smaller CRPS on validation windows as they are, its 95 % interval above zero; windows
-/// that overlap or share a time count as in `ballast evaluate`. `None` where gaps leave nothing to fit.
+/// Whether to normalize windows by their own level and spread. The answer is no if two things hold: levels do not
+/// persist, as those of returns, and ridge regression with residuals has a smaller validation CRPS without
+/// normalization, where the 95 % interval of the difference is above zero. Windows that overlap or share a time count
+/// as in `ballast evaluate`. `None` if gaps leave nothing to fit.
 ///
-/// Levels that persist can wander to where none was in training, and a model of the levels it saw is far off there,
-/// however good it was on validation windows.
+/// Levels that persist can move to values that did not occur in training. A model of the levels in training is far off
+/// there, no matter how good it was on validation windows.
 ///
 /// # Errors
-/// [`TrainError::Torch`] if libtorch fails.
+/// [`TrainError::Feed`] if libtorch fails.
 pub(crate) fn instance_helps(config: &Config, source: &Source) -> Result<Option<bool>, TrainError> {
     no_grad(|| {
         let panel = source.panel();
@@ -29,15 +30,15 @@ pub(crate) fn instance_helps(config: &Config, source: &Source) -> Result<Option<
         let persistence = train.persistence()?;
         tracing::info!(
             persistence,
-            "share of the variance of levels that the level before explains"
+            "share of the variance of the target's level that the level of the context explains"
         );
-        if persistence >= PERSISTS {
+        if persistence >= PERSISTENCE_THRESHOLD {
             return Ok(Some(true));
         }
         let windows = source.windows(Part::Validation).at_most(MAX_DECIDING);
         let validation = Examples::new(panel, &windows)?;
         let scores = |instance| {
-            // The same draws for both.
+            // Both use the same draws.
             seed(config.seed, Stream::Validation);
             ridge_crps(&train, &validation, instance)
         };
@@ -50,7 +51,7 @@ pub(crate) fn instance_helps(config: &Config, source: &Source) -> Result<Option<
             ?difference,
             "validation CRPS of ridge, with instance normalization minus without"
         );
-        // Fewer than three origins show nothing.
+        // Fewer than three origins give no interval, and windows stay normalized.
         Ok(Some(!difference.is_some_and(|difference| difference.low > 0.0)))
     })
 }

@@ -1,16 +1,16 @@
 //! `noise = "auto"`: the noise of a training, chosen on validation windows within a budget of steps.
 //!
-//! Successive halving (Jamieson & Talwalkar 2016, arXiv:1502.07943): seven noises are trained for a short while, the
-//! better ones for three times as long, and the best at last beside no noise at all. All see the same initial weights
-//! and the same order of windows, and their step sizes and KL weights go through the whole schedule of the training
-//! ([`Rung`]). A score is what selects epochs too, over the same validation windows and of the weights that
-//! `train.keep` keeps: CRPS, or for `autoencode` the negative bound.
+//! The search is successive halving (Jamieson & Talwalkar 2016, arXiv:1502.07943): seven noises are trained for a short
+//! while, the better ones for three times as long, and finally the best one beside no noise at all. All trainings have
+//! the same initial weights and the same order of windows, and their step sizes and KL weights go through the full
+//! schedule ([`Rung`]). The score is the one that selects epochs, on the same validation windows and for the weights
+//! that `train.keep` keeps: the CRPS, or for `autoencode` the negative bound.
 //!
-//! The noise replaces no noise where it scores better in the last rung by more than the standard error of the paired
-//! difference ([`stats::Difference`]). It is the best of seven on these very windows, and the luck of that is about one
-//! standard error; no noise was not selected.
+//! The best noise is chosen over no noise if its score in the last rung is better by more than the standard error of
+//! the paired difference ([`stats::Difference`]). The best of seven on these very windows has an advantage by luck of
+//! about one standard error, which no noise, not being selected, does not have.
 //!
-//! Test windows are never looked at. What is finished stands in `noise.json`, and what is under way in `search/`.
+//! The search never reads test windows. `noise.json` holds its finished trials, and `search/` the one in progress.
 
 use std::fs;
 
@@ -32,17 +32,17 @@ use crate::validate::{scored_windows, window_scores};
 use super::budget::{rungs, shortened, total};
 use super::candidates::{self, Candidate, NONE, candidates};
 
-/// A report of a search while it goes on.
+/// A progress report of a search.
 #[derive(Debug)]
 pub enum SearchProgress<'a> {
     /// A step of one of its trainings is done.
     Step {
-        /// Steps of the search that are done.
+        /// Number of finished steps of the search.
         done: usize,
-        /// Steps of all its trainings.
+        /// Total number of steps of all its trainings.
         of: usize,
     },
-    /// The last trial so far is done.
+    /// Another trial is done, the last one in the record.
     Trial(&'a NoiseSearch),
     /// The noise is chosen.
     Chosen(&'a NoiseSearch),
@@ -51,21 +51,21 @@ pub enum SearchProgress<'a> {
 /// The config with the noise that a search has chosen.
 ///
 /// # Errors
-/// [`TrainError::Record`] if none was chosen yet, or it is no noise.
+/// [`TrainError::Record`] if no noise was chosen yet, or the chosen one is invalid.
 pub(crate) fn resolve(
     search: &NoiseSearch,
     config: &Config,
     directory: &RunDirectory,
 ) -> Result<Config, TrainError> {
-    let open = || refused(directory, "holds a search that was not finished".to_owned());
+    let open = || refused(directory, "holds an unfinished search".to_owned());
     let chosen = search.chosen.as_ref().ok_or_else(open)?;
     let noise: NoiseConfig = serde_json::from_value(chosen.noise.clone())
-        .map_err(|error| refused(directory, format!("its choice is no noise ({error})")))?;
+        .map_err(|error| refused(directory, format!("its chosen noise is invalid ({error})")))?;
     Ok(Config { noise: Noise::Fixed(noise), ..config.clone() })
 }
 
-/// The candidates that are trained in a rung, from 1: the best of the one before, in the order of the candidates;
-/// no noise in the last.
+/// The candidates that are trained in a rung, counted from 1: the best of the previous rung, in the order of
+/// `candidates()`. The last rung also has the candidate without noise.
 fn entrants(search: &NoiseSearch, rung: usize) -> Vec<Candidate> {
     let mut names: Vec<&str> = match rung {
         1 => candidates::names().filter(|name| *name != NONE).collect(),
@@ -84,7 +84,7 @@ fn entrants(search: &NoiseSearch, rung: usize) -> Vec<Candidate> {
     candidates().into_iter().filter(|candidate| names.contains(&candidate.name)).collect()
 }
 
-/// The choice, when the last rung is done.
+/// The choice after the last rung.
 fn choose(search: &NoiseSearch, pairing: &Pairing) -> Chosen {
     let last = search.rungs.len();
     let entrants = entrants(search, last);
@@ -112,11 +112,11 @@ fn choose(search: &NoiseSearch, pairing: &Pairing) -> Chosen {
     }
 }
 
-/// Searches, or goes on with a search, and returns it finished.
+/// Runs a search, or continues one, and returns it finished.
 ///
 /// # Errors
-/// [`TrainError::InterruptedSearch`] where `control` stopped it, [`TrainError::Budget`] if there are too few steps for
-/// all candidates, [`TrainError::Record`] if `noise.json` is of another search.
+/// [`TrainError::InterruptedSearch`] if `control` stopped it, [`TrainError::Budget`] if there are too few steps for all
+/// candidates, [`TrainError::Record`] if `noise.json` belongs to another search.
 pub(crate) fn search(
     config: &Config,
     source: &Source,
@@ -154,7 +154,7 @@ pub(crate) fn search(
     Ok(search)
 }
 
-/// The search as `noise.json` has it, or a new one.
+/// The search in `noise.json`, or a new one.
 fn begin(
     config: &Config,
     source: &Source,
@@ -178,27 +178,30 @@ fn begin(
     };
     let Some(kept) = directory.read_search()? else { return Ok(new) };
     if kept.data != new.data {
-        return Err(refused(directory, "is of a search on other data".to_owned()));
+        return Err(refused(directory, "belongs to a search on other data".to_owned()));
     }
     let bare = NoiseSearch { trials: Vec::new(), chosen: None, ..kept.clone() };
     let named = |trial: &Trial| candidates::names().any(|name| name == trial.candidate);
     if bare != new || !kept.trials.iter().all(named) {
-        return Err(refused(directory, "is of another search than the config asks for".to_owned()));
+        return Err(refused(
+            directory,
+            "is the record of another search than the config asks for".to_owned(),
+        ));
     }
     Ok(kept)
 }
 
-/// Where and on what a candidate is trained.
+/// The surroundings of a trial: its config, its data and its directory.
 struct Place<'a> {
     config: &'a Config,
     source: &'a Source,
     directory: &'a RunDirectory,
-    /// From 1.
+    /// Number of the rung, from 1.
     rung: usize,
 }
 
 impl Place<'_> {
-    /// Trains a candidate, or goes on with it, and scores it.
+    /// Trains a candidate, or continues its training, and scores it.
     fn train(
         &self,
         rung: &Rung,
@@ -242,7 +245,7 @@ impl Place<'_> {
         Ok(Trial { rung: number, candidate: name.to_owned(), steps, score, windows })
     }
 
-    /// Forgets the training, whose result is written.
+    /// Removes the files of the training, whose result has been written.
     fn clear(&self) -> Result<(), TrainError> {
         let path = self.directory.search();
         Ok(fs::remove_dir_all(&path).map_err(RecordError::writing(&path))?)
@@ -250,6 +253,6 @@ impl Place<'_> {
 }
 
 fn refused(directory: &RunDirectory, reason: String) -> TrainError {
-    let hint = "run `ballast train` with the config and data it was begun with, or train again in another directory";
+    let hint = "run `ballast train` with the config and data that the search began with, or train again in another directory";
     RecordError::Refused { path: directory.noise(), reason, hint: hint.to_owned() }.into()
 }

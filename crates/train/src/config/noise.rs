@@ -1,4 +1,4 @@
-//! The `noise` key: a table that says it all, or `"auto"`.
+//! The `noise` key: a table, or `"auto"`.
 
 use std::fmt;
 use std::path::Path;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, forward_to_deserialize_any};
 
 use super::{ConfigError, Located, read};
 
-/// Noise of training windows: that of a table, or chosen on validation windows. None by default.
+/// Noise of training windows, given by a table or chosen on validation windows; the default is no noise.
 ///
 /// ```text
 /// noise = "auto"
@@ -33,13 +33,13 @@ use super::{ConfigError, Located, read};
 #[schemars(try_from = "Written")]
 #[allow(clippy::large_enum_variant, reason = "a run has one")]
 pub enum Noise {
-    /// The noise of a table.
+    /// The noise that a table describes.
     Fixed(NoiseConfig),
-    /// The best of several candidates, no noise among them: [`crate::NoiseSearch`].
+    /// The best of several candidates, which include no noise: [`crate::NoiseSearch`].
     Auto(AutoNoise),
 }
 
-/// `noise = { auto = { … } }`.
+/// The table `noise = { auto = { … } }`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AutoNoise {
@@ -66,7 +66,7 @@ impl AutoNoise {
 }
 
 impl Noise {
-    /// The `noise` of a TOML file, such as the config of another run. Other keys are not read.
+    /// Reads the `noise` of a TOML file, such as the config of another run; other keys are ignored.
     ///
     /// # Errors
     /// [`ConfigError`], with line and column where the file is at fault.
@@ -79,7 +79,7 @@ impl Noise {
         Ok(parsed.map_err(|fault| fault.in_file(&text, &origin))?.noise)
     }
 
-    /// The noise, unless it is still to be chosen.
+    /// The noise; `None` if it is still to be chosen.
     pub fn fixed(&self) -> Option<&NoiseConfig> {
         match self {
             Noise::Fixed(noise) => Some(noise),
@@ -104,13 +104,13 @@ impl fmt::Display for Noise {
     }
 }
 
-/// A file that [`Noise::load`] reads.
+/// A file read by [`Noise::load`].
 #[derive(Deserialize)]
 struct NoiseFile {
     noise: Noise,
 }
 
-/// A [`Noise`] as it may be written.
+/// The forms in which a [`Noise`] may be written.
 #[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
 #[allow(dead_code, reason = "`Word` is read, and written as a table")]
@@ -145,7 +145,7 @@ impl From<Noise> for Written {
     }
 }
 
-// By hand, since an untagged enum answers every mistake with "did not match any variant".
+// Written by hand, since an untagged enum answers every mistake with "did not match any variant".
 impl<'de> Deserialize<'de> for Noise {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(NoiseVisitor)
@@ -174,7 +174,7 @@ impl<'de> Visitor<'de> for NoiseVisitor {
         let mut kept = Kept::default();
         let table = NoiseTable::deserialize(Aside { map, kept: &mut kept });
         match kept {
-            // Without a schedule, which is then not missed.
+            // With `auto` the schedule may be left out.
             Kept { auto: Some(auto), other: None, whole: true } => Ok(Noise::Auto(auto)),
             Kept { auto: Some(_), other: Some(key), whole: true } => {
                 Err(M::Error::custom(format!(
@@ -187,17 +187,17 @@ impl<'de> Visitor<'de> for NoiseVisitor {
     }
 }
 
-/// Notes on a table that may be a [`NoiseTable`] or hold `auto`.
+/// The findings on a table that is either a [`NoiseTable`] or holds `auto`.
 #[derive(Default)]
 struct Kept {
     auto: Option<AutoNoise>,
     /// A key that is not `auto`.
     other: Option<String>,
-    /// Whether every key was read, and none of them was wrong.
+    /// Whether all keys were read without an error.
     whole: bool,
 }
 
-/// A table that keeps `auto` aside and hands on the other keys.
+/// A table that sets `auto` aside and passes on the other keys.
 struct Aside<'a, M> {
     map: M,
     kept: &'a mut Kept,
@@ -258,7 +258,7 @@ impl<'de, M: MapAccess<'de>> MapAccess<'de> for Keys<'_, M> {
     }
 }
 
-/// A known key; the error of an unknown one has its place in the file.
+/// A known key; the error for an unknown one has its place in the file.
 struct Key {
     known: &'static [&'static str],
 }
@@ -286,7 +286,7 @@ mod tests {
         Config::parse(&text, "a.toml", &[]).map_err(|error| error.to_string())
     }
 
-    /// Each mistake is answered with its key, its value, what is allowed, and what was probably meant.
+    /// The message for a mistake names the key, the value, the allowed values, and the word that was probably meant.
     #[test]
     fn mistakes_are_named() {
         for (noise, expected) in [

@@ -1,4 +1,4 @@
-//! The config as a JSON Schema, for editors that complete and check.
+//! The JSON Schema of configs, with which editors complete and check them.
 
 use schemars::Schema;
 use schemars::generate::SchemaSettings;
@@ -9,9 +9,9 @@ use super::Config;
 
 /// The JSON Schema (draft 2020-12) of a config file, made from the types that read it.
 ///
-/// It knows every key with its description, default, range and choices. It is looser than
-/// [`Config::parse`] where a rule ties several keys together, such as `noise.beta_start` not above
-/// `noise.beta_end`, and knows one spelling of each choice (`"latin-1"`, not its alias `"windows-1252"`).
+/// It holds every key with its description, default, range and choices. It is looser than [`Config::parse`] where a
+/// rule involves several keys, such as `noise.beta_start` not above `noise.beta_end`, and stricter where a choice has
+/// an alias: it accepts `"latin-1"`, but not `"windows-1252"`.
 pub fn schema() -> Value {
     let settings = SchemaSettings::draft2020_12().with_transform(ForToml);
     let mut schema = settings.into_generator().into_root_schema_for::<Config>();
@@ -45,10 +45,10 @@ impl Transform for ForToml {
                 object.extend(one);
             }
         }
-        // Not of use to an editor, and unknown to some validators.
+        // Editors do not use the format, and some validators do not know it.
         object.remove("format");
         if let Some(Value::String(text)) = object.get_mut("description") {
-            // Its first paragraph: what follows is for those who write Rust.
+            // Only the first paragraph: the others are for readers of the Rust documentation.
             let first = text.split("\n\n").next().unwrap_or_default();
             *text = first.replace('\n', " ").replace("[`", "`").replace("`]", "`");
         }

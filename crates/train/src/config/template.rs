@@ -1,4 +1,4 @@
-//! A config written for people: what `ballast init` leaves.
+//! The commented config that `ballast init` writes.
 
 use noise::{InputTable, TargetTable};
 use serde::Serialize;
@@ -11,10 +11,10 @@ use super::{Config, ConfigError, Noise, schema};
 const COMMENT: usize = 36;
 
 impl Config {
-    /// The keys that a stranger would touch, each with the first sentence of its documentation; reading it back gives this
-    /// config where every other key has its default.
+    /// The config as TOML with the keys that a newcomer would change, each with the first sentence of its
+    /// documentation. Reading it back gives this config if every other key has its default.
     ///
-    /// `about` says what the data are, in a comment above `[data]`. A list that is empty is commented out.
+    /// `about` describes the data in a comment above `[data]`. An empty list is commented out.
     ///
     /// # Errors
     /// [`ConfigError::Invalid`] if the path of the data is not UTF-8, which TOML cannot hold.
@@ -117,7 +117,7 @@ impl Config {
     }
 }
 
-/// A config as far as it is written, and the documentation of its keys.
+/// The text written so far, and the documentation of its keys.
 struct Page {
     schema: Value,
     /// The definition in the schema that the next key belongs to.
@@ -131,7 +131,7 @@ impl Page {
         self.text.push('\n');
     }
 
-    /// Begins a table, which the schema knows as `definition`.
+    /// Begins a table, whose keys the schema describes in `definition`.
     fn open(&mut self, name: &str, definition: &'static str) {
         self.table = definition;
         self.line(&format!("[{name}]"));
@@ -142,7 +142,7 @@ impl Page {
         Ok(())
     }
 
-    /// A key that shows how it would be written.
+    /// A commented-out key that shows how to write it.
     fn hint(&mut self, key: &str, value: &impl Serialize) -> Result<(), ConfigError> {
         self.write("# ", key, &inline(value)?);
         Ok(())
@@ -156,7 +156,7 @@ impl Page {
         if values.is_empty() { self.hint(key, &values) } else { self.key(key, &values) }
     }
 
-    /// The comment stands behind a short value, and above a long one.
+    /// Writes a key with its comment, which follows a short value and precedes a long one.
     fn write(&mut self, mark: &str, key: &str, value: &str) {
         let written = format!("{mark}{key} = {value}");
         let comment = self.comment(key);
@@ -191,7 +191,7 @@ impl Page {
         text.split_inclusive(". ").next().unwrap_or_default().trim_end().to_owned()
     }
 
-    /// The words that a value may be.
+    /// Collects the words that are allowed as a value.
     fn choices<'a>(&'a self, schema: &'a Value, found: &mut Vec<&'a str>) {
         let definition = schema["$ref"].as_str().and_then(|path| path.strip_prefix("#/$defs/"));
         if let Some(name) = definition {
@@ -224,7 +224,7 @@ mod tests {
         Config::parse(text, "written", &[]).unwrap_or_else(|error| panic!("{error}\n{text}"))
     }
 
-    /// One default: the types, the file that `ballast init` writes, and a file that names its data alone.
+    /// The types, the file that `ballast init` writes, and a file with nothing but its data have the same defaults.
     #[test]
     fn the_default_is_what_a_new_config_says() {
         let data = data::DataConfig::new("/tmp/load.csv", 48, 24);
@@ -233,7 +233,7 @@ mod tests {
         assert_eq!(read(&text), default, "{text}");
         assert_eq!(read("[data]\npath = \"/tmp/load.csv\"\ncontext = 48\nhorizon = 24\n"), default);
         assert_eq!(default.noise.fixed().unwrap().steps(), 0);
-        // Each key has a comment behind it or above it, on a line that fits a screen.
+        // Each key has a comment after or above it, and each line fits on a screen.
         let mut above = "";
         for line in text.lines() {
             assert!(line.chars().count() <= 140, "{line}");
@@ -243,7 +243,7 @@ mod tests {
         }
     }
 
-    /// Oracle: keys that are commented out show their defaults.
+    /// Oracle: a commented-out key shows its default, so that uncommenting it changes nothing.
     #[test]
     fn hints_are_keys() {
         let default = Config::new(data::DataConfig::new("/tmp/load.csv", 48, 24));

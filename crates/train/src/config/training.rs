@@ -11,9 +11,9 @@ use super::MAX_COUNT;
 pub struct TrainConfig {
     /// Whether the linear skip starts as the ridge regression of the training windows.
     pub ridge_start: bool,
-    /// Whether `model.instance_norm` is chosen before training, unless it is given. It is off where the level of a horizon does not follow
-    /// that of its context, as that of returns, and ridge regression has a clearly smaller validation CRPS on windows as
-    /// they are.
+    /// Whether `model.instance_norm` is chosen before training, unless it is given. Normalization is turned off if the
+    /// level of a horizon does not follow the level of its context, as with returns, and ridge regression has a clearly
+    /// smaller validation CRPS without it.
     pub choose_instance_norm: bool,
     /// Passes over the training windows, or groups of `steps_per_epoch` steps.
     #[schemars(range(min = 1, max = MAX_COUNT))]
@@ -27,9 +27,9 @@ pub struct TrainConfig {
     /// Step size of AdamW.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub learning_rate: f64,
-    /// Course of the step size over the training.
+    /// Schedule of the step size over the training.
     pub learning_rate_schedule: LearningRateSchedule,
-    /// Optimizer steps over which the step size rises from zero.
+    /// Number of optimizer steps over which the step size rises from zero.
     #[schemars(range(max = MAX_COUNT))]
     pub warmup_steps: usize,
     /// Decoupled weight decay of matrices towards zero, and of a linear skip towards its ridge start.
@@ -37,7 +37,7 @@ pub struct TrainConfig {
     pub weight_decay: f64,
     /// Whether vectors (biases, norms) decay too.
     pub decay_vectors: bool,
-    /// Decay of the moving average of the weights, which is validated and kept in their place; 0 for none.
+    /// Decay of the moving average of the weights, which replaces them in validation and in the result; 0 for none.
     #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
     pub ema_decay: f64,
     /// Precision of the networks.
@@ -45,22 +45,22 @@ pub struct TrainConfig {
     /// Largest norm of the gradient; 0 for no clipping.
     #[schemars(range(min = 0))]
     pub clip_norm: f64,
-    /// Epochs without a better validation score before training stops; 0 to never stop early. Not read with
-    /// `keep = "last"`.
+    /// Epochs without a better validation score before training stops; 0 to never stop early. `keep = "last"` ignores
+    /// this key.
     #[schemars(range(max = MAX_COUNT))]
     pub patience: usize,
     /// Forecast samples per validation window.
     #[schemars(range(min = 2, max = MAX_COUNT))]
     pub validation_samples: usize,
-    /// Rows between neighboring validation windows; 0 to take those between test windows. Where that leaves fewer than
-    /// 100 windows to select by, 0 takes the largest divisor of it that leaves 100, or else 1.
+    /// Rows between neighboring validation windows; 0 to take the stride of the test windows. If that gives fewer than
+    /// 100 validation windows, 0 takes the largest divisor of that stride that gives 100, or else 1.
     #[schemars(range(max = MAX_COUNT))]
     pub validation_stride: usize,
-    /// Weights that are kept.
+    /// Weights to keep.
     pub keep: Keep,
 }
 
-/// Precision of the networks; parameters, likelihood, divergence and gradients stay f32.
+/// Precision of the networks; parameters, likelihood, KL divergence and gradients stay f32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Precision {
@@ -73,7 +73,7 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// Kind of number that the networks compute in on `device`, unless it is f32.
+    /// Number type of the networks on `device`; `None` for f32.
     pub(crate) fn half(self, device: tch::Device) -> Option<tch::Kind> {
         match self {
             Precision::Auto => device.is_cuda().then_some(tch::Kind::BFloat16),
@@ -82,21 +82,21 @@ impl Precision {
         }
     }
 
-    /// Its name on `device`, as in `run.json`.
+    /// The name of the precision on `device`, as in `run.json`.
     pub(crate) fn name(self, device: tch::Device) -> &'static str {
         if self.half(device).is_some() { "bf16" } else { "f32" }
     }
 }
 
-/// Weights of a training that are kept.
+/// Weights of a training to keep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Keep {
-    /// Those of the epoch with the best validation score.
+    /// The weights of the epoch with the best validation score.
     Best,
-    /// Those of the last epoch: training without selection.
+    /// The weights of the last epoch, which is training without selection.
     Last,
-    /// Those of the best epoch, and those of the last one in `last.safetensors`.
+    /// The weights of the best epoch, and in `last.safetensors` those of the last one.
     Both,
 }
 
@@ -124,7 +124,7 @@ impl Default for TrainConfig {
     }
 }
 
-/// Course of the step size over the training.
+/// Schedule of the step size over the training.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum LearningRateSchedule {
@@ -175,8 +175,7 @@ impl TrainConfig {
 mod tests {
     use super::*;
 
-    /// Oracle: the cosine's values at its start, middle and end; the steps' by hand; the warm-up's at its
-    /// half.
+    /// Oracle: the cosine at its start, middle and end, the steps by hand, and the warm-up at its middle.
     #[test]
     fn learning_rates_rise_and_fall() {
         let of = |learning_rate_schedule| TrainConfig {

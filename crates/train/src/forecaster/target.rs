@@ -1,4 +1,4 @@
-//! The quantity that a decoder describes, and its relation to the window.
+//! The quantity that a decoder describes, and its units relative to the window.
 
 use feed::Batch;
 use tch::Tensor;
@@ -6,14 +6,15 @@ use tch::Tensor;
 use super::Prepared;
 use crate::error::TrainError;
 
-/// The quantity whose law the decoder gives; `signal` is `a^y_0`, by which noising multiplies a target at step 0.
+/// The quantity that the decoder describes. `signal` is `a^y_0`, the factor by which noising multiplies a target at
+/// step 0.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Target {
     /// The clean context, for `autoencode`.
     Context,
     /// The clean target behind the noised one.
     Clean { signal: f64 },
-    /// The noised target itself: at step 0 the target times `signal`.
+    /// The noised target itself, which at step 0 is the target times `signal`.
     Noised { signal: f64 },
 }
 
@@ -21,7 +22,7 @@ pub(super) enum Target {
 pub(super) type Noise<'a> = (&'a Tensor, &'a Tensor);
 
 impl Target {
-    /// The truth, standardized, and where it was observed.
+    /// The truth in standardized units, and where it was observed.
     pub(super) fn truth(self, batch: &Batch) -> (&Tensor, Option<&Tensor>) {
         match self {
             Target::Context => (&batch.context, batch.context_observed.as_ref()),
@@ -31,7 +32,7 @@ impl Target {
         }
     }
 
-    /// The truth as the decoder describes it, of a batch that was prepared without noise.
+    /// The truth in the units of the decoder, for a batch that was prepared without noise.
     pub(super) fn clean(self, batch: &Batch, prepared: &Prepared) -> Result<Tensor, TrainError> {
         Ok(match self {
             Target::Context => prepared.instance.apply(&batch.context)?,
@@ -40,7 +41,7 @@ impl Target {
         })
     }
 
-    /// The values that the likelihood scores, and their noise if it has to see through it.
+    /// The values that the likelihood scores, and their noise if the likelihood has to account for it.
     pub(super) fn scored<'a>(
         self,
         batch: &Batch,
@@ -56,7 +57,7 @@ impl Target {
         })
     }
 
-    /// Values of the decoder's quantity in the units of the window.
+    /// Converts values of the decoder to the units of the window.
     pub(super) fn to_window(self, values: Tensor) -> Tensor {
         match self {
             Target::Noised { signal } if signal != 1.0 => values / signal,
@@ -72,8 +73,8 @@ impl Target {
         }
     }
 
-    /// The logarithm of the decoder's unit per unit of the window: a density of the window is that of the decoder's
-    /// quantity times this.
+    /// The logarithm of the derivative of [`Target::from_window`]: the log density of a value of the window is that of
+    /// the decoder's value plus this.
     pub(super) fn log_jacobian(self) -> f64 {
         match self {
             Target::Noised { signal } => signal.ln(),

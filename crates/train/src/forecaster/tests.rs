@@ -5,7 +5,7 @@ use crate::shape::shape;
 
 const WINDOWS: i64 = 4000;
 
-/// A forecaster of two channels and windows of a constant 3, so that all that varies is noise.
+/// A forecaster of two channels, and windows of a constant 3, so that all variation is noise.
 fn scene(noise: &str, model: &str, objective: &str) -> (Forecaster, Batch) {
     let text = format!(
         "[data]\nsource = \"seattle-weather\"\ncontext = 8\nhorizon = 4\n\
@@ -33,8 +33,8 @@ fn z_score(values: &Tensor) -> f64 {
     mean * count.sqrt() / values.to_kind(Kind::Double).std(true).double_value(&[])
 }
 
-/// Distribution: what noising left of a target, minus its signal, is noise of mean 0 and of the standard deviation that
-/// the likelihood is told; both follow the process of the target, not that of the input.
+/// Distribution: a noised target minus its signal has mean 0 and the standard deviation that the likelihood is given.
+/// Both follow the process of the target, not that of the input.
 #[test]
 fn a_target_is_noised_as_the_likelihood_is_told() {
     let (forecaster, batch) = scene(&format!("{UNLIKE} }}"), "", "");
@@ -47,7 +47,7 @@ fn a_target_is_noised_as_the_likelihood_is_told() {
     assert!(z_score(&(standardized.square() - 1.0)).abs() < 5.0);
 }
 
-/// The CRPS of forecasts is that of the clean target: it is the same whatever noise the target has.
+/// The CRPS of forecasts scores the clean target: it does not depend on the noise of the target.
 #[test]
 fn the_crps_never_sees_the_noised_target() {
     let objective = "crps_weight = 1.0\ncrps_samples = 2";
@@ -64,8 +64,8 @@ fn the_crps_never_sees_the_noised_target() {
     }
 }
 
-/// Without noise in the target (`scale = 0`) the loss is minus the mean bound of the model's own pass, in the units that
-/// each likelihood has: by hand, within 5 standard errors of the draws.
+/// Without noise in the target (`scale = 0`) the loss is minus the mean bound of a pass of the model, in the units of
+/// the likelihood: by hand, within 5 standard errors of the draws.
 #[test]
 fn the_loss_is_minus_the_bound_of_a_pass() {
     let _guard = tch::no_grad_guard();
@@ -83,7 +83,7 @@ fn the_loss_is_minus_the_bound_of_a_pass() {
             let Prepared { inputs, target, .. } = &prepared;
             assert!((target - 4.5).abs().max().double_value(&[]) < 1e-6);
             let pass = forecaster.model.forward(inputs, Some(target), true).unwrap();
-            // `p(ỹ)` of a clean law is its density at `ỹ/a`, divided by `a` for each of eight values.
+            // A law of the clean target gives `ỹ` its density at `ỹ/a`, divided by `a` for each of eight values.
             let (truth, jacobian) = match (kind, likelihood) {
                 ("autoencode", _) => (&batch.context, 0.0),
                 (_, "direct") => (target, 0.0),
@@ -100,20 +100,20 @@ fn the_loss_is_minus_the_bound_of_a_pass() {
     }
 }
 
-/// Oracle: the density of a direct decoder's forecasts integrates to one over the truth in the window's own units, which
-/// it does not without the Jacobian; and forecasts and means come back in them.
+/// Oracle: the density of a direct decoder's forecasts integrates to one over the truth in the units of the window,
+/// which it would not without the Jacobian. Forecasts and means are in these units too.
 #[test]
 fn a_direct_decoder_answers_in_the_units_of_the_window() {
     let _guard = tch::no_grad_guard();
     let noise = "schedule = \"linear\"\nsteps = 20\nbeta_start = 0\nbeta_end = 0\n\
         target = { reinject = 0.5, normalization = \"none\", likelihood = \"direct\" }";
     let (forecaster, batch) = scene(noise, "", "");
-    // The windows are alike, so each may have another truth: together they are a grid.
+    // The windows are alike, and each has a different truth: together they form a grid.
     let step = 40.0 / WINDOWS as f64;
     let grid = Tensor::arange(WINDOWS, (Kind::Float, Device::Cpu)) * step - 17.0;
     let target = grid.view([-1, 1, 1]).expand([-1, 4, 2], false).contiguous();
     let batch = Batch { target, ..batch };
-    // `q(z)` hardly moves the law of a fresh model, whose draws differ from window to window.
+    // Draws of `z` differ from window to window, but hardly change the law of a fresh model.
     let mass = forecaster.log_density(&batch, 1).unwrap().exp().select(1, 0).select(1, 0);
     let mass = mass.sum(Kind::Double).double_value(&[]) * step;
     assert!((mass - 1.0).abs() < 0.02, "{mass}");

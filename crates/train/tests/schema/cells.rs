@@ -12,7 +12,7 @@ fn golden(name: &str) -> Table {
     toml::from_str(&fs::read_to_string(path).unwrap()).unwrap()
 }
 
-/// `table.key` and value of a resolved config, but for the path of the data.
+/// `table.key` and value of each key of a resolved config, except the path of the data.
 fn keys(config: &Config) -> BTreeMap<String, Value> {
     let mut keys = BTreeMap::new();
     for (name, value) in toml::from_str::<Table>(&config.to_toml().unwrap()).unwrap() {
@@ -27,8 +27,8 @@ fn keys(config: &Config) -> BTreeMap<String, Value> {
     keys
 }
 
-/// Oracle: the default as it was measured, key by key. A new key is added to the golden file; another value of an old
-/// one is another default, which has to be measured before it is changed there.
+/// Oracle: the default as it was measured, key by key. A new key is added to the golden file. A new value of an old key
+/// is a new default, which has to be measured before the golden file changes.
 #[test]
 fn the_default_is_what_was_measured() {
     let default = Config::new(data::DataConfig::new("mine.csv", 48, 24));
@@ -40,7 +40,7 @@ fn the_default_is_what_was_measured() {
     assert_eq!(keys(&Config::load(&file, &[]).unwrap()), keys(&default));
 }
 
-/// Oracle: the configs of the cells when each was a file of its own.
+/// Oracle: the configs of the cells from the time when each had its own file.
 #[test]
 fn the_benchmark_cells_are_what_was_measured() {
     let experiments = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs/experiments");

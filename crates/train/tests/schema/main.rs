@@ -1,4 +1,4 @@
-//! The JSON Schema of configs and the parser judge alike.
+//! The JSON Schema of configs and the parser accept and refuse the same configs.
 
 mod cells;
 
@@ -14,7 +14,7 @@ static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| {
     jsonschema::draft202012::new(&schema()).expect("the schema is one")
 });
 
-/// What the schema says of a config.
+/// The verdict of the schema on a config.
 fn by_schema(text: &str) -> Result<(), String> {
     let table: toml::Table = toml::from_str(text).unwrap_or_else(|error| panic!("{text}: {error}"));
     let config = serde_json::to_value(table).unwrap();
@@ -42,7 +42,7 @@ fn with(table: &str, line: &str) -> String {
             let rest = data.lines().filter(|other| !other.starts_with(key)).collect::<Vec<_>>();
             format!("[data]\n{}\n{line}\n", rest.join("\n"))
         }
-        // A table of noise names its schedule.
+        // A `[noise]` table must name its schedule.
         "noise" if line.starts_with("schedule") => format!("[data]\n{data}[noise]\n{line}\n"),
         "noise" => format!("[data]\n{data}[noise]\nschedule = \"linear\"\n{line}\n"),
         _ if table.starts_with("noise.") => {
@@ -62,7 +62,7 @@ fn the_configs_of_the_repository_are_valid() {
         if path.extension().is_some_and(|extension| extension == "toml") {
             let text = fs::read_to_string(&path).unwrap();
             by_schema(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-            // As the run directory holds it.
+            // The form that a run directory holds.
             let resolved = by_parser(&text).unwrap().to_toml().unwrap();
             by_schema(&resolved).unwrap_or_else(|error| panic!("{resolved}\n{error}"));
             seen += 1;
@@ -71,7 +71,7 @@ fn the_configs_of_the_repository_are_valid() {
     assert!(seen >= 7, "{seen}");
 }
 
-/// Every number with a range: the value at the border, and the one just past it.
+/// Every number with a range: the value at its limit, and one just beyond.
 #[test]
 fn borders_are_the_same() {
     let cases: &[(&str, &[&str], &[&str])] = &[
@@ -320,8 +320,8 @@ fn borders_are_the_same() {
     judge("seed = 1", false);
 }
 
-/// Rules that tie keys together, and numbers that JSON does not have: the schema lets them pass, and the
-/// parser alone refuses them. A rule that the schema learns must leave this list.
+/// Rules that involve several keys, and numbers that JSON does not have: the schema accepts these configs, and only the
+/// parser refuses them. A rule that the schema learns must leave this list.
 #[test]
 fn the_schema_is_looser_only_here() {
     for (table, lines) in [
@@ -339,7 +339,7 @@ fn the_schema_is_looser_only_here() {
         ("noise", "target = { scale = 10.1 }"),
         ("noise", "schedule = \"jsd\"\ntarget = { scale = 1, reinject = 0 }"),
         ("model", "backbone = \"patch\"\nheads = 3"),
-        ("train", "epochs = 1.0"), // JSON does not tell 1.0 from 1
+        ("train", "epochs = 1.0"), // JSON does not distinguish 1.0 from 1
     ] {
         let text = with(table, lines);
         assert_eq!(by_schema(&text), Ok(()), "{text}");
@@ -347,7 +347,7 @@ fn the_schema_is_looser_only_here() {
     }
 }
 
-/// Unknown keys are refused in every table there is; tables are found in the schema itself.
+/// Unknown keys are refused in every table; the tables come from the schema itself.
 #[test]
 fn every_table_is_closed() {
     fn walk(schema: &Value, place: &str, closed: &mut usize) {
@@ -406,7 +406,7 @@ fn a_new_config_is_valid() {
     judge(&Config::new(config).commented(&about).unwrap(), true);
 }
 
-/// Every key of every table is described, and shows its default, unless it must be given or is found.
+/// Every key of every table has a description and a default, unless it is required or found in the file.
 #[test]
 fn keys_are_described_and_show_their_defaults() {
     let schema = schema();
@@ -425,7 +425,7 @@ fn keys_are_described_and_show_their_defaults() {
         "TrainConfig",
         "EvaluateConfig",
     ];
-    // Without a default: required, found in the file, or another one for each kind.
+    // Keys without a default are required, found in the file, or have a different one for each kind of model.
     let without = [
         "path",
         "source",
@@ -469,7 +469,7 @@ fn keys_are_described_and_show_their_defaults() {
     assert_eq!(default("NoiseConfig", "beta_end"), 0.1);
     assert_eq!(default("TargetTable", "likelihood"), "noise-aware");
     assert_eq!(default("DataConfig", "format"), "auto");
-    // Each default is a valid value of its key: a config of nothing but defaults.
+    // Each default is a valid value of its key, since a config of nothing but defaults is valid.
     let resolved = by_parser(&with("", "seed = 0")).unwrap().to_toml().unwrap();
     by_schema(&resolved).unwrap();
 }
