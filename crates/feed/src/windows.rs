@@ -7,7 +7,8 @@ use crate::panel::{Batch, DevicePanel};
 
 /// The windows of one part of the data, which computes the first rows of their contexts instead of listing them.
 ///
-/// Window `i` starts at row `first + stride · (i − before)`, where `before` counts the windows of earlier segments.
+/// Window `i` starts at row `first + stride · (i − before)`, where `first` is the first row of its segment and `before`
+/// the number of windows in earlier segments.
 #[derive(Debug)]
 pub struct WindowSet {
     count: i64,

@@ -107,7 +107,7 @@ pub struct ObjectiveConfig {
     pub likelihood: objective::Family,
     /// Weight of the KL term over the optimizer steps; 1 is the evidence lower bound.
     pub kl_weight: objective::elbo::KlWeight,
-    /// Nats of KL divergence that are not charged.
+    /// Amount of KL divergence, in nats, that is not penalized.
     pub free_bits: objective::elbo::FreeBits,
     /// Weight of the CRPS of forecasts beside the bound; 0 for the bound alone. The CRPS is standardized and summed
     /// over the target. The bound draws latent variables from a posterior that sees the target, and a forecast draws
@@ -149,8 +149,8 @@ pub struct EvaluateConfig {
     /// they would hold more than half a million values.
     #[schemars(range(min = 1, max = MAX_COUNT))]
     pub train_windows: usize,
-    /// Baselines that are fitted and scored beside the model; without this key the data decide. They then are last
-    /// value, seasonal naive if the season fits in the context, drift, climatology and ridge, and for returns
+    /// Baselines to fit and to score beside the model; by default the data decide. The default is last value,
+    /// seasonal naive if the season fits in the context, drift, climatology and ridge, and for returns
     /// (`data.transform = "return"`, or the protocol `stocks`) also constant Student-t, EWMA and GARCH.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub baselines: Option<Vec<baseline::Rule>>,

@@ -34,7 +34,7 @@ pub enum Progress<'a> {
         /// Number of windows in the batch.
         windows: usize,
     },
-    /// An epoch is done, which left the forecaster as given.
+    /// An epoch is done; the forecaster has the weights that were validated.
     Epoch(&'a Epoch, &'a Forecaster),
 }
 
@@ -223,7 +223,7 @@ impl<'a> Checkpointer<'a> {
         Checkpointer { job, control, before: state.position.seconds, started: now, saved: now }
     }
 
-    /// Saves if it is time to, or if the training is to stop, which the error [`TrainError::Interrupted`] then does.
+    /// Saves if a checkpoint is due or the training is to stop; the error [`TrainError::Interrupted`] stops it.
     fn save_if_due(&mut self, state: &mut State) -> Result<(), TrainError> {
         let stops = self.control.stops();
         if stops || self.control.save_is_due(self.saved) {

@@ -34,9 +34,9 @@ fn plain(table: &str) -> String {
         "ema_decay = 0.0",
         "patience = 10",
     ];
-    let said =
+    let overridden =
         |line: &&str| table.lines().any(|other| other.split(' ').next() == line.split(' ').next());
-    let rest: Vec<&str> = keys.into_iter().filter(|line| !said(line)).collect();
+    let rest: Vec<&str> = keys.into_iter().filter(|line| !overridden(line)).collect();
     format!("{table}\n{}", rest.join("\n"))
 }
 

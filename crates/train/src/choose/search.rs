@@ -7,8 +7,8 @@
 //! that `train.keep` keeps: the CRPS, or for `autoencode` the negative bound.
 //!
 //! The best noise is chosen over no noise if its score in the last rung is better by more than the standard error of
-//! the paired difference ([`stats::Difference`]). The best of seven on these very windows has an advantage by luck of
-//! about one standard error, which no noise, not being selected, does not have.
+//! the paired difference ([`stats::Difference`]). The best of seven on these very windows owes about one standard error
+//! to luck, whereas no noise was not selected.
 //!
 //! The search never reads test windows. `noise.json` holds its finished trials, and `search/` the one in progress.
 
@@ -136,7 +136,7 @@ pub(crate) fn search(
                 }
                 let before: usize = search.trials.iter().map(|trial| trial.steps).sum();
                 let mut watch = |steps| observe(SearchProgress::Step { done: before + steps, of });
-                let place = Place { config, source, directory, rung: index + 1 };
+                let place = TrialSetup { config, source, directory, rung: index + 1 };
                 let mut trial = place.train(&rung, &candidate, control, &mut watch)?;
                 if index + 1 < search.rungs.len() {
                     trial.windows.clear(); // only the last rung is compared window by window
@@ -191,8 +191,8 @@ fn begin(
     Ok(kept)
 }
 
-/// The surroundings of a trial: its config, its data and its directory.
-struct Place<'a> {
+/// The config, the data and the directory of a trial.
+struct TrialSetup<'a> {
     config: &'a Config,
     source: &'a Source,
     directory: &'a RunDirectory,
@@ -200,7 +200,7 @@ struct Place<'a> {
     rung: usize,
 }
 
-impl Place<'_> {
+impl TrialSetup<'_> {
     /// Trains a candidate, or continues its training, and scores it.
     fn train(
         &self,
@@ -209,7 +209,7 @@ impl Place<'_> {
         control: &Control,
         watch: &mut dyn FnMut(usize),
     ) -> Result<Trial, TrainError> {
-        let Place { config: whole, source, directory, rung: number } = *self;
+        let TrialSetup { config: whole, source, directory, rung: number } = *self;
         let name = candidate.name;
         let _span = tracing::info_span!("trial", rung = number, candidate = name).entered();
         let per_epoch = whole.train.steps_of_epoch(source.windows(Part::Train).count());
