@@ -106,8 +106,9 @@ impl<'a> Builder<'a> {
             });
         }
         let units = roles.time.iter().map(|name| unit_of(name)).collect();
+        let id = uses.iter().position(|what| *what == Use::Id);
         self.roles = Some(roles);
-        Ok(FileUses { header: header.to_vec(), uses, units })
+        Ok(FileUses { header: header.to_vec(), uses, id, units })
     }
 
     /// Adds one row of text cells. `line` is 0 where the format has no lines.
@@ -124,9 +125,7 @@ impl<'a> Builder<'a> {
         if let Some(exact) = &mut rows.exact {
             exact.resize(start + rows.width, f64::NAN);
         }
-        if let Some(field) =
-            file.uses.iter().position(|u| *u == Use::Id).filter(|_| self.config.id.is_some())
-        {
+        if let Some(field) = file.id {
             let id = cells.clone().nth(field).unwrap_or_default().trim_ascii();
             self.groups.find(id, self.files.len() - 1, rows.count);
         }
@@ -226,6 +225,8 @@ impl<'a> Builder<'a> {
 pub(crate) struct FileUses {
     pub(crate) header: Vec<String>,
     uses: Vec<Use>,
+    /// The column that names the series.
+    id: Option<usize>,
     /// What the columns of the time tell, by their names.
     units: Vec<Option<Unit>>,
 }

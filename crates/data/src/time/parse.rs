@@ -179,7 +179,7 @@ impl Written {
     pub(crate) fn parse(&self, cell: &[u8]) -> Option<Parsed> {
         let cell = cell.trim_ascii();
         match self {
-            Written::YearFirst => fixed(cell).or_else(|| basic(cell)).or_else(|| {
+            Written::YearFirst => usual(cell).or_else(|| basic(cell)).or_else(|| {
                 numeric(cell, |s| {
                     let year = s.digits(4, 4)?;
                     let separator = s.one_of(b"-/.")?;
@@ -262,30 +262,45 @@ fn short_year(two: i64) -> i64 {
     if two <= 40 { 2000 + two } else { 1900 + two }
 }
 
-/// `2012-01-31`, `2012-01-31 09:30`, `2012-01-31T09:30:15` with two digits each: what most files hold, read
-/// without looking for where its parts end. `None` for all else, which [`numeric`] judges.
-fn fixed(cell: &[u8]) -> Option<Parsed> {
-    let two = |at: usize| {
-        let (a, b) = (cell[at].wrapping_sub(b'0'), cell[at + 1].wrapping_sub(b'0'));
-        (a < 10 && b < 10).then_some(i64::from(a) * 10 + i64::from(b))
+/// `2012-01-31`, `2012/1/31 9:30`, `2012-01-31T09:30:15`: what most files hold, read in one pass. `None` for all
+/// else, which [`numeric`] judges.
+fn usual(cell: &[u8]) -> Option<Parsed> {
+    let (year, rest) = number(cell, 4).filter(|(_, rest)| cell.len() - rest.len() == 4)?;
+    let (&separator, rest) = rest.split_first().filter(|(sign, _)| matches!(sign, b'-' | b'/'))?;
+    let (month, rest) = number(rest, 2)?;
+    let (day, rest) = number(rest.strip_prefix(&[separator])?, 2)?;
+    let mut parsed = at_midnight(year, month, day)?;
+    let Some((sign, rest)) = rest.split_first() else { return Some(parsed) };
+    let (hour, rest) = number(rest, 2).filter(|_| matches!(sign, b' ' | b'T'))?;
+    let two = |rest: &'_ [u8]| {
+        let digits = rest.strip_prefix(b":").filter(|digits| digits.len() >= 2)?;
+        number(&digits[..2], 2).filter(|(_, none)| none.is_empty()).map(|(value, _)| value)
     };
-    let length = cell.len();
-    if !matches!(length, 10 | 16 | 19) || cell[4] != cell[7] || !matches!(cell[4], b'-' | b'/') {
+    let minute = two(rest)?;
+    let second = match rest.len() {
+        3 => 0,
+        6 => two(&rest[3..])?,
+        _ => return None,
+    };
+    if hour > 23 || minute > 59 || second > 59 {
         return None;
     }
-    let mut parsed = at_midnight(two(0)? * 100 + two(2)?, two(5)?, two(8)?)?;
-    if length > 10 {
-        let (hour, minute) = (two(11)?, two(14)?);
-        let second = if length == 19 { two(17)? } else { 0 };
-        let marks = matches!(cell[10], b' ' | b'T')
-            && cell[13] == b':'
-            && (length == 16 || cell[16] == b':');
-        if !marks || hour > 23 || minute > 59 || second > 59 {
-            return None;
-        }
-        parsed.value += hour * HOUR + minute * MINUTE + second * SECOND;
-    }
+    parsed.value += hour * HOUR + minute * MINUTE + second * SECOND;
     Some(parsed)
+}
+
+/// A number of one to `most` digits, and what follows them.
+#[inline]
+fn number(text: &[u8], most: usize) -> Option<(i64, &[u8])> {
+    let (mut value, mut count) = (0, 0);
+    while let Some(digit) = text.get(count).map(|b| b.wrapping_sub(b'0'))
+        && digit < 10
+        && count < most
+    {
+        value = value * 10 + i64::from(digit);
+        count += 1;
+    }
+    (count > 0).then(|| (value, &text[count..]))
 }
 
 /// `20120131T0930`, `20120131T093000Z`
