@@ -4,17 +4,21 @@ use std::env;
 use std::io;
 use std::path::Path;
 
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
     "cpp/adamw.cpp",
     "cpp/affine.cpp",
     "cpp/autocast.cpp",
     "cpp/cuda.cpp",
+    "cpp/density.cpp",
+    "cpp/draw.cpp",
     "cpp/fused_kernel.cpp",
-    "cpp/gaussian.cpp",
     "cpp/generator.cpp",
     "cpp/gru.cpp",
     "cpp/gru_kernel.cpp",
 ];
+
+/// Arithmetic that rounds once for each operation, as ATen does where each is a kernel of its own.
+const EXACT: &str = "cpp/draw_kernel.cpp";
 
 fn main() -> io::Result<()> {
     libtorch::link()?;
@@ -22,16 +26,23 @@ fn main() -> io::Result<()> {
     // Unset only outside of this workspace, whose .cargo/config.toml sets it.
     let Some(libtorch) = env::var_os("LIBTORCH") else { return Ok(()) };
     let include = Path::new(&libtorch).join("include");
+    let mut build = compiler(&include);
+    build.files(FILES).compile("torch_ext");
+    let mut exact = compiler(&include);
+    exact.flag("-ffp-contract=off").file(EXACT).compile("torch_ext_exact");
+    Ok(())
+}
+
+fn compiler(include: &Path) -> cc::Build {
     let mut build = cc::Build::new();
-    build.cpp(true).std("c++17").opt_level(3).debug(false).warnings(false).files(FILES);
+    build.cpp(true).std("c++17").opt_level(3).debug(false).warnings(false);
     // Its headers as those of the system, whose warnings are not ours.
-    for folder in [include.join("torch/csrc/api/include"), include] {
+    for folder in [&include.join("torch/csrc/api/include"), include] {
         build.flag("-isystem").flag(folder);
     }
     // NaN must stay NaN, so no -ffast-math: only what lets a loop over `a < b ? b : a` be vectorized.
     build.flag("-fno-math-errno").flag("-fno-trapping-math");
     build.flag("-Wall").flag("-Wextra").flag_if_supported("-Wno-psabi");
     build.define("_GLIBCXX_USE_CXX11_ABI", "1").define("GLOG_USE_GLOG_EXPORT", None);
-    build.compile("torch_ext");
-    Ok(())
+    build
 }

@@ -1,4 +1,4 @@
-//! Writing SVG: numbers, escaped text, polylines.
+//! Elements of SVG: numbers, escaped text, polylines.
 
 use std::fmt::Write as _;
 

@@ -1,6 +1,6 @@
-//! How wide text will be, without a font: good enough to keep labels apart.
+//! Estimated widths of text, without a font, accurate enough to keep labels apart.
 
-/// Estimated width in the unit of `size`, for a common sans-serif; errs on the wide side.
+/// Estimated width in the unit of `size`, for a common sans-serif; rather too wide than too narrow.
 pub(crate) fn width(text: &str, size: f64) -> f64 {
     let em: f64 = text
         .chars()
@@ -10,7 +10,7 @@ pub(crate) fn width(text: &str, size: f64) -> f64 {
             'm' | 'w' | 'M' | 'W' | '@' | '%' => 0.95,
             'A'..='Z' => 0.72,
             c if c.is_ascii() => 0.6,
-            '\u{300}'..='\u{36f}' => 0.0, // combining marks sit on the letter before
+            '\u{300}'..='\u{36f}' => 0.0, // combining marks lie on the letter before
             c if c as u32 >= 0x1100 => {
                 // Latin-like punctuation and arrows lie below U+2E80; above are wide scripts.
                 if (c as u32) < 0x2e80 { 0.75 } else { 1.0 }

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ballast::feed::DeviceChoice;
 use clap::{Parser, Subcommand};
-use feed::DeviceChoice;
 use jiff::{Span, SpanRelativeTo};
 use tracing_subscriber::EnvFilter;
 
@@ -47,8 +47,6 @@ pub(crate) enum Command {
     Forecast(Forecast),
     /// Show what a noise schedule does to a signal.
     Noise(Noise),
-    /// Demonstrate the evidence lower bound: tight at the true posterior, and reached by training.
-    Elbo(Elbo),
     /// Check a data file, or fetch a public one.
     Data(Data),
     /// Write a commented config for a data file.
@@ -228,10 +226,4 @@ pub(crate) struct Init {
     /// Where to write the config [default: FILE with the ending .toml].
     #[arg(long, value_name = "TOML")]
     pub(crate) output: Option<PathBuf>,
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct Elbo {
-    /// The folder to write `elbo.json` and the training run to.
-    pub(crate) folder: PathBuf,
 }

@@ -7,6 +7,8 @@ use crate::output::print;
 
 pub(crate) fn run(command: ConfigCommand) -> Result<(), Error> {
     match command {
-        ConfigCommand::Schema => Ok(print(serde_json::to_string_pretty(&train::schema())?)?),
+        ConfigCommand::Schema => {
+            Ok(print(serde_json::to_string_pretty(&ballast::train::schema())?)?)
+        }
     }
 }

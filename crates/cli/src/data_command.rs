@@ -4,11 +4,11 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use anyhow::Error;
-use data::fetch::{DataSet, SETS, fetch, find};
-use data::{DataConfig, check};
+use ballast::data::fetch::{DataSet, SETS, fetch, find};
+use ballast::data::{DataConfig, check};
+use ballast::record::RecordError;
+use ballast::train::{Config, TrainError};
 use indicatif::ProgressBar;
-use record::RecordError;
-use train::{Config, TrainError};
 
 use crate::args::{Data, DataCommand, Init};
 use crate::output::print;
@@ -42,7 +42,7 @@ fn download(set: &DataSet) -> Result<(), Error> {
         "{}\nlicense: {}\nplease cite: {}\nfrom {}",
         set.title, set.licence, set.citation, set.url
     ))?;
-    let cache = files::cache_folder(|name| env::var_os(name))?;
+    let cache = ballast::files::cache_folder(|name| env::var_os(name))?;
     let bar = ProgressBar::new(set.bytes);
     let mirror = env::var("BALLAST_DATA_MIRROR").ok();
     let path = fetch(set, &cache.join("data"), mirror.as_deref(), &mut |bytes| {
@@ -58,8 +58,8 @@ pub(crate) fn init(args: Init) -> Result<(), Error> {
         anyhow::bail!(Taken(output));
     }
     let (horizon, context) = (args.horizon, args.context);
-    let wanted = data::Init { data: wishes(&args)?, horizon, context };
-    let new = data::init(&wanted, Path::new("")).map_err(TrainError::from)?;
+    let wanted = ballast::data::Init { data: wishes(&args)?, horizon, context };
+    let new = ballast::data::init(&wanted, Path::new("")).map_err(TrainError::from)?;
     let doubtful = match new.doubtful.is_empty() {
         true => "nothing".to_owned(),
         false => new.doubtful.join("; "),
@@ -67,7 +67,7 @@ pub(crate) fn init(args: Init) -> Result<(), Error> {
     let about = format!("{}\nunderstood: {}\ndoubtful: {doubtful}", new.about, new.understood);
     let text = Config::new(new.config).commented(&about).map_err(TrainError::from)?;
     Config::parse(&text, &output.display().to_string(), &[]).map_err(TrainError::from)?;
-    files::write_text(&output, &text).map_err(RecordError::writing(&output))?;
+    ballast::files::write_text(&output, &text).map_err(RecordError::writing(&output))?;
     print(about)?;
     Ok(print(format_args!("written to {0}; next: ballast train {0}", output.display()))?)
 }

@@ -4,10 +4,10 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::time::Instant;
 
+use ballast::record::{Epoch, NoiseSearch, RunInfo, Trial};
+use ballast::train::{Config, Progress, RunProgress, SearchProgress, Training};
 use indicatif::{ProgressBar, ProgressStyle};
-use record::{Epoch, NoiseSearch, RunInfo, Trial};
 use serde_json::{Value, json};
-use train::{Config, Progress, RunProgress, SearchProgress, Training};
 
 use crate::output::print;
 use crate::train_command::score;
@@ -74,7 +74,7 @@ impl<'a> Display<'a> {
                 json!({
                     "event": "start",
                     "run": directory,
-                    "data": train::data_info(training.source()),
+                    "data": ballast::train::data_info(training.source()),
                     "summary": summary,
                     "continues_after_step": resumed,
                 })
@@ -202,11 +202,11 @@ fn summary(config: &Config, directory: &Path, info: &RunInfo) -> String {
     if fitted.skipped > 0 {
         text += &format!("\n{} steps were skipped because they were not finite", fitted.skipped);
     }
-    if config.train.keep == train::Keep::Last {
+    if config.train.keep == ballast::train::Keep::Last {
         text += "\nkept the weights of the last epoch, as `train.keep` says";
     }
     text += &format!("\nwritten to {}", directory.display());
-    if config.model.kind != train::ModelKind::Autoencode {
+    if config.model.kind != ballast::train::ModelKind::Autoencode {
         text += &format!("\nnext: ballast evaluate {}", directory.display());
     }
     text

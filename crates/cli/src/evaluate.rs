@@ -1,10 +1,10 @@
 //! `ballast evaluate`.
 
 use anyhow::Error;
-use evaluate::EvaluateOptions;
-use record::{Differences, DropLast, Evaluation, LatentHealth, PointError, Scored};
-use stats::Difference;
-use train::RunOptions;
+use ballast::evaluate::EvaluateOptions;
+use ballast::record::{Differences, DropLast, Evaluation, LatentHealth, PointError, Scored};
+use ballast::stats::Difference;
+use ballast::train::RunOptions;
 
 use crate::args::Evaluate;
 use crate::output::print;
@@ -18,7 +18,7 @@ pub(crate) fn run(args: Evaluate) -> Result<(), Error> {
         last: args.last,
         folder: args.output,
     };
-    let (evaluation, folder) = evaluate::evaluate_runs(&args.runs, options, &asked)?;
+    let (evaluation, folder) = ballast::evaluate::evaluate_runs(&args.runs, options, &asked)?;
     print(head(&evaluation))?;
     print(table(&evaluation.forecasters))?;
     if let Some(supplement) = &evaluation.supplement {

@@ -4,8 +4,8 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Error;
-use record::RecordError;
-use train::TrainError;
+use ballast::record::RecordError;
+use ballast::train::TrainError;
 
 use crate::output::note;
 
@@ -34,9 +34,9 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if let Some(error) = cause.downcast_ref::<RecordError>() {
         return Some(error.exit_code());
     }
-    if cause.is::<noise::NoiseError>()
+    if cause.is::<ballast::noise::NoiseError>()
         || cause.is::<crate::data_command::Taken>()
-        || cause.is::<files::CacheError>()
+        || cause.is::<ballast::files::CacheError>()
     {
         return Some(2);
     }
@@ -48,8 +48,8 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
 pub(crate) fn report_panics() {
     let default = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
-        if feed::is_out_of_memory(&info.to_string()) {
-            note(format_args!("ballast: out of memory{}", feed::MEMORY_HINT));
+        if ballast::feed::is_out_of_memory(&info.to_string()) {
+            note(format_args!("ballast: out of memory{}", ballast::feed::MEMORY_HINT));
             std::process::exit(69);
         }
         if std::env::var_os("RUST_BACKTRACE").is_some() {

@@ -1,9 +1,9 @@
 //! `ballast features`.
 
 use anyhow::Error;
-use probe::FeaturesOptions;
-use record::{Features, Probe, StepFeatures};
-use train::RunOptions;
+use ballast::probe::FeaturesOptions;
+use ballast::record::{Features, Probe, StepFeatures};
+use ballast::train::RunOptions;
 
 use crate::args;
 use crate::output::print;
@@ -12,7 +12,7 @@ use crate::table::Table;
 pub(crate) fn run(args: args::Features) -> Result<(), Error> {
     let options = RunOptions { device: args.device, threads: None };
     let asked = FeaturesOptions { steps: usize::from(args.steps), process: args.process };
-    let (found, file) = probe::features_run(&args.run, options, &asked)?;
+    let (found, file) = ballast::probe::features_run(&args.run, options, &asked)?;
     print(table(&found))?;
     for left_out in &found.left_out {
         print(format_args!("note: left out: {left_out}"))?;

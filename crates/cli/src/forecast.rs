@@ -1,14 +1,14 @@
 //! `ballast forecast`.
 
 use anyhow::Error;
-use train::RunOptions;
+use ballast::train::RunOptions;
 
 use crate::args::Forecast;
 use crate::output::print;
 
 pub(crate) fn run(args: Forecast) -> Result<(), Error> {
     let options = RunOptions { device: args.device, threads: None };
-    let forecast = evaluate::forecast(&args.run, &args.input, args.seed, options)?;
+    let forecast = ballast::evaluate::forecast(&args.run, &args.input, args.seed, options)?;
     forecast.write_csv(&args.output)?;
     Ok(print(format_args!(
         "{} series, {} channels, {} steps each, written to {}",

@@ -4,7 +4,6 @@ mod args;
 mod config_command;
 mod data_command;
 mod display;
-mod elbo;
 mod evaluate;
 mod exit;
 mod features;
@@ -39,7 +38,6 @@ fn main() -> ExitCode {
         Command::Features(command) => features::run(command),
         Command::Forecast(command) => forecast::run(command),
         Command::Noise(command) => noise_command::run(command),
-        Command::Elbo(command) => elbo::run(command),
         Command::Data(command) => data_command::run(command),
         Command::Init(command) => data_command::init(command),
         Command::Config(command) => config_command::run(command),

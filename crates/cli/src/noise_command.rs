@@ -1,10 +1,10 @@
 //! `ballast noise`.
 
 use anyhow::{Context, Error};
-use feed::Part;
-use noise::{Verdict, rows};
-use record::RecordError;
-use train::{Config, TrainError};
+use ballast::feed::Part;
+use ballast::noise::{Reinjection, StepRow, Verdict, rows};
+use ballast::record::RecordError;
+use ballast::train::{Config, TrainError};
 
 use crate::args::Noise;
 use crate::output::{note, print};
@@ -22,8 +22,10 @@ pub(crate) fn run(args: Noise) -> Result<(), Error> {
         print(format_args!("{}\n\n{verdict}", table(noise)))?;
     }
     if let Some(path) = args.figure {
-        let svg = noise::figure(noise, &window(&config)?)?;
-        files::write_text(&path, &svg).map_err(RecordError::writing(&path)).context("drawing")?;
+        let svg = ballast::noise::figure(noise, &window(&config)?)?;
+        ballast::files::write_text(&path, &svg)
+            .map_err(RecordError::writing(&path))
+            .context("drawing")?;
         note(format_args!("drawn to {}", path.display()));
     }
     Ok(())
@@ -37,11 +39,11 @@ fn choices(single_noise_wanted: bool) -> Result<(), Error> {
     print("noise = \"auto\": training chooses one of these on validation windows\n")?;
     let headings = ["", "λ_x", "λ_y", "clean", "least SNR of inputs and targets"];
     let mut table = Table::new(headings).ragged();
-    let decibels = |process: &noise::Reinjection| match process.snr_db().last() {
+    let decibels = |process: &ballast::noise::Reinjection| match process.snr_db().last() {
         Some(least) if least.is_finite() => format!("{least:.1} dB"),
         _ => "clean".to_owned(),
     };
-    for train::Candidate { name, noise } in train::candidates() {
+    for ballast::train::Candidate { name, noise } in ballast::train::candidates() {
         table.row([
             name.to_owned(),
             noise.input().strength().to_string(),
@@ -56,24 +58,27 @@ fn choices(single_noise_wanted: bool) -> Result<(), Error> {
 /// Maximum steps printed; `--json` prints them all.
 const SHOWN: usize = 20;
 
-fn table(noise: &noise::NoiseConfig) -> String {
+fn table(noise: &ballast::noise::NoiseConfig) -> String {
     let rows = rows(noise.input());
+    let plain = Reinjection::plain(noise.input().schedule().clone());
+    let ratios = plain.snr_db().zip(noise.input().snr_db());
     let stride = rows.len().div_ceil(SHOWN).max(1);
     let last = rows.len() - 1;
     let mut table =
         Table::new(["t", "beta", "alpha_bar", "SNR dB", "reinjected", "alpha_bar(τ)", "τ"]);
-    let decibels = |snr: f64| match snr {
-        _ if snr.is_infinite() => "clean".to_owned(),
-        _ if snr == 0.0 => "none".to_owned(),
-        snr => format!("{:.1}", 10.0 * snr.log10()),
+    let decibels = |db: f64| match db {
+        f64::INFINITY => "clean".to_owned(),
+        f64::NEG_INFINITY => "none".to_owned(),
+        db => format!("{db:.1}"),
     };
-    for row in rows.iter().filter(|row| row.t % stride == 0 || row.t == last) {
+    let shown = |row: &StepRow| row.t % stride == 0 || row.t == last;
+    for (row, (snr, reinjected)) in rows.iter().zip(ratios).filter(|(row, _)| shown(row)) {
         table.row([
             row.t.to_string(),
             format!("{:.6}", row.beta),
             format!("{:.6}", row.alpha_bar),
-            decibels(row.snr),
-            decibels(row.snr_reinjected),
+            decibels(snr),
+            decibels(reinjected),
             format!("{:.6}", row.equivalent_alpha_bar),
             format!("{:.2}", row.equivalent_step),
         ]);
@@ -83,6 +88,6 @@ fn table(noise: &noise::NoiseConfig) -> String {
 
 /// The first training context of the first target, standardized.
 fn window(config: &Config) -> Result<Vec<f64>, Error> {
-    let source = train::load(config, train::Device::Cpu)?;
+    let source = ballast::train::load(config, ballast::train::Device::Cpu)?;
     Ok(source.first_context(Part::Train)?)
 }

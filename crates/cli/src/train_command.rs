@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error};
-use record::{RecordError, RunInfo};
-use train::{Config, Control, RunOptions, TrainError};
+use ballast::record::{RecordError, RunInfo};
+use ballast::train::{Config, Control, RunOptions, TrainError};
 
 use crate::args::Train;
 use crate::display::Display;
@@ -27,7 +27,7 @@ pub(crate) fn run(args: Train) -> Result<(), Error> {
         control = control.max_time(time);
     }
     let mut display = Display::new(&config);
-    let training = train::prepare(&config, &directory, options)?;
+    let training = ballast::train::prepare(&config, &directory, options)?;
     if let Some(done) = training.already_done() {
         display.already_done(&directory, done);
         return Ok(());
@@ -60,7 +60,7 @@ fn default_run(config: &Path, seed: u64) -> PathBuf {
 }
 
 fn dry_run(config: &Config, directory: &Path, options: RunOptions) -> Result<(), Error> {
-    let plan = train::plan(config, directory, options)?;
+    let plan = ballast::train::plan(config, directory, options)?;
     let mebibytes = |bytes: usize| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20));
     print(&plan.summary)?;
     print(format_args!(
@@ -91,7 +91,7 @@ fn dry_run(config: &Config, directory: &Path, options: RunOptions) -> Result<(),
 
 /// The score that selected the weights, in words.
 pub(crate) fn score(config: &Config, info: &RunInfo) -> String {
-    if config.model.kind == train::ModelKind::Autoencode {
+    if config.model.kind == ballast::train::ModelKind::Autoencode {
         format!("validation bound {:.3} nats", -info.fitted.best_validation)
     } else {
         format!("validation CRPS {:.4} (standardized)", info.fitted.best_validation)

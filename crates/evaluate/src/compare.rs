@@ -1,4 +1,4 @@
-//! Forecasts scored, beside baselines scored the same way: what stands in `evaluation.json`.
+//! A model beside baselines that are scored the same way: the content of `evaluation.json`.
 
 use std::path::PathBuf;
 
@@ -16,7 +16,8 @@ use crate::drop_last::{self, point_error};
 use crate::entrant::Entrant;
 use crate::fan;
 use crate::health;
-use crate::scoring::{self, Depth, Measured, score};
+use crate::scoring::{Depth, score};
+use crate::table::{Measure, ScoreTable};
 use crate::write::{Dump, window_rows};
 
 /// Options of an evaluation besides scoring the test windows.
@@ -78,7 +79,7 @@ pub(crate) fn evaluate_models(
             score(config, source, &entrant, &train, Depth::Elements, &mut |_, _| Ok(()))
         });
         let gap = gap.collect::<Result<Vec<_>, _>>()?;
-        if let (Some(gap), Some(model)) = (Measured::mean_of(&gap), forecasters.first_mut()) {
+        if let (Some(gap), Some(model)) = (ScoreTable::mean_of(&gap), forecasters.first_mut()) {
             model.train = Some(gap.summarize(Part::Train.name(), &[], &[])?.0);
         }
         let shown = match models {
@@ -122,7 +123,7 @@ pub(crate) fn evaluate_models(
 struct Entry<'a> {
     name: String,
     kind: ForecasterKind,
-    contestant: Entrant<'a>,
+    forecaster: Entrant<'a>,
 }
 
 /// A fitted baseline and its name.
@@ -135,25 +136,25 @@ fn entries<'a>(models: &'a [Forecaster], seeds: &[u64], baselines: &'a [Named]) 
         [model] => entries.push(Entry {
             name: "ballast".to_owned(),
             kind: ForecasterKind::Model,
-            contestant: Entrant::Model(model),
+            forecaster: Entrant::Model(model),
         }),
         models => {
             entries.extend(models.iter().zip(seeds).map(|(model, seed)| Entry {
                 name: format!("ballast, seed {seed}"),
                 kind: ForecasterKind::Seed,
-                contestant: Entrant::Model(model),
+                forecaster: Entrant::Model(model),
             }));
             entries.push(Entry {
                 name: format!("ensemble of {}", models.len()),
                 kind: ForecasterKind::Ensemble,
-                contestant: Entrant::Ensemble(models),
+                forecaster: Entrant::Ensemble(models),
             });
         }
     }
     entries.extend(baselines.iter().map(|(name, baseline)| Entry {
         name: name.clone(),
         kind: ForecasterKind::Baseline,
-        contestant: Entrant::Baseline(baseline),
+        forecaster: Entrant::Baseline(baseline),
     }));
     entries
 }
@@ -173,7 +174,7 @@ fn compare(
         places.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
     let names = source.series_names();
     let pairing = source.pairing(windows)?;
-    // What is dumped is the model, or the ensemble of the seeds.
+    // The model is dumped, or the ensemble of the seeds.
     let dumped = entries
         .iter()
         .position(|entry| matches!(entry.kind, ForecasterKind::Model | ForecasterKind::Ensemble));
@@ -184,14 +185,14 @@ fn compare(
             Some(dump) => dump.add(truth, samples),
             None => Ok(()),
         };
-        measured.push(score(config, source, &entry.contestant, windows, Depth::All, &mut keep)?);
+        measured.push(score(config, source, &entry.forecaster, windows, Depth::All, &mut keep)?);
         if let Some(dump) = dump {
             dump.finish()?;
         }
     }
     let seeds = entries.iter().filter(|entry| entry.kind == ForecasterKind::Seed).count();
-    let models: &[Measured] = &measured[..seeds.max(1)];
-    let mean = Measured::mean_of(models).filter(|_| seeds > 0);
+    let models: &[ScoreTable] = &measured[..seeds.max(1)];
+    let mean = ScoreTable::mean_of(models).filter(|_| seeds > 0);
     let mut table = Vec::new();
     let mut forecasters = Vec::new();
     let stocks = source.config().split == SplitConfig::Protocol(Protocol::Stocks);
@@ -214,41 +215,36 @@ fn compare(
             left_out.push(format!("difference to {name}: fewer than three forecast origins"));
         }
         if let Some(drop_last) = &mut drop_last {
-            let error = point_error(&name, &measured.windows, &series, &pairing, |w| w.point);
+            let error = point_error(&name, measured, Measure::PointError, &series, &pairing);
             drop_last.forecasters.push(error);
         }
-        table.extend(window_rows(&name, &measured.windows, &series, &names, &times));
+        table.extend(window_rows(&name, measured, &series, &names, &times));
         forecasters.push(Scored { name, kind, test, train: None, calibration, difference });
     }
     if let (Some(drop_last), Some(any)) = (&mut drop_last, measured.first()) {
-        let error = point_error("zero", &any.windows, &series, &pairing, |w| w.zero);
+        let error = point_error("zero", any, Measure::ZeroError, &series, &pairing);
         drop_last.forecasters.push(error);
     }
     Ok((forecasters, table, drop_last))
 }
 
-/// Each of `models`, of different seeds, less `other`.
-fn differences(models: &[Measured], other: &Measured, pairing: &Pairing) -> Differences {
-    let of = |value: fn(&scoring::WindowScore) -> f64| {
-        let seeds: Vec<Vec<f64>> = models
-            .iter()
-            .map(|model| {
-                let pairs = model.windows.iter().zip(&other.windows);
-                pairs.map(|(a, b)| value(a) - value(b)).collect()
-            })
-            .collect();
-        pairing.difference(&seeds)
+/// Each of `models`, of different seeds, minus `other`.
+fn differences(models: &[ScoreTable], other: &ScoreTable, pairing: &Pairing) -> Differences {
+    let of = |measure| {
+        let minus_other = |model: &ScoreTable| {
+            let pairs = model.column(measure).iter().zip(other.column(measure));
+            pairs.map(|(ours, theirs)| ours - theirs).collect()
+        };
+        pairing.difference(&models.iter().map(minus_other).collect::<Vec<_>>())
     };
-    let crps = |measured: &Measured| {
-        mean_of_finite(measured.windows.iter().map(|window| window.relative.crps))
-    };
+    let crps = |table: &ScoreTable| table.mean(Measure::Crps);
     let own = mean_of_finite(models.iter().filter_map(crps)).unwrap_or(f64::NAN);
     Differences {
-        crps: of(|window| window.relative.crps),
-        crps_standardized: of(|window| window.crps_standardized),
-        mse: of(|window| window.relative.mse),
-        log_score: of(|window| window.log_score),
-        energy: of(|window| window.energy),
+        crps: of(Measure::Crps),
+        crps_standardized: of(Measure::CrpsStandardized),
+        mse: of(Measure::Mse),
+        log_score: of(Measure::LogScore),
+        energy: of(Measure::Energy),
         skill: 1.0 - own / crps(other).unwrap_or(f64::NAN),
     }
 }
@@ -288,7 +284,7 @@ fn health(
     health::measure(forecaster, windows.batches(panel, panel.scored_at_once(32)))
 }
 
-/// At most so many values of training windows are scored for the train–test gap.
+/// The most values of training windows that are scored for the train–test gap.
 const MAX_TRAIN: i64 = 1 << 19;
-/// At most so many validation windows tell how the latent variables are doing.
+/// The most validation windows on which the latent variables are measured.
 const MAX_HEALTH: i64 = 512;

@@ -4,7 +4,7 @@
 use record::{DropLast, PointError};
 use stats::{Pairing, mean_of_finite};
 
-use crate::scoring::WindowScore;
+use crate::table::{Measure, ScoreTable};
 
 /// Windows per batch of D-Va's loader, which drops the last incomplete batch of each series.
 const BATCH: usize = 16;
@@ -15,17 +15,18 @@ pub(crate) fn begin(places: &[usize]) -> DropLast {
     DropLast { batch: BATCH, kept, forecasters: Vec::new() }
 }
 
-/// The errors of one forecaster, `of` each window.
+/// The squared errors of one forecaster, `measure` of each window.
 pub(crate) fn point_error(
     name: &str,
-    windows: &[WindowScore],
+    table: &ScoreTable,
+    measure: Measure,
     places: &[usize],
     pairing: &Pairing,
-    of: fn(&WindowScore) -> f64,
 ) -> PointError {
     let kept = kept(places);
-    let over = |all: bool| over_series(windows.iter().map(of), places, |i| all || kept[i]);
-    let to_zero = windows.iter().map(|window| of(window) - window.zero).collect();
+    let (errors, zero) = (table.column(measure), table.column(Measure::ZeroError));
+    let over = |all: bool| over_series(errors.iter().copied(), places, |i| all || kept[i]);
+    let to_zero = errors.iter().zip(zero).map(|(error, zero)| error - zero).collect();
     PointError {
         name: name.to_owned(),
         kept: over(false),

@@ -80,10 +80,11 @@ mod tests {
             [("noise-aware", true), ("noise-aware", false), ("direct", true)]
         {
             let text = format!(
-                "data = {{ path = \"x\", context = 6, horizon = 1 }}\n\
-                 noise = {{ target = {{ scale = 0.5, reinject = 1.0, normalization = \"none\", \
+                "seed = 0\ndata = {{ path = \"x\", context = 6, horizon = 1 }}\n\
+                 noise = {{ schedule = \"linear\", target = {{ scale = 0.5, reinject = 1.0, normalization = \"none\", \
                  likelihood = \"{likelihood}\" }} }}\n\
-                 model = {{ kind = \"conditional\", instance_norm = {normalized} }}\n"
+                 model = {{ kind = \"conditional\", instance_norm = {normalized}, latent = 8, dropout = 0 }}\n\
+                 objective = {{ likelihood = \"gaussian\", kl_weight = 1, crps_weight = 0 }}\n"
             );
             let config = Config::parse(&text, "test", &[]).unwrap();
             let shape = Shape { context: 6, horizon: 1, channels: 1, extras: 0, future: 0 };

@@ -1,4 +1,4 @@
-//! What is drawn of an evaluation: a few forecasts, and the noise of the training.
+//! Pictures of an evaluation: a few forecasts, and the noise of the training.
 
 use feed::{Part, Source};
 use objective::score::quantiles;
@@ -71,15 +71,14 @@ fn middle_channel(samples: &Tensor, target: &Tensor) -> Result<i64, TrainError> 
 }
 
 pub(crate) fn noise_curve(noise: &noise::NoiseConfig) -> NoiseCurve {
-    let decibels = |snr: &[f64]| -> Vec<Option<f64>> {
-        let db = snr.iter().map(|log_snr| log_snr * 10.0 / std::f64::consts::LN_10);
-        db.map(|db| db.is_finite().then_some(db)).collect()
+    let decibels = |process: &noise::Reinjection| {
+        process.snr_db().map(|db| db.is_finite().then_some(db)).collect()
     };
     let process = noise.input();
     NoiseCurve {
         steps: process.steps(),
         t: (0..=process.steps()).collect(),
-        snr_db: decibels(process.schedule().log_snr()),
-        snr_reinjected_db: decibels(process.log_snr()),
+        snr_db: decibels(&noise::Reinjection::plain(process.schedule().clone())),
+        snr_reinjected_db: decibels(process),
     }
 }

@@ -8,6 +8,24 @@
 //! Everyone is asked for the same windows in the same way and scored by the same code: [`evaluate_runs`] scores one
 //! finished run, or several seeds of one config with their ensemble; [`evaluate()`] scores a forecaster in memory.
 //! [`forecast()`] uses a run on new rows.
+//!
+//! ```
+//! use train::{Config, Device, Forecaster, load, shape};
+//!
+//! let text = "data = { source = 'seattle-weather', targets = ['temp_max'], context = 28, horizon = 7 }
+//!             noise = { schedule = 'none' }
+//!             evaluate = { samples = 20, baselines = ['last-value', 'ridge'] }";
+//! let config = Config::parse(text, "an example", &[])?;
+//! let source = load(&config, Device::Cpu)?;
+//! let untrained = Forecaster::new(&config, shape(source.panel()), Device::Cpu)?;
+//!
+//! let evaluation = evaluate::evaluate(&config, &source, &untrained)?;
+//! let [model, last_value, ridge] = evaluation.forecasters.as_slice() else { panic!() };
+//! assert!(ridge.test.crps < last_value.test.crps && ridge.test.crps < model.test.crps);
+//! let difference = ridge.difference.as_ref().and_then(|difference| difference.crps).unwrap();
+//! assert!(difference.low > 0.0, "the model is worse, and the interval leaves out zero");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod compare;
 mod drop_last;
@@ -18,6 +36,7 @@ mod health;
 mod runs;
 mod scoring;
 mod slope;
+mod table;
 mod write;
 
 pub use compare::{EvaluateOptions, evaluate};

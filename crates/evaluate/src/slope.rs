@@ -10,7 +10,7 @@ pub(crate) fn moments(
     weight: &Tensor,
 ) -> Result<Tensor, TrainError> {
     let forecast = samples.f_mean_dim(0_i64, false, Kind::Double)?;
-    // What was not observed may be a NaN, which no weight of zero hides.
+    // An unobserved value may be NaN, which no weight of zero hides.
     let truth = truth
         .f_to_kind(Kind::Double)?
         .f_where_self(&weight.f_not_equal(0.0)?, &weight.f_zeros_like()?)?;

@@ -1,4 +1,4 @@
-//! What is written beside `evaluation.json`: scores window by window, and the samples themselves.
+//! The files beside `evaluation.json`: scores window by window, and the samples themselves.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,38 +7,38 @@ use record::{RecordError, WindowRow};
 use tch::{Kind, Tensor};
 use train::{TrainError, serialized};
 
-use crate::scoring::{WindowScore, finite};
+use crate::table::{Measure, ScoreTable};
 
 /// The rows of a forecaster in `scores.csv`, one per window.
 pub(crate) fn window_rows<'a>(
     name: &'a str,
-    windows: &'a [WindowScore],
+    table: &'a ScoreTable,
     series: &'a [usize],
     names: &'a [&str],
     times: &'a [String],
 ) -> impl Iterator<Item = WindowRow> + 'a {
-    let places = windows.iter().zip(series).zip(times).enumerate();
-    places.map(move |(index, ((window, series), time))| {
-        let relative = &window.relative;
+    let places = series.iter().zip(times).enumerate();
+    places.map(move |(window, (series, time))| {
+        let score = |measure| table.get(measure, window);
         WindowRow {
             forecaster: name.to_owned(),
-            window: index,
+            window,
             series: names[*series].to_owned(),
             origin: time.clone(),
-            crps: finite(relative.crps),
-            nmae: finite(relative.nmae),
-            mae: finite(relative.mae),
-            mse: finite(relative.mse),
-            coverage_50: finite(relative.coverage_50),
-            coverage_80: finite(relative.coverage_80),
-            coverage_90: finite(relative.coverage_90),
-            width_90: finite(relative.width_90),
-            crps_sum: finite(window.crps_sum),
-            crps_standardized: finite(window.crps_standardized),
-            log_score: finite(window.log_score),
-            energy: finite(window.energy),
-            crps_of_step_sum: finite(window.step_sum),
-            crps_of_channel_sum: finite(window.channel_sum),
+            crps: score(Measure::Crps),
+            nmae: score(Measure::Nmae),
+            mae: score(Measure::Mae),
+            mse: score(Measure::Mse),
+            coverage_50: score(Measure::Coverage50),
+            coverage_80: score(Measure::Coverage80),
+            coverage_90: score(Measure::Coverage90),
+            width_90: score(Measure::Width90),
+            crps_sum: score(Measure::CrpsSum),
+            crps_standardized: score(Measure::CrpsStandardized),
+            log_score: score(Measure::LogScore),
+            energy: score(Measure::Energy),
+            crps_of_step_sum: score(Measure::StepSum),
+            crps_of_channel_sum: score(Measure::ChannelSum),
         }
     })
 }

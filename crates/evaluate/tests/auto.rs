@@ -104,7 +104,7 @@ fn wave(rows: usize) -> impl Iterator<Item = f64> {
     (0..rows).map(|row| (row as f64 / 3.0).sin() + 0.3 * (row as f64 * 1.7).sin())
 }
 
-/// What a run leaves, but for times.
+/// The files that a run leaves, without those that hold times.
 fn left_behind(run: &Path) -> Vec<Vec<u8>> {
     ["noise.json", "model.safetensors", "metrics.jsonl", "config.toml"]
         .map(|file| fs::read(run.join(file)).unwrap())
@@ -208,7 +208,7 @@ fn test_rows_do_not_choose() {
         found[other].data = found[0].data.clone();
         assert_eq!(found[0], found[other]);
     }
-    // What the test can see: one validation row changes the scores.
+    // The test is able to fail: one validation row changes the scores.
     write(folder.path(), wave(160).enumerate().map(|(k, v)| if k == 129 { v + 0.1 } else { v }));
     let run = folder.path().join("validation");
     train(&config, &run, usize::MAX);

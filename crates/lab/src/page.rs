@@ -11,7 +11,7 @@ mod terminal;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use table::{Column, Head, Table, csv};
+pub(crate) use table::{Column, Field, Head, Table, csv};
 
 use crate::outcome::Outcome;
 

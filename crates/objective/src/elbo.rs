@@ -23,7 +23,6 @@ use crate::gaussian::sum_last;
 /// "Free bits", Kingma et al. (2016), arXiv:1606.04934.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-#[non_exhaustive]
 pub enum FreeBits {
     /// Everything is charged.
     #[default]
@@ -90,7 +89,7 @@ impl Elbo {
         let kl = total_of(kl_groups.iter().map(sum_last), &log_likelihood);
         let charge = match free_bits {
             FreeBits::None => kl.shallow_clone(),
-            _ => {
+            FreeBits::PerDimension(_) | FreeBits::PerGroup(_) => {
                 let charges: Result<Vec<_>> =
                     kl_groups.iter().map(|group| free_bits.charge(group)).collect();
                 total_of(charges?.into_iter(), &log_likelihood)

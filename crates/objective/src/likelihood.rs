@@ -1,23 +1,30 @@
-//! What a decoder says about a target: elementwise Gaussian, Laplace and Student-t laws, of the clean
-//! target or of a noised one.
+//! Likelihoods of a target: elementwise Gaussian, Laplace and Student-t laws, of the clean target or of a
+//! noised one.
 //!
 //! A noised target is `ỹ = a·y + s·ε` with standard normal `ε`; its density under the model is the
 //! convolution of the law of `a·y` with `N(0, s²)`. It is exact for the Gaussian and the Laplace law and a
 //! quadrature for Student's t. Derivations: `docs/math/objective.md`, section 2.
+//!
+//! Each law is a file beside this one that implements [`StandardLaw`]; a new law is such a file, a variant of
+//! [`Family`] and of [`Law`] here, and its parameters in the decoder of crate `vae`.
 
+mod gaussian;
+mod laplace;
 mod noised;
+mod student_t;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tch::Tensor;
+use tch::{Device, Kind, Tensor};
 
 use crate::error::{ObjectiveError, Result, broadcast_shape, check_float, check_pair, check_range};
-use crate::special::{HALF_LN_2PI, ln_gamma_half_step, student_cdf};
+use gaussian::Gaussian;
+use laplace::Laplace;
+use student_t::StudentT;
 
 /// A location-scale family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
 pub enum Family {
     /// Scale is the standard deviation.
     Gaussian,
@@ -25,6 +32,69 @@ pub enum Family {
     Laplace,
     /// Scale and more than two degrees of freedom, so that the variance exists.
     StudentT,
+}
+
+/// A law with location 0 and scale 1; `r` is `(y − loc)/scale`.
+trait StandardLaw {
+    /// The standard deviation of `scale·X`.
+    fn std(&self, scale: Tensor) -> Tensor;
+
+    /// The log density of `X` at `r`, in nats.
+    fn log_density(&self, r: &Tensor) -> Tensor;
+
+    /// The log density of `exp(log_scale)·X` at `residual`, in nats.
+    fn scaled_log_density(&self, residual: &Tensor, log_scale: &Tensor) -> Tensor {
+        self.log_density(&(residual * (-log_scale).exp())) - log_scale
+    }
+
+    /// The log density of `exp(log_scale)·X + noise_std·ε` at `residual`, in nats; `log_scale` is that of the
+    /// noised target, `ln(a·scale)`, and −∞ where `a = 0`.
+    fn noised_log_density(
+        &self,
+        residual: &Tensor,
+        log_scale: &Tensor,
+        noise_std: &Tensor,
+    ) -> Tensor;
+
+    /// The distribution function of `X` at `r`.
+    fn cdf(&self, r: &Tensor) -> Tensor;
+
+    /// The CRPS of `X` at `r`.
+    fn crps(&self, r: &Tensor) -> Tensor;
+
+    /// Draws of `X` from libtorch's generator.
+    fn draw(&self, shape: &[i64], options: (Kind, Device)) -> Result<Tensor>;
+
+    /// Draws of `X` with the dependence of `normals`, which are standard normal one by one.
+    fn of_normals(&self, normals: &Tensor) -> Result<Tensor>;
+}
+
+/// A family with its parameters besides location and scale.
+#[derive(Debug)]
+enum Law {
+    Gaussian,
+    Laplace,
+    StudentT(StudentT),
+}
+
+impl Law {
+    fn standard(&self) -> &dyn StandardLaw {
+        match self {
+            Law::Gaussian => &Gaussian,
+            Law::Laplace => &Laplace,
+            Law::StudentT(law) => law,
+        }
+    }
+
+    fn shallow_clone(&self) -> Law {
+        match self {
+            Law::Gaussian => Law::Gaussian,
+            Law::Laplace => Law::Laplace,
+            Law::StudentT(StudentT { log_excess_df }) => {
+                Law::StudentT(StudentT { log_excess_df: log_excess_df.shallow_clone() })
+            }
+        }
+    }
 }
 
 /// Independent laws of the elements of a target.
@@ -45,9 +115,7 @@ pub enum Family {
 pub struct Likelihood {
     loc: Tensor,
     log_scale: Tensor,
-    /// `ln(ν − 2)`, for Student's t only.
-    log_excess_df: Option<Tensor>,
-    family: Family,
+    law: Law,
     shape: Vec<i64>,
 }
 
@@ -60,7 +128,7 @@ impl Likelihood {
     /// # Errors
     /// If they do not broadcast, differ in kind or device, or are not floating point.
     pub fn gaussian(loc: Tensor, log_scale: Tensor) -> Result<Self> {
-        Self::new(Family::Gaussian, loc, log_scale, None)
+        Self::new(Law::Gaussian, loc, log_scale)
     }
 
     /// Laplace laws with density `exp(−|y − loc|/b) / 2b`, `b = exp(log_scale)`.
@@ -71,7 +139,7 @@ impl Likelihood {
     /// # Errors
     /// As [`Self::gaussian`].
     pub fn laplace(loc: Tensor, log_scale: Tensor) -> Result<Self> {
-        Self::new(Family::Laplace, loc, log_scale, None)
+        Self::new(Law::Laplace, loc, log_scale)
     }
 
     /// Laws of `loc + exp(log_scale)·T` with `T` Student's t of `ν = 2 + exp(log_excess_df)` degrees of
@@ -83,34 +151,33 @@ impl Likelihood {
     /// # Errors
     /// As [`Self::gaussian`].
     pub fn student_t(loc: Tensor, log_scale: Tensor, log_excess_df: Tensor) -> Result<Self> {
-        Self::new(Family::StudentT, loc, log_scale, Some(log_excess_df))
+        Self::new(Law::StudentT(StudentT { log_excess_df }), loc, log_scale)
     }
 
-    fn new(
-        family: Family,
-        loc: Tensor,
-        log_scale: Tensor,
-        log_excess_df: Option<Tensor>,
-    ) -> Result<Self> {
+    fn new(law: Law, loc: Tensor, log_scale: Tensor) -> Result<Self> {
         check_float("loc", &loc)?;
         let mut shape = check_pair(("loc", &loc), ("log_scale", &log_scale))?;
-        if let Some(excess) = &log_excess_df {
-            check_pair(("loc", &loc), ("log_excess_df", excess))?;
-            shape = broadcast_shape(&shape, &excess.size()).ok_or_else(|| {
+        if let Law::StudentT(StudentT { log_excess_df }) = &law {
+            check_pair(("loc", &loc), ("log_excess_df", log_excess_df))?;
+            shape = broadcast_shape(&shape, &log_excess_df.size()).ok_or_else(|| {
                 ObjectiveError::Broadcast {
                     left_name: "log_scale",
                     left: log_scale.size(),
                     right_name: "log_excess_df",
-                    right: excess.size(),
+                    right: log_excess_df.size(),
                 }
             })?;
         }
-        Ok(Self { loc, log_scale, log_excess_df, family, shape })
+        Ok(Self { loc, log_scale, law, shape })
     }
 
     /// The family.
     pub fn family(&self) -> Family {
-        self.family
+        match self.law {
+            Law::Gaussian => Family::Gaussian,
+            Law::Laplace => Family::Laplace,
+            Law::StudentT(_) => Family::StudentT,
+        }
     }
 
     /// The location, as given.
@@ -125,7 +192,10 @@ impl Likelihood {
 
     /// The degrees of freedom `ν > 2`, if the family has them.
     pub fn df(&self) -> Option<Tensor> {
-        self.log_excess_df.as_ref().map(|excess| excess.exp() + 2.0)
+        match &self.law {
+            Law::StudentT(law) => Some(law.df()),
+            Law::Gaussian | Law::Laplace => None,
+        }
     }
 
     /// The shape that the parameters broadcast to.
@@ -140,12 +210,7 @@ impl Likelihood {
 
     /// The standard deviation (`σ`, `√2·b`, `σ√(ν/(ν−2))`); of the full shape.
     pub fn std(&self) -> Tensor {
-        let scale = self.log_scale.exp();
-        let std = match &self.log_excess_df {
-            None if self.family == Family::Laplace => scale * std::f64::consts::SQRT_2,
-            None => scale,
-            Some(excess) => scale * ((-excess).exp() * 2.0 + 1.0).sqrt(),
-        };
+        let std = self.law.standard().std(self.log_scale.exp());
         std.expand(self.shape.as_slice(), false)
     }
 
@@ -169,7 +234,7 @@ impl Likelihood {
     /// If `y` does not broadcast, or differs in kind or device.
     pub fn log_prob(&self, y: &Tensor) -> Result<Tensor> {
         self.check("y", y)?;
-        Ok(clean(self.family, &(y - &self.loc), &self.log_scale, self.df().as_ref()))
+        Ok(self.law.standard().scaled_log_density(&(y - &self.loc), &self.log_scale))
     }
 
     /// The log density of each element of a noised target `ỹ = signal·y + noise_std·ε`, in nats.
@@ -208,15 +273,7 @@ impl Likelihood {
         check_pair(("signal", signal), ("noise_std", noise_std))?;
         let residual = y_tilde.f_addcmul(&signal.f_neg()?, &self.loc)?;
         let log_scale = signal.log() + &self.log_scale;
-        Ok(match self.family {
-            Family::Gaussian => noised::gaussian(&residual, &log_scale, noise_std),
-            Family::Laplace => noised::laplace(&residual, &log_scale, noise_std),
-            Family::StudentT => {
-                let df =
-                    self.df().expect("the constructor of Student's t sets its degrees of freedom");
-                noised::student_t(&residual, &log_scale, &df, noise_std)
-            }
-        })
+        Ok(self.law.standard().noised_log_density(&residual, &log_scale, noise_std))
     }
 
     /// Noise of the standardized family (location 0, scale 1) for [`Self::sample_with`], from libtorch's
@@ -233,20 +290,7 @@ impl Likelihood {
         check_range("count", count as f64, "[0, ∞)", count >= 0)?;
         let shape: Vec<i64> = std::iter::once(count).chain(self.shape.iter().copied()).collect();
         let options = (self.loc.kind(), self.loc.device());
-        Ok(match self.df() {
-            None if self.family == Family::Laplace => {
-                // The difference of two standard exponentials.
-                let mut draws = Tensor::f_empty([&[2], shape.as_slice()].concat(), options)?;
-                let draws = draws.f_exponential_(1.0)?;
-                draws.get(0) - draws.get(1)
-            }
-            None => Tensor::f_randn(shape, options)?,
-            Some(df) => {
-                let half = (df * 0.5).f_expand(shape.as_slice(), false)?;
-                let precision = half.f_internal_standard_gamma()? / &half;
-                Tensor::f_randn(shape, options)? * precision.rsqrt()
-            }
-        })
+        self.law.standard().draw(&shape, options)
     }
 
     /// Standardized noise of the family with the dependence of `normals`, standard normal one by one: their Gaussian
@@ -265,19 +309,7 @@ impl Likelihood {
     /// If `normals` does not broadcast, or differs in kind or device.
     pub fn noise_like(&self, normals: &Tensor) -> Result<Tensor> {
         self.check("normals", normals)?;
-        Ok(match self.df() {
-            None if self.family == Family::Laplace => {
-                let tail = (normals.abs() * std::f64::consts::FRAC_1_SQRT_2).erfc();
-                // The least positive number, so that a normal beyond 13 is large and not infinite.
-                normals.sign() * -tail.clamp_min(f64::from(f32::MIN_POSITIVE)).log()
-            }
-            None => normals.shallow_clone(),
-            Some(df) => {
-                let half = (df * 0.5).f_expand_as(normals)?;
-                let precision = half.f_internal_standard_gamma()? / &half;
-                normals * precision.rsqrt()
-            }
-        })
+        self.law.standard().of_normals(normals)
     }
 
     /// The reparameterized draw `loc + scale·noise` for noise of the standardized family.
@@ -321,10 +353,9 @@ impl Likelihood {
         self.check("shift", shift)?;
         check_pair(("scale", scale), ("shift", shift))?;
         Self::new(
-            self.family,
+            self.law.shallow_clone(),
             &self.loc * scale + shift,
             &self.log_scale + scale.abs().log(),
-            self.log_excess_df.as_ref().map(Tensor::shallow_clone),
         )
     }
 
@@ -338,14 +369,7 @@ impl Likelihood {
     pub fn cdf(&self, y: &Tensor) -> Result<Tensor> {
         self.check("y", y)?;
         let r = (y - &self.loc) * (-&self.log_scale).exp();
-        Ok(match self.df() {
-            None if self.family == Family::Laplace => {
-                // ½ + ½ sign(r) (1 − e^{−|r|})
-                r.sign() * (-r.abs()).expm1() * -0.5 + 0.5
-            }
-            None => (r * -std::f64::consts::FRAC_1_SQRT_2).erfc() * 0.5,
-            Some(df) => student_cdf(&r, &df.expand_as(&r)),
-        })
+        Ok(self.law.standard().cdf(&r))
     }
 
     /// The continuous ranked probability score of each element, in the unit of `y`; smaller is better.
@@ -369,19 +393,7 @@ impl Likelihood {
     pub fn crps(&self, y: &Tensor) -> Result<Tensor> {
         self.check("y", y)?;
         let r = (y - &self.loc) * (-&self.log_scale).exp();
-        let standard = match self.df() {
-            None if self.family == Family::Laplace => {
-                let size = r.abs();
-                &size + (-&size).exp() - 0.75
-            }
-            None => {
-                let density = (r.square() * -0.5 - HALF_LN_2PI).exp();
-                &r * (&r * std::f64::consts::FRAC_1_SQRT_2).erf() + density * 2.0
-                    - std::f64::consts::FRAC_2_SQRT_PI * 0.5
-            }
-            Some(df) => student_crps(&r, &df.expand_as(&r)),
-        };
-        Ok(standard * self.log_scale.exp())
+        Ok(self.law.standard().crps(&r) * self.log_scale.exp())
     }
 
     fn check(&self, what: &'static str, tensor: &Tensor) -> Result<()> {
@@ -396,34 +408,6 @@ impl Likelihood {
         }
         Ok(())
     }
-}
-
-/// The log density of the clean law at `residual` from its location.
-fn clean(family: Family, residual: &Tensor, log_scale: &Tensor, df: Option<&Tensor>) -> Tensor {
-    let r = residual * (-log_scale).exp();
-    let standard = match (family, df) {
-        (Family::Laplace, _) => -r.abs() - std::f64::consts::LN_2,
-        (Family::StudentT, Some(df)) => student_log_density(&r, df),
-        _ => r.square() * -0.5 - HALF_LN_2PI,
-    };
-    standard - log_scale
-}
-
-/// The log density of the standard Student's t.
-fn student_log_density(r: &Tensor, df: &Tensor) -> Tensor {
-    let half = df * 0.5;
-    let normalizer = ln_gamma_half_step(&half) - half.log() * 0.5 - HALF_LN_2PI;
-    normalizer - (r.square() / df).log1p() * (half + 0.5)
-}
-
-fn student_crps(r: &Tensor, df: &Tensor) -> Tensor {
-    let below = df - 1.0;
-    let center = r * (student_cdf(r, df) * 2.0 - 1.0);
-    let density = student_log_density(r, df).exp() * (df + r.square()) / &below;
-    // B(½, ν − ½)/B(½, ν/2)² = [Γ(ν−½)/Γ(ν)] [Γ((ν+1)/2)/Γ(ν/2)]² / √π
-    let ln_ratio = ln_gamma_half_step(&(df * 0.5)) * 2.0 - ln_gamma_half_step(&(df - 0.5));
-    let spread = df.sqrt() / below * ln_ratio.exp() * std::f64::consts::FRAC_2_SQRT_PI * 0.5;
-    center + (density - spread) * 2.0
 }
 
 #[cfg(test)]

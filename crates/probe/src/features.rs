@@ -1,5 +1,4 @@
-//! What the latent variables of a trained model know, over the diffusion steps: what stands in
-//! `features.json`. Derivations: `docs/math/features.md`.
+//! Features of a trained model over the diffusion steps: the content of `features.json`.
 
 #[cfg(test)]
 mod tests;
@@ -123,12 +122,12 @@ fn evenly(last: usize, count: usize) -> Vec<usize> {
     steps
 }
 
-/// At most so many values of training windows, and so many windows, are fitted on.
+/// The most values of training windows, and the most windows, that are fitted on.
 const MAX_TRAIN_VALUES: i64 = 8 << 20;
 const MAX_TRAIN: i64 = 4096;
-/// At most so many validation windows choose the penalty.
+/// The most validation windows that choose the penalty.
 const MAX_VALIDATION: i64 = 512;
-/// At most so many test windows are scored.
+/// The most test windows that are scored.
 const MAX_TEST: i64 = 1024;
 /// Draws of noise that tell what of a posterior is due to it.
 const DRAWS: usize = 8;

@@ -3,7 +3,7 @@
 use tch::{Device, Kind, Tensor};
 use train::TrainError;
 
-/// One Gaussian with independent coordinates per window: posteriors, or what stands in for them.
+/// One Gaussian with independent coordinates per window: posteriors, or stand-ins for them.
 #[derive(Debug)]
 pub(crate) struct Gaussians {
     /// `[N, D]`, f64 on the CPU.
@@ -44,7 +44,8 @@ impl Gaussians {
         Ok((squares - z.f_matmul(&scaled.f_tr()?)? * 2.0 + own) * -0.5)
     }
 
-    /// What `z_i`, drawn from the latent law of window `i`, tells of `i`, if `f(z | j)` are these Gaussians.
+    /// The information that `z_i`, drawn from the latent law of window `i`, gives about `i`, if `f(z | j)` are these
+    /// Gaussians.
     ///
     /// ```text
     /// 1/N Σ_i ln [ f(z_i | i) / (1/N Σ_j f(z_i | j)) ]    ≤ ln N
@@ -93,7 +94,8 @@ impl Gaussians {
     }
 }
 
-/// What a value of unit variance can tell at most of itself through white noise, in nats; `None` without noise.
+/// The most information that a value of unit variance can give about itself through white noise, in nats; `None`
+/// without noise.
 ///
 /// ```text
 /// I(x_0; x̃_t) = ½ ln(1 + SNR̃(t))        x_0 ~ N(0, 1)

@@ -1,4 +1,4 @@
-//! What a linear reader makes of features: ridge regression, scored on windows it has not seen.
+//! A linear reader of features: ridge regression, scored on windows it has not seen.
 
 use baseline::penalized;
 use record::Probe;
@@ -92,7 +92,7 @@ fn score(map: &Tensor, mean: &Tensor, pairing: &Pairing) -> Result<(Probe, Vec<f
     Ok((Probe { r2: Some(1.0 - ratio), error: spread }, each))
 }
 
-/// What a linear reader knows at least of one output, in nats, mean over outputs: for outputs that are normal
+/// Lower bound on the information of a linear reader about one output, in nats, mean over outputs: for outputs that are normal
 /// by themselves,
 ///
 /// ```text

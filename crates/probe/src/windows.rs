@@ -47,7 +47,7 @@ struct Chunk {
     more: Vec<Tensor>,
 }
 
-/// What the model makes of windows at one diffusion step.
+/// Features of windows at one diffusion step, beside the noised windows themselves.
 #[derive(Debug)]
 pub(crate) struct Encoded {
     /// `[N, D]`, f64 on the CPU.

@@ -60,7 +60,6 @@ INLINE void bias_backward_of(
   }
 }
 
-constexpr double BOUND = 7; // on logarithms of scales: s -> 7 tanh(s / 7)
 constexpr double HALF_LN_2PI = 0.9189385332046727;
 constexpr int64_t LANES = 8;
 
@@ -94,101 +93,8 @@ struct Sum {
 constexpr int64_t PIECE = 64;
 
 template <typename T>
-INLINE void latent_of(const Latent<T>& of, int64_t width, int64_t group, int64_t begin, int64_t end) {
-  const T bound = BOUND, inverse = 1 / BOUND;
-  T terms[PIECE];
-  for (int64_t window = begin; window < end; ++window) {
-    Sum<T> sum;
-    for (int64_t row = window * group; row < (window + 1) * group; ++row) {
-      for (int64_t from = 0; from < width; from += PIECE) {
-        const int64_t count = width - from < PIECE ? width - from : PIECE;
-        const T* __restrict own = of.own + row * 2 * width + from;
-        const T* __restrict noise = of.noise + row * width + from;
-        T* __restrict sample = of.sample + row * width + from;
-        T* __restrict slopes = of.slopes + row * 4 * width + from;
-        if (of.prior == nullptr) {
-          INDEPENDENT
-          for (int64_t j = 0; j < count; ++j) {
-            const T mean = own[j];
-            const T tanh = hyperbolic(own[width + j] * inverse);
-            const T log_std = bound * tanh, flat = 1 - tanh * tanh;
-            const auto std = powers(log_std);
-            const auto variance = powers(2 * log_std);
-            terms[j] = (mean * mean + (variance.expm1 - 2 * log_std)) * T(0.5);
-            sample[j] = mean + std.exp * noise[j];
-            slopes[j] = mean;
-            slopes[width + j] = variance.expm1 * flat;
-            slopes[2 * width + j] = 0;
-            slopes[3 * width + j] = std.exp * noise[j] * flat;
-          }
-        } else {
-          const T* __restrict prior = of.prior + row * 2 * width + from;
-          const T share = of.relative ? 1 : 0;
-          INDEPENDENT
-          for (int64_t j = 0; j < count; ++j) {
-            const T apart = own[j] + (share - 1) * prior[j]; // mean less the prior's
-            const T mean = own[j] + share * prior[j];
-            const T tanh = hyperbolic((own[width + j] + share * prior[width + j]) * inverse);
-            const T prior_tanh = hyperbolic(prior[width + j] * inverse);
-            const T log_std = bound * tanh, flat = 1 - tanh * tanh;
-            const T prior_log_std = bound * prior_tanh;
-            const auto std = powers(log_std);
-            const T precision = powers(-prior_log_std).exp;
-            const T log_ratio = log_std - prior_log_std;
-            const auto ratio = powers(2 * log_ratio);
-            const T shift = apart * precision;
-            terms[j] = (shift * shift + (ratio.expm1 - 2 * log_ratio)) * T(0.5);
-            sample[j] = mean + std.exp * noise[j];
-            slopes[j] = shift * precision;
-            slopes[width + j] = ratio.expm1 * flat;
-            slopes[2 * width + j] = -(ratio.expm1 + shift * shift) * (1 - prior_tanh * prior_tanh);
-            slopes[3 * width + j] = std.exp * noise[j] * flat;
-          }
-        }
-        sum.add(terms, count);
-      }
-    }
-    of.divergence[window] = sum.total();
-  }
-}
-
-template <typename T>
-INLINE void latent_backward_of(
-    const LatentBackward<T>& of, int64_t width, int64_t group, int64_t begin, int64_t end) {
-  for (int64_t window = begin; window < end; ++window) {
-    const T weight = of.grad_divergence == nullptr ? 0 : of.grad_divergence[window];
-    for (int64_t row = window * group; row < (window + 1) * group; ++row) {
-      const T* __restrict slopes = of.slopes + row * 4 * width;
-      T* __restrict own = of.grad_own + row * 2 * width;
-      INDEPENDENT
-      for (int64_t j = 0; j < width; ++j) {
-        own[j] = weight * slopes[j];
-        own[width + j] = weight * slopes[width + j];
-      }
-      if (of.grad_sample != nullptr) {
-        const T* __restrict grad = of.grad_sample + row * width;
-        INDEPENDENT
-        for (int64_t j = 0; j < width; ++j) {
-          own[j] += grad[j];
-          own[width + j] += grad[j] * slopes[3 * width + j];
-        }
-      }
-      if (of.grad_prior != nullptr) {
-        T* __restrict prior = of.grad_prior + row * 2 * width;
-        const T share = of.relative ? 1 : 0;
-        INDEPENDENT
-        for (int64_t j = 0; j < width; ++j) {
-          prior[j] = share * own[j] - weight * slopes[j];
-          prior[width + j] = share * own[width + j] + weight * slopes[2 * width + j];
-        }
-      }
-    }
-  }
-}
-
-template <typename T>
 INLINE void density_of(const Density<T>& of, int64_t width, int64_t group, int64_t begin, int64_t end) {
-  const T bound = BOUND, inverse = 1 / BOUND, constant = HALF_LN_2PI;
+  const T bound = of.bound, inverse = 1 / of.bound, constant = HALF_LN_2PI;
   T terms[PIECE];
   for (int64_t window = begin; window < end; ++window) {
     Sum<T> sum;
@@ -269,14 +175,6 @@ INLINE void density_backward_of(
   EVERY_WIDTH void bias_backward(                                                               \
       const BiasBackward<T>& of, Rows rows, int64_t count, int64_t begin, int64_t end) {        \
     bias_backward_of(of, rows, count, begin, end);                                              \
-  }                                                                                             \
-  EVERY_WIDTH void latent(                                                                      \
-      const Latent<T>& of, int64_t width, int64_t group, int64_t begin, int64_t end) {          \
-    latent_of(of, width, group, begin, end);                                                    \
-  }                                                                                             \
-  EVERY_WIDTH void latent_backward(                                                             \
-      const LatentBackward<T>& of, int64_t width, int64_t group, int64_t begin, int64_t end) {  \
-    latent_backward_of(of, width, group, begin, end);                                           \
   }                                                                                             \
   EVERY_WIDTH void density(                                                                     \
       const Density<T>& of, int64_t width, int64_t group, int64_t begin, int64_t end) {         \

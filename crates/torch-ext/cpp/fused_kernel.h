@@ -29,36 +29,11 @@ struct BiasBackward {
 void bias_backward(const BiasBackward<float>& of, Rows rows, int64_t count, int64_t begin, int64_t end);
 void bias_backward(const BiasBackward<double>& of, Rows rows, int64_t count, int64_t begin, int64_t end);
 
-// One group of latent variables: `group` rows make a window, `width` is Z.
-template <typename T>
-struct Latent {
-  const T* own; // [N, 2Z]: mean, log standard deviation before its bound
-  const T* prior; // the same, or null for N(0, I)
-  bool relative; // whether `own` is to be added to `prior`
-  const T* noise; // [N, Z]
-  T* sample; // [N, Z]
-  T* divergence; // [B]
-  T* slopes; // [N, 4Z]: of the divergence in mean, raw and the prior's raw; of the sample in raw
-};
-void latent(const Latent<float>& of, int64_t width, int64_t group, int64_t begin, int64_t end);
-void latent(const Latent<double>& of, int64_t width, int64_t group, int64_t begin, int64_t end);
-
-template <typename T>
-struct LatentBackward {
-  const T* slopes;
-  const T* grad_sample; // or null
-  const T* grad_divergence; // or null
-  bool relative;
-  T* grad_own;
-  T* grad_prior; // or null
-};
-void latent_backward(const LatentBackward<float>& of, int64_t width, int64_t group, int64_t begin, int64_t end);
-void latent_backward(const LatentBackward<double>& of, int64_t width, int64_t group, int64_t begin, int64_t end);
-
-// The log density of noised targets: `group` rows make a window, `width` is M.
+// The log density of noised targets under Gaussian laws: `group` rows make a window, `width` is M.
 template <typename T>
 struct Density {
-  const T* head; // [N, 2M]: location, log scale before its bound
+  const T* head; // [N, 2M]: locations, then raw log scales: log scale = bound tanh(raw / bound)
+  T bound;
   const T* skip; // [N, M], added to the location, or null
   const T* target; // [N, M]
   const T* observed; // [N, M], 0 where missing, or null

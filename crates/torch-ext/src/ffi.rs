@@ -12,6 +12,7 @@ use std::ptr::{null, null_mut};
 use tch::{Device, Kind, Tensor};
 
 use crate::error::{Result, TorchExtError};
+use crate::gaussian::{Laws, Prior, Target};
 
 type Raw = *const c_void;
 type Failure = *mut c_char;
@@ -53,13 +54,13 @@ unsafe extern "C" {
         tensors: *const Raw, terms: i64, silu: c_int, fuse: c_int, result: *mut *mut c_void,
     ) -> Failure;
     safe fn torch_ext_fuses() -> c_int;
-    fn torch_ext_latent(
-        own: Raw, prior: Raw, noise: Raw, relative: c_int,
+    fn torch_ext_draw(
+        own: Raw, prior: Raw, noise: Raw, relative: c_int, bound: f64,
         sample: *mut *mut c_void, divergence: *mut *mut c_void,
     ) -> Failure;
     fn torch_ext_density(
-        head: Raw, skip: Raw, target: Raw, observed: Raw, signal: Raw, noise_std: Raw,
-        result: *mut *mut c_void,
+        parameters: Raw, bound: f64, offset: Raw, target: Raw, observed: Raw,
+        signal: Raw, noise_std: Raw, result: *mut *mut c_void,
     ) -> Failure;
 }
 
@@ -288,22 +289,25 @@ pub(crate) fn fuses() -> bool {
     torch_ext_fuses() != 0
 }
 
-/// Checked by the caller: kinds, device CPU, shapes.
-pub(crate) fn latent(
+/// Checked by the caller: kind Float, device CPU, shapes.
+pub(crate) fn draw(
     own: &Tensor,
-    prior: Option<&Tensor>,
+    prior: Option<Prior>,
     noise: &Tensor,
-    relative: bool,
+    bound: f64,
 ) -> Result<(Tensor, Tensor)> {
+    let relative = c_int::from(prior.is_some_and(|prior| prior.relative));
+    let prior = raw_or_null(prior.map(|prior| prior.parameters));
     let (mut sample, mut divergence) = (null_mut(), null_mut());
     // SAFETY: all are tensors that outlive the call, or null where C++ expects null; their shapes
     // are checked; C++ sets `sample` and `divergence` unless it fails.
     check(unsafe {
-        torch_ext_latent(
+        torch_ext_draw(
             raw(own),
-            raw_or_null(prior),
+            prior,
             raw(noise),
-            c_int::from(relative),
+            relative,
+            bound,
             &raw mut sample,
             &raw mut divergence,
         )
@@ -311,24 +315,20 @@ pub(crate) fn latent(
     Ok((owned(sample), owned(divergence)))
 }
 
-/// `optional`: skip, observed, signal, standard deviation. Checked by the caller: kinds, device CPU,
-/// shapes.
-pub(crate) fn density(
-    head: &Tensor,
-    target: &Tensor,
-    optional: [Option<&Tensor>; 4],
-) -> Result<Tensor> {
-    let [skip, observed, signal, noise_std] = optional.map(raw_or_null);
+/// Checked by the caller: kinds, device CPU, shapes.
+pub(crate) fn density(laws: Laws, target: Target) -> Result<Tensor> {
+    let (signal, noise_std) = target.noise.unzip();
     let mut result = null_mut();
-    // SAFETY: as for `latent`.
+    // SAFETY: as for `draw`.
     check(unsafe {
         torch_ext_density(
-            raw(head),
-            skip,
-            raw(target),
-            observed,
-            signal,
-            noise_std,
+            raw(laws.parameters),
+            laws.bound,
+            raw_or_null(laws.offset),
+            raw(target.values),
+            raw_or_null(target.observed),
+            raw_or_null(signal),
+            raw_or_null(noise_std),
             &raw mut result,
         )
     })?;

@@ -1,107 +1,130 @@
-//! Gaussian latent variables and targets of a variational bound, fused.
+//! Draws and densities of Gaussian laws, one node of the autograd graph each.
 
 use tch::{Device, Kind, Tensor};
 
 use crate::error::{self, Result, TorchExtError};
 use crate::ffi;
 
-/// Whether [`gaussian_draw`] and [`gaussian_log_density`] serve tensors like this one: on the CPU, in
-/// f32 or f64, without autocast, and not while a trace is recorded.
-pub fn fuses(like: &Tensor) -> bool {
+/// Whether [`gaussian_draw`] serves tensors like this one: on the CPU, in f32, without autocast, and not while
+/// a trace is recorded.
+pub fn fuses_draw(like: &Tensor) -> bool {
+    like.device() == Device::Cpu && like.kind() == Kind::Float && ffi::fuses()
+}
+
+/// Whether [`gaussian_log_density`] serves tensors like this one: as [`fuses_draw`], and in f64 too.
+pub fn fuses_density(like: &Tensor) -> bool {
     like.device() == Device::Cpu
         && matches!(like.kind(), Kind::Float | Kind::Double)
         && ffi::fuses()
 }
 
-/// A reparameterized draw of latent variables and their divergence from the prior, in nats.
+/// The law that a draw is compared with.
+#[derive(Debug, Clone, Copy)]
+pub struct Prior<'a> {
+    /// Means and raw log standard deviations, side by side.
+    pub parameters: &'a Tensor,
+    /// Whether the parameters of the drawn law are given as differences from these.
+    pub relative: bool,
+}
+
+/// A reparameterized draw from Gaussians, and their divergence from a prior for each element, in nats.
 ///
 /// ```text
-/// (μ, s) = own [+ prior],    σ = exp(7 tanh(s/7)),    z = μ + σ ε
-/// KL = ½ Σ [ (μ − μ_p)²/σ_p² + (σ/σ_p)² − 1 − 2 ln(σ/σ_p) ]
+/// (μ, s) = parameters [+ those of the prior],    ln σ = bound · tanh(s/bound),    z = μ + σ ε
+/// KL = ½ [ (μ − μ_p)²/σ_p² + (σ/σ_p)² − 1 − 2 ln(σ/σ_p) ]
 /// ```
 ///
-/// `own` and `prior` hold means, then logarithms of standard deviations before their bound; where
-/// `relative`, `own` is added to `prior`. Without a prior it is `N(0, I)`.
-/// One node of the autograd graph, without a second derivative; no gradient for `noise`.
+/// The prior is `N(0, 1)` unless one is given. Values and gradients are, bit for bit, those of the same formulas
+/// written in single tensor operations. No gradient for `noise`, and no second derivative.
 ///
 /// # Shapes
-/// `own`, `prior`: `[B, G, 2Z]`; `noise`: `[B, G, Z]`. Returns `[B, G, Z]` and `[B]`.
+/// `parameters`: `[B, G, 2Z]`, means, then raw log standard deviations `s`; those of the prior alike; `noise`:
+/// `[B, G, Z]`. Returns two tensors `[B, G, Z]`.
 ///
 /// # Errors
-/// If the tensors do not fit each other, or are none that it serves ([`fuses`]).
+/// If the tensors do not fit each other, or are not of the kind that [`fuses_draw`] names; if `bound` is not
+/// positive.
 ///
 /// # References
 /// Kingma & Welling (2014), section 2.4 and appendix B, arXiv:1312.6114.
 pub fn gaussian_draw(
-    own: &Tensor,
-    prior: Option<&Tensor>,
+    parameters: &Tensor,
+    prior: Option<Prior>,
     noise: &Tensor,
-    relative: bool,
+    bound: f64,
 ) -> Result<(Tensor, Tensor)> {
-    let [windows, group, width] = served("noise", noise)?;
+    let [windows, group, width] = sizes("noise", noise)?;
+    error::kind("noise", noise, Kind::Float)?;
+    positive("bound", bound)?;
     let pair = [windows, group, 2 * width];
-    fits("own", own, &pair, noise)?;
-    if let Some(prior) = prior {
-        fits("prior", prior, &pair, noise)?;
+    fits("parameters", parameters, &pair, noise)?;
+    if let Some(Prior { parameters, .. }) = prior {
+        fits("prior", parameters, &pair, noise)?;
     }
-    ffi::latent(own, prior, noise, relative)
+    ffi::draw(parameters, prior, noise, bound)
 }
 
-/// What a density is taken of.
+/// An observation that a density is taken of.
 #[derive(Debug, Clone, Copy)]
 pub struct Target<'a> {
     /// The values, noised where `noise` is given, `[B, G, M]`; finite also where missing.
     pub values: &'a Tensor,
-    /// `signal` and `noise_std` of each window, `[B]`.
+    /// Signal and standard deviation of the noise in each window, `[B]`.
     pub noise: Option<(&'a Tensor, &'a Tensor)>,
     /// `[B, G, M]`, 0 where a value is missing.
     pub observed: Option<&'a Tensor>,
 }
 
-/// The log density of each window under a decoder's Gaussian laws of the clean target, in nats.
+/// Gaussian laws of a clean target.
+#[derive(Debug, Clone, Copy)]
+pub struct Laws<'a> {
+    /// Locations and raw log scales side by side, `[B, G, 2M]`.
+    pub parameters: &'a Tensor,
+    /// An offset of the locations, `[B, G, M]`.
+    pub offset: Option<&'a Tensor>,
+    /// Bound of the log scales.
+    pub bound: f64,
+}
+
+/// The log density of each window under Gaussian laws of the clean target, in nats.
 ///
 /// ```text
-/// (m, s) = head, m ← m + skip,    σ = exp(7 tanh(s/7))
+/// (m, s) = parameters, m ← m + offset,    ln σ = bound · tanh(s/bound)
 /// Σ_observed ln N(ỹ; a m, a² σ² + s_t²)
 /// ```
 ///
-/// One node of the autograd graph, without a second derivative; gradients for `head` and `skip`.
+/// Gradients for the parameters and the offset; no second derivative.
 ///
 /// # Shapes
-/// `head`: `[B, G, 2M]`, locations, then logarithms of scales before their bound; `skip`: `[B, G, M]`.
 /// Returns `[B]`.
 ///
 /// # Errors
-/// If the tensors do not fit each other, or are none that it serves ([`fuses`]).
-pub fn gaussian_log_density(
-    head: &Tensor,
-    skip: Option<&Tensor>,
-    target: Target,
-) -> Result<Tensor> {
+/// If the tensors do not fit each other, or are not of the kind that [`fuses_density`] names; if the bound is not
+/// positive.
+pub fn gaussian_log_density(laws: Laws, target: Target) -> Result<Tensor> {
     let Target { values, noise, observed } = target;
-    let [windows, group, width] = served("target", values)?;
-    fits("head", head, &[windows, group, 2 * width], values)?;
-    for (name, tensor) in [("skip", skip), ("observed", observed)] {
+    let [windows, group, width] = sizes("target", values)?;
+    if !matches!(values.kind(), Kind::Float | Kind::Double) {
+        let (expected, found) = ("Float or Double", values.kind());
+        return Err(TorchExtError::Kind { tensor: "target", expected, found });
+    }
+    positive("bound", laws.bound)?;
+    fits("parameters", laws.parameters, &[windows, group, 2 * width], values)?;
+    for (name, tensor) in [("offset", laws.offset), ("observed", observed)] {
         if let Some(tensor) = tensor {
             fits(name, tensor, &[windows, group, width], values)?;
         }
     }
-    let (signal, noise_std) = noise.unzip();
-    for (name, tensor) in [("signal", signal), ("noise_std", noise_std)] {
-        if let Some(tensor) = tensor {
-            fits(name, tensor, &[windows], values)?;
-        }
+    if let Some((signal, noise_std)) = noise {
+        fits("signal", signal, &[windows], values)?;
+        fits("noise_std", noise_std, &[windows], values)?;
     }
-    ffi::density(head, values, [skip, observed, signal, noise_std])
+    ffi::density(laws, target)
 }
 
-/// The sizes of a tensor of three axes that is served.
-fn served(name: &'static str, tensor: &Tensor) -> Result<[i64; 3]> {
+/// The sizes of a tensor of three axes on the CPU.
+fn sizes(name: &'static str, tensor: &Tensor) -> Result<[i64; 3]> {
     error::device(name, tensor, Device::Cpu)?;
-    if !matches!(tensor.kind(), Kind::Float | Kind::Double) {
-        let (expected, found) = ("Float or Double", tensor.kind());
-        return Err(TorchExtError::Kind { tensor: name, expected, found });
-    }
     let found = tensor.size();
     <[i64; 3]>::try_from(found.as_slice()).map_err(|_| TorchExtError::Axes {
         tensor: name,
@@ -114,6 +137,10 @@ fn fits(name: &'static str, tensor: &Tensor, size: &[i64], like: &Tensor) -> Res
     error::shape(name, tensor, size)?;
     error::device(name, tensor, like.device())?;
     error::kind(name, tensor, like.kind())
+}
+
+fn positive(name: &'static str, value: f64) -> Result<()> {
+    if value > 0.0 { Ok(()) } else { Err(TorchExtError::Value { name, value, range: "positive" }) }
 }
 
 #[cfg(test)]

@@ -213,7 +213,12 @@ impl Config {
         for item in overrides {
             set(&mut table, item)?;
         }
-        let config = if overrides.is_empty() {
+        let named = |section: &str, key: &str| {
+            table.get(section).and_then(|section| section.get(key)).is_some()
+        };
+        // Whoever writes the one has chosen.
+        let chosen = named("model", "instance_norm") && !named("train", "choose_instance_norm");
+        let mut config = if overrides.is_empty() {
             from_text(text).map_err(|fault| fault.in_file(text, origin))?
         } else {
             serde_path_to_error::deserialize(table).map_err(Located::from).map_err(|fault| {
@@ -233,6 +238,7 @@ impl Config {
                 }
             })?
         };
+        config.train.choose_instance_norm &= !chosen;
         Config::check(config)
     }
 
@@ -401,9 +407,10 @@ impl Located {
 
     fn hint(&self) -> Option<String> {
         match (self.key.as_str(), self.error.message()) {
-            ("noise", "missing field `schedule`") => {
-                Some("name one, such as `schedule = \"linear\"`; without the table there is no noise".to_owned())
-            }
+            ("noise", "missing field `schedule`") => Some(
+                "name one, such as `schedule = \"linear\"`; without the table there is no noise"
+                    .to_owned(),
+            ),
             (_, message) => nearest(message),
         }
     }
@@ -452,6 +459,21 @@ mod tests {
         let config = Config::parse(text, "seattle", &["train.epochs=3".to_owned()]).unwrap();
         assert_eq!(config.train.epochs, 3);
         assert_eq!(Config::parse(&config.to_toml().unwrap(), "again", &[]).unwrap(), config);
+    }
+
+    #[test]
+    fn a_written_instance_norm_is_not_chosen_again() {
+        let chooses = |lines: &str, overrides: &[&str]| {
+            let text = format!("[data]\npath = \"a\"\ncontext = 2\nhorizon = 1\n{lines}");
+            let overrides: Vec<String> = overrides.iter().map(|set| (*set).to_owned()).collect();
+            Config::parse(&text, "a", &overrides).unwrap().train.choose_instance_norm
+        };
+        assert!(chooses("", &[]));
+        assert!(!chooses("[model]\ninstance_norm = true", &[]));
+        assert!(!chooses("", &["model.instance_norm=false"]));
+        let both = "[model]\ninstance_norm = true\n[train]\nchoose_instance_norm = true";
+        assert!(chooses(both, &[]));
+        assert!(chooses("[model]\ninstance_norm = true", &["train.choose_instance_norm=true"]));
     }
 
     #[test]

@@ -1,16 +1,19 @@
 //! Model, noise and objective put together: what is trained, and what forecasts.
 
+mod target;
+
 use feed::Batch;
 use noise::{Diffuser, StepSampler, TargetLikelihood};
 use objective::elbo::{Elbo, FreeBits, KlWeight, sum_over_target};
 use objective::score::crps_loss;
 use tch::nn::VarStore;
 use tch::{Device, Kind, Tensor};
-use vae::{BoundTerms, Inputs, Instance, Latent, Model, ModelKind, Observation, Pass, Shape};
+use vae::{Draw, Inputs, Instance, Latent, Model, ModelKind, Observation, Pass, Shape};
 
 use crate::config::Config;
 use crate::error::TrainError;
 use crate::memory::keep_freed;
+use target::Target;
 
 /// A model with the noise it is trained under and the objective it is trained for.
 #[derive(Debug)]
@@ -19,25 +22,23 @@ pub struct Forecaster {
     model: Model,
     input: Diffuser,
     target: Diffuser,
-    /// `a^y_0`: what a decoder that matches `ỹ` directly has to be divided by.
-    target_clean: f64,
+    /// The quantity that the decoder describes.
+    described: Target,
     steps: Option<StepSampler>,
-    /// Whether the decoder matches `ỹ` itself and not the clean target behind it.
-    direct: bool,
     kl_weight: KlWeight,
-    /// Steps of the KL weight's schedule that one optimizer step stands for.
+    /// Steps of the KL weight's schedule per optimizer step.
     pace: f64,
     free_bits: FreeBits,
-    /// Weight of the CRPS of forecasts, and how many of them per window.
+    /// Weight of the CRPS of forecasts, and the number of forecasts per window.
     crps: Option<(f64, i64)>,
-    /// What the networks compute in, if that is not f32.
+    /// Number type of the networks, if it is not f32.
     half: Option<Kind>,
 }
 
-/// What one pass through a batch gave: means over its windows, in nats, still on the device.
+/// Result of one pass through a batch: means over its windows, in nats, still on the device.
 #[derive(Debug)]
 pub struct Terms {
-    /// What is minimised: `−log p(ỹ | z) + kl_weight · KL + crps_weight · CRPS`.
+    /// The loss to minimize: `−log p(ỹ | z) + kl_weight · KL + crps_weight · CRPS`.
     pub loss: Tensor,
     /// `log p(ỹ | z)`.
     pub reconstruction: Tensor,
@@ -73,14 +74,19 @@ impl Forecaster {
             0 => None,
             _ => Some(StepSampler::new(noise.sampler(), device)?),
         };
+        let signal = noise.target().signal()[0];
+        let described = match noise.likelihood() {
+            _ if config.model.kind == ModelKind::Autoencode => Target::Context,
+            TargetLikelihood::NoiseAware => Target::Clean { signal },
+            TargetLikelihood::Direct => Target::Noised { signal },
+        };
         Ok(Forecaster {
             store,
             model,
             input: Diffuser::new(noise.input(), device, Kind::Float)?,
             target: Diffuser::new(noise.target(), device, Kind::Float)?,
-            target_clean: noise.target().signal()[0],
+            described,
             steps,
-            direct: noise.likelihood() == TargetLikelihood::Direct,
             kl_weight: config.objective.kl_weight,
             pace: 1.0,
             free_bits: config.objective.free_bits,
@@ -92,7 +98,7 @@ impl Forecaster {
         })
     }
 
-    /// The same in a shorter training, each step of which stands for `pace` steps of the whole.
+    /// The forecaster of a shorter training, whose KL weight runs `pace` times as fast.
     pub(crate) fn with_pace(self, pace: f64) -> Forecaster {
         Forecaster { pace, ..self }
     }
@@ -117,14 +123,10 @@ impl Forecaster {
         self.model.config().kind == ModelKind::Autoencode
     }
 
-    /// What [`Forecaster::sample`] is to be compared with: the horizon, or for `autoencode` the
-    /// context; and where it was observed.
+    /// The truth that [`Forecaster::sample`] forecasts, and where it was observed: the horizon, or for
+    /// `autoencode` the context.
     pub fn truth<'a>(&self, batch: &'a Batch) -> (&'a Tensor, Option<&'a Tensor>) {
-        if self.autoencodes() {
-            (&batch.context, batch.context_observed.as_ref())
-        } else {
-            (&batch.target, batch.target_observed.as_ref())
-        }
+        self.described.truth(batch)
     }
 
     /// The loss on a noised batch at an optimizer step; carries gradients.
@@ -133,13 +135,12 @@ impl Forecaster {
     /// If the batch does not fit the model.
     pub fn training_terms(&self, batch: &Batch, step: usize) -> Result<Terms, TrainError> {
         let prepared = self.prepare(batch, true)?;
-        let mut terms = match self.fused(batch, &prepared, step)? {
-            Some(terms) => terms,
-            None => {
-                let (latents, log_prob) = self.pass(batch, &prepared, true)?;
-                self.terms(batch, &latents, &log_prob, step)?
-            }
-        };
+        let (values, noise) = self.described.scored(batch, &prepared)?;
+        let (_, observed) = self.truth(batch);
+        let observation = Observation { values: &values, noise, observed };
+        let Prepared { inputs, target, .. } = &prepared;
+        let terms = self.computed(|| self.model.terms(inputs, Some(target), observation, true))?;
+        let mut terms = self.weigh(terms.log_likelihood, terms.kl_groups, step)?;
         if let Some((weight, samples)) = self.crps {
             terms.loss += self.forecast_crps(batch, &prepared, samples)? * weight;
         }
@@ -158,11 +159,9 @@ impl Forecaster {
             self.computed(|| self.model.predict_likelihood(&prepared.inputs, samples, true))?;
         let (truth, observed) = self.truth(batch);
         let truth = hide(prepared.instance.apply(truth)?, observed)?;
-        let scaled = self.direct && !self.autoencodes() && self.target_clean != 1.0;
-        let truth = if scaled { truth * self.target_clean } else { truth };
+        let truth = self.described.from_window(truth);
         let crps = hide(crps_loss(&forecast.sample()?, &truth)?, observed)?;
-        let crps = crps * &prepared.instance.scale;
-        let crps = if scaled { crps / self.target_clean } else { crps };
+        let crps = self.described.to_window(crps * &prepared.instance.scale);
         Ok(crps.f_sum(Kind::Float)? / batch.context.size()[0] as f64)
     }
 
@@ -184,15 +183,16 @@ impl Forecaster {
     ) -> Result<(Terms, Vec<Latent>), TrainError> {
         let prepared = self.prepare(batch, false)?;
         let (latents, log_prob) = self.pass(batch, &prepared, false)?;
-        Ok((self.terms(batch, &latents, &log_prob, step)?, latents))
+        let reconstruction = self.summed(batch, &log_prob)?;
+        Ok((self.weigh(reconstruction, kl_of(&latents)?, step)?, latents))
     }
 
     /// `log p(y | z) − KL` of each window as it is, `[B]`, in nats.
     pub(crate) fn clean_bounds(&self, batch: &Batch) -> Result<Tensor, TrainError> {
         let prepared = self.prepare(batch, false)?;
         let (latents, log_prob) = self.pass(batch, &prepared, false)?;
-        let elbo = self.elbo(batch, &latents, &log_prob, 0)?;
-        Ok(elbo.reconstruction - elbo.kl)
+        let reconstruction = self.summed(batch, &log_prob)?;
+        Ok(Elbo::new(reconstruction, kl_of(&latents)?, 1.0, FreeBits::None)?.bound())
     }
 
     /// The weight of the KL term at an optimizer step.
@@ -210,19 +210,11 @@ impl Forecaster {
         batch: &Batch,
         draws: Option<i64>,
     ) -> Result<(Pass, Tensor), TrainError> {
-        let Prepared { instance, inputs, target, .. } = self.prepare(batch, false)?;
-        let pass = match draws {
-            None => self.computed(|| self.model.forward(&inputs, Some(&target), false))?,
-            Some(draws) => {
-                self.computed(|| self.model.forward_samples(&inputs, Some(&target), draws, false))?
-            }
-        };
-        let truth = match () {
-            () if self.autoencodes() => instance.apply(&batch.context)?,
-            () if self.direct => target,
-            () => target / self.target_clean,
-        };
-        let log_prob = pass.likelihood.log_prob(&truth)?;
+        let prepared = self.prepare(batch, false)?;
+        let Prepared { inputs, target, .. } = &prepared;
+        let draw = draws.map_or(Draw::One, Draw::Many);
+        let pass = self.computed(|| self.model.forward_with(inputs, Some(target), draw, false))?;
+        let log_prob = pass.likelihood.log_prob(&self.described.clean(batch, &prepared)?)?;
         Ok((pass, log_prob))
     }
 
@@ -234,9 +226,7 @@ impl Forecaster {
     pub fn sample(&self, batch: &Batch, samples: i64) -> Result<Tensor, TrainError> {
         let prepared = self.prepare(batch, false)?;
         let drawn = self.computed(|| self.model.sample(&prepared.inputs, samples))?;
-        let scaled = self.direct && !self.autoencodes() && self.target_clean != 1.0;
-        let drawn = if scaled { drawn / self.target_clean } else { drawn };
-        Ok(prepared.instance.invert(&drawn)?)
+        Ok(prepared.instance.invert(&self.described.to_window(drawn))?)
     }
 
     /// The mean forecast `[B, H, C]`, standardized: of the decoder's means over `draws` of the latent
@@ -253,8 +243,7 @@ impl Forecaster {
             4 => mean.f_mean_dim([0_i64].as_slice(), false, Kind::Float)?,
             _ => mean,
         };
-        let mean = if self.direct { mean / self.target_clean } else { mean };
-        Ok(instance.invert(&mean)?)
+        Ok(instance.invert(&self.described.to_window(mean))?)
     }
 
     /// The log density of each element of the target, `[B, H, C]`, in nats and standardized units: of the
@@ -267,35 +256,33 @@ impl Forecaster {
     /// # Errors
     /// If the batch does not fit the model.
     pub fn log_density(&self, batch: &Batch, draws: i64) -> Result<Tensor, TrainError> {
-        let Prepared { instance, inputs, target, .. } = self.prepare(batch, false)?;
-        let likelihood = self.computed(|| self.model.predict_likelihood(&inputs, draws, false))?;
-        // What the decoder describes is the target times `a^y_0`, or the target itself.
-        let (truth, stretch) = match self.direct {
-            true => (target, self.target_clean),
-            false => (target / self.target_clean, 1.0),
-        };
+        let prepared = self.prepare(batch, false)?;
+        let Prepared { instance, inputs, .. } = &prepared;
+        let likelihood = self.computed(|| self.model.predict_likelihood(inputs, draws, false))?;
+        let truth = self.described.clean(batch, &prepared)?;
         let mixture = likelihood.log_prob(&truth)?.f_logsumexp([0_i64].as_slice(), false)?;
         let mixture = mixture.f_to_kind(Kind::Double)?;
-        Ok(mixture - instance.scale.f_log()? + stretch.ln() - (draws as f64).ln())
+        Ok(mixture - instance.scale.f_log()? + self.described.log_jacobian() - (draws as f64).ln())
     }
 
     /// `Φ⁻¹(F(y | z, x))` of each element of the target at one draw of `z` as at forecast time, `[B, H, C]` in f64.
     pub(crate) fn normal_scores(&self, batch: &Batch) -> Result<Tensor, TrainError> {
-        let Prepared { inputs, target, .. } = self.prepare(batch, false)?;
-        let likelihood = self.computed(|| self.model.predict_likelihood(&inputs, 1, false))?;
-        let truth = if self.direct { target } else { target / self.target_clean };
+        let prepared = self.prepare(batch, false)?;
+        let likelihood =
+            self.computed(|| self.model.predict_likelihood(&prepared.inputs, 1, false))?;
+        let truth = self.described.clean(batch, &prepared)?;
         let level = likelihood.cdf(&truth)?.f_to_kind(Kind::Double)?;
         // As far as f32 can tell a probability from zero or one.
         let level = level.f_clamp(1e-6, 1.0 - 1e-6)?.f_special_ndtri()?;
         Ok(level.f_expand_as(&truth.f_unsqueeze(0)?)?.f_squeeze_dim(0)?)
     }
 
-    /// What the linear skip maps and what it is to give: the clean context `[B, L, C]` and the target
-    /// `[B, H, C]` as the decoder describes it.
+    /// Input and wanted output of the linear skip: the clean context `[B, L, C]` and the target `[B, H, C]` as the
+    /// decoder describes it.
     pub(crate) fn skipped_over(&self, batch: &Batch) -> Result<(Tensor, Tensor), TrainError> {
-        let Prepared { inputs, target, .. } = self.prepare(batch, false)?;
-        let target = if self.direct { target } else { target / self.target_clean };
-        Ok((inputs.context.f_narrow(2, 0, target.size()[2])?, target))
+        let prepared = self.prepare(batch, false)?;
+        let target = self.described.clean(batch, &prepared)?;
+        Ok((prepared.inputs.context.f_narrow(2, 0, target.size()[2])?, target))
     }
 
     /// Windows relative to themselves, then noised; the noise is therefore relative to the
@@ -333,7 +320,7 @@ impl Forecaster {
         Ok((instance, context, target))
     }
 
-    /// What the networks make of their inputs, in the precision of the config.
+    /// Runs the networks in the precision of the config.
     ///
     /// # Errors
     /// Those of `networks`, or libtorch's own.
@@ -353,7 +340,7 @@ impl Forecaster {
         let Prepared { inputs, target, .. } = prepared;
         let Pass { latents, likelihood } =
             self.computed(|| self.model.forward(inputs, Some(target), train))?;
-        let (values, noise) = self.scored(batch, prepared)?;
+        let (values, noise) = self.described.scored(batch, prepared)?;
         let log_prob = match noise {
             Some((signal, std)) => likelihood.log_prob_noised(&values, signal, std)?,
             None => likelihood.log_prob(&values)?,
@@ -361,73 +348,36 @@ impl Forecaster {
         Ok((latents, log_prob))
     }
 
-    /// What the likelihood is evaluated at, and its noise if it is to see through it.
-    #[allow(clippy::type_complexity, reason = "signal and standard deviation, as in `Prepared`")]
-    fn scored<'a>(
-        &self,
-        batch: &Batch,
-        prepared: &'a Prepared,
-    ) -> Result<(Tensor, Option<(&'a Tensor, &'a Tensor)>), TrainError> {
-        let Prepared { instance, target, noise, .. } = prepared;
-        Ok(match noise {
-            _ if self.autoencodes() => (instance.apply(&batch.context)?, None),
-            _ if self.direct => (target.shallow_clone(), None),
-            Some((signal, std)) => (target.shallow_clone(), Some((signal, std))),
-            None => (target / self.target_clean, None),
-        })
-    }
-
-    /// The terms of a training pass in few operations, where model and objective allow it.
-    fn fused(
-        &self,
-        batch: &Batch,
-        prepared: &Prepared,
-        step: usize,
-    ) -> Result<Option<Terms>, TrainError> {
-        if self.free_bits != FreeBits::None || self.half.is_some() {
-            return Ok(None);
-        }
-        let (values, noise) = self.scored(batch, prepared)?;
-        let (_, observed) = self.truth(batch);
-        let observation = Observation { values: &values, noise, observed };
-        let Prepared { inputs, target, .. } = prepared;
-        let Some(bound) = self.model.bound(inputs, Some(target), observation, true)? else {
-            return Ok(None);
-        };
-        let BoundTerms { log_likelihood, kl } = bound;
-        let kl_weight = self.kl_weight(step);
-        let groups = vec![kl.f_unsqueeze(1)?];
-        let elbo = Elbo::new(log_likelihood, groups, kl_weight, self.free_bits)?;
-        composed(&elbo).map(Some)
-    }
-
-    fn terms(
-        &self,
-        batch: &Batch,
-        latents: &[Latent],
-        log_prob: &Tensor,
-        step: usize,
-    ) -> Result<Terms, TrainError> {
-        composed(&self.elbo(batch, latents, log_prob, step)?)
-    }
-
-    fn elbo(
-        &self,
-        batch: &Batch,
-        latents: &[Latent],
-        log_prob: &Tensor,
-        step: usize,
-    ) -> Result<Elbo, TrainError> {
+    /// The log density summed over the values observed, `[B]`.
+    fn summed(&self, batch: &Batch, log_prob: &Tensor) -> Result<Tensor, TrainError> {
         let (_, observed) = self.truth(batch);
         let observed = observed.map(|mask| mask.f_not_equal(0.0)).transpose()?;
-        let reconstruction = sum_over_target(log_prob, observed.as_ref())?;
-        let groups = latents.iter().map(|latent| latent.kl_per_dim()).collect::<Result<_, _>>()?;
-        let kl_weight = self.kl_weight(step);
-        Ok(Elbo::new(reconstruction, groups, kl_weight, self.free_bits)?)
+        Ok(sum_over_target(log_prob, observed.as_ref())?)
+    }
+
+    /// The terms of a batch with the weight of the KL and the free bits at an optimizer step.
+    fn weigh(
+        &self,
+        reconstruction: Tensor,
+        kl_groups: Vec<Tensor>,
+        step: usize,
+    ) -> Result<Terms, TrainError> {
+        let elbo = Elbo::new(reconstruction, kl_groups, self.kl_weight(step), self.free_bits)?;
+        Ok(Terms {
+            loss: elbo.loss(),
+            reconstruction: elbo.reconstruction.detach().f_mean(Kind::Float)?,
+            kl: elbo.kl.detach().f_mean(Kind::Float)?,
+            kl_weight: elbo.kl_weight,
+        })
     }
 }
 
-/// What a model is fed: a context of the batch, noised to `level`, and what else is known.
+/// The divergence of each latent group by dimension.
+fn kl_of(latents: &[Latent]) -> Result<Vec<Tensor>, TrainError> {
+    Ok(latents.iter().map(Latent::kl_per_dim).collect::<Result<_, _>>()?)
+}
+
+/// Inputs of a model: a context of the batch, noised to `level`, and what else is known.
 ///
 /// # Errors
 /// [`TrainError::Feed`] if the shapes do not fit.
@@ -439,15 +389,6 @@ pub fn inputs(batch: &Batch, context: Tensor, level: Option<Tensor>) -> Result<I
     Ok(Inputs { context, future: batch.future.as_ref().map(Tensor::shallow_clone), level })
 }
 
-fn composed(elbo: &Elbo) -> Result<Terms, TrainError> {
-    Ok(Terms {
-        loss: elbo.loss(),
-        reconstruction: elbo.reconstruction.detach().f_mean(Kind::Float)?,
-        kl: elbo.kl.detach().f_mean(Kind::Float)?,
-        kl_weight: elbo.kl_weight,
-    })
-}
-
 /// Zero, the mean of the window, where nothing was observed.
 fn hide(values: Tensor, observed: Option<&Tensor>) -> Result<Tensor, TrainError> {
     Ok(match observed {
@@ -455,3 +396,6 @@ fn hide(values: Tensor, observed: Option<&Tensor>) -> Result<Tensor, TrainError>
         None => values,
     })
 }
+
+#[cfg(test)]
+mod tests;

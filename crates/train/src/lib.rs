@@ -1,39 +1,76 @@
-//! Training, evaluation and forecasting: where data, noise, model and objective meet.
+//! Training: where data, noise, model and objective meet.
 //!
 //! ```text
-//! rows on the device → windows by index → instance scale → noise (x̃_t, ỹ_t)
-//!   → model: posterior, prior, likelihood → ELBO → flat gradient → AdamW → best weights
+//! windows by index → instance scale → noise (x̃_t, ỹ_t) → model: posterior, prior, likelihood
+//!   → ELBO → flat gradient → AdamW → validation → weights of the best epoch
 //! ```
 //!
-//! [`prepare`] and [`Training::run`] fill a run directory, [`evaluate_run`] scores it beside the
-//! baselines, [`forecast()`] uses it on new rows. [`fit()`] is the loop itself.
+//! Load, fit, forecast, score:
+//!
+//! ```
+//! use feed::Part;
+//! use objective::score::{PairEstimator, crps};
+//! use train::{Config, Control, Device, Loaded, RunOptions, load, prepare};
+//!
+//! let text = "data = { source = 'seattle-weather', targets = ['temp_max'], context = 28, horizon = 7 }
+//!             train = { epochs = 2 }
+//!             noise = { schedule = 'none' }";
+//! let config = Config::parse(text, "an example", &[])?;
+//! let folder = tempfile::tempdir()?;
+//! let run = folder.path().join("seed-0");
+//!
+//! let training = prepare(&config, &run, RunOptions::default())?;
+//! let info = training.run(&Control::default(), &mut |_| {})?;
+//! assert!(info.fitted.best_validation < 1.0); // CRPS, in standard deviations of the training rows
+//!
+//! let source = load(&config, Device::Cpu)?;
+//! let forecaster = Loaded::open(&run)?.forecaster(source.panel())?;
+//! let first_rows = source.windows(Part::Test).at_most(32).first_rows()?;
+//! let batch = source.panel().gather(&first_rows)?;
+//! let samples = tch::no_grad(|| forecaster.sample(&batch, 100))?; // [100, 32, 7, 1]
+//! let degrees = source.to_original(&samples, &first_rows)?;
+//! let scores = crps(&degrees, &source.truth(&first_rows)?, PairEstimator::Fair)?;
+//! assert!(scores.mean(tch::Kind::Double).double_value(&[]) < 5.0); // in degrees Celsius
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! | task | |
+//! |---|---|
+//! | a config from a file or from text | [`Config`], its JSON Schema [`schema()`] |
+//! | a run directory, trained or continued | [`prepare`], [`Training::run`], [`Control`], [`RunProgress`] |
+//! | cost of a run, before it is started | [`plan()`] |
+//! | a finished run | [`Loaded`] |
+//! | a model in memory, without a directory | [`Forecaster`], [`shape()`], [`Flat`], [`AdamW`] |
+//! | the loop itself | [`fit()`], [`Job`] |
+//!
+//! Scores beside baselines are made by the crate `evaluate`, features over the diffusion steps by `probe`.
 
 mod average;
 mod checkpoint;
+mod choose;
 mod config;
 mod control;
 mod copula;
 mod diagnose;
-pub mod elbo;
 mod error;
 mod fit;
 mod flat;
 mod forecaster;
+mod initialize;
 mod job;
 mod memory;
 mod metrics;
 mod optimizer;
 mod plan;
 mod run;
-mod search;
 mod shape;
-mod start;
 mod state;
 mod tensorboard;
 mod tensors;
 mod validate;
 
 pub use checkpoint::Checkpoint;
+pub use choose::{Candidate, SearchProgress, candidates};
 pub use config::{
     AutoNoise, Config, ConfigError, EvaluateConfig, Keep, LearningRateSchedule, Noise,
     ObjectiveConfig, Precision, TrainConfig, schema,
@@ -47,7 +84,6 @@ pub use job::Job;
 pub use optimizer::AdamW;
 pub use plan::{Plan, plan};
 pub use run::{Loaded, RunOptions, RunProgress, Training, data_info, load, prepare, set_threads};
-pub use search::{Candidate, SearchProgress, candidates};
 pub use shape::shape;
 pub use tch::Device;
 pub use tensors::serialized;

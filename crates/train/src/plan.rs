@@ -9,13 +9,13 @@ use serde::Serialize;
 use tch::{Tensor, no_grad};
 
 use crate::checkpoint::Checkpoint;
+use crate::choose::{rungs, total};
 use crate::config::{Config, ConfigError, Noise};
 use crate::error::TrainError;
 use crate::flat::Flat;
 use crate::forecaster::Forecaster;
 use crate::optimizer::AdamW;
 use crate::run::{RunOptions, data_info, describe, is_of_another, load, set_threads};
-use crate::search::{rungs, total};
 use crate::shape::shape;
 
 /// A training that was checked and not started; nothing was written.

@@ -10,15 +10,15 @@ use record::{DataInfo, Divergence, RecordError, RunDirectory, RunInfo, Status, W
 use tch::Device;
 
 use crate::checkpoint::Checkpoint;
+use crate::choose::{SearchProgress, instance_helps, resolve, search};
 use crate::config::{Config, ConfigError, Noise};
 use crate::control::Control;
 use crate::error::TrainError;
 use crate::fit::{Progress, fit};
 use crate::forecaster::Forecaster;
+use crate::initialize;
 use crate::job::Job;
-use crate::search::{SearchProgress, resolve, search};
 use crate::shape::shape;
-use crate::start::{self, instance_helps};
 use crate::tensors::load_store;
 use crate::validate::validation_crps;
 
@@ -169,7 +169,7 @@ impl Training {
             config = resolve(search, &config, &directory)?;
         }
         let device = source.panel().device();
-        let mut forecaster = start::forecaster(&config, &source)?;
+        let mut forecaster = initialize::forecaster(&config, &source)?;
         let naive_crps = naive_crps(&config, &source, &forecaster)?;
         let job = Job { config: &config, source: &source, naive_crps, run: &directory };
         let mut report = |progress: Progress| observe(RunProgress::Fit(progress));

@@ -7,7 +7,9 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use objective::Family;
 use tch::nn::VarStore;
 use tch::{Device, Kind, Tensor};
-use vae::{BackboneKind, Channels, Inputs, Model, ModelConfig, ModelKind, Shape};
+use vae::{
+    BackboneKind, Channels, Inputs, Model, ModelConfig, ModelKind, Observation, Shape, Terms,
+};
 
 const HORIZON: i64 = 24;
 const CHANNELS: i64 = 7;
@@ -42,10 +44,11 @@ impl Case {
     }
 
     fn loss(&self) -> Tensor {
-        let pass = self.model.forward(&self.inputs, Some(&self.target), true).expect("inputs fit");
-        let log_prob = pass.likelihood.log_prob(&self.observed).expect("target fits");
-        (pass.kl().expect("latents fit").sum(Kind::Float) - log_prob.sum(Kind::Float))
-            / BATCH as f64
+        let observation = Observation { values: &self.observed, noise: None, observed: None };
+        let terms = self.model.terms(&self.inputs, Some(&self.target), observation, true);
+        let Terms { log_likelihood, kl_groups } = terms.expect("inputs fit");
+        let kl = kl_groups.iter().map(|kl| kl.sum(Kind::Float)).reduce(|a, b| a + b);
+        (kl.expect("a model has a latent group") - log_likelihood.sum(Kind::Float)) / BATCH as f64
     }
 
     /// Eight latent dimensions and no dropout.

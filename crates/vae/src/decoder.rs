@@ -1,12 +1,13 @@
 //! The decoder: latent variables become a likelihood over the target.
 
+use objective::elbo::sum_over_target;
 use objective::{Family, Likelihood};
 use tch::Tensor;
 use tch::nn::{Init, Path};
 
 use crate::error::Result;
-use crate::layer::{Activation, HEAD_GAIN, Linear, Part, part, soft_bound, whole};
-use crate::{Channels, Location, ModelConfig, Scale};
+use crate::layer::{Activation, HEAD_GAIN, LOG_SCALE_BOUND, Linear, Part, part, soft_bound, whole};
+use crate::{Channels, Location, ModelConfig, Observation, Scale};
 
 /// Degrees of freedom above two of a Student-t likelihood at the start: ν = 5.
 const EXCESS_DF: f64 = 3.0;
@@ -27,11 +28,21 @@ pub(crate) struct Decoder {
     /// Whether the head says a location.
     locates: bool,
     scale: LogScale,
-    log_excess_df: Option<Tensor>,
-    family: Family,
+    law: Law,
     steps: i64,
     channels: i64,
     layout: Channels,
+}
+
+/// A family with the parameters that its likelihood has besides location and scale.
+#[derive(Debug)]
+enum Law {
+    Gaussian,
+    Laplace,
+    /// `[C]`, before its bound.
+    StudentT {
+        log_excess_df: Tensor,
+    },
 }
 
 #[derive(Debug)]
@@ -75,24 +86,18 @@ impl Decoder {
             }
             Scale::Predicted => LogScale::Predicted,
         };
-        let log_excess_df = if family == Family::StudentT {
-            Some(likelihood.f_var("log_excess_df", &[channels], Init::Const(EXCESS_DF.ln()))?)
-        } else {
-            None
+        let law = match family {
+            Family::Gaussian => Law::Gaussian,
+            Family::Laplace => Law::Laplace,
+            Family::StudentT => {
+                let init = Init::Const(EXCESS_DF.ln());
+                Law::StudentT {
+                    log_excess_df: likelihood.f_var("log_excess_df", &[channels], init)?,
+                }
+            }
         };
         let layout = config.channels;
-        Ok(Decoder {
-            layers,
-            head,
-            activation,
-            locates,
-            scale,
-            log_excess_df,
-            family,
-            steps,
-            channels,
-            layout,
-        })
+        Ok(Decoder { layers, head, activation, locates, scale, law, steps, channels, layout })
     }
 
     /// # Shapes
@@ -104,12 +109,16 @@ impl Decoder {
         skip: Option<&Tensor>,
         train: bool,
     ) -> Result<Likelihood> {
-        let out = self.outputs(inputs, train)?;
+        self.likelihood(&self.outputs(inputs, train)?, skip)
+    }
+
+    /// The likelihood that outputs of the head stand for.
+    fn likelihood(&self, out: &Tensor, skip: Option<&Tensor>) -> Result<Likelihood> {
         let (loc, log_scale) = match &self.scale {
             _ if !self.locates => {
                 // The scale is predicted: the config is checked.
                 let zero = Tensor::f_zeros([1], (out.kind(), out.device()))?;
-                (zero, soft_bound(&self.arrange(&out)?)?)
+                (zero, soft_bound(&self.arrange(out)?)?)
             }
             LogScale::Predicted => {
                 let halves = out.f_chunk(2, -1)?;
@@ -118,27 +127,89 @@ impl Decoder {
                 };
                 (self.arrange(loc)?, soft_bound(&self.arrange(raw)?)?)
             }
-            LogScale::Learned(raw) => (self.arrange(&out)?, soft_bound(raw)?),
+            LogScale::Learned(raw) => (self.arrange(out)?, soft_bound(raw)?),
             LogScale::Fixed(value) => {
                 let fixed = Tensor::f_full([1], *value, (out.kind(), out.device()))?;
-                (self.arrange(&out)?, fixed)
+                (self.arrange(out)?, fixed)
             }
         };
         let loc = match skip {
             Some(skip) => loc.f_add(skip)?,
             None => loc,
         };
-        Ok(match (self.family, &self.log_excess_df) {
-            (Family::StudentT, Some(raw)) => {
-                Likelihood::student_t(loc, log_scale, soft_bound(raw)?)?
+        Ok(match &self.law {
+            Law::Gaussian => Likelihood::gaussian(loc, log_scale)?,
+            Law::Laplace => Likelihood::laplace(loc, log_scale)?,
+            Law::StudentT { log_excess_df } => {
+                Likelihood::student_t(loc, log_scale, soft_bound(log_excess_df)?)?
             }
-            (Family::Laplace, _) => Likelihood::laplace(loc, log_scale)?,
-            _ => Likelihood::gaussian(loc, log_scale)?,
         })
     }
 
-    /// What comes out of the head, `[.., B, G, T · c]`, or twice as much: locations, then log scales
-    /// before their bound.
+    /// The log density of each window of an observation, `[B]`, in nats, given outputs of the head.
+    ///
+    /// # Shapes
+    /// `outputs`: `[B, G, ..]`; `skip`: `[B, C, T]`.
+    pub(crate) fn log_likelihood(
+        &self,
+        outputs: &Tensor,
+        skip: Option<&Tensor>,
+        observation: Observation,
+    ) -> Result<Tensor> {
+        let kernel = match (&self.law, &self.scale) {
+            (Law::Gaussian, LogScale::Predicted) => {
+                self.locates && torch_ext::fuses_density(outputs)
+            }
+            (Law::Gaussian, LogScale::Learned(_) | LogScale::Fixed(_)) => false,
+            (Law::Laplace | Law::StudentT { .. }, _) => false,
+        };
+        if kernel {
+            return self.gaussian_log_likelihood(outputs, skip, observation);
+        }
+        let Observation { values, noise, observed } = observation;
+        let skip = skip.map(|skip| skip.f_transpose(1, 2)).transpose()?;
+        let likelihood = self.likelihood(outputs, skip.as_ref())?;
+        let log_prob = match noise {
+            Some((signal, std)) => likelihood.log_prob_noised(values, signal, std)?,
+            None => likelihood.log_prob(values)?,
+        };
+        let observed = observed.map(|mask| mask.f_not_equal(0.0)).transpose()?;
+        Ok(sum_over_target(&log_prob, observed.as_ref())?)
+    }
+
+    /// The same by one kernel, for Gaussian laws whose head says location and scale: a training step of a small
+    /// model takes about a fifth less time.
+    fn gaussian_log_likelihood(
+        &self,
+        outputs: &Tensor,
+        skip: Option<&Tensor>,
+        Observation { values, noise, observed }: Observation,
+    ) -> Result<Tensor> {
+        let offset = match (skip, self.layout) {
+            (None, _) => None,
+            (Some(skip), Channels::Independent) => Some(skip.shallow_clone()),
+            (Some(skip), Channels::Joint) => Some(self.as_rows(&skip.f_transpose(1, 2)?)?),
+        };
+        let observed = observed.map(|mask| self.as_rows(mask)).transpose()?;
+        let noise = match noise {
+            Some((signal, std)) => Some((signal.f_view([-1])?, std.f_view([-1])?)),
+            None => None,
+        };
+        let laws = torch_ext::Laws {
+            parameters: outputs,
+            offset: offset.as_ref(),
+            bound: LOG_SCALE_BOUND,
+        };
+        let target = torch_ext::Target {
+            values: &self.as_rows(values)?,
+            noise: noise.as_ref().map(|(signal, std)| (signal, std)),
+            observed: observed.as_ref(),
+        };
+        Ok(torch_ext::gaussian_log_density(laws, target)?)
+    }
+
+    /// Outputs of the head, `[.., B, G, T · c]`, or twice as many: locations, then log scales before their
+    /// bound.
     pub(crate) fn outputs(&self, inputs: &[&Tensor], train: bool) -> Result<Tensor> {
         let mut hidden: Option<Tensor> = None;
         for layer in &self.layers {
@@ -156,6 +227,14 @@ impl Decoder {
     /// Any parameter, which has the number type and the device of all.
     pub(crate) fn parameter(&self) -> &Tensor {
         self.head.bias()
+    }
+
+    /// `[B, T, C]` to `[B, G, T · c]`.
+    pub(crate) fn as_rows(&self, values: &Tensor) -> Result<Tensor> {
+        Ok(match self.layout {
+            Channels::Joint => values.f_reshape([values.size()[0], 1, -1])?,
+            Channels::Independent => values.f_transpose(1, 2)?.f_contiguous()?,
+        })
     }
 
     /// `[.., B, G, T · c]` to `[.., B, T, C]`.
@@ -242,7 +321,7 @@ mod tests {
             let student = law(Scale::Global, Family::StudentT, layout);
             let df = student.df().unwrap();
             assert_eq!(df.size(), [3]);
-            // ν = 2 + 3, less what the bound takes from ln 3.
+            // ν = 2 + 3, but for the little that the bound takes from ln 3.
             assert!((df - 5.0).abs().max().double_value(&[]) < 0.05);
             assert_eq!(law(Scale::Global, Family::Laplace, layout).family(), Family::Laplace);
         }

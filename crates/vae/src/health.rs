@@ -65,7 +65,6 @@ pub struct Bounds {
 
 /// What is wrong with a model's latent variables, if anything; its text names a remedy.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[non_exhaustive]
 pub enum Finding {
     /// No unit of a group carries anything.
     Collapsed {

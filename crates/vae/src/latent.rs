@@ -4,11 +4,11 @@ use objective::DiagonalGaussian;
 use tch::Tensor;
 use tch::nn::Path;
 
-use crate::VaeError;
 use crate::error::Result;
-use crate::layer::{HEAD_GAIN, Linear, Part, soft_bound, whole};
+use crate::layer::{HEAD_GAIN, LOG_SCALE_BOUND, Linear, Part, soft_bound, whole};
+use crate::{ModelKind, VaeError};
 
-/// One group of latent variables: what the model believes about it, and the value it went on with.
+/// One group of latent variables: the model's belief about it, and the value it went on with.
 ///
 /// # Shapes
 /// `D = Z` where channels are joint and `C · Z`, channel by channel, where they are independent.
@@ -20,7 +20,7 @@ pub struct Latent {
     pub posterior: DiagonalGaussian,
     /// `p(z_l | z_{<l}, x̃)`, or `None` for `N(0, I)`.
     pub prior: Option<DiagonalGaussian>,
-    /// The reparameterised draw from the posterior.
+    /// The reparameterized draw from the posterior.
     pub sample: Tensor,
 }
 
@@ -56,19 +56,35 @@ impl Parameters {
         Ok(DiagonalGaussian::new(mean, log_std)?)
     }
 
-    /// One draw per row, `[B, G, Z]`, and the divergence of each window from the prior, `[B]`, in one
-    /// operation; `relative` as in [`Parameters::relative_to`].
+    /// One draw per row, `[B, G, Z]`, and its divergence from the prior by dimension, `[B, G·Z]`; `relative` as in
+    /// [`Parameters::relative_to`].
+    ///
+    /// One kernel where there is one, else the operations of [`Parameters::distribution`]: the results are the same
+    /// bit for bit.
     pub(crate) fn draw(
         &self,
         prior: Option<&Parameters>,
         relative: bool,
     ) -> Result<(Tensor, Tensor)> {
-        let mut size = self.0.size();
-        if let Some(last) = size.last_mut() {
-            *last /= 2;
+        if torch_ext::fuses_draw(&self.0) {
+            let mut size = self.0.size();
+            if let Some(last) = size.last_mut() {
+                *last /= 2;
+            }
+            let noise = Tensor::f_randn(&size, (self.0.kind(), self.0.device()))?;
+            let prior = prior.map(|prior| torch_ext::Prior { parameters: &prior.0, relative });
+            let (sample, kl) = torch_ext::gaussian_draw(&self.0, prior, &noise, LOG_SCALE_BOUND)?;
+            return Ok((sample, kl.f_flatten(-2, -1)?));
         }
-        let noise = Tensor::f_randn(&size, (self.0.kind(), self.0.device()))?;
-        Ok(torch_ext::gaussian_draw(&self.0, prior.map(|prior| &prior.0), &noise, relative)?)
+        let posterior = match prior {
+            Some(prior) if relative => self.relative_to(prior)?.distribution()?,
+            _ => self.distribution()?,
+        };
+        let prior = prior.map(Parameters::distribution).transpose()?;
+        let sample = Draw::One.from(&posterior, 0)?;
+        let rows = per_row(&sample, self.0.size()[1])?;
+        let kl = Latent { posterior, prior, sample }.kl_per_dim()?;
+        Ok((rows, kl))
     }
 
     /// Parameters relative to others: `μ + Δμ`, `ln σ + Δ ln σ`; equal to them where both Δ are 0.
@@ -93,26 +109,31 @@ impl GaussianHead {
     }
 }
 
-/// Where the noise of a draw comes from, group by group.
+/// The noise that latent variables are drawn with, group by group.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Draw<'a> {
+pub enum Draw<'a> {
     /// One draw per example from torch's generator.
     One,
     /// Several draws per example, as a leading axis.
     Many(i64),
-    /// The noise itself, one tensor per group.
+    /// The noise itself, one standard normal `[.., B, D]` per group.
     Given(&'a [Tensor]),
     /// No noise: the means.
     Mean,
 }
 
 impl Draw<'_> {
-    /// Several, at least one.
-    pub(crate) fn many(samples: i64) -> Result<Draw<'static>> {
-        if samples < 1 {
-            return Err(VaeError::Size { key: "samples", value: samples, least: 1 });
+    /// Refuses fewer than one sample, and fewer tensors of noise than groups.
+    pub(crate) fn check(&self, groups: i64, kind: ModelKind) -> Result<()> {
+        match *self {
+            Draw::Many(samples) if samples < 1 => {
+                Err(VaeError::Size { key: "samples", value: samples, least: 1 })
+            }
+            Draw::Given(noise) if (noise.len() as i64) < groups => {
+                Err(VaeError::Missing { tensor: "noise", kind })
+            }
+            _ => Ok(()),
         }
-        Ok(Draw::Many(samples))
     }
 
     /// Draws `z` of one group, `[.., B, D]`.

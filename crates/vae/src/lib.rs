@@ -62,5 +62,5 @@ pub use error::{Result, VaeError};
 pub use health::{ACTIVE_VARIANCE, Bounds, Finding, GroupHealth, Health, HealthMeter, LOOSE_NATS};
 pub use inputs::{Inputs, Shape};
 pub use instance::Instance;
-pub use latent::Latent;
-pub use model::{BoundTerms, Model, Observation, Pass};
+pub use latent::{Draw, Latent};
+pub use model::{Model, Observation, Pass, Terms};

@@ -28,13 +28,9 @@ const THINGS: [Thing; 4] = [
     Thing {
         name: "a schedule",
         variants: "ScheduleKind",
-        picks: &["crates/train/src/search/candidates.rs"],
+        picks: &["crates/train/src/choose/candidates.rs"],
     },
-    Thing {
-        name: "a likelihood",
-        variants: "Family",
-        picks: &["crates/train/src/config.rs", "crates/vae/src/model/bound.rs"],
-    },
+    Thing { name: "a likelihood", variants: "Family", picks: &["crates/train/src/config.rs"] },
     Thing { name: "a backbone", variants: "BackboneKind", picks: &[] },
     Thing { name: "a baseline", variants: "Rule", picks: &[] },
 ];

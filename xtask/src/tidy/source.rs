@@ -1,4 +1,7 @@
-//! Rust and C++ taken apart: code, comments and literals.
+//! Rust and C++ taken apart into code, comments and literals.
+//!
+//! By hand, because a parser of Rust would be the largest dependency of the package that everybody
+//! compiles first, and would not read C++.
 
 /// A stretch of a source file.
 #[derive(Debug, PartialEq, Eq)]

@@ -44,7 +44,7 @@ pub enum Layout {
     Long,
 }
 
-/// What to do with rows out of order.
+/// Treatment of rows out of order.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Unsorted {
@@ -55,7 +55,7 @@ pub enum Unsorted {
     Sort,
 }
 
-/// What to do with rows of one time.
+/// Treatment of rows of one series that share a time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Duplicates {
@@ -70,7 +70,7 @@ pub enum Duplicates {
     Mean,
 }
 
-/// The value of a missing cell.
+/// Treatment of missing cells and rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Fill {

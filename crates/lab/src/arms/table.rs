@@ -5,7 +5,7 @@ use stats::Spread;
 use super::compare::{Kind, Row, RowScores};
 use super::summary::Summary;
 use crate::number::{difference, duration, percent, with_error};
-use crate::page::{self, Column, Form, Table};
+use crate::page::{self, Column, Field, Form, Table};
 
 const WIDE: &[Form] = &[Form::Page, Form::Markdown];
 
@@ -93,14 +93,13 @@ pub(super) fn caption(summary: &Summary) -> String {
 
 /// `table.csv`.
 pub(super) fn csv(summary: &Summary) -> String {
-    type Field = Box<dyn Fn(&Row) -> String>;
     fn number(value: Option<f64>) -> String {
         value.map(|v| v.to_string()).unwrap_or_default()
     }
-    fn pick(of: impl Fn(&Row) -> Option<f64> + 'static) -> Field {
+    fn pick(of: impl Fn(&Row) -> Option<f64> + 'static) -> Field<'static, Row> {
         Box::new(move |row| number(of(row)))
     }
-    let mut fields: Vec<(&str, Field)> = vec![
+    let mut fields: Vec<(&str, Field<Row>)> = vec![
         ("kind", Box::new(|row| format!("{:?}", row.kind).to_lowercase())),
         ("name", Box::new(|row| row.name.clone())),
         ("label", Box::new(|row| row.label.clone())),

@@ -222,14 +222,19 @@ impl<'a> Summary<'a> {
             ("protocol", protocol.join("\n")),
             ("commands", commands.join("\n")),
         ];
-        fill(include_str!("docs.md"), &values)
+        fill(include_str!("docs.template"), &values)
     }
 
     /// Machine and code, as a sentence.
     fn made_on(&self) -> String {
         let machine = &self.machine;
         let system = machine.system.as_ref().map_or(String::new(), |s| format!(", {s}"));
-        let commit = machine.commit.as_ref().map_or(String::new(), |c| format!(" Commit {c}."));
+        let commit = machine.commit.as_ref().map_or(String::new(), |commit| {
+            match commit.strip_suffix("-dirty") {
+                Some(commit) => format!(" Commit {commit}, with changes that were not committed."),
+                None => format!(" Commit {commit}."),
+            }
+        });
         let hardware = machine.hardware();
         format!("Machine: {hardware}{system}, no GPU used, one thread a run.{commit}")
     }

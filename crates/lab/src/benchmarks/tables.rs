@@ -7,7 +7,7 @@ use super::plan::{Group, Plan, Target};
 use super::result::{Baseline, Compared, Scored};
 use super::verdict::number;
 use crate::number::{difference, interval, percent, score, score_with_error};
-use crate::page::{self, Head, Table};
+use crate::page::{self, Field, Head, Table};
 
 /// A table and what it shows.
 pub(super) struct Section {
@@ -262,8 +262,7 @@ fn costs<'a>() -> Vec<Column<'a>> {
 
 /// All digits, one line per cell.
 pub(super) fn csv(plan: &Plan, outcomes: &[Ended]) -> String {
-    type Field<'a> = Box<dyn Fn(&Ended) -> String + 'a>;
-    fn pick<'a>(of: fn(&Scored) -> Option<f64>) -> Field<'a> {
+    fn pick<'a>(of: fn(&Scored) -> Option<f64>) -> Field<'a, Ended> {
         Box::new(move |outcome| {
             outcome.scored().and_then(of).map(|value| value.to_string()).unwrap_or_default()
         })
@@ -274,7 +273,7 @@ pub(super) fn csv(plan: &Plan, outcomes: &[Ended]) -> String {
     fn to_best(scored: &Scored) -> Option<Difference> {
         scored.best()?.difference.crps
     }
-    let fields: Vec<(&str, Field)> = vec![
+    let fields: Vec<(&str, Field<Ended>)> = vec![
         ("cell", Box::new(|outcome| plan.cells[outcome.cell].name.clone())),
         ("state", Box::new(|outcome| outcome.word().to_owned())),
         ("seeds", Box::new(|o| o.scored().map_or(0, |s| s.seeds.len()).to_string())),

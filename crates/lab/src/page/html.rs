@@ -39,6 +39,12 @@ fn text(text: &str) -> String {
     out
 }
 
+/// Text of a narrow cell: a line may end before a sign, not between it and its number.
+fn joined(words: &str) -> String {
+    let words = text(words).replace("± ", "±\u{a0}").replace("− ", "−\u{a0}");
+    words.replace(" %", "\u{a0}%").replace("≤ ", "≤\u{a0}")
+}
+
 fn blocks(list: &[Block], out: &mut String) {
     list.iter().for_each(|each| block(each, out));
 }
@@ -133,7 +139,7 @@ fn table(table: &Table, out: &mut String) {
     );
     for column in &columns {
         let heading = &table.headings[*column];
-        let (words, meaning) = (text(&heading.text), escape(&heading.meaning));
+        let (words, meaning) = (joined(&heading.text), escape(&heading.meaning));
         let _ = write!(out, "<th scope=\"col\" title=\"{meaning}\">{words}</th>");
     }
     *out += "</tr></thead>\n<tbody>\n";
@@ -149,8 +155,7 @@ fn table(table: &Table, out: &mut String) {
         for column in &columns {
             let (cell, heading) = (&row.cells[*column], escape(&table.headings[*column].text));
             let best = if cell.best { " class=\"best\"" } else { "" };
-            // A line may end before the sign, not between it and its number.
-            let words = text(&cell.text).replace("± ", "±\u{a0}").replace(" %", "\u{a0}%");
+            let words = joined(&cell.text);
             let _ = write!(out, "<td{best} data-heading=\"{heading}\"><span>{words}</span></td>");
         }
         *out += "</tr>\n";

@@ -2,14 +2,21 @@
 
 use super::Form;
 
+/// The cell of a column for a row; `None` where there is nothing to say.
+type Text<'a, T> = Box<dyn Fn(&T) -> Option<String> + 'a>;
+/// A number by which rows are ranked.
+type Rank<'a, T> = Box<dyn Fn(&T) -> Option<f64> + 'a>;
+/// A field of a CSV file for a row.
+pub(crate) type Field<'a, T> = Box<dyn Fn(&T) -> String + 'a>;
+
 /// A column of a table of `T`s: its heading, its meaning, and its cell for a row.
 pub(crate) struct Column<'a, T> {
     heading: String,
     /// Unit or remark.
     meaning: String,
-    text: Box<dyn Fn(&T) -> Option<String> + 'a>,
+    text: Text<'a, T>,
     /// Distance of a row from the ideal; the best row is marked.
-    badness: Option<Box<dyn Fn(&T) -> Option<f64> + 'a>>,
+    badness: Option<Rank<'a, T>>,
     forms: &'static [Form],
 }
 
@@ -155,7 +162,7 @@ impl Head {
 }
 
 /// A CSV file, for programs: all digits, nothing where there is no number.
-pub(crate) fn csv<T>(rows: &[T], columns: &[(&str, Box<dyn Fn(&T) -> String + '_>)]) -> String {
+pub(crate) fn csv<T>(rows: &[T], columns: &[(&str, Field<T>)]) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let header = columns.iter().map(|(name, _)| (*name).to_owned()).collect();
     let records = rows.iter().map(|row| columns.iter().map(|(_, text)| text(row)).collect());

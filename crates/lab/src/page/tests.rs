@@ -94,7 +94,7 @@ fn a_page_is_escaped_and_every_cell_knows_its_column() {
 
 #[test]
 fn programs_get_quoted_fields_and_all_digits() {
-    let columns: [(&str, Box<dyn Fn(&f64) -> String>); 2] =
+    let columns: [(&str, Field<f64>); 2] =
         [("name", Box::new(|_| "a, \"b\"".to_owned())), ("value", Box::new(f64::to_string))];
     assert_eq!(csv(&[0.1 + 0.2], &columns), "name,value\n\"a, \"\"b\"\"\",0.30000000000000004\n");
 }

@@ -243,7 +243,7 @@ impl Tested {
         });
         let sign = if p < 0.001 { "" } else { "= " };
         format!(
-            "{} {}, {:.0} % interval {} to {}{margin}; p {sign}{}, {}; of {} {} say yes by themselves, {} no",
+            "{} {}, {:.0} % interval {} to {}{margin}; p {sign}{}, {}; {} of {} alone say yes, {} no",
             self.measure.label(),
             number(pooled.mean),
             100.0 * (1.0 - alpha),
@@ -251,8 +251,8 @@ impl Tested {
             number(high),
             p_text(p),
             strength(p, alpha, self.expect),
-            count(self.comparisons.len(), "cell"),
             say(Outcome::Yes),
+            count(self.comparisons.len(), "cell"),
             say(Outcome::No),
         )
     }

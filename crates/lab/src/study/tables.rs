@@ -9,7 +9,7 @@ use super::plan::Measure;
 use super::runs::Studied;
 use super::simulate::BestScores;
 use crate::number::{difference, percent, plain, with_error};
-use crate::page::{self, Column};
+use crate::page::{self, Column, Field};
 
 /// A row of a cell's table; numbers are absent where there is nothing to say.
 #[derive(Debug, Default)]
@@ -199,19 +199,18 @@ pub(super) fn cell(table: &Table, cell: usize) -> page::Table {
 /// All cells in one file, a line per cell and arm.
 pub(super) fn csv(table: &Table) -> String {
     type Line = (usize, Row);
-    type Field<'a> = Box<dyn Fn(&Line) -> String + 'a>;
     fn number(value: Option<f64>) -> String {
         value.map_or(String::new(), |value| value.to_string())
     }
-    fn mean<'a>(of: fn(&Row) -> Option<Spread>) -> Field<'a> {
+    fn mean<'a>(of: fn(&Row) -> Option<Spread>) -> Field<'a, Line> {
         Box::new(move |(_, row)| number(of(row).map(|spread| spread.mean)))
     }
-    fn std<'a>(of: fn(&Row) -> Option<Spread>) -> Field<'a> {
+    fn std<'a>(of: fn(&Row) -> Option<Spread>) -> Field<'a, Line> {
         Box::new(move |(_, row)| number(of(row).and_then(|spread| spread.std)))
     }
     let plan = table.plan;
     let of = |cell: usize| &plan.cells[cell];
-    let fields: Vec<(&str, Field)> = vec![
+    let fields: Vec<(&str, Field<Line>)> = vec![
         ("cell", Box::new(|(cell, _)| plan.cell_label(of(*cell)))),
         ("data", Box::new(|(cell, _)| plan.data[of(*cell).data].name.clone())),
         ("model", Box::new(|(cell, _)| plan.models[of(*cell).model].name.clone())),
@@ -249,11 +248,10 @@ pub(super) fn csv(table: &Table) -> String {
 /// Every comparison behind a claim, a line each.
 pub(super) fn comparisons_csv(claims: &[Judged]) -> String {
     type Line<'a> = (&'a Judged, &'a Tested, &'a Comparison);
-    type Field<'a> = Box<dyn Fn(&Line) -> String + 'a>;
-    fn number<'a>(of: fn(&Comparison) -> f64) -> Field<'a> {
+    fn number<'a>(of: fn(&Comparison) -> f64) -> Field<'a, Line<'a>> {
         Box::new(move |(_, _, comparison)| of(comparison).to_string())
     }
-    let fields: Vec<(&str, Field)> = vec![
+    let fields: Vec<(&str, Field<Line>)> = vec![
         ("claim", Box::new(|(claim, ..)| claim.name.clone())),
         ("question", Box::new(|(_, test, _)| test.asks.clone())),
         ("measure", Box::new(|(_, test, _)| test.measure.label().to_owned())),

@@ -161,9 +161,7 @@ fn what_is_missed_is_missed_by_so_much() {
         at("- **Missed.** ETTh1 24 → 24: CRPS") < at("- **Met.** ETTh1 24 → 24, default config: ")
     );
     assert!(
-        docs.contains(
-            "Tries for the cells that miss their target: [experiments.md](experiments.md)."
-        )
+        docs.contains("Tries for the cells that miss their target: [lab notebook](lab/README.md).")
     );
 }
 
@@ -357,7 +355,7 @@ fn the_page_is_complete_and_holds_no_path_of_this_machine() {
         "## The default config",
         "- A note.\n- VolDy: elsewhere\n",
         "    ballast evaluate runs/benchmarks/etth1/seed-1 runs/benchmarks/etth1/seed-2 --output",
-        "The origin of the configs: [experiments.md](experiments.md).",
+        "The origin of the configs: [lab notebook](lab/README.md).",
     ] {
         assert!(docs.contains(part), "`{part}` is missing in\n{docs}");
     }

@@ -12,7 +12,6 @@ use crate::error::{ObjectiveError, Result, check_float, check_pair, wrong_shape}
 /// direct part (the score) has expectation zero at K = 1 and only adds variance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
 pub enum GradientEstimator {
     /// Differentiate everything.
     #[default]

@@ -25,6 +25,15 @@ fn families(loc: f64, scale: f64, df: f64) -> [Likelihood; 3] {
     ]
 }
 
+fn law_of(family: Family, loc: Tensor, log_scale: Tensor, excess: Option<Tensor>) -> Likelihood {
+    match family {
+        Family::Gaussian => Likelihood::gaussian(loc, log_scale),
+        Family::Laplace => Likelihood::laplace(loc, log_scale),
+        Family::StudentT => Likelihood::student_t(loc, log_scale, excess.unwrap()),
+    }
+    .unwrap()
+}
+
 fn student(scale: &Tensor, df: &Tensor) -> Likelihood {
     Likelihood::student_t(scale.zeros_like(), scale.log(), (df - 2.0).log()).unwrap()
 }
@@ -167,7 +176,7 @@ fn gradients_of_the_noised_density_match_differences() {
                     if i == shifted { tensor + x } else { tensor.shallow_clone() }
                 };
                 let excess = (family == Family::StudentT).then(|| at(2, &log_excess));
-                let law = Likelihood::new(family, at(0, &loc), at(1, &log_scale), excess).unwrap();
+                let law = law_of(family, at(0, &loc), at(1, &log_scale), excess);
                 law.log_prob_noised(&at(3, &y), &signal, &noise).unwrap()
             };
             if shifted == 2 && family != Family::StudentT {
@@ -198,9 +207,7 @@ fn density_and_gradients_are_finite_at_extreme_scales() {
         let known = signal.eq(0.0).logical_and(&noise.lt(1e-10)); // no law at all, or next to none
         for family in [Family::Gaussian, Family::Laplace, Family::StudentT] {
             let student = (family == Family::StudentT).then(|| excess.shallow_clone());
-            let law =
-                Likelihood::new(family, loc.shallow_clone(), log_scale.shallow_clone(), student)
-                    .unwrap();
+            let law = law_of(family, loc.shallow_clone(), log_scale.shallow_clone(), student);
             let noise = noise.masked_fill(&known, 0.1);
             let density = law.log_prob_noised(&y, &signal, &noise).unwrap();
             assert!(values(&density).into_iter().all(f64::is_finite), "{family:?} in {kind:?}");

@@ -92,56 +92,33 @@ pub(super) fn scores_of_windows(
     let interval =
         |low: i64, high: i64| pooled(&inside(truth, &levels.get(low), &levels.get(high))) / &count;
 
-    let columns = [
-        pooled(&quantile_loss) / &magnitude,
-        pooled(&crps_of_sorted(&(sorted - truth), pairs)) / &magnitude,
-        &median_error / &magnitude,
-        mse.shallow_clone(),
-        median_error / &count,
-        mse.sqrt() * &count / &magnitude,
-        deviation,
-        interval(4, 14),
-        interval(1, 17),
-        interval(0, 18),
-        pooled(&(levels.get(18) - levels.get(0))) / &count,
-        count,
-    ]
-    .map(|column| to_vec(&column));
+    let crps = to_vec(&(pooled(&quantile_loss) / &magnitude));
+    let crps_samples = to_vec(&(pooled(&crps_of_sorted(&(sorted - truth), pairs)) / &magnitude));
+    let nmae = to_vec(&(&median_error / &magnitude));
+    let mae = to_vec(&(median_error / &count));
+    let nrmse = to_vec(&(mse.sqrt() * &count / &magnitude));
+    let mse = to_vec(&mse);
+    let mae_coverage = to_vec(&deviation);
+    let [coverage_50, coverage_80, coverage_90] =
+        [interval(4, 14), interval(1, 17), interval(0, 18)].map(|inside| to_vec(&inside));
+    let width_90 = to_vec(&(pooled(&(levels.get(18) - levels.get(0))) / &count));
     let below = to_vec(&below.transpose(0, 1).contiguous());
-    let windows = columns[0].len();
-    Ok((0..windows)
-        .map(|n| {
-            let [
-                crps,
-                crps_samples,
-                nmae,
-                mse,
-                mae,
-                nrmse,
-                mae_coverage,
-                c50,
-                c80,
-                c90,
-                width,
-                count,
-            ] = std::array::from_fn(|column| columns[column][n]);
-            WindowScores {
-                observed: count as u64,
-                crps,
-                crps_samples,
-                nmae,
-                mse,
-                mae,
-                nrmse,
-                mae_coverage,
-                coverage_below: below[n * LEVELS.len()..(n + 1) * LEVELS.len()].to_vec(),
-                coverage_50: c50,
-                coverage_80: c80,
-                coverage_90: c90,
-                width_90: width,
-            }
-        })
-        .collect())
+    let scores = to_vec(&count).into_iter().enumerate().map(|(n, count)| WindowScores {
+        observed: count as u64,
+        crps: crps[n],
+        crps_samples: crps_samples[n],
+        nmae: nmae[n],
+        mse: mse[n],
+        mae: mae[n],
+        nrmse: nrmse[n],
+        mae_coverage: mae_coverage[n],
+        coverage_below: below[n * LEVELS.len()..(n + 1) * LEVELS.len()].to_vec(),
+        coverage_50: coverage_50[n],
+        coverage_80: coverage_80[n],
+        coverage_90: coverage_90[n],
+        width_90: width_90[n],
+    });
+    Ok(scores.collect())
 }
 
 /// The scores of each window after samples and truth are summed over channels ("CRPS-Sum").

@@ -27,7 +27,7 @@ fn law(family: Family, parameters: &Tensor) -> Likelihood {
     match family {
         Family::Gaussian => Likelihood::gaussian(row(0), row(1)),
         Family::Laplace => Likelihood::laplace(row(0), row(1)),
-        _ => Likelihood::student_t(row(0), row(1), row(2)),
+        Family::StudentT => Likelihood::student_t(row(0), row(1), row(2)),
     }
     .unwrap()
 }
@@ -40,7 +40,7 @@ fn draws(seed: u64, n: i64, family: Family) -> Tensor {
         .map(|_| match family {
             Family::Gaussian => generator.sample(StandardNormal),
             Family::Laplace => generator.sample::<f64, _>(Exp1) - generator.sample::<f64, _>(Exp1),
-            _ => student.sample(&mut generator),
+            Family::StudentT => student.sample(&mut generator),
         })
         .collect();
     Tensor::from_slice(&drawn).view([n, 3])

@@ -61,7 +61,7 @@ fn features_of_the_first_step_are_those_of_clean_windows() {
     });
 }
 
-/// Oracle: with variance normalisation and any noise `x̃_t = √ᾱ x_0 + √(1 − ᾱ) ε`, ᾱ the equivalent one,
+/// Oracle: with variance normalization and any noise `x̃_t = √ᾱ x_0 + √(1 − ᾱ) ε`, ᾱ the equivalent one,
 /// with one ε for all steps: what is left after the signal is proportional from step to step, and normal.
 #[test]
 fn windows_are_noised_as_the_process_says_with_one_noise() {

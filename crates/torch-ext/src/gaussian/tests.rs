@@ -1,13 +1,14 @@
 use super::*;
 
 const HALF_LN_2PI: f64 = 0.918_938_533_204_672_8;
+const BOUND: f64 = 7.0;
 
 fn randn(size: &[i64], kind: Kind) -> Tensor {
     Tensor::randn(size, (kind, Device::Cpu))
 }
 
 fn bound(raw: &Tensor) -> Tensor {
-    (raw / 7.0).tanh() * 7.0
+    (raw / BOUND).tanh() * BOUND
 }
 
 fn sum_windows(terms: &Tensor) -> Tensor {
@@ -20,31 +21,29 @@ fn parameters(size: [i64; 3], kind: Kind) -> Tensor {
     (randn(&size, kind) * spread).set_requires_grad(true)
 }
 
-/// The draw and the divergence written out.
-fn written_out(
-    own: &Tensor,
-    prior: Option<&Tensor>,
-    noise: &Tensor,
-    relative: bool,
-) -> [Tensor; 2] {
-    let own = match prior {
-        Some(prior) if relative => own + prior,
-        _ => own.shallow_clone(),
+/// The draw and the divergence in single tensor operations, in the order in which crates `objective` and `vae`
+/// compose them.
+fn written_out(parameters: &Tensor, prior: Option<Prior>, noise: &Tensor) -> [Tensor; 2] {
+    let bound = |raw: &Tensor| (raw * (1.0 / BOUND)).tanh() * BOUND;
+    let parameters = match prior {
+        Some(Prior { parameters: prior, relative: true }) => prior + parameters,
+        _ => parameters.shallow_clone(),
     };
-    let halves = own.chunk(2, -1);
-    let (mean, log_std) = (&halves[0], bound(&halves[1]));
-    let sample = mean + log_std.exp() * noise;
-    let (prior_mean, prior_log_std) = match prior {
-        Some(prior) => {
-            let halves = prior.chunk(2, -1);
-            (halves[0].shallow_clone(), bound(&halves[1]))
+    let split = |parameters: &Tensor| {
+        let halves = parameters.chunk(2, -1);
+        (halves[0].contiguous(), bound(&halves[1]))
+    };
+    let (mean, log_std) = split(&parameters);
+    let sample = mean.addcmul(&log_std.exp(), noise);
+    let (square, twice) = match prior {
+        Some(Prior { parameters, .. }) => {
+            let (prior_mean, prior_log_std) = split(parameters);
+            let standardized = (mean - prior_mean) * (-&prior_log_std).exp();
+            (standardized.square(), (log_std - prior_log_std) * 2.0)
         }
-        None => (noise.zeros_like(), noise.zeros_like()),
+        None => (mean.square(), log_std * 2.0),
     };
-    let log_ratio = log_std - &prior_log_std;
-    let shift = (mean - prior_mean) * (-prior_log_std).exp();
-    let kl = (shift.square() + (&log_ratio * 2.0).expm1() - log_ratio * 2.0) * 0.5;
-    [sample, sum_windows(&kl)]
+    [sample, (square + (twice.expm1() - twice)) * 0.5]
 }
 
 /// The largest difference, relative to each element or to one, whichever is larger.
@@ -62,32 +61,29 @@ const SIZES: [[i64; 3]; 4] = [[1, 1, 1], [3, 2, 5], [4, 7, 8], [2, 1, 70]];
 
 const TOLERANCES: [(Kind, f64); 2] = [(Kind::Double, 1e-12), (Kind::Float, 1e-5)];
 
-/// Oracle: the formulas written out in tch; draws, divergences and gradients of both.
+/// Oracle: the formulas in single tensor operations: draws, divergences and gradients, bit for bit, from widths
+/// below the shortest vector to ones that no vector divides.
 #[test]
-fn draws_and_divergences_are_those_written_out() {
-    for (kind, tolerance) in TOLERANCES {
-        for [windows, group, width] in SIZES {
-            for (with_prior, relative) in [(false, false), (true, false), (true, true)] {
-                let pair = [windows, group, 2 * width];
-                let (own, prior) = (parameters(pair, kind), parameters(pair, kind));
-                let noise = randn(&[windows, group, width], kind);
-                let prior = with_prior.then_some(&prior);
-                let found = gaussian_draw(&own, prior, &noise, relative).unwrap();
-                let found = [found.0, found.1];
-                let expected = written_out(&own, prior, &noise, relative);
-                let of: Vec<&Tensor> = [&own].into_iter().chain(prior).collect();
-                let weighing = expected.each_ref().map(Tensor::randn_like);
-                let all = |results: [Tensor; 2]| {
-                    let gradients = gradients(&results, &weighing, &of);
-                    results.into_iter().chain(gradients).collect::<Vec<_>>()
-                };
-                for (i, (found, expected)) in all(found).iter().zip(&all(expected)).enumerate() {
-                    let gap = gap(found, expected);
-                    assert!(
-                        gap < tolerance,
-                        "{i}: {gap}, {kind:?} {pair:?} {with_prior} {relative}"
-                    );
-                }
+fn draws_and_divergences_are_those_of_single_operations() {
+    for [windows, group, width] in SIZES {
+        for (with_prior, relative) in [(false, false), (true, false), (true, true)] {
+            let pair = [windows, group, 2 * width];
+            let own = parameters(pair, Kind::Float);
+            let others = parameters(pair, Kind::Float);
+            let noise = randn(&[windows, group, width], Kind::Float);
+            let prior = with_prior.then_some(Prior { parameters: &others, relative });
+            let (sample, divergence) = gaussian_draw(&own, prior, &noise, BOUND).unwrap();
+            let expected = written_out(&own, prior, &noise);
+            let of: Vec<&Tensor> =
+                [&own].into_iter().chain(prior.map(|prior| prior.parameters)).collect();
+            let weighing = expected.each_ref().map(Tensor::randn_like);
+            let all = |results: [Tensor; 2]| {
+                let gradients = gradients(&results, &weighing, &of);
+                results.into_iter().chain(gradients).collect::<Vec<_>>()
+            };
+            let found = all([sample, divergence]);
+            for (i, (found, expected)) in found.iter().zip(&all(expected)).enumerate() {
+                assert_eq!(found, expected, "{i}, {pair:?} {with_prior} {relative}");
             }
         }
     }
@@ -96,20 +92,35 @@ fn draws_and_divergences_are_those_written_out() {
 /// Each of the two results alone is enough to go back from.
 #[test]
 fn one_result_is_enough() {
-    let (own, prior) = (parameters([3, 2, 8], Kind::Double), parameters([3, 2, 8], Kind::Double));
-    let noise = randn(&[3, 2, 4], Kind::Double);
+    let own = parameters([3, 2, 8], Kind::Float);
+    let others = parameters([3, 2, 8], Kind::Float);
+    let noise = randn(&[3, 2, 4], Kind::Float);
+    let prior = Some(Prior { parameters: &others, relative: true });
     for which in 0..2 {
-        let (sample, kl) = gaussian_draw(&own, Some(&prior), &noise, true).unwrap();
-        let found = if which == 0 { sample } else { kl };
-        let [sample, kl] = written_out(&own, Some(&prior), &noise, true);
-        let expected = if which == 0 { sample } else { kl };
+        let (sample, divergence) = gaussian_draw(&own, prior, &noise, BOUND).unwrap();
+        let found = if which == 0 { sample } else { divergence };
+        let [sample, divergence] = written_out(&own, prior, &noise);
+        let expected = if which == 0 { sample } else { divergence };
         let weighing = [expected.randn_like()];
-        let of = [&own, &prior];
+        let of = [&own, &others];
         let (found, expected) =
             (gradients(&[found], &weighing, &of), gradients(&[expected], &weighing, &of));
-        for (found, expected) in found.iter().zip(&expected) {
-            assert!(gap(found, expected) < 1e-12);
-        }
+        assert_eq!(found, expected);
+    }
+}
+
+/// The bound is the caller's: halving it halves the largest logarithm of a scale.
+#[test]
+fn the_bound_is_an_argument() {
+    let parameters = Tensor::from_slice(&[0f32, 1e3]).view([1, 1, 2]);
+    let noise = Tensor::ones([1, 1, 1], (Kind::Float, Device::Cpu));
+    for bound in [3.5, 7.0] {
+        let (sample, _) = gaussian_draw(&parameters, None, &noise, bound).unwrap();
+        assert!((sample.double_value(&[0, 0, 0]).ln() - bound).abs() < 1e-5);
+        let laws = Laws { parameters: &parameters, offset: None, bound };
+        let target = Target { values: &noise.zeros_like(), noise: None, observed: None };
+        let density = gaussian_log_density(laws, target).unwrap().double_value(&[0]);
+        assert!((density + bound + HALF_LN_2PI).abs() < 1e-5);
     }
 }
 
@@ -140,7 +151,8 @@ impl Scored {
         let noise = self.noise.as_ref().map(|(signal, std)| (signal, std));
         let (values, observed) = (&self.target, self.observed.as_ref());
         let target = Target { values, noise, observed };
-        gaussian_log_density(&self.head, self.skip.as_ref(), target).unwrap()
+        let laws = Laws { parameters: &self.head, offset: self.skip.as_ref(), bound: BOUND };
+        gaussian_log_density(laws, target).unwrap()
     }
 
     fn expected(&self) -> Tensor {
@@ -194,15 +206,8 @@ fn densities_and_gradients_are_those_written_out() {
 #[test]
 fn gradients_are_those_of_finite_differences() {
     let case = Scored::new([3, 2, 5], Kind::Double, 7);
-    let own = parameters([3, 2, 8], Kind::Double);
-    let prior = parameters([3, 2, 8], Kind::Double);
-    let (noise, weighing) = (randn(&[3, 2, 4], Kind::Double), randn(&[3, 2, 4], Kind::Double));
-    let loss = || {
-        let (sample, kl) = gaussian_draw(&own, Some(&prior), &noise, false).unwrap();
-        (sample * &weighing).sum(Kind::Double) + kl.sum(Kind::Double)
-            - case.found().sum(Kind::Double)
-    };
-    let arguments: Vec<&Tensor> = case.arguments().into_iter().chain([&own, &prior]).collect();
+    let loss = || -case.found().sum(Kind::Double);
+    let arguments = case.arguments();
     let gradients = Tensor::run_backward(&[loss()], &arguments, false, false);
     for (argument, gradient) in arguments.iter().zip(&gradients) {
         let direction = gradient.randn_like();
@@ -245,24 +250,36 @@ fn a_nan_counts_only_where_it_was_observed() {
 fn unfit_arguments_are_errors() {
     let noise = randn(&[3, 2, 4], Kind::Float);
     let pair = randn(&[3, 2, 8], Kind::Float);
-    assert!(gaussian_draw(&pair, Some(&pair), &noise, true).is_ok());
-    assert!(gaussian_draw(&noise, None, &noise, false).is_err());
-    assert!(gaussian_draw(&pair, Some(&noise), &noise, false).is_err());
-    let wrong = gaussian_draw(&pair, None, &noise.to_kind(Kind::Half), false);
-    assert!(matches!(wrong, Err(TorchExtError::Kind { .. })));
-    let wrong = gaussian_draw(&pair, None, &noise.to_kind(Kind::Double), false);
-    assert!(matches!(wrong, Err(TorchExtError::Kind { .. })));
-    let flat = gaussian_draw(&pair, None, &noise.view([6, 4]), false);
+    let draw = |parameters: &Tensor, prior: Option<&Tensor>, noise: &Tensor, bound: f64| {
+        let prior = prior.map(|parameters| Prior { parameters, relative: true });
+        gaussian_draw(parameters, prior, noise, bound).map(drop)
+    };
+    assert!(draw(&pair, Some(&pair), &noise, BOUND).is_ok());
+    assert!(draw(&noise, None, &noise, BOUND).is_err());
+    assert!(draw(&pair, Some(&noise), &noise, BOUND).is_err());
+    for kind in [Kind::Half, Kind::Double] {
+        let wrong = draw(&pair, None, &noise.to_kind(kind), BOUND);
+        assert!(matches!(wrong, Err(TorchExtError::Kind { .. })));
+    }
+    let flat = draw(&pair, None, &noise.view([6, 4]), BOUND);
     assert!(matches!(flat, Err(TorchExtError::Axes { .. })));
+    for bound in [0.0, f64::NAN] {
+        let wrong = draw(&pair, None, &noise, bound);
+        assert!(matches!(wrong, Err(TorchExtError::Value { .. })));
+    }
+    let laws = |parameters| Laws { parameters, offset: Some(&noise), bound: BOUND };
     let target = Target { values: &noise, noise: None, observed: None };
-    assert!(gaussian_log_density(&pair, Some(&noise), target).is_ok());
-    assert!(gaussian_log_density(&noise, None, target).is_err());
+    assert!(gaussian_log_density(laws(&pair), target).is_ok());
+    assert!(gaussian_log_density(laws(&noise), target).is_err());
     let level = randn(&[2], Kind::Float);
     let target = Target { noise: Some((&level, &level)), ..target };
-    assert!(matches!(gaussian_log_density(&pair, None, target), Err(TorchExtError::Shape { .. })));
-    let none = randn(&[0, 2, 4], Kind::Float);
+    assert!(matches!(gaussian_log_density(laws(&pair), target), Err(TorchExtError::Shape { .. })));
+    let (none, pairs) = (randn(&[0, 2, 4], Kind::Float), randn(&[0, 2, 8], Kind::Float));
     let target = Target { values: &none, noise: None, observed: None };
-    let found = gaussian_log_density(&randn(&[0, 2, 8], Kind::Float), None, target).unwrap();
-    assert_eq!(found.size(), [0]);
-    assert!(fuses(&noise) && !fuses(&noise.to_kind(Kind::Half)));
+    let laws = Laws { parameters: &pairs, offset: None, bound: BOUND };
+    assert_eq!(gaussian_log_density(laws, target).unwrap().size(), [0]);
+    assert!(fuses_draw(&noise) && fuses_density(&noise));
+    let (half, double) = (noise.to_kind(Kind::Half), noise.to_kind(Kind::Double));
+    assert!(!fuses_draw(&double) && fuses_density(&double));
+    assert!(!fuses_draw(&half) && !fuses_density(&half));
 }

@@ -19,7 +19,7 @@ pub fn schema() -> Value {
     schema.to_value()
 }
 
-/// What the derived schema says in the terms of JSON and of Rust.
+/// Rewrites a derived schema from the terms of JSON and Rust into those of TOML.
 #[derive(Debug, Clone)]
 struct ForToml;
 

@@ -11,7 +11,7 @@ use super::MAX_COUNT;
 pub struct TrainConfig {
     /// Whether the linear skip starts as the ridge regression of the training windows.
     pub ridge_start: bool,
-    /// Whether `model.instance_norm` is chosen before training. It is off where the level of a horizon does not follow
+    /// Whether `model.instance_norm` is chosen before training, unless it is given. It is off where the level of a horizon does not follow
     /// that of its context, as that of returns, and ridge regression has a clearly smaller validation CRPS on windows as
     /// they are.
     pub choose_instance_norm: bool,

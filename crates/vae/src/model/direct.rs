@@ -19,8 +19,8 @@ impl Direct {
         Ok(Direct(head))
     }
 
-    /// A draw per row, `[B, G, Z]`, and the divergence, `[B]`, in one operation.
-    pub(super) fn bound(&self, features: &Tensor) -> Result<(Tensor, Tensor)> {
+    /// A draw per row, `[B, G, Z]`, and the divergence by dimension, `[B, G·Z]`.
+    pub(super) fn draw(&self, features: &Tensor) -> Result<(Tensor, Tensor)> {
         self.0.forward(&[features])?.draw(None, false)
     }
 

@@ -11,7 +11,7 @@ use crate::{ModelConfig, ModelKind};
 /// Groups of latent variables from the top down, over a state that starts as the window's features.
 ///
 /// ```text
-/// r = act(W [ỹ, h])                              what posteriors see of the target
+/// r = act(W [ỹ, h])                              the evidence, all that posteriors see of the target
 /// p(z_l | z_{<l}, x̃) = N(μ(d_l), σ(d_l)²)        d_1 = h
 /// q(z_l | z_{<l}, x̃, ỹ) = N(μ + Δμ(r, d_l), (σ · Δσ(r, d_l))²)    Δ(r) for l = 1
 /// d_{l+1} = d_l + act(W [z_l, d_l])
@@ -102,27 +102,23 @@ impl Ladder {
         Ok((latents, rows))
     }
 
-    /// One draw of every group from its posterior, `[B, G, Z]` from the top down, and the divergence
-    /// of all groups, `[B]`; one operation for a group.
-    pub(super) fn bound(
+    /// One draw of every group from its posterior, `[B, G, Z]`, and the divergence of each by dimension,
+    /// `[B, G·Z]`; both from the top down.
+    pub(super) fn draw(
         &self,
         features: &Tensor,
         target: &Tensor,
         train: bool,
-    ) -> Result<(Vec<Tensor>, Tensor)> {
+    ) -> Result<(Vec<Tensor>, Vec<Tensor>)> {
         let evidence = self.activation.after(&self.evidence, &[target, features], train)?;
         let mut divergences = Vec::with_capacity(self.groups.len());
         let rows = self.descend(features, train, |i, group, prior, state| {
             let own = group.posterior.forward(&seen(i, &evidence, state))?;
-            let (sample, divergence) = own.draw(Some(&prior), self.relative)?;
+            let (rows, divergence) = own.draw(Some(&prior), self.relative)?;
             divergences.push(divergence);
-            Ok(sample)
+            Ok(rows)
         })?;
-        let divergence = match divergences.as_slice() {
-            [one] => one.shallow_clone(),
-            many => Tensor::f_stack(many, 0)?.f_sum_dim_intlist([0i64].as_slice(), false, None)?,
-        };
-        Ok((rows, divergence))
+        Ok((rows, divergences))
     }
 
     /// Draws every group from its prior, which needs no target: per row, from the top down.
@@ -155,7 +151,7 @@ impl Ladder {
     }
 }
 
-/// What the posterior of group `i` sees: the first state is in the evidence already.
+/// Inputs of the posterior of group `i`: the first state is in the evidence already.
 fn seen<'a>(i: usize, evidence: &'a Tensor, state: &'a Tensor) -> Vec<&'a Tensor> {
     if i == 0 { vec![evidence] } else { vec![evidence, state] }
 }

@@ -2,7 +2,7 @@
 
 use objective::Family;
 use tch::{Kind, Tensor};
-use vae::{Channels, Inputs, ModelKind, Scale, Shape, VaeError};
+use vae::{Channels, Draw, Inputs, ModelKind, Scale, Shape, VaeError};
 
 use crate::support::*;
 
@@ -28,7 +28,7 @@ fn shapes_are_as_documented() {
             }
             assert_eq!(pass.kl().unwrap().size(), [batch], "{name}");
 
-            let many = model.forward_samples(&x, Some(&y), 6, false).unwrap();
+            let many = model.forward_with(&x, Some(&y), Draw::Many(6), false).unwrap();
             assert_eq!(many.likelihood.shape(), [6, batch, steps, 3], "{name}");
             assert!(many.latents.iter().all(|l| l.sample.size() == [6, batch, dims]), "{name}");
 
@@ -74,7 +74,7 @@ fn an_example_is_the_same_alone_and_in_a_batch() {
     for config in combinations() {
         let Built { model, .. } = build(&config, Family::Gaussian, FULL);
         let (x, y, noise) = (inputs(FULL, 5), target(FULL, 5), noise(&model, 5));
-        let together = model.forward_given(&x, Some(&y), &noise, false).unwrap();
+        let together = model.forward_with(&x, Some(&y), Draw::Given(&noise), false).unwrap();
         let one = |tensor: &Tensor| tensor.narrow(0, 3, 1);
         let alone = Inputs {
             context: one(&x.context),
@@ -82,7 +82,7 @@ fn an_example_is_the_same_alone_and_in_a_batch() {
             level: x.level.as_ref().map(one),
         };
         let noise: Vec<_> = noise.iter().map(one).collect();
-        let pass = model.forward_given(&alone, Some(&one(&y)), &noise, false).unwrap();
+        let pass = model.forward_with(&alone, Some(&one(&y)), Draw::Given(&noise), false).unwrap();
         assert!(gap(&one(together.likelihood.loc()), pass.likelihood.loc()) < 1e-5, "{config:?}");
         assert!(gap(&one(&together.kl().unwrap()), &pass.kl().unwrap()) < 1e-4, "{config:?}");
     }
@@ -96,10 +96,10 @@ fn decoding_the_encoding_is_the_pass_without_noise() {
         let Built { model, .. } = build(&config, Family::Gaussian, FULL);
         let (x, y, noise) = (inputs(FULL, 4), target(FULL, 4), noise(&model, 4));
         let silence: Vec<_> = noise.iter().map(Tensor::zeros_like).collect();
-        let pass = model.forward_given(&x, Some(&y), &silence, false).unwrap();
+        let pass = model.forward_with(&x, Some(&y), Draw::Given(&silence), false).unwrap();
         let by_hand = model.decode(&model.encode(&x, Some(&y)).unwrap(), &x).unwrap();
         assert!(gap(pass.likelihood.loc(), by_hand.loc()) < 1e-6, "{config:?}");
-        let noisy = model.forward_given(&x, Some(&y), &noise, false).unwrap();
+        let noisy = model.forward_with(&x, Some(&y), Draw::Given(&noise), false).unwrap();
         assert!(gap(noisy.likelihood.loc(), by_hand.loc()) > 1e-6, "{config:?}");
     }
 }
@@ -111,9 +111,9 @@ fn a_group_depends_on_the_draws_above_it() {
         config.groups = 3;
         let Built { model, .. } = build(&config, Family::Gaussian, FULL);
         let (x, y, mut noise) = (inputs(FULL, 4), target(FULL, 4), noise(&model, 4));
-        let before = model.forward_given(&x, Some(&y), &noise, false).unwrap();
+        let before = model.forward_with(&x, Some(&y), Draw::Given(&noise), false).unwrap();
         noise[1] = &noise[1] + 1.0;
-        let after = model.forward_given(&x, Some(&y), &noise, false).unwrap();
+        let after = model.forward_with(&x, Some(&y), Draw::Given(&noise), false).unwrap();
         for group in 0..3 {
             let (a, b) = (&before.latents[group], &after.latents[group]);
             let prior =
@@ -135,11 +135,11 @@ fn several_samples_are_several_passes() {
         let (x, y) = (inputs(FULL, 2), target(FULL, 2));
         let noise: Vec<_> =
             (0..model.groups()).map(|_| randn(&[3, 2, model.latent_dims()])).collect();
-        let many = model.forward_given(&x, Some(&y), &noise, false).unwrap();
+        let many = model.forward_with(&x, Some(&y), Draw::Given(&noise), false).unwrap();
         let (loc, kl) = (many.likelihood.mean(), many.kl().unwrap());
         for k in 0..3 {
             let noise: Vec<_> = noise.iter().map(|n| n.get(k)).collect();
-            let pass = model.forward_given(&x, Some(&y), &noise, false).unwrap();
+            let pass = model.forward_with(&x, Some(&y), Draw::Given(&noise), false).unwrap();
             assert!(gap(&loc.get(k), pass.likelihood.loc()) < 1e-5, "{config:?}");
             // The first group's divergence needs no draw and has no sample axis.
             let kl = if kl.dim() == 1 { kl.shallow_clone() } else { kl.get(k) };
@@ -156,8 +156,8 @@ fn names_are_stable_and_weights_can_be_copied() {
         let mut second = build(&config, Family::Gaussian, FULL);
         second.store.copy(&first.store).unwrap();
         let (x, y, noise) = (inputs(FULL, 3), target(FULL, 3), noise(&first.model, 3));
-        let a = first.model.forward_given(&x, Some(&y), &noise, false).unwrap();
-        let b = second.model.forward_given(&x, Some(&y), &noise, false).unwrap();
+        let a = first.model.forward_with(&x, Some(&y), Draw::Given(&noise), false).unwrap();
+        let b = second.model.forward_with(&x, Some(&y), Draw::Given(&noise), false).unwrap();
         assert_eq!(gap(a.likelihood.loc(), b.likelihood.loc()), 0.0, "{config:?}");
         let duplicated = first.store.variables().into_keys().find(|name| name.contains("__"));
         assert_eq!(duplicated, None, "two parameters of one name");
@@ -190,9 +190,9 @@ fn unfit_tensors_are_refused_by_name() {
     assert!(matches!(narrow, VaeError::Shape { tensor: "z", .. }));
     assert!(matches!(model.sample(&x, 0).unwrap_err(), VaeError::Size { key: "samples", .. }));
     assert!(matches!(model.generate(3).unwrap_err(), VaeError::Unsupported { .. }));
-    let few = model.forward_given(&x, Some(&y), &[], false).unwrap_err();
+    let few = model.forward_with(&x, Some(&y), Draw::Given(&[]), false).unwrap_err();
     assert!(matches!(few, VaeError::Missing { tensor: "noise", .. }));
-    let odd = model.forward_given(&x, Some(&y), &[randn(&[4, 8])], false).unwrap_err();
+    let odd = model.forward_with(&x, Some(&y), Draw::Given(&[randn(&[4, 8])]), false).unwrap_err();
     assert!(matches!(odd, VaeError::Shape { tensor: "noise", .. }));
     let unfit = model.instance(&x.context, None).unwrap_err();
     assert!(matches!(unfit, VaeError::Shape { tensor: "targets", .. }));

@@ -2,7 +2,7 @@
 
 use objective::Family;
 use tch::{Device, Kind, Tensor, no_grad};
-use vae::{BackboneKind, Channels, Inputs, ModelConfig, ModelKind, Residuals, Scale, Shape};
+use vae::{BackboneKind, Channels, Draw, Inputs, ModelConfig, ModelKind, Residuals, Scale, Shape};
 
 use crate::support::*;
 
@@ -108,7 +108,7 @@ fn the_level_matters_only_when_conditioned_on() {
             let (x, y, noise) = (inputs(FULL, 4), target(FULL, 4), noise(&model, 4));
             let with = |level: Option<Tensor>| {
                 let x = Inputs { level, ..x.clone() };
-                let pass = model.forward_given(&x, Some(&y), &noise, false).unwrap();
+                let pass = model.forward_with(&x, Some(&y), Draw::Given(&noise), false).unwrap();
                 pass.latents[0].posterior.mean().shallow_clone()
             };
             let level = x.level.as_ref().unwrap();
@@ -128,7 +128,7 @@ fn independent_channels_do_not_see_each_other() {
         let (x, y, noise) = (inputs(shape, 4), target(shape, 4), noise(&model, 4));
         let loc = |context: Tensor, y: &Tensor| {
             let x = Inputs { context, ..x.clone() };
-            let pass = model.forward_given(&x, Some(y), &noise, false).unwrap();
+            let pass = model.forward_with(&x, Some(y), Draw::Given(&noise), false).unwrap();
             pass.likelihood.loc().shallow_clone()
         };
         let bump = |tensor: &Tensor| {
@@ -297,7 +297,7 @@ fn dropout_is_for_training() {
         let Built { model, .. } = build(&config, Family::Gaussian, FULL);
         let (x, y, noise) = (inputs(FULL, 4), target(FULL, 4), noise(&model, 4));
         let loc = |train| {
-            let pass = model.forward_given(&x, Some(&y), &noise, train).unwrap();
+            let pass = model.forward_with(&x, Some(&y), Draw::Given(&noise), train).unwrap();
             pass.likelihood.loc().shallow_clone()
         };
         assert_eq!(gap(&loc(false), &loc(false)), 0.0, "{backbone:?}");

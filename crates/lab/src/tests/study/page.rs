@@ -59,7 +59,7 @@ fn evidence_stands_beside_each_answer() {
     };
     let better = line("Better CRPS?");
     assert!(better.starts_with("  - Better CRPS? *Yes*: test CRPS, chosen epoch −7."), "{better}");
-    assert!(better.ends_with("; of 4 cells 4 say yes by themselves, 0 no."), "{better}");
+    assert!(better.ends_with("; 4 of 4 cells alone say yes, 0 no."), "{better}");
     assert!(better.contains(" %; p < .001, strong evidence; "), "{better}");
     assert!(line("Less biased?").contains("; p = ."));
     let same = line("The same CRPS?");
@@ -69,7 +69,7 @@ fn evidence_stands_beside_each_answer() {
     assert!(line("Of the other model?").ends_with("*Unknown*: runs are missing."));
     let clean = line("Better clean features?");
     assert!(
-        clean.contains("feature R², clean windows +0.1998") && clean.contains("of 1 cell 1 "),
+        clean.contains("feature R², clean windows +0.1998") && clean.contains("1 of 1 cell alone "),
         "{clean}"
     );
 }

@@ -110,7 +110,7 @@ impl Backbone {
         match self {
             // The last step and the mean over time, side by side.
             Backbone::Conv(_) => 2 * config.hidden,
-            _ => config.hidden,
+            Backbone::Mlp(_) | Backbone::Gru(_) | Backbone::Patch(_) => config.hidden,
         }
     }
 

@@ -1,9 +1,9 @@
 //! The model: one interface over the four kinds.
 
-mod bound;
 mod copula;
 mod direct;
 mod ladder;
+mod terms;
 
 use objective::{Family, Likelihood};
 use tch::nn::Path;
@@ -13,16 +13,17 @@ use crate::decoder::Decoder;
 use crate::encoder::{Encoder, Statics};
 use crate::error::Result;
 use crate::inputs::Expected;
-use crate::latent::{Draw, per_row};
+use crate::latent::per_row;
 use crate::layer::{Linear, part, whole};
 use crate::{
-    Center, Channels, Inputs, Instance, Latent, ModelConfig, ModelKind, Residuals, Shape, VaeError,
+    Center, Channels, Draw, Inputs, Instance, Latent, ModelConfig, ModelKind, Residuals, Shape,
+    VaeError,
 };
 
-pub use bound::{BoundTerms, Observation};
 use copula::Copula;
 use direct::Direct;
 use ladder::Ladder;
+pub use terms::{Observation, Terms};
 
 /// A variational autoencoder over windows, of any kind, backbone and likelihood.
 ///
@@ -49,7 +50,15 @@ enum Core {
     Ladder(Ladder),
 }
 
-/// What one pass through a model leaves for the objective.
+/// A window as the networks below the latent variables see it.
+struct Encoded {
+    statics: Statics,
+    features: Tensor,
+    /// Examples, `B`.
+    batch: i64,
+}
+
+/// One pass through a model: what it believes about the latent variables, and about the target given them.
 #[derive(Debug)]
 pub struct Pass {
     /// The groups of latent variables, from the top down; one but for `hierarchical`.
@@ -180,7 +189,7 @@ impl Model {
         }
     }
 
-    /// One pass with one draw of the latent variables.
+    /// One pass with one draw of the latent variables from torch's generator.
     ///
     /// `autoencode` and `predict` draw from `q(z | x̃)` and ignore the target; `conditional` and
     /// `hierarchical` draw from posteriors that see it. The likelihood is over the clean horizon
@@ -192,38 +201,35 @@ impl Model {
     /// # Errors
     /// [`VaeError::Shape`], [`VaeError::Type`] or [`VaeError::Missing`] for unfit tensors.
     pub fn forward(&self, inputs: &Inputs, target: Option<&Tensor>, train: bool) -> Result<Pass> {
-        self.pass(inputs, target, Draw::One, train)
+        self.forward_with(inputs, target, Draw::One, train)
     }
 
-    /// The same with several draws per example, as a leading axis `K`: for importance weighting.
+    /// The same with another way to draw; [`Draw::Many`] adds a leading axis `K`, for importance weighting.
     ///
     /// # Errors
-    /// As [`Model::forward`], and [`VaeError::Size`] for fewer than one sample.
-    pub fn forward_samples(
+    /// As [`Model::forward`]; [`VaeError::Size`] for fewer than one sample, [`VaeError::Missing`] for too few
+    /// tensors of noise.
+    pub fn forward_with(
         &self,
         inputs: &Inputs,
         target: Option<&Tensor>,
-        samples: i64,
+        draw: Draw,
         train: bool,
     ) -> Result<Pass> {
-        self.pass(inputs, target, Draw::many(samples)?, train)
-    }
-
-    /// The same with the noise given, one standard normal `[.., B, D]` per group.
-    ///
-    /// # Errors
-    /// As [`Model::forward`]; [`VaeError::Missing`] for too few tensors of noise.
-    pub fn forward_given(
-        &self,
-        inputs: &Inputs,
-        target: Option<&Tensor>,
-        noise: &[Tensor],
-        train: bool,
-    ) -> Result<Pass> {
-        if (noise.len() as i64) < self.groups() {
-            return Err(VaeError::Missing { tensor: "noise", kind: self.config.kind });
-        }
-        self.pass(inputs, target, Draw::Given(noise), train)
+        draw.check(self.groups(), self.config.kind)?;
+        let encoded = self.encoded(inputs, train)?;
+        let (latents, rows) = match &self.core {
+            Core::Direct(direct) => {
+                let (latent, rows) = direct.posterior(&encoded.features, draw)?;
+                (vec![latent], vec![rows])
+            }
+            Core::Ladder(ladder) => {
+                let target = self.evidence(target, encoded.batch)?;
+                ladder.posterior(&encoded.features, &target, draw, train)?
+            }
+        };
+        let likelihood = self.likelihood(inputs, &encoded, &rows, train)?;
+        Ok(Pass { latents, likelihood })
     }
 
     /// Draws forecasts: `z` as at forecast time, then `y_0` from the likelihood.
@@ -248,8 +254,8 @@ impl Model {
         Ok(likelihood.sample_with(&likelihood.noise_like(&normals)?)?)
     }
 
-    /// Decides how residuals hang together, for `residuals = "correlated"`: correlations of their normal scores
-    /// `Φ⁻¹(F(y))` between the steps and between the channels, whose product is that between two values.
+    /// Sets the dependence of residuals, for `residuals = "correlated"`: correlations of their normal scores
+    /// `Φ⁻¹(F(y))` between the steps and between the channels; their product is that between two values.
     ///
     /// # Shapes
     /// `steps`: `[T, T]`, `channels`: `[C, C]`, positive definite with ones on the diagonal.
@@ -286,15 +292,14 @@ impl Model {
         samples: i64,
         train: bool,
     ) -> Result<Likelihood> {
-        let draw = Draw::many(samples)?;
-        self.expected().inputs(inputs)?;
-        let statics = self.encoder.statics(inputs)?;
-        let features = self.encoder.features(inputs, &statics, train)?;
+        let draw = Draw::Many(samples);
+        draw.check(self.groups(), self.config.kind)?;
+        let encoded = self.encoded(inputs, train)?;
         let rows = match &self.core {
-            Core::Direct(direct) => vec![direct.posterior(&features, draw)?.1],
-            Core::Ladder(ladder) => ladder.prior(&features, draw, train)?,
+            Core::Direct(direct) => vec![direct.posterior(&encoded.features, draw)?.1],
+            Core::Ladder(ladder) => ladder.prior(&encoded.features, draw, train)?,
         };
-        self.decode_rows(inputs, &statics, &features, &rows, train)
+        self.likelihood(inputs, &encoded, &rows, train)
     }
 
     /// The posterior mean of `z` as features: of all groups, side by side.
@@ -307,15 +312,12 @@ impl Model {
     /// # Errors
     /// As [`Model::forward`].
     pub fn encode(&self, inputs: &Inputs, target: Option<&Tensor>) -> Result<Tensor> {
-        let batch = self.expected().inputs(inputs)?;
-        let statics = self.encoder.statics(inputs)?;
-        let features = self.encoder.features(inputs, &statics, false)?;
+        let Encoded { features, batch, .. } = self.encoded(inputs, false)?;
         let rows = match (&self.core, target) {
             (Core::Direct(direct), _) => vec![direct.posterior(&features, Draw::Mean)?.1],
             (Core::Ladder(ladder), None) => ladder.prior(&features, Draw::Mean, false)?,
-            (Core::Ladder(ladder), Some(target)) => {
-                let target = self.target_rows(target, batch)?;
-                ladder.posterior(&features, &target, Draw::Mean, false)?.1
+            (Core::Ladder(ladder), Some(_)) => {
+                ladder.posterior(&features, &self.evidence(target, batch)?, Draw::Mean, false)?.1
             }
         };
         let flat =
@@ -331,21 +333,19 @@ impl Model {
     /// # Errors
     /// [`VaeError::Shape`], [`VaeError::Type`] or [`VaeError::Missing`] for unfit tensors.
     pub fn decode(&self, z: &Tensor, inputs: &Inputs) -> Result<Likelihood> {
-        let batch = self.expected().inputs(inputs)?;
-        let (groups, dims) = (self.groups(), self.latent_dims());
+        let encoded = self.encoded(inputs, false)?;
+        let (groups, dims, batch) = (self.groups(), self.latent_dims(), encoded.batch);
         if !z.size().ends_with(&[batch, groups * dims]) {
             let expected = format!("[.., {batch}, {}]", groups * dims);
             return Err(VaeError::Shape { tensor: "z", expected, found: z.size() });
         }
         self.expected().number("z", z)?;
-        let statics = self.encoder.statics(inputs)?;
-        let features = self.encoder.features(inputs, &statics, false)?;
         let rows = z
             .f_chunk(groups, -1)?
             .iter()
             .map(|z| per_row(&z.f_contiguous()?, self.rows()))
             .collect::<Result<Vec<_>>>()?;
-        self.decode_rows(inputs, &statics, &features, &rows, false)
+        self.likelihood(inputs, &encoded, &rows, false)
     }
 
     /// Draws windows from the model of windows, `z ~ N(0, I)`, then `x_0`; for `autoencode` only.
@@ -356,7 +356,7 @@ impl Model {
     /// # Errors
     /// [`VaeError::Unsupported`] for the other kinds, [`VaeError::Size`] for fewer than one sample.
     pub fn generate(&self, samples: i64) -> Result<Tensor> {
-        Draw::many(samples)?;
+        Draw::Many(samples).check(1, self.config.kind)?;
         if self.config.kind != ModelKind::Autoencode {
             let (action, kind) = ("generate windows without a context", self.config.kind);
             return Err(VaeError::Unsupported { action, kind });
@@ -399,59 +399,33 @@ impl Model {
         Ok(())
     }
 
-    fn pass(
-        &self,
-        inputs: &Inputs,
-        target: Option<&Tensor>,
-        draw: Draw,
-        train: bool,
-    ) -> Result<Pass> {
+    /// Checks the inputs and encodes them.
+    fn encoded(&self, inputs: &Inputs, train: bool) -> Result<Encoded> {
         let batch = self.expected().inputs(inputs)?;
         let statics = self.encoder.statics(inputs)?;
         let features = self.encoder.features(inputs, &statics, train)?;
-        let (latents, rows) = match &self.core {
-            Core::Direct(direct) => {
-                let (latent, rows) = direct.posterior(&features, draw)?;
-                (vec![latent], vec![rows])
-            }
-            Core::Ladder(ladder) => {
-                let kind = self.config.kind;
-                let target = target.ok_or(VaeError::Missing { tensor: "target", kind })?;
-                ladder.posterior(&features, &self.target_rows(target, batch)?, draw, train)?
-            }
-        };
-        let likelihood = self.decode_rows(inputs, &statics, &features, &rows, train)?;
-        Ok(Pass { latents, likelihood })
+        Ok(Encoded { statics, features, batch })
     }
 
     /// The likelihood at draws per row, `[.., B, G, Z]` for each group.
-    fn decode_rows(
+    fn likelihood(
         &self,
         inputs: &Inputs,
-        statics: &Statics,
-        features: &Tensor,
+        encoded: &Encoded,
         rows: &[Tensor],
         train: bool,
     ) -> Result<Likelihood> {
-        let skip = match self.skipped(inputs)? {
-            Some(skip) => Some(skip.f_transpose(1, 2)?),
-            None => None,
-        };
+        let skip = self.skipped(inputs)?.map(|skip| skip.f_transpose(1, 2)).transpose()?;
         let latent = joined(rows)?;
-        self.decoder.forward(&self.parts(&latent, statics, features), skip.as_ref(), train)
+        self.decoder.forward(&self.parts(&latent, encoded), skip.as_ref(), train)
     }
 
-    /// What the decoder sees, given the draws of all groups.
-    fn parts<'a>(
-        &self,
-        latent: &'a Tensor,
-        statics: &'a Statics,
-        features: &'a Tensor,
-    ) -> Vec<&'a Tensor> {
+    /// The inputs of the decoder, given the draws of all groups.
+    fn parts<'a>(&self, latent: &'a Tensor, encoded: &'a Encoded) -> Vec<&'a Tensor> {
         let mut parts = vec![latent];
         match &self.core {
-            Core::Direct(_) => parts.extend(statics.exogenous()),
-            Core::Ladder(_) => parts.push(features),
+            Core::Direct(_) => parts.extend(encoded.statics.exogenous()),
+            Core::Ladder(_) => parts.push(&encoded.features),
         }
         parts
     }
@@ -463,18 +437,12 @@ impl Model {
         Ok(Some(whole(skip.forward(&[&targets.f_transpose(1, 2)?])?)?))
     }
 
-    /// A target as rows, `[B, G, H · c]`.
-    fn target_rows(&self, target: &Tensor, batch: i64) -> Result<Tensor> {
+    /// The target that the posteriors of a ladder see, as rows, `[B, G, H · c]`.
+    fn evidence(&self, target: Option<&Tensor>, batch: i64) -> Result<Tensor> {
+        let missing = VaeError::Missing { tensor: "target", kind: self.config.kind };
+        let target = target.ok_or(missing)?;
         self.expected().target(target, batch)?;
-        self.as_rows(target)
-    }
-
-    /// `[B, T, C]` to `[B, G, T · c]`.
-    fn as_rows(&self, values: &Tensor) -> Result<Tensor> {
-        Ok(match self.config.channels {
-            Channels::Joint => values.f_reshape([values.size()[0], 1, -1])?,
-            Channels::Independent => values.f_transpose(1, 2)?.f_contiguous()?,
-        })
+        self.decoder.as_rows(target)
     }
 
     /// Rows per example: `G`.

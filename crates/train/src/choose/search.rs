@@ -12,9 +12,6 @@
 //!
 //! Test windows are never looked at. What is finished stands in `noise.json`, and what is under way in `search/`.
 
-mod budget;
-mod candidates;
-
 use std::fs;
 
 use feed::{Part, Source};
@@ -28,14 +25,12 @@ use crate::config::{AutoNoise, Config, Noise};
 use crate::control::Control;
 use crate::error::TrainError;
 use crate::fit::{Progress, fit};
+use crate::initialize;
 use crate::job::Job;
-use crate::start;
 use crate::validate::{scored_windows, window_scores};
 
-use budget::shortened;
-pub(crate) use budget::{rungs, total};
-use candidates::NONE;
-pub use candidates::{Candidate, candidates};
+use super::budget::{rungs, shortened, total};
+use super::candidates::{self, Candidate, NONE, candidates};
 
 /// A report of a search while it goes on.
 #[derive(Debug)]
@@ -218,7 +213,7 @@ impl Place<'_> {
         let (config, pace) = shortened(rung, whole, candidate, per_epoch);
         let run = RunDirectory::create(&directory.search().join(format!("{number}-{name}")))?;
         let checkpoint = Checkpoint::read(&run.checkpoint(), source.fingerprint())?;
-        let forecaster = start::forecaster(&config, source)?;
+        let forecaster = initialize::forecaster(&config, source)?;
         let mut forecaster = forecaster.with_pace(pace);
         let job = Job { config: &config, source, naive_crps: None, run: &run };
         let mut steps = checkpoint.as_ref().map_or(0, Checkpoint::step);

@@ -136,7 +136,7 @@ mod tests {
             );
             let config = Config::parse(&format!("{data}{train}"), "test", &[]).unwrap();
             let rung = *rungs(1.7, &config.train, 100).unwrap().last().unwrap();
-            let candidate = &crate::search::candidates()[0];
+            let candidate = &crate::choose::candidates()[0];
             let (short, pace) = shortened(&rung, &config, candidate, 100);
             assert_eq!(short.train.epochs * short.train.steps_per_epoch, rung.steps);
             assert!((pace * rung.steps as f64 - 2000.0).abs() < 1e-9);

@@ -1,0 +1,252 @@
+//! Every score of every window of one forecaster, and their means.
+
+use objective::score::LEVELS;
+use record::{Calibration, Coverage, Scores, SeriesScores};
+use stats::mean_of_finite;
+use train::TrainError;
+
+/// One score of a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Measure {
+    Crps,
+    Nmae,
+    Mae,
+    Mse,
+    Nrmse,
+    MaeCoverage,
+    Coverage50,
+    Coverage80,
+    Coverage90,
+    Width90,
+    CrpsSum,
+    CrpsStandardized,
+    LogScore,
+    Energy,
+    StepSum,
+    ChannelSum,
+    /// Squared error of the stated mean, standardized; on returns only.
+    PointError,
+    /// Squared error of zero, standardized; on returns only.
+    ZeroError,
+}
+
+/// Variants of [`Measure`].
+const MEASURES: usize = Measure::ZeroError as usize + 1;
+
+/// Scores `[measures][windows]`, NaN where a window has none, and scores over all windows.
+#[derive(Debug, Clone)]
+pub(crate) struct ScoreTable {
+    /// Observed values of each window.
+    observed: Vec<u64>,
+    /// A column per [`Measure`], then the share of the truth below each of [`LEVELS`].
+    columns: Vec<Vec<f64>>,
+    /// Fair CRPS of each step of the horizon, standardized.
+    pub(crate) by_step: Vec<f64>,
+    /// Fair CRPS of each channel, standardized.
+    pub(crate) by_channel: Vec<f64>,
+    /// Histogram of the probability integral transform.
+    pub(crate) pit: Vec<f64>,
+    /// One number: the slope of the truth on the mean forecast.
+    pub(crate) slope: Vec<f64>,
+}
+
+/// `None` for NaN and infinities, which JSON has no word for.
+fn finite(value: f64) -> Option<f64> {
+    value.is_finite().then_some(value)
+}
+
+impl ScoreTable {
+    /// A table without windows.
+    pub(crate) fn new() -> ScoreTable {
+        ScoreTable {
+            observed: Vec::new(),
+            columns: vec![Vec::new(); MEASURES + LEVELS.len()],
+            by_step: Vec::new(),
+            by_channel: Vec::new(),
+            pit: Vec::new(),
+            slope: Vec::new(),
+        }
+    }
+
+    /// Adds one measure of the next windows.
+    pub(crate) fn add(&mut self, measure: Measure, values: impl IntoIterator<Item = f64>) {
+        self.columns[measure as usize].extend(values);
+    }
+
+    /// Adds the shares of the truth below each level of the next window.
+    pub(crate) fn add_below(&mut self, shares: &[f64]) {
+        for (column, share) in self.columns[MEASURES..].iter_mut().zip(shares) {
+            column.push(*share);
+        }
+    }
+
+    /// Ends a batch of windows with `observed` values each: they have no score of the measures that were not added.
+    pub(crate) fn end_batch(&mut self, observed: impl IntoIterator<Item = u64>) {
+        self.observed.extend(observed);
+        for column in &mut self.columns {
+            column.resize(self.observed.len(), f64::NAN);
+        }
+    }
+
+    /// One measure of every window.
+    pub(crate) fn column(&self, measure: Measure) -> &[f64] {
+        &self.columns[measure as usize]
+    }
+
+    /// One measure of one window, if it has it.
+    pub(crate) fn get(&self, measure: Measure, window: usize) -> Option<f64> {
+        finite(self.column(measure)[window])
+    }
+
+    /// The number of windows.
+    pub(crate) fn windows(&self) -> usize {
+        self.observed.len()
+    }
+
+    /// The mean over the windows that have the measure.
+    pub(crate) fn mean(&self, measure: Measure) -> Option<f64> {
+        mean_of_finite(self.column(measure).iter().copied())
+    }
+
+    /// The mean of tables of the same windows, number by number; `None` of no table.
+    pub(crate) fn mean_of(all: &[ScoreTable]) -> Option<ScoreTable> {
+        let mut mean = all.first()?.clone();
+        let tables: Vec<Vec<&Vec<f64>>> =
+            all.iter().map(|table| table.vectors().collect()).collect();
+        for (index, vector) in mean.vectors_mut().enumerate() {
+            for (place, value) in vector.iter_mut().enumerate() {
+                let sum = tables.iter().map(|vectors| vectors[index][place]).sum::<f64>();
+                *value = sum / all.len() as f64;
+            }
+        }
+        Some(mean)
+    }
+
+    fn vectors(&self) -> impl Iterator<Item = &Vec<f64>> {
+        let totals = [&self.by_step, &self.by_channel, &self.pit, &self.slope];
+        self.columns.iter().chain(totals)
+    }
+
+    fn vectors_mut(&mut self) -> impl Iterator<Item = &mut Vec<f64>> {
+        let totals = [&mut self.by_step, &mut self.by_channel, &mut self.pit, &mut self.slope];
+        self.columns.iter_mut().chain(totals)
+    }
+
+    /// Means over windows; `places` says which series each window is of, by its index in `names`.
+    ///
+    /// # Errors
+    /// [`TrainError::NothingObserved`] in the windows, which are those of `part`.
+    pub(crate) fn summarize(
+        &self,
+        part: &'static str,
+        names: &[&str],
+        places: &[usize],
+    ) -> Result<(Scores, Calibration), TrainError> {
+        let nothing = || TrainError::NothingObserved { part };
+        if self.observed.iter().all(|observed| *observed == 0) {
+            return Err(nothing());
+        }
+        let optional = |measure| self.mean(measure);
+        let mean = |measure| self.mean(measure).unwrap_or(f64::NAN);
+        // One window without a density leaves the mean without a meaning.
+        let standardized = self.column(Measure::CrpsStandardized);
+        let mut scored = standardized.iter().zip(self.column(Measure::LogScore));
+        let dense = scored.all(|(crps, log_score)| !crps.is_finite() || log_score.is_finite());
+        let mut relative = self.observed.iter().zip(self.column(Measure::Crps));
+        let finite_or_none = |values: &[f64]| values.iter().copied().map(finite).collect();
+        let scores = Scores {
+            windows: self.windows(),
+            crps: mean(Measure::Crps),
+            nmae: mean(Measure::Nmae),
+            mae: mean(Measure::Mae),
+            mse: mean(Measure::Mse),
+            nrmse: mean(Measure::Nrmse),
+            coverage: Coverage {
+                half: mean(Measure::Coverage50),
+                eighty: mean(Measure::Coverage80),
+                ninety: mean(Measure::Coverage90),
+            },
+            mae_coverage: mean(Measure::MaeCoverage),
+            width_90: mean(Measure::Width90),
+            crps_sum: optional(Measure::CrpsSum),
+            crps_standardized: optional(Measure::CrpsStandardized).ok_or_else(nothing)?,
+            window_crps: finite_or_none(standardized),
+            log_score: optional(Measure::LogScore).filter(|_| dense),
+            slope: self.slope.first().copied().and_then(finite),
+            energy: optional(Measure::Energy),
+            crps_of_step_sum: optional(Measure::StepSum),
+            crps_of_channel_sum: optional(Measure::ChannelSum),
+            by_step: finite_or_none(&self.by_step),
+            by_channel: finite_or_none(&self.by_channel),
+            by_series: if names.len() > 1 { self.by_series(names, places) } else { Vec::new() },
+            zero_windows: relative
+                .by_ref()
+                .filter(|(observed, crps)| **observed > 0 && !crps.is_finite())
+                .count(),
+        };
+        let below = self.columns[MEASURES..].iter();
+        let below = below.map(|shares| mean_of_finite(shares.iter().copied()).unwrap_or(f64::NAN));
+        let calibration = Calibration {
+            levels: LEVELS.to_vec(),
+            observed: below.collect(),
+            pit: self.pit.clone(),
+        };
+        Ok((scores, calibration))
+    }
+
+    fn by_series(&self, names: &[&str], places: &[usize]) -> Vec<SeriesScores> {
+        let of_series = |series: usize| {
+            let mine: Vec<usize> = (0..places.len()).filter(|i| places[*i] == series).collect();
+            let mean = |measure| {
+                let column = self.column(measure);
+                mean_of_finite(mine.iter().map(|window| column[*window]))
+            };
+            SeriesScores {
+                name: names[series].to_owned(),
+                windows: mine.iter().filter(|window| self.observed[**window] > 0).count(),
+                crps: mean(Measure::Crps),
+                mse: mean(Measure::Mse),
+                crps_standardized: mean(Measure::CrpsStandardized),
+                log_score: mean(Measure::LogScore),
+            }
+        };
+        (0..names.len()).map(of_series).filter(|series| series.windows > 0).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A table of two windows, the second without an observation, whose scores are `value`.
+    fn table(value: f64) -> ScoreTable {
+        let mut table = ScoreTable::new();
+        for measure in [Measure::Crps, Measure::CrpsStandardized, Measure::Mse] {
+            table.add(measure, [value, f64::NAN]);
+        }
+        for share in [0.25 * value, f64::NAN] {
+            table.add_below(&[share; LEVELS.len()]);
+        }
+        table.end_batch([6, 0]);
+        table.pit = vec![value, 1.0];
+        table
+    }
+
+    /// Oracle: means by hand, over the window that has a score and over the seeds.
+    #[test]
+    fn means_leave_out_windows_without_a_score() {
+        let pooled = ScoreTable::mean_of(&[table(1.0), table(2.0)]).unwrap();
+        let (scores, calibration) = pooled.summarize("test", &["a", "b"], &[0, 1]).unwrap();
+        assert_eq!((scores.windows, scores.crps, scores.mse), (2, 1.5, 1.5));
+        assert_eq!(scores.window_crps, [Some(1.5), None]);
+        assert_eq!((scores.energy, scores.log_score, scores.zero_windows), (None, None, 0));
+        assert_eq!(calibration.observed, [0.375; LEVELS.len()]);
+        assert_eq!(calibration.pit, [1.5, 1.0]);
+        let [only] = scores.by_series.as_slice() else { panic!("{:?}", scores.by_series) };
+        assert_eq!((only.name.as_str(), only.windows, only.mse), ("a", 1, Some(1.5)));
+        let mut nothing = ScoreTable::new();
+        nothing.end_batch([0]);
+        assert!(nothing.summarize("test", &[], &[0]).is_err());
+        assert!(ScoreTable::mean_of(&[]).is_none());
+    }
+}

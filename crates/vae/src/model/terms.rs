@@ -1,0 +1,68 @@
+//! The two terms of the bound, in one pass.
+
+use tch::Tensor;
+
+use super::{Core, Model, joined};
+use crate::Inputs;
+use crate::error::Result;
+
+/// The target that a pass is scored on.
+#[derive(Debug, Clone, Copy)]
+pub struct Observation<'a> {
+    /// The target, noised where `noise` is given, `[B, T, C]`; finite also where missing.
+    pub values: &'a Tensor,
+    /// Its signal and the standard deviation of its noise, each `[B, 1, 1]`.
+    pub noise: Option<(&'a Tensor, &'a Tensor)>,
+    /// `[B, T, C]`, 0 where missing.
+    pub observed: Option<&'a Tensor>,
+}
+
+/// The terms of the bound for each window, in nats.
+#[derive(Debug)]
+pub struct Terms {
+    /// The log density of the values observed, `[B]`.
+    pub log_likelihood: Tensor,
+    /// The divergence of each latent group from its prior by dimension, `[B, D]`, from the top down.
+    pub kl_groups: Vec<Tensor>,
+}
+
+impl Model {
+    /// The terms of the bound at one draw of the latent variables.
+    ///
+    /// They are those of [`Model::forward`] with [`crate::Draw::One`] and the same random numbers: the divergences bit
+    /// for bit, and so the log density, but that of Gaussian laws with a predicted scale, which one
+    /// kernel computes and which agrees to rounding.
+    ///
+    /// # Shapes
+    /// As [`Model::forward`]; the observation is over the horizon, for `autoencode` over the context.
+    ///
+    /// # Errors
+    /// As [`Model::forward`].
+    pub fn terms(
+        &self,
+        inputs: &Inputs,
+        target: Option<&Tensor>,
+        observation: Observation,
+        train: bool,
+    ) -> Result<Terms> {
+        let encoded = self.encoded(inputs, train)?;
+        let (rows, kl_groups) = match &self.core {
+            Core::Direct(direct) => {
+                let (rows, kl) = direct.draw(&encoded.features)?;
+                (vec![rows], vec![kl])
+            }
+            Core::Ladder(ladder) => {
+                let target = self.evidence(target, encoded.batch)?;
+                ladder.draw(&encoded.features, &target, train)?
+            }
+        };
+        let latent = joined(&rows)?;
+        let outputs = self.decoder.outputs(&self.parts(&latent, &encoded), train)?;
+        let skip = self.skipped(inputs)?;
+        let log_likelihood = self.decoder.log_likelihood(&outputs, skip.as_ref(), observation)?;
+        Ok(Terms { log_likelihood, kl_groups })
+    }
+}
+
+#[cfg(test)]
+mod tests;
