@@ -7,7 +7,6 @@ use super::prose::{CODE, Paragraph, Source, Word, paragraphs};
 const UNREAD: &[&str] = &[
     "crates/baseline/",
     "crates/cli/",
-    "crates/data/",
     "crates/evaluate/",
     "crates/feed/",
     "crates/objective/",

@@ -37,7 +37,7 @@ pub(super) struct Rows {
     pub(super) values: Vec<f32>,
     /// The same in double precision, where differences will be taken.
     pub(super) exact: Option<Vec<f64>>,
-    /// What the cells of each channel look like.
+    /// The cells of each channel that are not plain numbers.
     pub(super) cells: Vec<Cells>,
     /// For each channel a bit for every count of decimals seen, 7 standing for more.
     pub(super) decimals: Vec<u8>,
@@ -221,13 +221,13 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// What the columns of one file are for.
+/// The columns of one file by their use.
 pub(crate) struct FileUses {
     pub(crate) header: Vec<String>,
     uses: Vec<Use>,
     /// The column that names the series.
     id: Option<usize>,
-    /// What the columns of the time tell, by their names.
+    /// The units of the time's columns, by their names.
     units: Vec<Option<Unit>>,
 }
 
