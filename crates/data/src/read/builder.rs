@@ -143,24 +143,26 @@ impl<'a> Builder<'a> {
         let missing = self.config.missing.as_slice();
         let direct = missing.is_empty() && style.thousands.is_none() && rows.exact.is_none();
         let mut parts: Vec<String> = Vec::new();
+        let width = rows.width;
+        let (row, decimals) = (&mut rows.values[start..start + width], &mut rows.decimals[..width]);
+        let (shapes, mut exact) = (&mut rows.cells, rows.exact.as_mut());
         for (field, what) in file.uses.iter().enumerate() {
             if let (Use::Channel(slot), true) = (*what, direct)
                 && let Some(plain) = cells.number(style.decimal)
             {
-                rows.values[start + slot] = plain.value;
-                rows.decimals[slot] |= 1 << plain.fraction.min(7);
+                row[slot] = plain.value;
+                decimals[slot] |= 1 << plain.fraction.min(7);
                 continue;
             }
             let Some(cell) = cells.next() else { return Err(RowFault::Ragged) };
             match *what {
                 Use::Channel(slot) => {
-                    let shape = &mut rows.cells[slot];
+                    let shape = &mut shapes[slot];
                     match number::parse(cell, style, missing) {
                         Cell::Value(value) => {
-                            rows.values[start + slot] = value;
-                            rows.decimals[slot] |=
-                                1 << number::decimals(cell, style.decimal).min(7);
-                            if let Some(exact) = &mut rows.exact {
+                            row[slot] = value;
+                            decimals[slot] |= 1 << number::decimals(cell, style.decimal).min(7);
+                            if let Some(exact) = &mut exact {
                                 exact[start + slot] =
                                     number::exact(cell, style).unwrap_or(value.into());
                             }
@@ -168,8 +170,8 @@ impl<'a> Builder<'a> {
                         Cell::Missing => shape.missing += 1,
                         Cell::Bad => match number::marked(cell, style) {
                             Some((value, mark)) if (value as f32).is_finite() => {
-                                rows.values[start + slot] = value as f32;
-                                if let Some(exact) = &mut rows.exact {
+                                row[slot] = value as f32;
+                                if let Some(exact) = &mut exact {
                                     exact[start + slot] = value;
                                 }
                                 shape.mark(mark, || bad(field, cell));

@@ -267,24 +267,31 @@ fn short_year(two: i64) -> i64 {
     if two <= 40 { 2000 + two } else { 1900 + two }
 }
 
-/// `2012-01-31`, `2012/1/31 9:30`, `2012-01-31T09:30:15`: what most files hold, read in one pass. `None` for all
-/// else, which [`numeric`] judges.
+/// `2012-01-31`, `2012/1/31 9:30`, `2012-01-31T09:30:15`: the forms of most files, read in one pass. `None` for
+/// all else, which [`numeric`] judges.
+#[inline]
 fn usual(cell: &[u8]) -> Option<Parsed> {
-    let (year, rest) = number(cell, 4).filter(|(_, rest)| cell.len() - rest.len() == 4)?;
-    let (&separator, rest) = rest.split_first().filter(|(sign, _)| matches!(sign, b'-' | b'/'))?;
+    let (year, rest) = number(cell, 4)?;
+    let [separator @ (b'-' | b'/'), rest @ ..] = rest else { return None };
     let (month, rest) = number(rest, 2)?;
-    let (day, rest) = number(rest.strip_prefix(&[separator])?, 2)?;
+    let [again, rest @ ..] = rest else { return None };
+    let (day, rest) = number(rest, 2)?;
+    if again != separator || year < 1000 {
+        return None;
+    }
     let mut parsed = at_midnight(year, month, day)?;
-    let Some((sign, rest)) = rest.split_first() else { return Some(parsed) };
-    let (hour, rest) = number(rest, 2).filter(|_| matches!(sign, b' ' | b'T'))?;
-    let two = |rest: &'_ [u8]| {
-        let digits = rest.strip_prefix(b":").filter(|digits| digits.len() >= 2)?;
-        number(&digits[..2], 2).filter(|(_, none)| none.is_empty()).map(|(value, _)| value)
+    if rest.is_empty() {
+        return Some(parsed);
+    }
+    let [b' ' | b'T', rest @ ..] = rest else { return None };
+    let (hour, rest) = number(rest, 2)?;
+    let two = |a: &u8, b: &u8| {
+        let (a, b) = (a.wrapping_sub(b'0'), b.wrapping_sub(b'0'));
+        (a < 10 && b < 10).then_some(i64::from(a) * 10 + i64::from(b))
     };
-    let minute = two(rest)?;
-    let second = match rest.len() {
-        3 => 0,
-        6 => two(&rest[3..])?,
+    let (minute, second) = match rest {
+        [b':', a, b] => (two(a, b)?, 0),
+        [b':', a, b, b':', c, d] => (two(a, b)?, two(c, d)?),
         _ => return None,
     };
     if hour > 23 || minute > 59 || second > 59 {
