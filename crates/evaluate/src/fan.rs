@@ -71,7 +71,7 @@ fn middle_channel(samples: &Tensor, target: &Tensor) -> Result<i64, TrainError> 
 }
 
 pub(crate) fn noise_curve(noise: &noise::NoiseConfig) -> NoiseCurve {
-    let decibels = |process: &noise::Reinjection| {
+    let decibels = |process: &noise::Reinjection| -> Vec<Option<f64>> {
         process.snr_db().map(|db| db.is_finite().then_some(db)).collect()
     };
     let process = noise.input();

@@ -8,7 +8,7 @@ use toml::ser::ValueSerializer;
 use super::{Config, ConfigError, Noise, schema};
 
 /// Column at which comments begin.
-const COMMENT: usize = 40;
+const COMMENT: usize = 36;
 
 impl Config {
     /// The keys that a stranger would touch, each with the first sentence of its documentation; reading it back gives this

@@ -32,7 +32,7 @@ pub struct TrainConfig {
     /// Optimizer steps over which the step size rises from zero.
     #[schemars(range(max = MAX_COUNT))]
     pub warmup_steps: usize,
-    /// Decoupled weight decay of AdamW on matrices, towards zero, or of a linear skip towards its ridge start.
+    /// Decoupled weight decay of matrices towards zero, and of a linear skip towards its ridge start.
     #[schemars(range(min = 0))]
     pub weight_decay: f64,
     /// Whether vectors (biases, norms) decay too.
