@@ -181,10 +181,21 @@ impl Written {
         }
     }
 
+    #[inline]
     pub(crate) fn parse(&self, cell: &[u8]) -> Option<Parsed> {
         let cell = cell.trim_ascii();
+        if matches!(self, Written::YearFirst)
+            && let Some(parsed) = usual(cell)
+        {
+            return Some(parsed);
+        }
+        self.parse_any(cell)
+    }
+
+    #[inline(never)]
+    fn parse_any(&self, cell: &[u8]) -> Option<Parsed> {
         match self {
-            Written::YearFirst => usual(cell).or_else(|| basic(cell)).or_else(|| {
+            Written::YearFirst => basic(cell).or_else(|| {
                 numeric(cell, |s| {
                     let year = s.digits(4, 4)?;
                     let separator = s.one_of(b"-/.")?;
@@ -242,6 +253,7 @@ impl Written {
             }
             Written::Period => period(cell),
             Written::IsoWeek => week(cell),
+            Written::Named(_) if !cell.iter().any(u8::is_ascii_alphabetic) => None, // no month's name
             Written::Named(form) => pattern(NAMED[*form], cell)
                 .or_else(|| pattern(&NAMED[*form].replace("%b", "%B"), cell))
                 .filter(|parsed| parsed.value >= YEAR_1000), // `%d %Y` reads "2012" as day 20 of year 12
