@@ -8,7 +8,6 @@ const UNREAD: &[&str] = &[
     "crates/baseline/",
     "crates/cli/",
     "crates/data/",
-    "crates/evaluate/",
     "crates/feed/",
     "crates/objective/",
     "crates/probe/",
