@@ -95,5 +95,5 @@ fn wishes(args: &Init) -> Result<DataConfig, Error> {
 
 /// A file that would be overwritten.
 #[derive(Debug, thiserror::Error)]
-#[error("{}: exists already\n  hint: choose another name with `--output`", .0.display())]
+#[error("{}: already exists\n  hint: choose another name with `--output`", .0.display())]
 pub(crate) struct Taken(PathBuf);

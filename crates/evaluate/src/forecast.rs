@@ -1,6 +1,6 @@
-//! A trained run and new rows to quantiles of what follows.
+//! Forecasts that continue new rows, from a trained run.
 
-use std::fmt::Write as _;
+use std::io;
 use std::path::Path;
 
 use feed::{DevicePanel, Stream, seed};
@@ -8,9 +8,9 @@ use record::RecordError;
 use tch::{Kind, Tensor, no_grad};
 use train::{Loaded, RunOptions, TrainError, set_threads};
 
-/// Levels of the quantiles that are written.
+/// Levels of the quantiles in a forecast.
 const LEVELS: [f64; 7] = [0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95];
-/// Draws behind them: the 5 % quantile then rests on fifty.
+/// Samples per forecast: fifty of them lie below the 5 % quantile.
 const SAMPLES: i64 = 1000;
 
 /// Quantiles of the horizon that follows each series of a file.
@@ -28,10 +28,10 @@ pub struct Forecast {
     pub left_out: Vec<data::LeftOut>,
 }
 
-/// The horizon of one series, original units.
+/// The forecast of one series, in original units.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SeriesForecast {
-    /// Its name.
+    /// Name of the series.
     pub name: String,
     /// Times of the steps, `[H]`.
     pub times: Vec<String>,
@@ -44,7 +44,7 @@ pub struct SeriesForecast {
 /// Forecasts the horizon after the last rows of `input` with the run at `path`.
 ///
 /// # Errors
-/// If the run is not whole, or the rows are not like those it was trained on.
+/// If the run is incomplete or damaged, or the rows do not have the form of those it was trained on.
 pub fn forecast(
     path: &Path,
     input: &Path,
@@ -58,7 +58,7 @@ pub fn forecast(
     let input = run.info.pipeline.forecast_input(input)?;
     let mut panel = DevicePanel::of(&input.panel, data, device)?;
     if !run.info.masked && panel.masked() {
-        complete(&input)?;
+        refuse_gaps(&input)?;
         panel = panel.without_masks();
     }
     let forecaster = run.forecaster(&panel)?;
@@ -86,7 +86,7 @@ pub fn forecast(
     Ok(Forecast { time_column, series_column, channels: names, series, left_out })
 }
 
-/// `[S · H · C]` standardized samples after one context.
+/// Standardized samples of the horizon after one context, flattened to `[S · H · C]`.
 fn sample(
     forecaster: &train::Forecaster,
     panel: &DevicePanel,
@@ -98,8 +98,8 @@ fn sample(
     Ok(flat.f_to(tch::Device::Cpu)?)
 }
 
-/// A model that was trained without gaps has no way to be told of one.
-fn complete(input: &data::ForecastInput) -> Result<(), TrainError> {
+/// Refuses contexts with gaps: a model that was trained without gaps has no input to mark one.
+fn refuse_gaps(input: &data::ForecastInput) -> Result<(), TrainError> {
     let Some(observed) = input.panel.observed() else { return Ok(()) };
     let width = input.panel.channels().len();
     for start in input.windows.starts() {
@@ -132,7 +132,7 @@ fn summarize(name: String, times: Vec<String>, samples: &[f64], channels: usize)
     SeriesForecast { name, times, mean, quantiles }
 }
 
-/// Type 7: linear between the order statistics at `level · (S − 1)`.
+/// The quantile of type 7: linear interpolation between the order statistics around `level · (S − 1)`, counted from 0.
 fn quantile(sorted: &[f64], level: f64) -> f64 {
     let position = level * (sorted.len() - 1) as f64;
     let (low, share) = (position.floor() as usize, position.fract());
@@ -141,48 +141,39 @@ fn quantile(sorted: &[f64], level: f64) -> f64 {
 }
 
 impl Forecast {
-    /// Writes a CSV: one row per series and step, under the file's own names for both; per channel `NAME_mean` and
-    /// `NAME_q05 … NAME_q95`.
+    /// Writes a CSV with one row per series and step, under the file's own names for both; each channel has the columns
+    /// `NAME_mean` and `NAME_q05` to `NAME_q95`.
     ///
     /// # Errors
-    /// [`TrainError::Record`], an older file intact.
+    /// [`TrainError::Record`]; an older file is then intact.
     pub fn write_csv(&self, path: &Path) -> Result<(), TrainError> {
         let several = self.series.len() > 1;
-        let mut text = String::new();
-        let mut header = vec![];
+        let mut header: Vec<String> = Vec::new();
         header.extend(several.then(|| self.series_column.clone()));
         header.push(self.time_column.clone());
         for channel in &self.channels {
             header.push(format!("{channel}_mean"));
             header.extend(LEVELS.map(|level| format!("{channel}_q{:02.0}", 100.0 * level)));
         }
-        let line = |text: &mut String, cells: Vec<String>| {
-            let _ =
-                writeln!(text, "{}", cells.iter().map(|c| quoted(c)).collect::<Vec<_>>().join(","));
-        };
-        line(&mut text, header);
-        for series in &self.series {
-            for (step, time) in series.times.iter().enumerate() {
-                let mut cells = vec![];
-                cells.extend(several.then(|| series.name.clone()));
-                cells.push(time.clone());
-                for channel in 0..self.channels.len() {
-                    cells.push(series.mean[step][channel].to_string());
-                    cells.extend(series.quantiles[step][channel].map(|value| value.to_string()));
+        let write = |file: &mut dyn io::Write| -> io::Result<()> {
+            let mut table = csv::Writer::from_writer(file);
+            table.write_record(&header)?;
+            for series in &self.series {
+                for (step, time) in series.times.iter().enumerate() {
+                    let mut cells: Vec<String> = Vec::new();
+                    cells.extend(several.then(|| series.name.clone()));
+                    cells.push(time.clone());
+                    for channel in 0..self.channels.len() {
+                        cells.push(series.mean[step][channel].to_string());
+                        cells
+                            .extend(series.quantiles[step][channel].map(|value| value.to_string()));
+                    }
+                    table.write_record(&cells)?;
                 }
-                line(&mut text, cells);
             }
-        }
-        Ok(files::write_text(path, &text).map_err(RecordError::writing(path))?)
-    }
-}
-
-/// A CSV cell by RFC 4180.
-pub(crate) fn quoted(cell: &str) -> String {
-    if cell.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", cell.replace('"', "\"\""))
-    } else {
-        cell.to_owned()
+            table.flush()
+        };
+        Ok(files::write(path, write).map_err(RecordError::writing(path))?)
     }
 }
 
@@ -190,7 +181,7 @@ pub(crate) fn quoted(cell: &str) -> String {
 mod tests {
     use super::*;
 
-    /// Oracle: of the numbers 0 to 100 the quantile at level q is 100 q.
+    /// Oracle: the quantile at level q of the numbers 0 to 100 is 100 q.
     #[test]
     fn quantiles_interpolate() {
         let sorted: Vec<f64> = (0..=100).map(f64::from).collect();
@@ -199,7 +190,7 @@ mod tests {
         }
     }
 
-    /// Oracle: samples that name their own step and channel.
+    /// Oracle: every sample is the index of its step and channel.
     #[test]
     fn samples_land_at_their_step_and_channel() {
         let (draws, horizon, channels) = (4, 2, 3);
