@@ -14,7 +14,7 @@ pub use kernel::{bandwidth, kernel_log_density};
 pub use observed::{over_observed, window_crps};
 pub use quantile::{central_coverage, pit, quantile_loss, quantiles};
 pub use sorted::SortedSamples;
-pub use window::{LEVELS, WindowScores, mean, window_scores, window_scores_sum};
+pub use window::{LEVELS, WindowScores, window_scores, window_scores_sum};
 
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};

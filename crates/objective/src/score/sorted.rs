@@ -2,7 +2,6 @@
 
 use tch::{Kind, Tensor};
 
-use super::window::{WindowScores, Windows, scores_of_windows};
 use super::{PairEstimator, check_finite, check_pairing};
 use crate::error::{Result, check_float, check_range, wrong_shape};
 
@@ -75,20 +74,6 @@ impl SortedSamples {
         let below = share(self.ascending.lt_tensor(truth));
         let equal = share(self.ascending.eq_tensor(truth));
         Ok((below + equal * 0.5 + 0.5) / (self.ascending.size()[0] + 1) as f64)
-    }
-
-    /// As [`super::window_scores`].
-    ///
-    /// # Errors
-    /// If the shapes do not fit or an observed truth is not finite.
-    pub fn window_scores(
-        &self,
-        truth: &Tensor,
-        observed: Option<&Tensor>,
-    ) -> Result<Vec<WindowScores>> {
-        check_pairing(&self.ascending, truth)?;
-        let Windows { samples, truth, observed } = Windows::new(&self.ascending, truth, observed)?;
-        scores_of_windows(&samples, &truth, &observed)
     }
 }
 
