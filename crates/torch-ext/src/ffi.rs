@@ -12,7 +12,7 @@ use std::ptr::{null, null_mut};
 use tch::{Device, Kind, Tensor};
 
 use crate::error::{Result, TorchExtError};
-use crate::gaussian::{Laws, Prior, Target};
+use crate::law::{Laws, Prior, Target};
 
 type Raw = *const c_void;
 type Failure = *mut c_char;

@@ -4,6 +4,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::error::{self, Result, TorchExtError};
 use crate::ffi;
+use crate::law::{Laws, Prior, Target};
 
 /// Whether [`gaussian_draw`] serves tensors like this one: on the CPU, in f32, without autocast, and not while
 /// a trace is recorded.
@@ -16,15 +17,6 @@ pub fn fuses_density(like: &Tensor) -> bool {
     like.device() == Device::Cpu
         && matches!(like.kind(), Kind::Float | Kind::Double)
         && ffi::fuses()
-}
-
-/// The law that a draw is compared with.
-#[derive(Debug, Clone, Copy)]
-pub struct Prior<'a> {
-    /// Means and raw log standard deviations, side by side.
-    pub parameters: &'a Tensor,
-    /// Whether the parameters of the drawn law are given as differences from these.
-    pub relative: bool,
 }
 
 /// A reparameterized draw from Gaussians, and their divergence from a prior for each element, in nats.
@@ -62,28 +54,6 @@ pub fn gaussian_draw(
         fits("prior", parameters, &pair, noise)?;
     }
     ffi::draw(parameters, prior, noise, bound)
-}
-
-/// An observation that a density is taken of.
-#[derive(Debug, Clone, Copy)]
-pub struct Target<'a> {
-    /// The values, noised where `noise` is given, `[B, G, M]`; finite also where missing.
-    pub values: &'a Tensor,
-    /// Signal and standard deviation of the noise in each window, `[B]`.
-    pub noise: Option<(&'a Tensor, &'a Tensor)>,
-    /// `[B, G, M]`, 0 where a value is missing.
-    pub observed: Option<&'a Tensor>,
-}
-
-/// Gaussian laws of a clean target.
-#[derive(Debug, Clone, Copy)]
-pub struct Laws<'a> {
-    /// Locations and raw log scales side by side, `[B, G, 2M]`.
-    pub parameters: &'a Tensor,
-    /// An offset of the locations, `[B, G, M]`.
-    pub offset: Option<&'a Tensor>,
-    /// Bound of the log scales.
-    pub bound: f64,
 }
 
 /// The log density of each window under Gaussian laws of the clean target, in nats.

@@ -47,14 +47,14 @@ mod ffi;
 mod gaussian;
 mod generator;
 mod gru;
+mod law;
 
 pub use adamw::{AdamWSettings, Clipping, FusedAdamW, Guard, clip};
 pub use affine::affine;
 pub use autocast::autocast;
 pub use cuda::{load_cuda, peak_memory, reset_peak_memory};
 pub use error::{Result, TorchExtError};
-pub use gaussian::{
-    Laws, Prior, Target, fuses_density, fuses_draw, gaussian_draw, gaussian_log_density,
-};
+pub use gaussian::{fuses_density, fuses_draw, gaussian_draw, gaussian_log_density};
 pub use generator::{generator_state, set_generator_state};
 pub use gru::gru;
+pub use law::{Laws, Prior, Target};
