@@ -10,7 +10,6 @@ const UNREAD: &[&str] = &[
     "crates/data/",
     "crates/evaluate/",
     "crates/feed/",
-    "crates/objective/",
     "crates/probe/",
     "crates/torch-ext/",
     "crates/train/",

@@ -76,7 +76,7 @@ fn assert_same(found: &[WindowScores], expected: &[WindowScores], name: &str) {
 fn scores_match_their_definitions() {
     for case in Case::all() {
         let (samples, observed) = (case.samples(), case.observed());
-        // What is not observed must not matter.
+        // Unobserved values must not matter.
         let truth = case.truth().masked_fill(&observed.logical_not(), f64::NAN);
         assert_same(
             &window_scores(&samples, &truth, Some(&observed)).unwrap(),

@@ -26,7 +26,7 @@ pub struct WindowScores {
     pub observed: u64,
     /// `mean_q Σ 2|(q̂ − y)(1[y ≤ q̂] − q)| / Σ|y|` over [`LEVELS`].
     pub crps: f64,
-    /// The CRPS of the samples' empirical law, over all levels, divided by `Σ|y|`; not the benchmark's.
+    /// The CRPS of the samples' empirical law, over all levels, divided by `Σ|y|`. The benchmark does not report it.
     pub crps_samples: f64,
     /// `Σ|y − median| / Σ|y|`, also called ND.
     pub nmae: f64,
@@ -46,7 +46,7 @@ pub struct WindowScores {
     pub coverage_80: f64,
     /// The share of `y` in the central 90 % interval, ends included.
     pub coverage_90: f64,
-    /// The mean width of the central 90 % interval, in the unit of the target: sharpness.
+    /// The mean width of the central 90 % interval, in the unit of the target: a measure of sharpness.
     pub width_90: f64,
 }
 
@@ -83,7 +83,7 @@ impl SortedSamples {
     }
 }
 
-/// The scores of samples `[S, N, H, C]` that are sorted, beside truth and mask `[N, H, C]`.
+/// The scores of sorted samples `[S, N, H, C]` against truth `[N, H, C]` with its mask.
 fn scores_of_windows(
     sorted: &Tensor,
     truth: &Tensor,
@@ -156,7 +156,7 @@ pub fn window_scores_sum(
     window_scores(&summed(&samples), &summed(&truth), Some(&observed.all_dim(-1, true)))
 }
 
-/// The place of the median in [`LEVELS`].
+/// Index of the median in [`LEVELS`].
 const MEDIAN: i64 = 9;
 
 /// Checked arguments: f64, with a window axis, unobserved truth set to zero.
