@@ -7,18 +7,18 @@ use tch::Tensor;
 pub struct Prior<'a> {
     /// Means and raw log standard deviations, side by side.
     pub parameters: &'a Tensor,
-    /// Whether the parameters of the drawn law are given as differences from these.
+    /// Whether the parameters of the drawn law are differences from these.
     pub relative: bool,
 }
 
-/// An observation that a density is taken of.
+/// An observation whose density is taken.
 #[derive(Debug, Clone, Copy)]
 pub struct Target<'a> {
     /// The values, noised where `noise` is given, `[B, G, M]`; finite also where missing.
     pub values: &'a Tensor,
     /// Signal and standard deviation of the noise in each window, `[B]`.
     pub noise: Option<(&'a Tensor, &'a Tensor)>,
-    /// `[B, G, M]`, 0 where a value is missing.
+    /// Mask of the values, `[B, G, M]`, 0 where one is missing.
     pub observed: Option<&'a Tensor>,
 }
 

@@ -11,7 +11,6 @@ const UNREAD: &[&str] = &[
     "crates/evaluate/",
     "crates/feed/",
     "crates/probe/",
-    "crates/torch-ext/",
     "crates/train/",
     "crates/vae/",
 ];
