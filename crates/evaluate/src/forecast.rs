@@ -120,7 +120,7 @@ fn summarize(name: String, times: Vec<String>, samples: &[f32], channels: usize)
     SeriesForecast { name, times, mean, quantiles }
 }
 
-/// The quantile of type 7: linear interpolation between the order statistics around `level · (S − 1)`, counted from 0.
+/// The quantile of type 7: linear interpolation between the order statistics around `level · (S − 1)`, from 0.
 fn quantile(sorted: &[f64], level: f64) -> f64 {
     let position = level * (sorted.len() - 1) as f64;
     let (low, share) = (position.floor() as usize, position.fract());
