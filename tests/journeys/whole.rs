@@ -25,7 +25,7 @@ fn bundled_data_goes_from_config_to_forecast() {
     let forecast = String::from_utf8(desk.read("forecast.csv")).unwrap();
     let lines: Vec<&str> = forecast.lines().collect();
     assert_eq!(lines.len(), 1 + 7, "a header and a row per step");
-    assert!(lines[0].starts_with("time,precipitation_mean,precipitation_q05,"), "{}", lines[0]);
+    assert!(lines[0].starts_with("date,precipitation_mean,precipitation_q05,"), "{}", lines[0]);
     assert!(
         lines[1].starts_with("2016-01-01,") || lines[1].starts_with("2016/01/01,"),
         "{}",

@@ -16,10 +16,16 @@ const SAMPLES: i64 = 1000;
 /// Quantiles of the horizon that follows each series of a file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Forecast {
+    /// The column of times in the file, or `time` where it has several or none.
+    pub time_column: String,
+    /// The column of series in the file, or `series` where it has none.
+    pub series_column: String,
     /// Names of the channels.
     pub channels: Vec<String>,
     /// One entry per series.
     pub series: Vec<SeriesForecast>,
+    /// Series of the file that cannot be forecast, and why.
+    pub left_out: Vec<data::LeftOut>,
 }
 
 /// The forecast of one series, in original units.
@@ -65,13 +71,19 @@ pub fn forecast(
     let starts = input.windows.starts().enumerate();
     let series = starts.map(|(index, start)| {
         let samples = no_grad(|| sample(&forecaster, &panel, start))?;
-        let mut values = Vec::<f32>::try_from(samples)?;
-        input.to_original(index, &mut values)?;
+        let values = input.original(index, &Vec::<f32>::try_from(samples)?)?;
         let name = input.panel.series()[index].name().to_owned();
         Ok(summarize(name, input.times(index)?, &values, names.len()))
     });
     let series = series.collect::<Result<_, TrainError>>()?;
-    Ok(Forecast { channels: names, series })
+    let reading = input.panel.reading();
+    let time_column = match reading.time_columns() {
+        [only] => only.clone(),
+        _ => "time".to_owned(),
+    };
+    let series_column = reading.id_column().unwrap_or("series").to_owned();
+    let left_out = input.left_out;
+    Ok(Forecast { time_column, series_column, channels: names, series, left_out })
 }
 
 /// Standardized samples of the horizon after one context, flattened to `[S · H · C]`.
@@ -103,14 +115,14 @@ fn refuse_gaps(input: &data::ForecastInput) -> Result<(), TrainError> {
     Ok(())
 }
 
-fn summarize(name: String, times: Vec<String>, samples: &[f32], channels: usize) -> SeriesForecast {
+fn summarize(name: String, times: Vec<String>, samples: &[f64], channels: usize) -> SeriesForecast {
     let horizon = times.len();
     let draws = samples.len() / (horizon * channels);
     let mut mean = vec![Vec::with_capacity(channels); horizon];
     let mut quantiles = vec![Vec::with_capacity(channels); horizon];
     for step in 0..horizon {
         for channel in 0..channels {
-            let at = |draw: usize| f64::from(samples[(draw * horizon + step) * channels + channel]);
+            let at = |draw: usize| samples[(draw * horizon + step) * channels + channel];
             let mut sorted: Vec<f64> = (0..draws).map(at).collect();
             sorted.sort_by(f64::total_cmp);
             mean[step].push(sorted.iter().sum::<f64>() / draws as f64);
@@ -129,16 +141,16 @@ fn quantile(sorted: &[f64], level: f64) -> f64 {
 }
 
 impl Forecast {
-    /// Writes a CSV with one row per series and step; each channel has the columns `NAME_mean` and `NAME_q05` to
-    /// `NAME_q95`.
+    /// Writes a CSV with one row per series and step, under the file's own names for both; each channel has the columns
+    /// `NAME_mean` and `NAME_q05` to `NAME_q95`.
     ///
     /// # Errors
     /// [`TrainError::Record`]; an older file is then intact.
     pub fn write_csv(&self, path: &Path) -> Result<(), TrainError> {
         let several = self.series.len() > 1;
         let mut header: Vec<String> = Vec::new();
-        header.extend(several.then(|| "series".to_owned()));
-        header.push("time".to_owned());
+        header.extend(several.then(|| self.series_column.clone()));
+        header.push(self.time_column.clone());
         for channel in &self.channels {
             header.push(format!("{channel}_mean"));
             header.extend(LEVELS.map(|level| format!("{channel}_q{:02.0}", 100.0 * level)));
@@ -182,8 +194,8 @@ mod tests {
     #[test]
     fn samples_land_at_their_step_and_channel() {
         let (draws, horizon, channels) = (4, 2, 3);
-        let samples: Vec<f32> =
-            (0..draws * horizon * channels).map(|i| (i % (horizon * channels)) as f32).collect();
+        let samples: Vec<f64> =
+            (0..draws * horizon * channels).map(|i| (i % (horizon * channels)) as f64).collect();
         let times = vec!["a".to_owned(), "b".to_owned()];
         let forecast = summarize("s".to_owned(), times, &samples, channels);
         assert_eq!(forecast.mean, [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]);

@@ -254,7 +254,7 @@ fn another_search_is_refused() {
     let tiny = Config { train: train::TrainConfig { epochs: 1, ..config.train.clone() }, ..config };
     let error = plan(&tiny, &folder.path().join("tiny"), RunOptions::default()).unwrap_err();
     assert_eq!(error.exit_code(), 2);
-    assert!(error.to_string().contains("`noise.auto.budget`"), "{error}");
+    assert!(error.to_string().contains("`noise.auto.budget = 1`"), "{error}");
 }
 
 /// Twenty training windows of white noise, many passes over them, and the last weights are kept: without added noise
