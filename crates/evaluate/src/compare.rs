@@ -213,7 +213,8 @@ fn compare(
             _ => Some(differences(models, measured, &pairing)),
         };
         if difference.as_ref().is_some_and(|difference| difference.crps_standardized.is_none()) {
-            left_out.push(format!("difference to {name}: fewer than three forecast origins"));
+            left_out
+                .push(format!("difference to {name}: there are fewer than three forecast origins"));
         }
         if let Some(drop_last) = &mut drop_last {
             let error = point_error(&name, measured, Measure::PointError, &series, &pairing);

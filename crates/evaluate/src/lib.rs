@@ -5,9 +5,9 @@
 //!   → scores of every window → means, calibration, paired differences → evaluation.json, scores.csv
 //! ```
 //!
-//! All entrants forecast the same windows and are scored by the same code. [`evaluate_runs`] scores one finished run, or
-//! several seeds of one config with their ensemble; [`evaluate()`] scores a forecaster in memory. [`forecast()`] forecasts
-//! the continuation of new rows with a run.
+//! All entrants forecast the same windows and are scored by the same code. [`evaluate_runs`] scores one finished run,
+//! or several seeds of one config with their ensemble; [`evaluate()`] scores a forecaster in memory. [`forecast()`]
+//! forecasts the continuation of new rows with a run.
 //!
 //! ```
 //! use train::{Config, Device, Forecaster, load, shape};

@@ -39,8 +39,8 @@ const RELATIVE: [(Measure, fn(&WindowScores) -> f64); 10] = [
     (Measure::Width90, |window| window.width_90),
 ];
 
-/// Scores the forecasts of `windows`, in batches; `keep` receives truth `[B, H, C]` and samples `[S, B, H, C]` of each
-/// batch in original units.
+/// Scores the forecasts of `windows`, in batches; `keep` receives truth `[B, H, C]` and samples `[S, B, H, C]` of
+/// each batch in original units.
 pub(crate) fn score(
     config: &Config,
     source: &Source,
@@ -114,8 +114,8 @@ fn add_point_errors(
     Ok(())
 }
 
-/// Adds scores of the joint law, from standardized samples `[S, B, H, C]` and their elementwise fair CRPS; `weight` is 1
-/// where the truth was observed, else 0.
+/// Adds scores of the joint law, from standardized samples `[S, B, H, C]` and their elementwise fair CRPS; `weight` is
+/// 1 where the truth was observed, else 0.
 fn add_joint_scores(
     table: &mut ScoreTable,
     samples: &Tensor,

@@ -130,7 +130,7 @@ const MAX_TRAIN: i64 = 4096;
 const MAX_VALIDATION: i64 = 512;
 /// Maximum test windows to score.
 const MAX_TEST: i64 = 1024;
-/// Further draws of noise per test window, which separate the effect of the noise on a posterior from that of the window.
+/// Further draws of noise per test window, which separate the effect of noise on a posterior from that of the window.
 const DRAWS: usize = 8;
 /// Minimum windows of each part: three to fit on, one to choose the penalty, three to estimate an error.
 const LEAST: [(Part, usize); 3] = [(Part::Train, 3), (Part::Validation, 1), (Part::Test, 3)];

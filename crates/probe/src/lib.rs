@@ -1,7 +1,7 @@
 //! Information in the latent variables of a trained model, over the diffusion steps.
 //!
-//! At each of several steps the test windows are noised and encoded. A linear map then predicts the clean future and the
-//! clean context from the features. Beside its scores are the information in nats that the posterior has about its
+//! At each of several steps the test windows are noised and encoded. A linear map then predicts the clean future and
+//! the clean context from the features. Beside its scores are the information in nats that the posterior has about its
 //! window, and the KL divergence of the posterior from the prior. [`features_run`] measures a finished run and writes
 //! `features.json`. Derivations: `docs/math/features.md`.
 //!
