@@ -4,15 +4,7 @@ use super::Finding;
 use super::prose::{CODE, Paragraph, Source, Word, paragraphs};
 
 /// Folders and files whose prose has not been rewritten yet; this list may only shrink.
-const UNREAD: &[&str] = &[
-    "crates/cli/",
-    "crates/data/",
-    "crates/evaluate/",
-    "crates/objective/",
-    "crates/probe/",
-    "crates/torch-ext/",
-    "crates/vae/",
-];
+const UNREAD: &[&str] = &["crates/vae/"];
 
 /// This file, which has to name them.
 const HERE: &str = "xtask/src/tidy/phrases.rs";
