@@ -37,7 +37,7 @@ pub struct TrainConfig {
     pub weight_decay: f64,
     /// Whether vectors (biases, norms) decay too.
     pub decay_vectors: bool,
-    /// Decay of the moving average of the weights, which replaces them in validation and in the result; 0 for none.
+    /// Decay of the moving average of the weights, which validation and the result use; 0 for none.
     #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
     pub ema_decay: f64,
     /// Precision of the networks.
