@@ -25,8 +25,8 @@ pub(crate) fn run(args: Noise) -> Result<(), Error> {
         let svg = ballast::noise::figure(noise, &window(&config)?)?;
         ballast::files::write_text(&path, &svg)
             .map_err(RecordError::writing(&path))
-            .context("drawing")?;
-        note(format_args!("drawn to {}", path.display()));
+            .context("drawing the figure")?;
+        note(format_args!("figure written to {}", path.display()));
     }
     Ok(())
 }
