@@ -17,7 +17,7 @@ const FILES: [&str; 10] = [
     "cpp/gru_kernel.cpp",
 ];
 
-/// Arithmetic that rounds once for each operation, as ATen does where each is a kernel of its own.
+/// Arithmetic that must round once for each operation, as ATen does with one kernel for each.
 const EXACT: &str = "cpp/draw_kernel.cpp";
 
 fn main() -> io::Result<()> {
@@ -36,7 +36,7 @@ fn main() -> io::Result<()> {
 fn compiler(include: &Path) -> cc::Build {
     let mut build = cc::Build::new();
     build.cpp(true).std("c++17").opt_level(3).debug(false).warnings(false);
-    // Its headers as those of the system, whose warnings are not ours.
+    // libtorch's headers count as system headers, so that their warnings are not shown.
     for folder in [&include.join("torch/csrc/api/include"), include] {
         build.flag("-isystem").flag(folder);
     }

@@ -10,7 +10,6 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use crate::output::print;
-use crate::train_command::score;
 
 /// Shows the progress of a training. The training continues even if nobody can read it.
 pub(crate) struct Display<'a> {
@@ -210,6 +209,15 @@ fn summary(config: &Config, directory: &Path, info: &RunInfo) -> String {
         text += &format!("\nnext: ballast evaluate {}", directory.display());
     }
     text
+}
+
+/// The score that selected the weights, in words.
+fn score(config: &Config, info: &RunInfo) -> String {
+    if config.model.kind == ballast::train::ModelKind::Autoencode {
+        format!("validation bound {:.3} nats", -info.fitted.best_validation)
+    } else {
+        format!("validation CRPS {:.4} (standardized)", info.fitted.best_validation)
+    }
 }
 
 /// A row under [`HEADER`].

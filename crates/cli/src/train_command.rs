@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error};
-use ballast::record::{RecordError, RunInfo};
+use ballast::record::RecordError;
 use ballast::train::{Config, Control, RunOptions, TrainError};
 
 use crate::args::Train;
@@ -87,13 +87,4 @@ fn dry_run(config: &Config, directory: &Path, options: RunOptions) -> Result<(),
         "Dry run, nothing written. A real run would write to {}.",
         directory.display()
     ))?)
-}
-
-/// The score that selected the weights, in words.
-pub(crate) fn score(config: &Config, info: &RunInfo) -> String {
-    if config.model.kind == ballast::train::ModelKind::Autoencode {
-        format!("validation bound {:.3} nats", -info.fitted.best_validation)
-    } else {
-        format!("validation CRPS {:.4} (standardized)", info.fitted.best_validation)
-    }
 }

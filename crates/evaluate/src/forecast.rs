@@ -126,18 +126,12 @@ fn summarize(name: String, times: Vec<String>, samples: &[f64], channels: usize)
             let mut sorted: Vec<f64> = (0..draws).map(at).collect();
             sorted.sort_by(f64::total_cmp);
             mean[step].push(sorted.iter().sum::<f64>() / draws as f64);
-            quantiles[step].push(LEVELS.map(|level| quantile(&sorted, level)));
+            let at =
+                |level| stats::quantile(&sorted, level).expect("levels in [0, 1] of some samples");
+            quantiles[step].push(LEVELS.map(at));
         }
     }
     SeriesForecast { name, times, mean, quantiles }
-}
-
-/// The quantile of type 7: linear interpolation between the order statistics around `level · (S − 1)`, from 0.
-fn quantile(sorted: &[f64], level: f64) -> f64 {
-    let position = level * (sorted.len() - 1) as f64;
-    let (low, share) = (position.floor() as usize, position.fract());
-    let high = (low + 1).min(sorted.len() - 1);
-    sorted[low] + share * (sorted[high] - sorted[low])
 }
 
 impl Forecast {
@@ -180,15 +174,6 @@ impl Forecast {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Oracle: the quantile at level q of the numbers 0 to 100 is 100 q.
-    #[test]
-    fn quantiles_interpolate() {
-        let sorted: Vec<f64> = (0..=100).map(f64::from).collect();
-        for level in [0.0, 0.05, 0.123, 0.5, 1.0] {
-            assert!((quantile(&sorted, level) - 100.0 * level).abs() < 1e-9);
-        }
-    }
 
     /// Oracle: every sample is the index of its step and channel.
     #[test]

@@ -16,8 +16,8 @@ use crate::gaussian::sum_last;
 
 /// Nats of KL divergence that are not charged, so that a latent dimension is not switched off early.
 ///
-/// A term whose **mean over the batch** lies below the allowance costs the constant allowance and carries
-/// no gradient; above it, it costs what it is. The batch mean of the charge is `max(nats, mean KL)`.
+/// A term whose **mean over the batch** lies below the allowance costs exactly the allowance and carries
+/// no gradient; any other term costs its own value. The batch mean of the charge is `max(nats, mean KL)`.
 ///
 /// # References
 /// "Free bits", Kingma et al. (2016), arXiv:1606.04934.
@@ -48,7 +48,7 @@ pub struct Elbo {
     pub kl: Tensor,
     /// The divergence by group and dimension, each `[B, Z_l]`.
     pub kl_groups: Vec<Tensor>,
-    /// The divergence as charged: with free bits, `[B]`.
+    /// The divergence as charged, free bits included, `[B]`.
     pub charge: Tensor,
     /// The weight of the charge.
     pub kl_weight: f64,
@@ -104,7 +104,7 @@ impl Elbo {
         &self.reconstruction - &self.kl
     }
 
-    /// What an optimizer minimizes: minus the batch mean of the total; a scalar.
+    /// The loss to minimize, a scalar: minus the batch mean of the total.
     pub fn loss(&self) -> Tensor {
         -self.total.mean(None::<Kind>)
     }
@@ -133,10 +133,10 @@ fn allow(terms: &Tensor, nats: f64) -> Result<Tensor> {
     Ok(terms.masked_fill(&mean.lt(nats).expand_as(terms), nats))
 }
 
-/// Sums elementwise log densities `[..., H, C]` over the target, leaving out what was not observed.
+/// Sums elementwise log densities `[..., H, C]` over the target, leaving out elements that were not observed.
 ///
-/// Fill gaps of the target with a finite number before taking its density: where that is NaN the sum here is
-/// still right, but the gradient of the left-out element is 0 · NaN.
+/// Fill gaps of the target with a finite number before taking its density. If the density of a gap is NaN, the
+/// sum here is still right, but the gradient of that element is 0 · NaN.
 ///
 /// # Shapes
 /// `observed`: boolean, broadcasts with `log_prob`. Returns the batch axes.
@@ -152,7 +152,7 @@ pub fn sum_over_target(log_prob: &Tensor, observed: Option<&Tensor>) -> Result<T
         Some(mask) if mask.kind() != Kind::Bool => {
             return Err(wrong_shape("observed", mask, "a boolean tensor"));
         }
-        // Not a product with the mask: 0 · NaN is NaN.
+        // Filled, not multiplied by the mask: 0 · NaN is NaN.
         Some(mask) => log_prob.f_masked_fill(&mask.f_logical_not()?, 0.0)?,
         None => log_prob.shallow_clone(),
     };

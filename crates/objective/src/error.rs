@@ -1,4 +1,4 @@
-//! What a caller can get wrong, and the checks that find it before libtorch does.
+//! Errors in a caller's arguments, and the checks that find them before libtorch does.
 
 use tch::{Device, Kind, TchError, Tensor};
 
@@ -6,14 +6,14 @@ use tch::{Device, Kind, TchError, Tensor};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ObjectiveError {
-    /// A tensor has another shape than the operation needs.
+    /// A tensor does not have the shape that the operation needs.
     #[error("{what} has shape {found:?}, expected {expected}")]
     Shape {
         /// The argument.
         what: &'static str,
         /// Its shape.
         found: Vec<i64>,
-        /// The shape wanted, in words.
+        /// The shape expected, in words.
         expected: String,
     },
     /// Two tensors cannot be broadcast together.
@@ -37,7 +37,7 @@ pub enum ObjectiveError {
         kind: Kind,
     },
     /// Two tensors differ in kind or device.
-    #[error("{left_name} is {left:?}, {right_name} is {right:?}")]
+    #[error("{left_name} is {left:?}, but {right_name} is {right:?}; kind and device must agree")]
     Mixed {
         /// The first argument.
         left_name: &'static str,
@@ -55,7 +55,7 @@ pub enum ObjectiveError {
         what: &'static str,
         /// Its value.
         value: f64,
-        /// Where it may lie.
+        /// The range allowed.
         range: &'static str,
     },
     /// A tensor holds NaN or infinite values where it must not.
@@ -63,7 +63,7 @@ pub enum ObjectiveError {
     NotFinite {
         /// The argument.
         what: &'static str,
-        /// How many.
+        /// Number of such elements.
         count: i64,
     },
     /// A gradient was asked for with respect to a tensor that the result does not depend on.

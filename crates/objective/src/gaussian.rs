@@ -1,7 +1,7 @@
 //! Gaussians with diagonal and with full covariance: density, sampling, entropy, KL divergence.
 //!
-//! The last axis `Z` is the random vector, all axes before it are batch. Scales are parametrized by
-//! their logarithm, so every value of a network's output is a valid Gaussian. Derivations:
+//! The last axis, `Z`, is the random vector; all axes before it are batch axes. Scales are parametrized by
+//! their logarithm, so that any output of a network makes a valid Gaussian. Derivations:
 //! `docs/math/objective.md`, section 1.
 
 mod diagonal;
@@ -33,7 +33,7 @@ pub enum GaussianRef<'a> {
     Full(&'a FullGaussian),
 }
 
-/// Delegates a method without arguments to the kind at hand.
+/// Delegates methods to the kind at hand.
 macro_rules! delegate {
     ($($(#[$doc:meta])* $name:ident($($argument:ident: $type:ty)?) -> $output:ty;)*) => {
         $($(#[$doc])* pub fn $name(&self $(, $argument: $type)?) -> $output {
@@ -61,7 +61,7 @@ impl Gaussian {
         /// # Errors
         /// If `noise` does not broadcast, or differs in kind or device.
         sample(noise: &Tensor) -> Result<Tensor>;
-        /// A reparameterized draw, its noise from libtorch's generator; `[..., Z]`.
+        /// A reparameterized draw with noise from libtorch's generator; `[..., Z]`.
         sample_drawn() -> Tensor;
         /// The entropy in nats; the batch axes.
         entropy() -> Tensor;
@@ -146,13 +146,13 @@ impl GaussianRef<'_> {
     }
 }
 
-/// The four combinations; only full against full needs a solve of more than one column.
+/// The four combinations; only a full `p` needs triangular solves.
 fn kl_per_dim(q: GaussianRef<'_>, p: GaussianRef<'_>) -> Result<Tensor> {
     check_argument("other", p.mean(), q.mean())?;
     let offset = q.mean() - p.mean();
     match (q, p) {
         (GaussianRef::Diagonal(q), GaussianRef::Diagonal(p)) => {
-            // Scale before squaring: 1/σ₂² alone overflows where the ratio does not.
+            // Scaled before squaring: 1/σ₂² alone may overflow where the ratio does not.
             let standardized = offset * (-&p.log_std).exp();
             let log_ratio = (&q.log_std - &p.log_std) * 2.0;
             Ok((standardized.square() + expm1_minus(&log_ratio)) * 0.5)

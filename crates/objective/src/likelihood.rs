@@ -65,7 +65,7 @@ trait StandardLaw {
     /// Draws of `X` from libtorch's generator.
     fn draw(&self, shape: &[i64], options: (Kind, Device)) -> Result<Tensor>;
 
-    /// Draws of `X` with the dependence of `normals`, which are standard normal one by one.
+    /// Draws of `X` with the dependence of `normals`, each of which is standard normal.
     fn of_normals(&self, normals: &Tensor) -> Result<Tensor>;
 }
 
@@ -250,14 +250,14 @@ impl Likelihood {
     ///
     /// # Shapes
     /// `y_tilde`, `signal`, `noise_std`: broadcast with the parameters; `[B, 1, 1]` is one diffusion step
-    /// per window. `signal ≥ 0` and `noise_std ≥ 0`, not both zero (not checked: that would read
-    /// the device).
+    /// per window. `signal ≥ 0` and `noise_std ≥ 0`, not both zero; this is not checked, because
+    /// reading them would wait for the device.
     ///
     /// # Errors
     /// If the shapes do not broadcast, or kinds or devices differ.
     ///
     /// # References
-    /// Gaussian: the project's design, section 3. Laplace: Reed (2006), *The normal-Laplace distribution*.
+    /// Gaussian: `docs/math/objective.md`, section 2. Laplace: Reed (2006), *The normal-Laplace distribution*.
     /// Student-t as a scale mixture: Andrews & Mallows (1974).
     pub fn log_prob_noised(
         &self,
@@ -285,7 +285,7 @@ impl Likelihood {
     /// `count` draws: `[count, ...]` before the full shape.
     ///
     /// # Errors
-    /// If `count` is negative or memory is short.
+    /// If `count` is negative or memory runs out.
     pub fn standard_noise(&self, count: i64) -> Result<Tensor> {
         check_range("count", count as f64, "[0, ∞)", count >= 0)?;
         let shape: Vec<i64> = std::iter::once(count).chain(self.shape.iter().copied()).collect();
@@ -293,8 +293,8 @@ impl Likelihood {
         self.law.standard().draw(&shape, options)
     }
 
-    /// Standardized noise of the family with the dependence of `normals`, standard normal one by one: their Gaussian
-    /// copula, but for Student's t, whose scale is drawn for each element by itself.
+    /// Standardized noise of the family with the dependence of `normals`, each of which is standard normal. It has
+    /// their Gaussian copula, except for Student's t, whose scale is drawn for each element separately.
     ///
     /// ```text
     /// Gaussian   g
@@ -303,7 +303,7 @@ impl Likelihood {
     /// ```
     ///
     /// # Shapes
-    /// `normals`: the full shape, or axes before it; the same comes back.
+    /// `normals`: the full shape, with any axes before it. Returns the shape of `normals`.
     ///
     /// # Errors
     /// If `normals` does not broadcast, or differs in kind or device.
@@ -327,7 +327,7 @@ impl Likelihood {
     /// One reparameterized draw of the full shape.
     ///
     /// # Errors
-    /// If memory is short.
+    /// If memory runs out.
     pub fn sample(&self) -> Result<Tensor> {
         Ok(self.samples(1)?.squeeze_dim(0))
     }
@@ -335,7 +335,7 @@ impl Likelihood {
     /// `count` reparameterized draws, `[count, ...]`.
     ///
     /// # Errors
-    /// If `count` is negative or memory is short.
+    /// If `count` is negative or memory runs out.
     pub fn samples(&self, count: i64) -> Result<Tensor> {
         self.sample_with(&self.standard_noise(count)?)
     }

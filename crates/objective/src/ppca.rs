@@ -1,5 +1,5 @@
 //! Probabilistic PCA: the latent variable model with a linear decoder, whose evidence and posterior are
-//! known exactly. An oracle for everything that approximates them.
+//! known exactly. It is an oracle for everything that approximates them.
 //!
 //! ```text
 //! z ~ N(0, I),   x | z ~ N(W z + b, σ² I)
@@ -60,7 +60,7 @@ impl Ppca {
         Ok(Self { weights, offset, variance })
     }
 
-    /// The model of greatest likelihood with `latent` dimensions for data `x`.
+    /// The maximum-likelihood model of data `x` with `latent` dimensions.
     ///
     /// ```text
     /// σ² = mean of the D − Z smallest eigenvalues of the sample covariance S (divided by N)
@@ -71,7 +71,8 @@ impl Ppca {
     /// `x`: `[N, D]`, `latent < D`.
     ///
     /// # Errors
-    /// If the shape does not fit, `latent` lies outside `[1, D)`, or the data have no variance left over.
+    /// If the shape does not fit, `latent` lies outside `[1, D)`, or the data have no variance
+    /// outside the latent directions.
     ///
     /// # References
     /// Tipping & Bishop (1999), eq. 7 and 8.
@@ -111,7 +112,7 @@ impl Ppca {
     /// `n` draws of `x` from libtorch's generator, `[n, D]`.
     ///
     /// # Errors
-    /// If `n` is negative or memory is short.
+    /// If `n` is negative or memory runs out.
     pub fn sample(&self, n: i64) -> Result<Tensor> {
         check_range("n", n as f64, "[0, ∞)", n >= 0)?;
         let options = (self.weights.kind(), self.weights.device());
@@ -133,7 +134,7 @@ impl Ppca {
     /// The log evidence `log p(x)` of each row, in nats; `x`: `[N, D]`, result `[N]`.
     ///
     /// # Errors
-    /// If `x` has another last axis, kind or device.
+    /// If the last axis, kind or device of `x` does not fit the model.
     pub fn log_evidence(&self, x: &Tensor) -> Result<Tensor> {
         self.marginal()?.log_prob(x)
     }
@@ -144,7 +145,7 @@ impl Ppca {
     /// `x`: `[N, D]`. The Gaussian is over `[N, Z]`.
     ///
     /// # Errors
-    /// If `x` has another last axis, kind or device.
+    /// If the last axis, kind or device of `x` does not fit the model.
     pub fn posterior(&self, x: &Tensor) -> Result<FullGaussian> {
         let residual = self.residual(x)?;
         let latent = self.weights.size()[1];
@@ -169,7 +170,7 @@ impl Ppca {
         DiagonalGaussian::new(mean, log_std)
     }
 
-    /// What [`Self::best_diagonal`] cannot reach, in nats and the same for every `x`.
+    /// Divergence of [`Self::best_diagonal`] from the exact posterior, in nats; it is the same for every `x`.
     ///
     /// ```text
     /// min_q KL[q ‖ posterior] = ½ ( Σ_i ln P_ii − ln det P ),    P = M/σ²

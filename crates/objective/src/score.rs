@@ -14,19 +14,19 @@ pub use kernel::{bandwidth, kernel_log_density};
 pub use observed::{over_observed, window_crps};
 pub use quantile::{central_coverage, pit, quantile_loss, quantiles};
 pub use sorted::SortedSamples;
-pub use window::{LEVELS, WindowScores, mean, window_scores, window_scores_sum};
+pub use window::{LEVELS, WindowScores, window_scores, window_scores_sum};
 
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use crate::error::{ObjectiveError, Result, check_float, check_range, wrong_shape};
 
-/// How `E|X − X'|` is estimated from the same samples as the rest.
+/// Estimator of `E|X − X'|` from the samples that give the rest of a score.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PairEstimator {
     /// All S² pairs, each sample with itself too: the exact score of the empirical distribution.
-    /// Expects a law narrower than the sampled one, and so favors many samples.
+    /// Its mean exceeds the score of the sampled law by `E|X − X'|/2S`, so more samples score better.
     #[default]
     Plain,
     /// The S(S − 1) pairs of different samples: unbiased for the score of the sampled law; may be negative.
@@ -71,8 +71,9 @@ pub fn crps(samples: &Tensor, truth: &Tensor, pairs: PairEstimator) -> Result<Te
     SortedSamples::new(samples)?.crps(truth, pairs)
 }
 
-/// An unbiased estimate of the CRPS of each element to train on: the halves of the samples stand for `X` and
-/// `X'`, nothing is sorted, and nothing waits for the device.
+/// An unbiased estimate of the CRPS of each element, to be used as a training loss.
+///
+/// One half of the samples plays `X` and the other plays `X'`, so nothing is sorted and nothing waits for the device.
 ///
 /// ```text
 /// CRPS ≈ (1/S) Σ_i |x_i − y| − (1/S) Σ_{i ≤ S/2} |x_i − x_{i+S/2}|
@@ -97,8 +98,8 @@ pub fn crps_loss(samples: &Tensor, truth: &Tensor) -> Result<Tensor> {
     Ok(miss - apart.f_abs()?.f_mean_dim(along, false, None)? * 0.5)
 }
 
-/// The energy score of each window: the CRPS's counterpart for a whole target at once, so that wrong
-/// dependence between steps and channels costs.
+/// The energy score of each window: the CRPS generalized to a whole target, which also penalizes wrong
+/// dependence between steps and channels.
 ///
 /// ```text
 /// ES = E‖X − y‖ − ½ E‖X − X'‖,      ‖·‖ Euclidean over [H, C]
@@ -108,7 +109,7 @@ pub fn crps_loss(samples: &Tensor, truth: &Tensor) -> Result<Tensor> {
 /// `samples`: `[S, N, H, C]`; `truth`: `[N, H, C]`. Returns `[N]`. Memory: S² per window.
 ///
 /// # Errors
-/// As [`crps`], and if the samples have another number of axes.
+/// As [`crps`], and if the samples do not have four axes.
 ///
 /// # References
 /// Gneiting & Raftery (2007), eq. 22 with β = 1.
@@ -125,9 +126,9 @@ pub fn energy_score(samples: &Tensor, truth: &Tensor, pairs: PairEstimator) -> R
     let points = (samples - &truth).f_transpose(0, 1)?.f_reshape([windows, count, -1])?;
     let miss = points.norm_scalaropt_dim(2, [2i64].as_slice(), false);
     let miss = miss.mean_dim([1i64].as_slice(), false, None::<Kind>);
-    // Distances from differences: by a matrix product close samples would cancel.
-    let apart = if points.size()[2] <= FEW {
-        // All windows at once, every pair twice.
+    // Distances are taken from differences: a matrix product cancels where samples lie close together.
+    let apart = if points.size()[2] <= MAX_BATCHED_SIZE {
+        // All windows at once; every pair is counted twice.
         let apart = Tensor::f_cdist(&points, &points, 2.0, 2)?;
         apart.sum_dim_intlist([1i64, 2].as_slice(), false, None::<Kind>) * 0.5
     } else {
@@ -137,10 +138,10 @@ pub fn energy_score(samples: &Tensor, truth: &Tensor, pairs: PairEstimator) -> R
     Ok(miss - apart / divisor)
 }
 
-/// Up to so many dimensions a pair is cheaper to take twice than a window to take alone.
-const FEW: i64 = 32;
+/// Largest target, in values, for which taking all windows at once is faster although every pair is taken twice.
+const MAX_BATCHED_SIZE: i64 = 32;
 
-/// Fails unless `samples` are `[S, ...]`, S ≥ 1, and truth is shaped and placed as one of them.
+/// Fails unless `samples` are `[S, ...]`, S ≥ 1, and the truth has the shape and the device of one sample.
 pub(crate) fn check_pairing(samples: &Tensor, truth: &Tensor) -> Result<()> {
     check_float("samples", samples)?;
     check_float("truth", truth)?;

@@ -24,10 +24,10 @@ const INVERSE_FACTORIALS: [f64; 10] = [
 
 /// `eˣ − 1 − x`.
 ///
-/// In double precision to full relative accuracy: a Taylor polynomial where the difference cancels. In
-/// single precision the difference as it stands, wrong by at most `2⁻²² max(|x|, eˣ − 1)`: the polynomial
-/// took a fifth of the time of a small model's training step, and such an error in nats vanishes in the
-/// rounding of any sum of them.
+/// In double precision the result has full relative accuracy: a Taylor polynomial replaces the difference where
+/// it cancels. Single precision uses the difference itself, whose error is at most `2⁻²² max(|x|, eˣ − 1)`: the
+/// polynomial took a fifth of the time of a small model's training step, and an error of this size, in nats,
+/// disappears in the rounding of any sum.
 pub(crate) fn expm1_minus(x: &Tensor) -> Tensor {
     if x.kind() != Kind::Double {
         return x.expm1() - x;
@@ -41,7 +41,7 @@ pub(crate) fn expm1_minus(x: &Tensor) -> Tensor {
     series.where_self(&near, &(far.expm1() - far))
 }
 
-/// `ln(½ erfcx(u/√2)) = u²/2 + ln Φ(−u)` for `u ≥ 0`: neither factor alone survives a large `u`.
+/// `ln(½ erfcx(u/√2)) = u²/2 + ln Φ(−u)` for `u ≥ 0`. At large `u`, `exp(u²/2)` overflows and `Φ(−u)` underflows.
 pub(crate) fn ln_mills(u: &Tensor) -> Tensor {
     const FAR: f64 = 25.0; // above, the asymptotic series is exact to 1e-15
     let near = ((u.clamp(0.0, FAR) / SQRT_2).special_erfcx() * 0.5).log();
@@ -87,7 +87,7 @@ pub(crate) fn stirling(z: &Tensor) -> Tensor {
 /// The distribution function of Student's t with `df > 1` degrees of freedom.
 ///
 /// With `t = √ν tan θ` the density is `cosᵛ⁻¹θ / B(½, ν/2)`. Four steps of the reduction formula raise
-/// the power by eight, so that the endpoint `π/2` is smooth enough for Gauss and Legendre's rule.
+/// the power by eight, so that the integrand is smooth enough at the endpoint `π/2` for Gauss-Legendre quadrature.
 pub(crate) fn student_cdf(t: &Tensor, df: &Tensor) -> Tensor {
     const STEPS: usize = 4;
     let tangent = t.abs() / df.sqrt();
@@ -96,7 +96,7 @@ pub(crate) fn student_cdf(t: &Tensor, df: &Tensor) -> Tensor {
     let ln_cos = tangent.square().log1p() * -0.5;
     let sin = &tangent * ln_cos.exp();
     let power = df + (2 * STEPS) as f64 - 1.0;
-    // Beyond nine widths of the integrand nothing is left (below 1e-17).
+    // Beyond nine of its widths the integrand is negligible (below 1e-17).
     let end = theta.minimum(&(power.rsqrt() * 9.0));
     let (nodes, weights) = gauss_legendre_32(&end);
     let phi = end.unsqueeze(-1) * nodes;
@@ -122,7 +122,7 @@ fn horner(x: &Tensor, coefficients: &[f64]) -> Tensor {
     value
 }
 
-/// Gauss and Legendre's 32 nodes and weights on `[0, 1]`, of the kind and on the device of `like`.
+/// The 32 nodes and weights of Gauss-Legendre quadrature on `[0, 1]`, of the kind and on the device of `like`.
 fn gauss_legendre_32(like: &Tensor) -> (Tensor, Tensor) {
     // Positive nodes and weights on [−1, 1]: zeros of P_32 found at 40 digits.
     const RULE: [(f64, f64); 16] = [

@@ -1,6 +1,6 @@
 //! One clipped optimizer step on one thread: the fused kernel against operations of tch.
 //!
-//! The benchmark id holds the number of parameters. Both skip, in effect, nothing; the fused one also
+//! The benchmark id holds the number of parameters. Neither skips a step; the fused one also
 //! looks for gradients that are not finite.
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};

@@ -45,7 +45,7 @@ extern "C" char* torch_ext_adamw(
     const auto skipped = known || found_inf == nullptr
         ? std::nullopt
         : std::make_optional(found_inf->to(at::kFloat));
-    step->add_(1); // it corrects the bias by the number of this step, and does not count itself
+    step->add_(1); // the kernel corrects the bias by the number of this step, but does not advance it
     const auto update = [&](int64_t start, int64_t length, double decay) {
       if (length == 0) {
         return;
@@ -66,7 +66,7 @@ extern "C" char* torch_ext_adamw(
   });
 }
 
-// Norm of f32 gradients on the CPU, what to divide them by, and whether the step is to be left out.
+// Norm of f32 gradients on the CPU, the divisor that clips them, and whether the step is to be skipped.
 extern "C" char* torch_ext_clip(
     const at::Tensor* gradients,
     const at::Tensor* loss,

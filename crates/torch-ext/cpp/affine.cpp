@@ -22,7 +22,7 @@ using at::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// Elements that are worth a thread of their own.
+// Least number of elements for a thread of their own.
 constexpr int64_t GRAIN = 16384;
 
 Tensor matrix(const Tensor& x) {
@@ -59,7 +59,7 @@ void bias_backward(
 }
 
 struct Affine : torch::autograd::Function<Affine> {
-  // `all`: the inputs, as many weights, the bias.
+  // `all`: the inputs, one weight for each, the bias.
   static Tensor forward(AutogradContext* ctx, const at::TensorList& all, bool silu) {
     at::AutoDispatchBelowADInplaceOrView below;
     const size_t terms = all.size() / 2;
@@ -111,7 +111,7 @@ struct Affine : torch::autograd::Function<Affine> {
   }
 };
 
-// The same from operations of ATen, for a bias of any shape.
+// The same composed of ATen's operations, for a bias of any shape.
 Tensor composed(const std::vector<Tensor>& all, bool silu) {
   const size_t terms = all.size() / 2;
   const auto& bias = all.back();

@@ -6,7 +6,7 @@
 using at::autocast::clear_cache;
 using at::autocast::decrement_nesting;
 
-// What to return to when a region ends.
+// The state to return to when a region ends.
 struct Surroundings {
   int enabled;
   int kind;
@@ -32,7 +32,7 @@ extern "C" char* torch_ext_autocast_leave(int device_type, Surroundings surround
     const auto type = static_cast<at::DeviceType>(device_type);
     at::autocast::set_autocast_enabled(type, surroundings.enabled != 0);
     at::autocast::set_autocast_dtype(type, static_cast<at::ScalarType>(surroundings.kind));
-    // Weights that were cast within are kept for the outermost region only: they will change.
+    // Casts of weights are dropped with the outermost region, because the weights will change.
     if (decrement_nesting() == 0) {
       clear_cache();
     }

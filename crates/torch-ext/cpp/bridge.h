@@ -1,4 +1,4 @@
-// What every function that Rust calls has in common: it returns null, or why it failed.
+// Common to every function that Rust calls: it returns null, or the reason of its failure.
 #pragma once
 
 #include <c10/util/Exception.h>
@@ -9,7 +9,7 @@
 
 namespace bridge {
 
-// The first line of a message; what follows is of no use to a user. Rust gives it back to `free`.
+// The first line of a message; the lines after it are of no use to a user. Rust gives it back to `free`.
 inline char* first_line(const char* message) {
   const size_t length = std::strcspn(message, "\n");
   char* line = static_cast<char*>(std::malloc(length + 1));

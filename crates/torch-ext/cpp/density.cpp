@@ -1,5 +1,5 @@
-// The log density of targets under Gaussian laws as one autograd node, whose slopes the pass forward leaves for the
-// pass back.
+// The log density of targets under Gaussian laws as one autograd node; the forward pass saves its slopes for the
+// backward pass.
 #include "bridge.h"
 #include "fused.h"
 #include "fused_kernel.h"
@@ -19,7 +19,7 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 using Maybe = std::optional<Tensor>;
 
-// Elements that are worth a thread of their own.
+// Least number of elements for a thread of their own.
 constexpr int64_t GRAIN = 4096;
 
 template <typename T>
@@ -37,7 +37,7 @@ T* write(const Tensor& tensor) {
   return tensor.defined() ? tensor.data_ptr<T>() : nullptr;
 }
 
-// Windows [B, G, width] among the threads.
+// Shares windows [B, G, width] among the threads.
 template <typename Body>
 void over_windows(const Tensor& like, int64_t width, Body&& body) {
   const int64_t group = like.size(1);

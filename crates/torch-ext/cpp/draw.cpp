@@ -1,7 +1,7 @@
 // A reparameterized Gaussian draw and its divergence from a prior as one autograd node.
 //
 // Values and gradients are those of the tensor operations that the node replaces, bit for bit: functions are ATen's
-// own, on tensors of the same sizes, and the arithmetic between them rounds as often.
+// own, on tensors of the same sizes, and the arithmetic between them rounds at the same places.
 #include "bridge.h"
 #include "draw_kernel.h"
 #include "fused.h"
@@ -26,7 +26,7 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 using Maybe = std::optional<Tensor>;
 
-// Elements that are worth a thread of their own.
+// Least number of elements for a thread of their own.
 constexpr int64_t GRAIN = 8192;
 
 const float* read(const Tensor& tensor) {
@@ -41,7 +41,7 @@ draw::Shape shape_of(const Tensor& like, double bound) {
   return {like.size(-1), static_cast<float>(bound), static_cast<float>(1.0 / bound)};
 }
 
-// The rows of a tensor [.., Z] among the threads.
+// Shares the rows of a tensor [.., Z] among the threads.
 template <typename Of>
 void over_rows(
     void (*body)(const Of&, draw::Shape, int64_t, int64_t), const Of& of, const Tensor& like, draw::Shape shape) {

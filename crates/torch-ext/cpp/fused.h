@@ -1,4 +1,4 @@
-// What the fused operations have in common.
+// Conditions that the fused operations share.
 #pragma once
 
 #include <ATen/TracerMode.h>

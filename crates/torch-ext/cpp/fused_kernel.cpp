@@ -1,4 +1,4 @@
-// What lies between the matrix products of a training step, compiled for several vector widths.
+// Operations between the matrix products of a training step, compiled for several vector widths.
 #include "fused_kernel.h"
 #include "vector.h"
 

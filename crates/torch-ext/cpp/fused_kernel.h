@@ -1,4 +1,4 @@
-// What lies between the matrix products of a training step, one pass over memory each.
+// Operations between the matrix products of a training step, each in one pass over memory.
 //
 // Row i of an array of width w begins at i * w. Each function exists for float and double.
 #pragma once

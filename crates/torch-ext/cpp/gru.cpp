@@ -29,13 +29,13 @@ using at::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// How many steps share a matrix product: as many as leave its result in a second-level cache.
+// Number of steps that share a matrix product: its result should fit into a second-level cache.
 int64_t steps_per_block(const Tensor& x, int64_t columns) {
   const int64_t bytes = x.size(1) * columns * x.element_size();
   return std::clamp<int64_t>((int64_t{1} << 18) / std::max<int64_t>(bytes, 1), 1, x.size(0));
 }
 
-// Rows that are worth a thread of their own.
+// Least number of rows for a thread of their own.
 int64_t rows_per_thread(int64_t hidden) {
   return std::max<int64_t>(1, 8192 / hidden);
 }
@@ -211,7 +211,7 @@ struct Layer : torch::autograd::Function<Layer> {
 extern "C" char* torch_ext_gru(
     const Tensor* input,
     const Tensor* start,
-    const Tensor* const* weights, // four a layer
+    const Tensor* const* weights, // four per layer
     const int64_t layers,
     const double dropout,
     const int train,

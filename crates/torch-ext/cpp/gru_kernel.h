@@ -1,4 +1,4 @@
-// What a step of a GRU does to each unit of each row, between the matrix products.
+// The elementwise part of a step of a GRU, between the matrix products.
 #pragma once
 
 #include <cstdint>

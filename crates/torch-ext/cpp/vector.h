@@ -13,7 +13,7 @@
 #define INLINE_MEMBER inline __attribute__((always_inline))
 #define INLINE static INLINE_MEMBER
 
-// No element depends on another: compilers would check so many arrays for overlap, or give up.
+// No element depends on another. Without this, compilers check all arrays for overlap, or give up.
 #if defined(__clang__)
 #define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
 #else
@@ -29,8 +29,8 @@
 
 namespace vector {
 
-// e^y = 2^k (1 + p) with p = e^r - 1, |r| <= ln 2 / 2, by the series of e^r to r^7:
-// what it leaves out is below 6e-9. NaN comes out as NaN: no comparison holds for it.
+// e^y = 2^k (1 + p) with p = e^r - 1, |r| <= ln 2 / 2, by the series of e^r to r^7,
+// whose remainder is below 6e-9. NaN comes out as NaN: no comparison holds for it.
 struct Exponential {
   float power; // 2^k
   float p;
@@ -100,7 +100,7 @@ INLINE DoublePowers powers(double x) {
 }
 
 // ln x of a normal number: x = 2^k m with m around 1, ln m = 2 atanh((m - 1) / (m + 1)) by its
-// series to the ninth power, which leaves out 6e-10 of it. Not for zero, infinity and NaN.
+// series to the ninth power, whose remainder is 6e-10 of it. Not for zero, infinity and NaN.
 INLINE float logarithm(float x) {
   uint32_t bits;
   __builtin_memcpy(&bits, &x, sizeof bits);

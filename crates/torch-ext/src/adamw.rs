@@ -5,27 +5,27 @@ use tch::{Device, Kind, Tensor};
 use crate::error::{self, Result, TorchExtError};
 use crate::ffi::{self, AdamWTensors};
 
-/// What an optimizer is set to; the learning rate is an argument of each step.
+/// Settings of an optimizer; the learning rate is an argument of each step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AdamWSettings {
     /// Decay of the first moment, `0 ≤ β₁ < 1`.
     pub beta_1: f64,
     /// Decay of the second moment, `0 ≤ β₂ < 1`.
     pub beta_2: f64,
-    /// Keeps the update finite where a gradient is zero, `ε > 0`.
+    /// Term that keeps the update finite where a gradient is zero, `ε > 0`.
     pub epsilon: f64,
     /// Weight decay, at least 0.
     pub weight_decay: f64,
-    /// How many parameters from the first decay; those after, such as biases, do not.
+    /// Number of leading parameters that decay; those after them, such as biases, do not.
     pub decayed: i64,
 }
 
-/// Scalars on the device that scale or skip a step, and that the host never waits for.
+/// Scalars on the device that scale or skip a step; the host never waits for them.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Guard<'a> {
-    /// Gradients are divided by it, in place. To clip them to the norm `c`: `max(‖g‖ / c, 1)`.
+    /// Divisor of the gradients, applied in place; `max(‖g‖ / c, 1)` clips them to the norm `c`.
     pub grad_scale: Option<&'a Tensor>,
-    /// If it is true, the step is skipped: every bit stays as it was.
+    /// Whether the step is skipped; every bit then stays as it was.
     pub found_inf: Option<&'a Tensor>,
 }
 
@@ -37,8 +37,8 @@ pub struct Guard<'a> {
 /// p ← p − η (w p + (m / (1 − β₁ᵏ)) / (√(v / (1 − β₂ᵏ)) + ε))
 /// ```
 ///
-/// `η` learning rate, `w` weight decay (0 for parameters that do not decay), `s` the guard's
-/// `grad_scale`, `k` the number of the step from 1. A skipped step is not counted. The count is
+/// `η` is the learning rate, `w` the weight decay (0 for parameters that do not decay), `s` the guard's
+/// `grad_scale` and `k` the number of the step, from 1. A skipped step is not counted. The count is
 /// kept as f32 on the device, exact up to 2²⁴ steps.
 ///
 /// # References
@@ -62,7 +62,7 @@ impl FusedAdamW {
         FusedAdamW::restore(moment()?, moment()?, step, settings)
     }
 
-    /// An optimizer that goes on with the moments and the step count of another.
+    /// An optimizer that continues with the moments and the step count of another.
     ///
     /// # Shapes
     /// `first`, `second`: `[P]`, of the parameters' kind and device; `step`: `[]`, f32.
@@ -87,21 +87,21 @@ impl FusedAdamW {
         Ok(FusedAdamW { first, second, step, settings })
     }
 
-    /// The first moments, the second moments and the count of steps: what [`restore`] takes.
+    /// The first moments, the second moments and the count of steps, as [`restore`] takes them.
     ///
     /// [`restore`]: FusedAdamW::restore
     pub fn state(&self) -> [&Tensor; 3] {
         [&self.first, &self.second, &self.step]
     }
 
-    /// One step. `gradients` hold the scaled gradients afterwards, if the guard scales.
+    /// Takes one step. If the guard scales, `gradients` hold the scaled gradients afterwards.
     ///
     /// # Shapes
     /// `parameters`, `gradients`: `[P]`, contiguous; `grad_scale`: `[]`, f32; `found_inf`: `[]`, `Bool`.
     ///
     /// # Errors
-    /// If a tensor is not of the shape, kind and device that it must be, or the learning rate is
-    /// negative or not finite. Nothing has changed then.
+    /// If a tensor does not have the shape, kind and device that it must have, or the learning rate is
+    /// negative or not finite. Nothing has then changed.
     pub fn step(
         &mut self,
         parameters: &Tensor,
@@ -135,25 +135,26 @@ impl FusedAdamW {
     }
 }
 
-/// What [`clip`] found; all are scalars on the device.
+/// Result of [`clip`]; all are scalars on the device.
 #[derive(Debug)]
 pub struct Clipping {
     /// The norm of the gradients.
     pub norm: Tensor,
-    /// What they are to be divided by, `max(1, ‖g‖ / most)`.
+    /// Divisor that clips them, `max(1, ‖g‖ / most)`.
     pub scale: Tensor,
-    /// Whether loss or gradients are not finite, `Bool`.
+    /// Whether the loss or a gradient is not finite, `Bool`.
     pub torn: Tensor,
 }
 
-/// What an optimizer step has to know of gradients that are to be no longer than `most`, or of any
-/// length where it is 0; never waits for the device, and one operation for f32 on the CPU.
+/// The norm of gradients, the divisor that clips it to `most` (0 for no clipping), and whether they are finite.
+///
+/// It never waits for the device, and is one operation for f32 on the CPU.
 ///
 /// # Shapes
 /// `gradients`: `[P]`, contiguous; `loss`: `[]`, of their device.
 ///
 /// # Errors
-/// If the tensors are not like that.
+/// If the tensors do not have these shapes and devices, or `most` is negative or not finite.
 pub fn clip(gradients: &Tensor, loss: &Tensor, most: f64) -> Result<Clipping> {
     let (kind, device) = (gradients.kind(), gradients.device());
     writable("gradients", gradients, &[gradients.numel() as i64], kind, device)?;

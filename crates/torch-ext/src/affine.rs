@@ -5,14 +5,14 @@ use tch::{Device, Kind, Tensor};
 use crate::error::{self, Result, TorchExtError};
 use crate::ffi;
 
-/// A sum of maps of several inputs, and SiLU after it where `silu` says so.
+/// A sum of linear maps of several inputs and a bias, followed by SiLU if `silu`.
 ///
 /// ```text
 /// y = act(Σ_i x_i W_iᵀ + b),    act(u) = u σ(u) or u
 /// ```
 ///
 /// On the CPU, in f32 and f64, it is one node of the autograd graph if the bias repeats along the first
-/// axes; it has no second derivative, and says so when asked for one. Elsewhere it is composed of
+/// axes. That node has no second derivative; asking for one is an error. Elsewhere it is composed of
 /// ATen's operations.
 ///
 /// # Shapes
@@ -40,7 +40,7 @@ pub fn affine(
     ffi::affine(&tensors, silu, fuse)
 }
 
-/// Checks shapes and devices. Kinds may differ: what autocast makes of that is ATen's business.
+/// Checks shapes and devices. Kinds may differ under autocast; ATen deals with that.
 fn check(inputs: &[&Tensor], weights: &[&Tensor], bias: &Tensor) -> Result<()> {
     if inputs.is_empty() || weights.len() != inputs.len() {
         let (expected, found) = (inputs.len().max(1), weights.len());

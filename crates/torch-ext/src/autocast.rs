@@ -1,20 +1,20 @@
-//! Autocast.
+//! Regions of autocast.
 
 use tch::{Device, Kind};
 
 use crate::error::Result;
 use crate::ffi::{self, Surroundings};
 
-/// Runs `body` with the operations of a device that gain by it, matrix products above all, in `kind`.
+/// Runs `body`; on this device, operations that gain by it, matrix products above all, compute in `kind`.
 ///
-/// With `enabled = false` they run in the kind of their arguments, even within another region.
-/// The surroundings are restored when `body` returns, and when it panics. Weights that were cast
-/// are kept until the outermost region ends. Other threads notice nothing, backward passes of what
-/// `body` computed excepted: they run in the kinds of the forward pass.
+/// With `enabled = false` they compute in the kind of their arguments, even within another region.
+/// The state from before is restored when `body` returns or panics. Weights that were cast
+/// are kept until the outermost region ends. Other threads are not affected, but a backward pass
+/// runs in the kinds of its forward pass, on whichever thread.
 ///
 /// # Errors
 /// [`crate::TorchExtError::Kind`] if `kind` is neither `Half` nor `BFloat16`, and
-/// [`crate::TorchExtError::NoSuchDevice`] if the device is not there: `body` has not run then.
+/// [`crate::TorchExtError::NoSuchDevice`] if the device is not there. `body` has then not run.
 pub fn autocast<T>(
     device: Device,
     kind: Kind,
@@ -28,7 +28,7 @@ pub fn autocast<T>(
     Ok(result)
 }
 
-/// Ends on every way out of a region.
+/// A region, which ends when this is dropped.
 struct Region {
     device: Device,
     before: Surroundings,
@@ -83,9 +83,9 @@ mod tests {
         assert_eq!(kind_of_product(), Kind::Float);
     }
 
-    /// A weight that a cache kept past its region would be multiplied as it was before the update.
+    /// A cache that outlived its region would keep the weight from before the update.
     #[test]
-    fn a_weight_that_changed_between_regions_is_cast_anew() {
+    fn a_weight_that_changed_between_regions_is_cast_again() {
         let mut weight = Tensor::ones([4, 4], (Kind::Float, CPU)).set_requires_grad(true);
         let x = Tensor::ones([4, 4], (Kind::Float, CPU));
         for value in [1.0, 2.0] {
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_and_devices_that_cannot_be_are_refused_before_the_body_runs() {
+    fn wrong_kinds_and_absent_devices_are_refused_before_the_body_runs() {
         let run = |device, kind| autocast(device, kind, true, || unreachable!()).unwrap_err();
         assert!(matches!(run(CPU, Kind::Int), TorchExtError::Kind { found: Kind::Int, .. }));
         let error = run(Device::Cuda(99), Kind::BFloat16);

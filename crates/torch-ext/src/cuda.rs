@@ -5,11 +5,11 @@ use tch::Device;
 use crate::error::Result;
 use crate::ffi;
 
-/// Loads CUDA if the libtorch that this program runs with has it; whether it has.
+/// Loads CUDA if the libtorch that this program runs with has it, and returns whether it has.
 ///
-/// A program that was linked to a CPU build then computes on CUDA where a CUDA build has taken that
-/// one's place. To be called before libtorch is first asked for CUDA: the answer is kept.
-/// `true` says that the library is loaded, not that there is a device. A second call does nothing.
+/// A program that was linked to a CPU build can then compute on CUDA if a CUDA build has taken the place of
+/// that build. Call this before anything asks libtorch for CUDA, because libtorch keeps its first answer.
+/// `true` means that the library is loaded, not that there is a device. A second call does nothing.
 ///
 /// # Errors
 /// [`crate::TorchExtError::Cpp`], with the reason, if the library is there and cannot be loaded.
@@ -17,15 +17,15 @@ pub fn load_cuda() -> Result<bool> {
     ffi::load_cuda(None)
 }
 
-/// The most bytes that tensors on a CUDA device took at one time, since the start or the last reset.
+/// Peak memory of tensors on a CUDA device since the start or the last reset, in bytes.
 ///
 /// # Errors
-/// [`crate::TorchExtError::NoSuchDevice`] for all but a CUDA device that is there.
+/// [`crate::TorchExtError::NoSuchDevice`] unless the device is a CUDA device that is there.
 pub fn peak_memory(device: Device) -> Result<u64> {
     ffi::peak_memory(device).map(|bytes| bytes.max(0) as u64)
 }
 
-/// Lets [`peak_memory`] begin anew from what is in use now.
+/// Resets [`peak_memory`] to the memory in use now.
 ///
 /// # Errors
 /// As [`peak_memory`].
@@ -41,7 +41,7 @@ mod tests {
     use std::path::Path;
     use std::process::Command;
 
-    /// A library of that name, made of C.
+    /// A library of that name, compiled from C.
     fn build(folder: &Path, source: &str) {
         let file = folder.join("source.c");
         fs::write(&file, source).unwrap();
@@ -56,9 +56,9 @@ mod tests {
         assert!(!ffi::load_cuda(Some(folder.path())).unwrap());
     }
 
-    /// Its initializer leaves a file behind, so that we see it run, as CUDA's would register it.
+    /// The initializer leaves a file behind as evidence that it ran; CUDA's would register its kernels.
     #[test]
-    fn what_is_there_is_loaded_and_initialized() {
+    fn a_library_that_is_there_is_loaded_and_initialized() {
         let folder = tempfile::tempdir().unwrap();
         let trace = folder.path().join("loaded");
         build(
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_loaded_is_an_error_with_the_reason() {
+    fn a_library_that_cannot_be_loaded_is_an_error_with_the_reason() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("libtorch_cuda.so"), "no library\n").unwrap();
         let error = ffi::load_cuda(Some(folder.path())).unwrap_err().to_string();
@@ -91,7 +91,7 @@ mod tests {
         assert!(error.contains("undefined symbol: absent"), "{error}");
     }
 
-    /// The folder of libtorch itself: whether CUDA is there is plain to see.
+    /// Oracle: whether the file is in the folder of libtorch itself.
     #[test]
     fn cuda_is_looked_for_beside_libtorch() {
         let maps = fs::read_to_string("/proc/self/maps").unwrap();

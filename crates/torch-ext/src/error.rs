@@ -1,45 +1,45 @@
-//! What can go wrong between Rust and libtorch.
+//! Errors between Rust and libtorch.
 
 use tch::{Device, Kind, TchError, Tensor};
 
-/// Why libtorch could not be asked, or what it said.
+/// A fault in the arguments of a call, or libtorch's refusal of it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TorchExtError {
-    /// A tensor has another shape than it must have.
+    /// A tensor does not have the shape that it must have.
     #[error("{tensor} has shape {found:?}, expected {expected:?}")]
     Shape {
-        /// Which tensor.
+        /// Name of the tensor.
         tensor: &'static str,
         /// The shape expected.
         expected: Vec<i64>,
         /// The shape found.
         found: Vec<i64>,
     },
-    /// A tensor has another number of axes than it must have.
+    /// A tensor does not have the number of axes that it must have.
     #[error("{tensor} has shape {found:?}, expected {expected} axes")]
     Axes {
-        /// Which tensor.
+        /// Name of the tensor.
         tensor: &'static str,
         /// The number of axes expected.
         expected: usize,
         /// The shape found.
         found: Vec<i64>,
     },
-    /// A tensor has another number type than it must have.
+    /// A tensor does not have a number type that is allowed.
     #[error("{tensor} is {found:?}, expected {expected}")]
     Kind {
-        /// Which tensor, or argument.
+        /// Name of the tensor or argument.
         tensor: &'static str,
         /// The number types allowed.
         expected: &'static str,
         /// The number type found.
         found: Kind,
     },
-    /// A tensor lies on another device than it must.
+    /// A tensor is not on the device where it must be.
     #[error("{tensor} is on {found:?}, expected {expected:?}")]
     OtherDevice {
-        /// Which tensor.
+        /// Name of the tensor.
         tensor: &'static str,
         /// The device expected.
         expected: Device,
@@ -49,46 +49,46 @@ pub enum TorchExtError {
     /// A tensor must be contiguous, and without a gradient of its own, to be written in place.
     #[error("{tensor} must be contiguous and must not require a gradient")]
     Layout {
-        /// Which tensor.
+        /// Name of the tensor.
         tensor: &'static str,
     },
     /// A number is out of its range.
     #[error("{name} = {value} is out of range: it must be {range}")]
     Value {
-        /// Which argument.
+        /// Name of the argument.
         name: &'static str,
         /// The value found.
         value: f64,
         /// The values allowed.
         range: &'static str,
     },
-    /// There is another number of tensors than there must be.
+    /// The number of tensors is wrong.
     #[error("{found} {tensors}, expected {expected}")]
     Count {
-        /// Which tensors.
+        /// Name of the tensors.
         tensors: &'static str,
-        /// How many there must be.
+        /// The number expected.
         expected: usize,
-        /// How many there are.
+        /// The number found.
         found: usize,
     },
-    /// The device cannot do what was asked of it, or is not there.
+    /// The device lacks something, or is not there.
     #[error("{device:?} has no {what}, or is not there")]
     NoSuchDevice {
-        /// What was asked for.
+        /// The part that it lacks.
         what: &'static str,
         /// The device.
         device: Device,
     },
-    /// libtorch refused, through tch.
+    /// libtorch refused an operation of tch.
     #[error("libtorch: {0}")]
     Torch(#[from] TchError),
-    /// libtorch refused; the first line of what it said.
+    /// libtorch refused a call of this crate, with the first line of its message.
     #[error("libtorch: {0}")]
     Cpp(String),
 }
 
-/// What the functions of this crate return.
+/// Result of this crate.
 pub type Result<T> = std::result::Result<T, TorchExtError>;
 
 /// Checks the shape of a tensor.

@@ -1,7 +1,7 @@
-//! The border: C functions of `cpp/`, and what makes each of them safe to call.
+//! The border: C functions of `cpp/`, and the reasons why each call is safe.
 //!
-//! A function returns null, or the first line of what an exception said. Tensors cross as pointers
-//! to `at::Tensor`, which is what tch's own `C_tensor` is.
+//! A function returns null, or the first line of an exception's message. Tensors cross as pointers
+//! to `at::Tensor`, as tch's own `C_tensor` is.
 #![allow(unsafe_code, reason = "the one place where C++ is called")]
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
@@ -12,12 +12,12 @@ use std::ptr::{null, null_mut};
 use tch::{Device, Kind, Tensor};
 
 use crate::error::{Result, TorchExtError};
-use crate::gaussian::{Laws, Prior, Target};
+use crate::law::{Laws, Prior, Target};
 
 type Raw = *const c_void;
 type Failure = *mut c_char;
 
-/// What autocast was before a region of it began.
+/// The state of autocast before a region of it began.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Surroundings {
@@ -64,7 +64,7 @@ unsafe extern "C" {
     ) -> Failure;
 }
 
-/// Takes what a C function returned.
+/// Turns the result of a C function into an error, unless it is null.
 fn check(failure: Failure) -> Result<()> {
     if failure.is_null() {
         return Ok(());
@@ -80,7 +80,7 @@ fn check(failure: Failure) -> Result<()> {
 
 /// Takes a tensor that a C function made.
 fn owned(tensor: *mut c_void) -> Tensor {
-    // SAFETY: only called with what a function above, having not failed, allocated by `new`.
+    // SAFETY: only called with a tensor that a function above allocated by `new` and returned without failing.
     unsafe { Tensor::from_ptr(tensor.cast()) }
 }
 
@@ -92,11 +92,11 @@ fn raw_or_null(tensor: Option<&Tensor>) -> Raw {
     tensor.map_or(null(), raw)
 }
 
-/// The numbers by which C++ knows a device.
+/// Type and index of a device as C++ numbers them.
 fn numbers(device: Device, what: &'static str) -> Result<(c_int, c_int)> {
     match device {
         Device::Cpu => Ok((0, -1)),
-        // An index is eight bits in C++.
+        // The check also keeps the index within the eight bits that C++ has for it.
         Device::Cuda(index)
             if tch::Cuda::is_available() && index < tch::Cuda::device_count() as usize =>
         {
@@ -159,7 +159,7 @@ pub(crate) fn adamw(
     })
 }
 
-/// Checked by the caller: both f32 on the CPU, `gradients` contiguous, `loss` a scalar.
+/// The caller has checked: both are f32 on the CPU, `gradients` contiguous, `loss` a scalar.
 pub(crate) fn clip(gradients: &Tensor, loss: &Tensor, most: f64) -> Result<[Tensor; 3]> {
     let mut results = [null_mut(); 3];
     let [norm, scale, torn] = &mut results;
@@ -200,7 +200,7 @@ pub(crate) fn autocast_leave(device: Device, before: Surroundings) -> Result<()>
     check(torch_ext_autocast_leave(device, before))
 }
 
-/// Loads CUDA from `folder`, or from where libtorch lies; whether it is there.
+/// Loads CUDA from `folder`, or from the folder of libtorch; returns whether it is there.
 pub(crate) fn load_cuda(folder: Option<&Path>) -> Result<bool> {
     let folder = folder
         .map(|folder| CString::new(folder.as_os_str().as_bytes()))
@@ -209,14 +209,14 @@ pub(crate) fn load_cuda(folder: Option<&Path>) -> Result<bool> {
     let mut found = 0;
     let name = folder.as_ref().map_or(null(), |folder| folder.as_ptr());
     // SAFETY: `name` is null or a C string that outlives the call, as `found` does. Loading runs
-    // the initializers of libtorch_cuda, which is what linking to it would have run.
+    // the initializers of libtorch_cuda, as linking to it would have.
     check(unsafe { torch_ext_load_cuda(name, &raw mut found) })?;
     Ok(found != 0)
 }
 
-/// The index of a CUDA device that is there.
+/// The index of a CUDA device, or an error if the device is not there.
 fn cuda_index(device: Device) -> Result<c_int> {
-    let what = "count of its memory";
+    let what = "memory counter";
     match numbers(device, what)? {
         (1, index) => Ok(index),
         _ => Err(TorchExtError::NoSuchDevice { what, device }),
@@ -234,7 +234,7 @@ pub(crate) fn reset_peak_memory(device: Device) -> Result<()> {
     check(torch_ext_reset_peak_memory(cuda_index(device)?))
 }
 
-/// `weights`: four a layer. Checked by the caller, for `fused`: kinds, device CPU, shapes.
+/// `weights`: four per layer. For `fused` the caller has checked kinds, device CPU and shapes.
 pub(crate) fn gru(
     input: &Tensor,
     start: &Tensor,
@@ -247,7 +247,7 @@ pub(crate) fn gru(
     let layers = weights.len() as i64 / 4;
     let (train, fused) = (c_int::from(train), c_int::from(fused));
     let (mut output, mut last) = (null_mut(), null_mut());
-    // SAFETY: the tensors outlive the call, `weights` holds four a layer, and C++ sets `output`
+    // SAFETY: the tensors outlive the call, `weights` holds four per layer, and C++ sets `output`
     // and `last` unless it fails.
     check(unsafe {
         torch_ext_gru(
@@ -265,8 +265,8 @@ pub(crate) fn gru(
     Ok((owned(output), owned(last)))
 }
 
-/// `tensors`: inputs, as many weights, the bias. Checked by the caller, for `fuse`: kinds, device CPU,
-/// shapes of inputs and weights.
+/// `tensors`: the inputs, one weight for each, the bias. For `fuse` the caller has checked kinds, device CPU and
+/// the shapes of inputs and weights.
 pub(crate) fn affine(tensors: &[&Tensor], silu: bool, fuse: bool) -> Result<Tensor> {
     let terms = tensors.len() as i64 / 2;
     let tensors: Vec<Raw> = tensors.iter().copied().map(raw).collect();
@@ -289,7 +289,7 @@ pub(crate) fn fuses() -> bool {
     torch_ext_fuses() != 0
 }
 
-/// Checked by the caller: kind Float, device CPU, shapes.
+/// The caller has checked kind Float, device CPU and shapes.
 pub(crate) fn draw(
     own: &Tensor,
     prior: Option<Prior>,
@@ -315,7 +315,7 @@ pub(crate) fn draw(
     Ok((owned(sample), owned(divergence)))
 }
 
-/// Checked by the caller: kinds, device CPU, shapes.
+/// The caller has checked kinds, device CPU and shapes.
 pub(crate) fn density(laws: Laws, target: Target) -> Result<Tensor> {
     let (signal, noise_std) = target.noise.unzip();
     let mut result = null_mut();
@@ -335,8 +335,8 @@ pub(crate) fn density(laws: Laws, target: Target) -> Result<Tensor> {
     Ok(owned(result))
 }
 
-/// σ and tanh as the GRU's kernel computes them with vectors of a width: 0 the compiler's default,
-/// 1 AVX2, 2 AVX-512; `None` where this processor has no such vectors.
+/// σ and tanh as the GRU's kernel computes them at a vector width: 0 is the compiler's default, 1 AVX2,
+/// 2 AVX-512. `None` where this processor has no such vectors.
 #[cfg(test)]
 pub(crate) fn activations(width: c_int, x: &[f32]) -> Option<(Vec<f32>, Vec<f32>)> {
     #[rustfmt::skip]

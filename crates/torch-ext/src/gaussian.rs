@@ -4,27 +4,19 @@ use tch::{Device, Kind, Tensor};
 
 use crate::error::{self, Result, TorchExtError};
 use crate::ffi;
+use crate::law::{Laws, Prior, Target};
 
-/// Whether [`gaussian_draw`] serves tensors like this one: on the CPU, in f32, without autocast, and not while
+/// Whether [`gaussian_draw`] takes tensors like this one: on the CPU, in f32, without autocast, and not while
 /// a trace is recorded.
 pub fn fuses_draw(like: &Tensor) -> bool {
     like.device() == Device::Cpu && like.kind() == Kind::Float && ffi::fuses()
 }
 
-/// Whether [`gaussian_log_density`] serves tensors like this one: as [`fuses_draw`], and in f64 too.
+/// Whether [`gaussian_log_density`] takes tensors like this one: as [`fuses_draw`], and in f64 too.
 pub fn fuses_density(like: &Tensor) -> bool {
     like.device() == Device::Cpu
         && matches!(like.kind(), Kind::Float | Kind::Double)
         && ffi::fuses()
-}
-
-/// The law that a draw is compared with.
-#[derive(Debug, Clone, Copy)]
-pub struct Prior<'a> {
-    /// Means and raw log standard deviations, side by side.
-    pub parameters: &'a Tensor,
-    /// Whether the parameters of the drawn law are given as differences from these.
-    pub relative: bool,
 }
 
 /// A reparameterized draw from Gaussians, and their divergence from a prior for each element, in nats.
@@ -35,15 +27,14 @@ pub struct Prior<'a> {
 /// ```
 ///
 /// The prior is `N(0, 1)` unless one is given. Values and gradients are, bit for bit, those of the same formulas
-/// written in single tensor operations. No gradient for `noise`, and no second derivative.
+/// written in single tensor operations. There is no gradient for `noise`, and no second derivative.
 ///
 /// # Shapes
-/// `parameters`: `[B, G, 2Z]`, means, then raw log standard deviations `s`; those of the prior alike; `noise`:
-/// `[B, G, Z]`. Returns two tensors `[B, G, Z]`.
+/// `parameters`: `[B, G, 2Z]`, means, then raw log standard deviations `s`; those of the prior are shaped alike.
+/// `noise`: `[B, G, Z]`. Returns two tensors `[B, G, Z]`.
 ///
 /// # Errors
-/// If the tensors do not fit each other, or are not of the kind that [`fuses_draw`] names; if `bound` is not
-/// positive.
+/// If the tensors do not fit each other or [`fuses_draw`] refuses them, or if `bound` is not positive.
 ///
 /// # References
 /// Kingma & Welling (2014), section 2.4 and appendix B, arXiv:1312.6114.
@@ -64,28 +55,6 @@ pub fn gaussian_draw(
     ffi::draw(parameters, prior, noise, bound)
 }
 
-/// An observation that a density is taken of.
-#[derive(Debug, Clone, Copy)]
-pub struct Target<'a> {
-    /// The values, noised where `noise` is given, `[B, G, M]`; finite also where missing.
-    pub values: &'a Tensor,
-    /// Signal and standard deviation of the noise in each window, `[B]`.
-    pub noise: Option<(&'a Tensor, &'a Tensor)>,
-    /// `[B, G, M]`, 0 where a value is missing.
-    pub observed: Option<&'a Tensor>,
-}
-
-/// Gaussian laws of a clean target.
-#[derive(Debug, Clone, Copy)]
-pub struct Laws<'a> {
-    /// Locations and raw log scales side by side, `[B, G, 2M]`.
-    pub parameters: &'a Tensor,
-    /// An offset of the locations, `[B, G, M]`.
-    pub offset: Option<&'a Tensor>,
-    /// Bound of the log scales.
-    pub bound: f64,
-}
-
 /// The log density of each window under Gaussian laws of the clean target, in nats.
 ///
 /// ```text
@@ -93,14 +62,13 @@ pub struct Laws<'a> {
 /// Σ_observed ln N(ỹ; a m, a² σ² + s_t²)
 /// ```
 ///
-/// Gradients for the parameters and the offset; no second derivative.
+/// There are gradients for the parameters and the offset, and no second derivative.
 ///
 /// # Shapes
 /// Returns `[B]`.
 ///
 /// # Errors
-/// If the tensors do not fit each other, or are not of the kind that [`fuses_density`] names; if the bound is not
-/// positive.
+/// If the tensors do not fit each other or [`fuses_density`] refuses them, or if the bound is not positive.
 pub fn gaussian_log_density(laws: Laws, target: Target) -> Result<Tensor> {
     let Target { values, noise, observed } = target;
     let [windows, group, width] = sizes("target", values)?;

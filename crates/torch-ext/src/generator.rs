@@ -5,7 +5,7 @@ use tch::{Device, Kind, Tensor};
 use crate::error::{self, Result};
 use crate::ffi;
 
-/// The state of a device's default generator, with which [`set_generator_state`] continues its draws.
+/// The state of a device's default generator, from which [`set_generator_state`] continues its draws.
 ///
 /// # Shapes
 /// `[bytes]` of kind `Uint8`, on the CPU.
@@ -16,11 +16,11 @@ pub fn generator_state(device: Device) -> Result<Tensor> {
     ffi::generator_state(device)
 }
 
-/// Puts a device's default generator back to where [`generator_state`] found it.
+/// Puts a device's default generator back into a state that [`generator_state`] returned.
 ///
 /// # Errors
-/// As [`generator_state`]; besides, if `state` is not of the kind and the size of this generator's
-/// states, or if libtorch finds that it is not a state. The generator is then as it was.
+/// As [`generator_state`]; also if `state` does not have the kind and size of this generator's states, or if
+/// libtorch rejects it. The generator is then as it was.
 pub fn set_generator_state(device: Device, state: &Tensor) -> Result<()> {
     let present = generator_state(device)?;
     error::kind("generator state", state, Kind::Uint8)?;

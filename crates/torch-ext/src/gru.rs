@@ -5,7 +5,7 @@ use tch::{Device, Kind, Tensor};
 use crate::error::{self, Result, TorchExtError};
 use crate::ffi;
 
-/// A stack of GRU layers over sequences, all of whose states and the last of whose states it returns.
+/// A stack of GRU layers over sequences. Returns all states of the last layer, and the last state of each layer.
 ///
 /// ```text
 /// r = σ(W_r x + b_r + U_r h + c_r)          z = σ(W_z x + b_z + U_z h + c_z)
@@ -14,17 +14,17 @@ use crate::ffi;
 ///
 /// `weights` holds `W`, `U`, `b`, `c` of each layer, the gates in the order r, z, n, as
 /// `torch.nn.GRU` has them. `dropout` acts between layers, in training.
-/// On the CPU, in f32 and f64, a layer is one node of the autograd graph, whose products span steps
-/// and whose gates are one pass: several times as fast as ATen's on one thread. It has no second
-/// derivative, and says so when asked for one. In f32 its σ is within 1e-7 of the true one, its
-/// tanh within 3e-7 of its own size. Elsewhere, and where a trace is recorded, it is ATen's GRU.
+/// On the CPU, in f32 and f64, a layer is one node of the autograd graph. Its matrix products span several
+/// steps and its gates take one pass over memory: on one thread it is several times as fast as ATen's. It has
+/// no second derivative; asking for one is an error. In f32 its σ is within 1e-7 of the true one, and its
+/// tanh has a relative error below 3e-7. Elsewhere, and while a trace is recorded, it is ATen's GRU.
 ///
 /// # Shapes
 /// `input` `[B, L, I]`, `start` `[layers, B, H]`; a layer's `W` `[3H, I]`, after the first
 /// `[3H, H]`, its `U` `[3H, H]`, `b` and `c` `[3H]`. Returns `[B, L, H]` and `[layers, B, H]`.
 ///
 /// # Errors
-/// If the tensors do not fit each other, or `dropout` is no probability.
+/// If the tensors do not fit each other, or `dropout` is not a probability.
 ///
 /// # References
 /// Cho et al. (2014), eq. 5 to 8, arXiv:1406.1078; the reset gate acts after the recurrent map.
@@ -49,7 +49,7 @@ pub fn gru(
     ffi::gru(input, start, weights, dropout, train, fused)
 }
 
-/// Checks shapes and devices. Kinds may differ: what autocast makes of that is ATen's business.
+/// Checks shapes and devices. Kinds may differ under autocast; ATen deals with that.
 fn check(input: &Tensor, start: &Tensor, weights: &[Tensor]) -> Result<()> {
     let (&[batch, _, mut features], &[layers, _, hidden]) =
         (input.size().as_slice(), start.size().as_slice())

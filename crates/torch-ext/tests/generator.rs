@@ -1,11 +1,11 @@
-//! Saving and restoring the CPU's generator; a process of its own, for nobody else may draw.
+//! Saving and restoring the CPU's generator. These tests have a process of their own, because nothing else may draw.
 
 use std::sync::{Mutex, PoisonError};
 
 use tch::{Device, Kind, Tensor};
 use torch_ext::{TorchExtError, generator_state, set_generator_state};
 
-/// There is one CPU generator, and its draws are compared: the tests take turns.
+/// Lock by which the tests take turns: they share one CPU generator and compare its draws.
 static TURN: Mutex<()> = Mutex::new(());
 
 fn draw(count: i64) -> Vec<f32> {
@@ -29,7 +29,7 @@ fn draws_after_restoring_are_those_after_saving() {
     }
 }
 
-/// The half of a pair that is left is part of the state: without it, these draws would differ.
+/// The unused half of a pair is part of the state: without it, these draws would differ.
 #[test]
 fn a_state_holds_the_normal_draw_that_is_left() {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);

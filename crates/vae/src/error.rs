@@ -2,7 +2,7 @@
 
 use tch::{Device, Kind, TchError};
 
-use crate::ModelKind;
+use crate::kind::ModelKind;
 
 /// Why a model could not be built, or could not take its input.
 #[derive(Debug, thiserror::Error)]

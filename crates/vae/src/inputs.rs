@@ -90,6 +90,17 @@ impl Clone for Inputs {
     }
 }
 
+/// The target that a pass is scored on.
+#[derive(Debug, Clone, Copy)]
+pub struct Observation<'a> {
+    /// The target, noised where `noise` is given, `[B, T, C]`; finite also where missing.
+    pub values: &'a Tensor,
+    /// Its signal and the standard deviation of its noise, each `[B, 1, 1]`.
+    pub noise: Option<(&'a Tensor, &'a Tensor)>,
+    /// `[B, T, C]`, 0 where missing.
+    pub observed: Option<&'a Tensor>,
+}
+
 /// What the tensors of a call must agree with.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Expected {

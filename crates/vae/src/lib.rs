@@ -51,16 +51,16 @@ mod error;
 mod health;
 mod inputs;
 mod instance;
+mod kind;
 mod latent;
 mod layer;
 mod model;
 
-pub use config::{
-    BackboneKind, Center, Channels, Location, ModelConfig, ModelKind, Residuals, Scale,
-};
+pub use config::{BackboneKind, Center, Channels, Location, ModelConfig, Residuals, Scale};
 pub use error::{Result, VaeError};
 pub use health::{ACTIVE_VARIANCE, Bounds, Finding, GroupHealth, Health, HealthMeter, LOOSE_NATS};
-pub use inputs::{Inputs, Shape};
+pub use inputs::{Inputs, Observation, Shape};
 pub use instance::Instance;
+pub use kind::ModelKind;
 pub use latent::{Draw, Latent};
-pub use model::{Model, Observation, Pass, Terms};
+pub use model::{Model, Pass, Terms};

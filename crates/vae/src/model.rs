@@ -23,7 +23,7 @@ use crate::{
 use copula::Copula;
 use direct::Direct;
 use ladder::Ladder;
-pub use terms::{Observation, Terms};
+pub use terms::Terms;
 
 /// A variational autoencoder over windows, of any kind, backbone and likelihood.
 ///

@@ -4,7 +4,7 @@ use super::Finding;
 use super::prose::{CODE, Paragraph, Source, Word, paragraphs};
 
 /// Folders and files whose prose has not been rewritten yet; this list may only shrink.
-const UNREAD: &[&str] = &["crates/objective/", "crates/torch-ext/", "crates/train/", "crates/vae/"];
+const UNREAD: &[&str] = &["crates/train/", "crates/vae/"];
 
 /// This file, which has to name them.
 const HERE: &str = "xtask/src/tidy/phrases.rs";

@@ -6,7 +6,7 @@ use tch::{Kind, Tensor};
 
 use crate::error::{ObjectiveError, Result, check_float, check_pair, wrong_shape};
 
-/// How the gradient with respect to the posterior's parameters is estimated.
+/// Estimator of the gradient with respect to the posterior's parameters.
 ///
 /// The density `log q(z)` depends on those parameters in two ways: through the draw `z` and directly. The
 /// direct part (the score) has expectation zero at K = 1 and only adds variance.
@@ -48,7 +48,7 @@ pub fn iwae(log_weights: &Tensor) -> Result<Tensor> {
     Ok(log_weights.logsumexp([0i64].as_slice(), false) - (draws as f64).ln())
 }
 
-/// An importance-sampling estimate of the log evidence with what is needed to judge it.
+/// An importance-sampling estimate of the log evidence, with two measures of its quality.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Evidence {
@@ -56,8 +56,8 @@ pub struct Evidence {
     pub log_evidence: Tensor,
     /// Its standard error by the delta method, `sd(w)/(√K mean(w))`, `[B]`; NaN for K = 1.
     pub standard_error: Tensor,
-    /// The effective number of draws `(Σw)²/Σw²`, `[B]`, from 1 to K. Far below K, neither of the other two can
-    /// be trusted.
+    /// The effective number of draws `(Σw)²/Σw²`, `[B]`, from 1 to K. If it is far below K, neither of the other
+    /// two fields can be trusted.
     pub effective_draws: Tensor,
 }
 
@@ -106,7 +106,7 @@ pub fn evidence(log_weights: &Tensor) -> Result<Evidence> {
 /// # Ok::<(), objective::ObjectiveError>(())
 /// ```
 ///
-/// For one vector of latents drawn at once; a hierarchy would need the same split at each level.
+/// It serves a single vector of latents; a hierarchy would need the same split at each level.
 ///
 /// # Shapes
 /// `z`, `leaf`: `[K, B, Z]`; `log_weights`: `[K, B]`. Returns a scalar.
@@ -134,7 +134,7 @@ pub fn dreg_surrogate(z: &Tensor, leaf: &Tensor, log_weights: &Tensor) -> Result
     let path = z * (gradient * normalized.unsqueeze(-1)).detach();
     let value = iwae(&log_weights.detach())?.mean(None::<Kind>);
     let surrogate = weighted + path.sum(None::<Kind>);
-    // Gradient of the surrogate, value of the bound.
+    // The gradient is that of the surrogate, and the value that of the bound.
     Ok(-(&surrogate - surrogate.detach() + value))
 }
 

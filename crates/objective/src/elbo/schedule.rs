@@ -10,7 +10,7 @@ use crate::error::{ObjectiveError, Result, check_range};
 
 /// The weight of the KL term over training.
 ///
-/// In a configuration either a number (constant) or a table with a `schedule`:
+/// In a config it is either a number (constant) or a table with a `schedule`:
 ///
 /// ```text
 /// kl_weight = 1.0
@@ -51,7 +51,7 @@ impl KlWeight {
         Ok(Self(Schedule::Constant(weight)))
     }
 
-    /// From `start` to `end` in equal parts over `steps` optimizer steps, `end` from there on.
+    /// A linear ramp from `start` to `end` over `steps` optimizer steps, and `end` from there on.
     ///
     /// # Errors
     /// If a weight is negative or not finite, or `steps` is 0 or above 10⁹.
@@ -62,8 +62,8 @@ impl KlWeight {
         Ok(Self(Schedule::Linear { start, end, steps }))
     }
 
-    /// `cycles` times: linearly from `start` to `end` over the share `rise` of `period` optimizer steps, then
-    /// `end` for the rest of the period. After the last cycle `end`.
+    /// `cycles` periods of `period` optimizer steps each: a linear ramp from `start` to `end` over the share `rise`
+    /// of the period, then `end` for the rest of it. After the last cycle the weight stays at `end`.
     ///
     /// # Errors
     /// If a weight is negative or not finite, `period` or `cycles` is 0 or above 10⁹, or `rise` is outside (0, 1].
@@ -181,7 +181,7 @@ impl TryFrom<Table> for KlWeight {
     }
 }
 
-// By hand, since an untagged enum answers every mistake with "did not match any variant".
+// Written by hand: a derived untagged enum answers every mistake with "did not match any variant".
 impl<'de> Deserialize<'de> for KlWeight {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         deserializer.deserialize_any(WeightVisitor)

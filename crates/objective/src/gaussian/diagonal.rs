@@ -74,7 +74,7 @@ impl DiagonalGaussian {
         (&self.log_std * 2.0).exp()
     }
 
-    /// The same Gaussian with its parameters cut off from the graph: what "sticking the landing" needs
+    /// The same Gaussian with its parameters cut off from the graph, for "sticking the landing"
     /// ([`crate::elbo::GradientEstimator`]).
     pub fn detach(&self) -> Self {
         Self { mean: self.mean.detach(), log_std: self.log_std.detach() }
@@ -123,7 +123,7 @@ impl DiagonalGaussian {
         Ok(self.mean.f_addcmul(&self.log_std.exp(), noise)?)
     }
 
-    /// A reparameterized draw, its noise from libtorch's generator; `[..., Z]`.
+    /// A reparameterized draw with noise from libtorch's generator; `[..., Z]`.
     pub fn sample_drawn(&self) -> Tensor {
         self.mean.addcmul(&self.log_std.exp(), &self.mean.detach().randn_like())
     }

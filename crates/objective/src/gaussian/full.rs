@@ -20,7 +20,7 @@ impl FullGaussian {
     /// Builds the Gaussian from its mean and the packed factor `L`.
     ///
     /// `packed` holds the `Z` logarithms of the diagonal of `L`, then its entries below the diagonal row
-    /// by row: `L_10, L_20, L_21, L_30, …`. Zeros are the identity.
+    /// by row: `L_10, L_20, L_21, L_30, …`. All zeros give the identity.
     ///
     /// # Shapes
     /// `mean`: `[..., Z]`; `packed`: `[..., Z(Z+1)/2]` with the same batch axes.
@@ -48,14 +48,14 @@ impl FullGaussian {
     }
 
     /// Builds the Gaussian from its mean and a lower-triangular `scale_tril` with positive diagonal;
-    /// what lies above the diagonal is ignored.
+    /// entries above the diagonal are ignored.
     ///
     /// # Shapes
     /// `mean`: `[..., Z]`; `scale_tril`: `[..., Z, Z]`.
     ///
     /// # Errors
-    /// If the shapes do not fit or a diagonal entry is not positive (this reads the tensor: a
-    /// synchronization with the device).
+    /// If the shapes do not fit or a diagonal entry is not positive; that check reads the tensor, and so
+    /// waits for the device.
     pub fn from_scale_tril(mean: Tensor, scale_tril: &Tensor) -> Result<Self> {
         let z = check_vector("mean", &mean)?;
         let mut expected = mean.size();
@@ -167,7 +167,7 @@ impl FullGaussian {
         Ok(&self.mean + self.scale_tril.matmul(&noise.unsqueeze(-1)).squeeze_dim(-1))
     }
 
-    /// A reparameterized draw, its noise from libtorch's generator; `[..., Z]`.
+    /// A reparameterized draw with noise from libtorch's generator; `[..., Z]`.
     pub fn sample_drawn(&self) -> Tensor {
         let noise = self.mean.detach().randn_like().unsqueeze(-1);
         &self.mean + self.scale_tril.matmul(&noise).squeeze_dim(-1)
@@ -211,7 +211,7 @@ impl FullGaussian {
     }
 }
 
-/// Where each entry of `L`, row by row, lies in `[diagonal, below the diagonal, zero]`.
+/// Index of each entry of `L`, row by row, into `[diagonal, below the diagonal, zero]`.
 fn unpacking_index(z: i64) -> Vec<i64> {
     let zero = FullGaussian::packed_len(z);
     let mut below = z..;

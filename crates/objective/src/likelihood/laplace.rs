@@ -1,4 +1,4 @@
-//! The Laplace law, and the normal-Laplace law that Gaussian noise makes of it.
+//! The Laplace law, and the normal-Laplace law of its sum with Gaussian noise.
 
 use std::f64::consts::{FRAC_1_SQRT_2, LN_2, SQRT_2};
 
@@ -76,7 +76,7 @@ impl StandardLaw for Laplace {
     /// `F⁻¹(Φ(g)) = −sign(g) ln erfc(|g|/√2)`.
     fn of_normals(&self, normals: &Tensor) -> Result<Tensor> {
         let tail = (normals.abs() * FRAC_1_SQRT_2).erfc();
-        // The least positive number, so that a normal beyond 13 is large and not infinite.
+        // Clamped to the smallest positive f32, so that a normal beyond 13 gives a large number, not infinity.
         Ok(normals.sign() * -tail.clamp_min(f64::from(f32::MIN_POSITIVE)).log())
     }
 }

@@ -2,7 +2,7 @@
 
 use tch::{Kind, Tensor};
 
-/// The log scale, raised to where rounding hides it next to the noise, so that a signal of 0 stays finite.
+/// The log scale, raised to at least the rounding error of the noise, so that it is finite where the signal is 0.
 pub(super) fn floored(log_scale: &Tensor, log_noise: &Tensor) -> Tensor {
     log_scale.maximum(&(log_noise + epsilon(log_scale).ln()))
 }

@@ -106,11 +106,11 @@ struct Mixture {
 }
 
 impl Mixture {
-    /// Nodes of the rule; this crate's tests measure the error they leave.
+    /// Nodes of the trapezoid rule; this crate's tests bound its error.
     const NODES: i64 = 28;
     /// Nodes of the search for the support of the integrand.
     const SEARCH: i64 = 16;
-    /// Depth below the peak, in nats, from which the integrand is neglected.
+    /// Depth below the peak, in nats, beyond which the integrand is neglected.
     const DEPTH: f64 = 15.0;
 
     fn new(residual: &Tensor, log_scale: &Tensor, df: &Tensor, log_noise: &Tensor) -> Self {

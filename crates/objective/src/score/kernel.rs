@@ -1,4 +1,4 @@
-//! A log density where a forecaster gives samples only.
+//! Log densities for forecasters that give samples only.
 
 use tch::{Kind, Tensor};
 
@@ -8,12 +8,11 @@ use crate::error::{Result, check_float, check_range};
 
 /// Degrees of freedom of the kernel.
 const DEGREES: f64 = 4.0;
-/// `ln( Γ(5/2) / (√(4π) Γ(2)) ) = ln(3/8)`, of its density at zero.
+/// Logarithm of the kernel's density at zero, `ln( Γ(5/2) / (√(4π) Γ(2)) ) = ln(3/8)`.
 const LN_NORMALIZER: f64 = -0.980_829_253_011_726_2;
 /// Interquartile range of the unit Gaussian.
 const GAUSSIAN_RANGE: f64 = 1.348_979_500_392_163_4;
-/// The least bandwidth, relative to the largest sample: what stands between a constant forecast and an
-/// infinite density.
+/// Smallest bandwidth, relative to the largest sample. It keeps the density of a constant forecast finite.
 const FLOOR: f64 = 1e-6;
 
 /// The bandwidth of a kernel estimate from each element's samples, in the unit of the samples.
@@ -37,7 +36,7 @@ pub fn bandwidth(samples: &Tensor) -> Result<Tensor> {
     let quartiles = quantiles_of_sorted(&sorted, &[0.25, 0.75])?;
     let std = sorted.f_std_dim(Some([0i64].as_slice()), true, false)?;
     let range = (quartiles.get(1) - quartiles.get(0)) / GAUSSIAN_RANGE;
-    // Half the samples on one value: no range, and the deviation has to do.
+    // The range is zero if half of the samples share one value; the standard deviation then replaces it.
     let spread = std.minimum(&range).where_self(&range.gt(0.0), &std);
     let largest = sorted.abs().f_amax([0i64].as_slice(), false)?;
     let floor = (largest * FLOOR).clamp_min(f64::MIN_POSITIVE.sqrt());
@@ -50,9 +49,9 @@ pub fn bandwidth(samples: &Tensor) -> Result<Tensor> {
 /// p(y) = 1/(S h) Σ_i t_4((y − x_i)/h)
 /// ```
 ///
-/// The kernel is Student's t with 4 degrees of freedom: under a Gaussian one a single truth a few
-/// bandwidths outside the samples would decide the mean over thousands of windows. An estimate: next to
-/// a law in closed form it loses a little, less with more samples.
+/// The kernel is Student's t with 4 degrees of freedom. With a Gaussian kernel, a single truth a few
+/// bandwidths outside the samples would dominate the mean over thousands of windows. The estimate is on
+/// average slightly below the log density in closed form, by less with more samples.
 ///
 /// # Shapes
 /// `samples`: `[S, ...]`; `bandwidth`: `[...]`, as [`bandwidth()`] gives it; `truth`: `[...]`; all three
@@ -68,8 +67,8 @@ pub fn kernel_log_density(samples: &Tensor, bandwidth: &Tensor, truth: &Tensor) 
     let (samples, truth) = (double("samples", samples)?, double("truth", truth)?);
     let bandwidth = double("bandwidth", bandwidth)?;
     let distance = truth.f_sub(&samples)?.f_div(&bandwidth)?;
-    // The kernel is (1 + u²/4)^(−5/2) but for its height: no logarithm per sample. Beyond the clamp it is
-    // zero for all purposes but its logarithm.
+    // Up to its normalizer the kernel is (1 + u²/4)^(−5/2), which takes no logarithm per sample. Beyond the
+    // clamp it is negligible; the clamp keeps its logarithm finite.
     let base = (distance.square() / DEGREES + 1.0).clamp_max(1e100);
     let kernel = (base.sqrt() * base.square()).reciprocal();
     let mean = kernel.f_mean_dim([0i64].as_slice(), false, Kind::Double)?;

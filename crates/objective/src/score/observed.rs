@@ -26,7 +26,7 @@ pub fn over_observed(values: &Tensor, observed: Option<&Tensor>) -> Result<Tenso
         return Ok(values.f_mean_dim(over.as_slice(), false, Kind::Double)?);
     };
     let weight = observed.f_to_kind(Kind::Double)?;
-    // Not a product: what is not observed may have no score at all.
+    // Filled, not multiplied by the mask: the score of an unobserved value may be NaN.
     let seen = values.f_masked_fill(&weight.f_eq(0.0)?, 0.0)?;
     let sum = |tensor: Tensor| tensor.f_sum_dim_intlist(over.as_slice(), false, Kind::Double);
     Ok(sum(seen * &weight)? / sum(weight)?)

@@ -1,4 +1,4 @@
-//! Quantiles of samples and what is computed from them: quantile loss, coverage, PIT.
+//! Quantiles of samples, and the scores computed from them: quantile loss, coverage, PIT.
 
 use tch::{Kind, Tensor};
 
@@ -19,7 +19,7 @@ pub fn quantiles(samples: &Tensor, levels: &[f64]) -> Result<Tensor> {
     quantiles_of_sorted(&SortedSamples::new(samples)?.samples().to_kind(Kind::Double), levels)
 }
 
-/// As [`quantiles`], of samples that are sorted already.
+/// As [`quantiles`], for samples that are sorted already.
 pub(super) fn quantiles_of_sorted(sorted: &Tensor, levels: &[f64]) -> Result<Tensor> {
     let last = sorted.size()[0] - 1;
     let mut rows = Vec::with_capacity(levels.len());
@@ -44,13 +44,13 @@ pub(super) fn quantiles_of_sorted(sorted: &Tensor, levels: &[f64]) -> Result<Ten
 /// QL_q = 2 |(q̂ − y) (1[y ≤ q̂] − q)|
 /// ```
 ///
-/// With the factor 2 its mean over all levels in (0, 1) is the CRPS.
+/// Because of the factor 2, its mean over all levels in (0, 1) is the CRPS.
 ///
 /// # Shapes
 /// `quantiles`: `[Q, ...]`, one row per level; `truth`: `[...]`. Returns `[Q, ...]`.
 ///
 /// # Errors
-/// If the shapes do not fit, there is not one level per row, or a level lies outside [0, 1].
+/// If the shapes do not fit, the number of levels is not that of rows, or a level lies outside [0, 1].
 pub fn quantile_loss(quantiles: &Tensor, truth: &Tensor, levels: &[f64]) -> Result<Tensor> {
     let (quantiles, truth) = check_samples(quantiles, truth)?;
     if quantiles.size()[0] != levels.len() as i64 {
@@ -75,7 +75,7 @@ pub(super) fn rows(levels: &[f64], like: &Tensor) -> Tensor {
     Tensor::from_slice(levels).to_device(like.device()).view(shape.as_slice())
 }
 
-/// Whether the central interval of probability `level` holds the truth, ends included: 1 or 0 by element.
+/// Indicator of the truth in the central interval of probability `level`, ends included: 1 or 0 for each element.
 ///
 /// Its ends are the sample quantiles `(1 ± level)/2`.
 ///
@@ -102,8 +102,8 @@ pub(super) fn inside(truth: &Tensor, low: &Tensor, high: &Tensor) -> Tensor {
 /// PIT = ( #{x_i < y} + ½ #{x_i = y} + ½ ) / (S + 1)
 /// ```
 ///
-/// If truth and samples are exchangeable and continuous it is uniform on the midpoints of S + 1 equal
-/// parts. No randomization: ties, which a continuous law has none of, count half.
+/// If truth and samples are exchangeable and continuous, it is uniform on the midpoints of S + 1 equal
+/// parts. Nothing is randomized: ties, which a continuous law does not produce, count half.
 ///
 /// # Shapes
 /// `samples`: `[S, ...]`; `truth`: `[...]`. Returns `[...]`.

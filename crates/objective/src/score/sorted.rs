@@ -1,14 +1,13 @@
-//! Samples sorted once: every score of single elements comes from their order.
+//! Samples sorted once, from which every score of single elements is computed.
 
 use tch::{Kind, Tensor};
 
-use super::window::{WindowScores, Windows, scores_of_windows};
 use super::{PairEstimator, check_finite, check_pairing};
 use crate::error::{Result, check_float, check_range, wrong_shape};
 
 /// Finite samples `[S, ...]` in ascending order along the first axis.
 ///
-/// Sorting is most of what a score costs, so that whoever needs several scores sorts once.
+/// Sorting takes most of the time of a score, so several scores should share one sort.
 #[derive(Debug)]
 pub struct SortedSamples {
     /// A view of a buffer in which the samples of one element lie side by side.
@@ -16,10 +15,10 @@ pub struct SortedSamples {
 }
 
 impl SortedSamples {
-    /// Sorts.
+    /// Sorts samples.
     ///
     /// # Shapes
-    /// `samples`: `[S, ...]`, S ≥ 1, of any order.
+    /// `samples`: `[S, ...]`, S ≥ 1, in any order.
     ///
     /// # Errors
     /// If there is no sample, one is not finite, or they are not floating point.
@@ -59,7 +58,7 @@ impl SortedSamples {
     pub fn crps(&self, truth: &Tensor, pairs: PairEstimator) -> Result<Tensor> {
         check_pairing(&self.ascending, truth)?;
         let divisor = pairs.pairs(self.ascending.size()[0])?;
-        // Shifting by the truth changes no difference and keeps large offsets from cancelling.
+        // Subtracting the truth first changes no difference, and avoids cancellation at large offsets.
         let errors = self.ascending.to_kind(Kind::Double) - truth.detach().to_kind(Kind::Double);
         Ok(crps_of_sorted(&errors, divisor))
     }
@@ -76,20 +75,6 @@ impl SortedSamples {
         let equal = share(self.ascending.eq_tensor(truth));
         Ok((below + equal * 0.5 + 0.5) / (self.ascending.size()[0] + 1) as f64)
     }
-
-    /// As [`super::window_scores`].
-    ///
-    /// # Errors
-    /// If the shapes do not fit or an observed truth is not finite.
-    pub fn window_scores(
-        &self,
-        truth: &Tensor,
-        observed: Option<&Tensor>,
-    ) -> Result<Vec<WindowScores>> {
-        check_pairing(&self.ascending, truth)?;
-        let Windows { samples, truth, observed } = Windows::new(&self.ascending, truth, observed)?;
-        scores_of_windows(&samples, &truth, &observed)
-    }
 }
 
 fn check(samples: &Tensor) -> Result<()> {
@@ -100,7 +85,7 @@ fn check(samples: &Tensor) -> Result<()> {
     check_finite(samples)
 }
 
-/// The score from sorted errors `x_(i) − y`, `[S, ...]` in f64.
+/// The CRPS from sorted errors `x_(i) − y`, `[S, ...]` in f64.
 pub(super) fn crps_of_sorted(sorted: &Tensor, divisor: f64) -> Tensor {
     let count = sorted.size()[0];
     let ranks = Tensor::arange_start(1, count + 1, (Kind::Double, sorted.device()));

@@ -1,12 +1,12 @@
 //! Scores of whole windows by the conventions of the ProbTS benchmark (`microsoft/ProbTS` at 66f826c):
-//! steps and channels are pooled inside a window, windows are averaged with equal weight.
+//! steps and channels are pooled inside a window, and the caller averages windows with equal weight.
 
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use super::quantile::{inside, loss_of_errors, quantiles_of_sorted, rows};
 use super::sorted::crps_of_sorted;
-use super::{PairEstimator, check_samples};
+use super::{PairEstimator, SortedSamples, check_pairing, check_samples};
 use crate::error::{ObjectiveError, Result, wrong_shape};
 
 /// The quantile levels of the benchmark, `k/20`.
@@ -15,7 +15,7 @@ pub const LEVELS: [f64; 19] = [
     0.9, 0.95,
 ];
 
-/// The scores of one window, or their mean over windows.
+/// The scores of one window.
 ///
 /// Sums and means run over the observed steps and channels of the window; `q̂` is the sample quantile.
 /// A window whose truth is zero throughout has no relative scores: they are NaN or infinite.
@@ -26,7 +26,7 @@ pub struct WindowScores {
     pub observed: u64,
     /// `mean_q Σ 2|(q̂ − y)(1[y ≤ q̂] − q)| / Σ|y|` over [`LEVELS`].
     pub crps: f64,
-    /// The CRPS of the samples' empirical law, over all levels, divided by `Σ|y|`; not the benchmark's.
+    /// The CRPS of the samples' empirical law, over all levels, divided by `Σ|y|`. The benchmark does not report it.
     pub crps_samples: f64,
     /// `Σ|y − median| / Σ|y|`, also called ND.
     pub nmae: f64,
@@ -46,7 +46,7 @@ pub struct WindowScores {
     pub coverage_80: f64,
     /// The share of `y` in the central 90 % interval, ends included.
     pub coverage_90: f64,
-    /// The mean width of the central 90 % interval, in the unit of the target: sharpness.
+    /// The mean width of the central 90 % interval, in the unit of the target: a measure of sharpness.
     pub width_90: f64,
 }
 
@@ -63,12 +63,28 @@ pub fn window_scores(
     truth: &Tensor,
     observed: Option<&Tensor>,
 ) -> Result<Vec<WindowScores>> {
-    super::check_pairing(samples, truth)?;
-    super::SortedSamples::new(samples)?.window_scores(truth, observed)
+    check_pairing(samples, truth)?;
+    SortedSamples::new(samples)?.window_scores(truth, observed)
 }
 
-/// The scores of samples `[S, N, H, C]` that are sorted, beside truth and mask `[N, H, C]`.
-pub(super) fn scores_of_windows(
+impl SortedSamples {
+    /// As [`window_scores`].
+    ///
+    /// # Errors
+    /// If the shapes do not fit or an observed truth is not finite.
+    pub fn window_scores(
+        &self,
+        truth: &Tensor,
+        observed: Option<&Tensor>,
+    ) -> Result<Vec<WindowScores>> {
+        check_pairing(self.samples(), truth)?;
+        let Windows { samples, truth, observed } = Windows::new(self.samples(), truth, observed)?;
+        scores_of_windows(&samples, &truth, &observed)
+    }
+}
+
+/// The scores of sorted samples `[S, N, H, C]` against truth `[N, H, C]` with its mask.
+fn scores_of_windows(
     sorted: &Tensor,
     truth: &Tensor,
     observed: &Tensor,
@@ -140,54 +156,18 @@ pub fn window_scores_sum(
     window_scores(&summed(&samples), &summed(&truth), Some(&observed.all_dim(-1, true)))
 }
 
-/// The mean over windows with equal weight; windows without an observation are left out, and `observed` is
-/// the sum. The relative scores leave out windows whose truth is zero throughout, which have none.
-/// `None` if no window is left.
-pub fn mean(windows: &[WindowScores]) -> Option<WindowScores> {
-    let kept: Vec<_> = windows.iter().filter(|window| window.observed > 0).collect();
-    if kept.is_empty() {
-        return None;
-    }
-    let average = |value: &dyn Fn(&WindowScores) -> f64| {
-        kept.iter().map(|window| value(window)).sum::<f64>() / kept.len() as f64
-    };
-    let relative = |value: &dyn Fn(&WindowScores) -> f64| {
-        let defined = kept.iter().map(|window| value(window)).filter(|score| score.is_finite());
-        let (sum, count) =
-            defined.fold((0.0, 0.0), |(sum, count), score| (sum + score, count + 1.0));
-        sum / count
-    };
-    Some(WindowScores {
-        observed: kept.iter().map(|window| window.observed).sum(),
-        crps: relative(&|window| window.crps),
-        crps_samples: relative(&|window| window.crps_samples),
-        nmae: relative(&|window| window.nmae),
-        mse: average(&|window| window.mse),
-        mae: average(&|window| window.mae),
-        nrmse: relative(&|window| window.nrmse),
-        mae_coverage: average(&|window| window.mae_coverage),
-        coverage_below: (0..LEVELS.len())
-            .map(|level| average(&|window| window.coverage_below[level]))
-            .collect(),
-        coverage_50: average(&|window| window.coverage_50),
-        coverage_80: average(&|window| window.coverage_80),
-        coverage_90: average(&|window| window.coverage_90),
-        width_90: average(&|window| window.width_90),
-    })
-}
-
-/// The place of the median in [`LEVELS`].
+/// Index of the median in [`LEVELS`].
 const MEDIAN: i64 = 9;
 
 /// Checked arguments: f64, with a window axis, unobserved truth set to zero.
-pub(super) struct Windows {
-    pub(super) samples: Tensor,
-    pub(super) truth: Tensor,
-    pub(super) observed: Tensor,
+struct Windows {
+    samples: Tensor,
+    truth: Tensor,
+    observed: Tensor,
 }
 
 impl Windows {
-    pub(super) fn new(samples: &Tensor, truth: &Tensor, observed: Option<&Tensor>) -> Result<Self> {
+    fn new(samples: &Tensor, truth: &Tensor, observed: Option<&Tensor>) -> Result<Self> {
         let (mut samples, mut truth) = check_samples(samples, truth)?;
         let mut observed = match observed {
             None => truth.ones_like().to_kind(Kind::Bool),

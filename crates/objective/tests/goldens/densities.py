@@ -51,7 +51,7 @@ def noised(pdf, r, s, df):
     points = [p for p in points if abs(p) <= 60 or abs(p) <= abs(r / s)]
     # quad stops at an absolute error: bring the integrand to the size of 1 first
     size = max(pdf(r - s * p, df) * npdf(p) for p in points)
-    # what lies beyond the last cuts decays like the Gaussian
+    # beyond the last cuts the integrand decays like the Gaussian
     ends = [points[0] - 20] + points + [points[-1] + 20]
     return log(quad(lambda eps: pdf(r - s * eps, df) * npdf(eps) / size, ends)) + log(size)
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use objective::score::{self, WindowScores, window_scores, window_scores_sum};
+use objective::score::{WindowScores, window_scores, window_scores_sum};
 use serde_json::Value;
 use tch::Tensor;
 
@@ -29,8 +29,8 @@ fn window_scores_are_the_benchmarks() {
     for case in cases {
         let truth = tensor(&case["targets"]);
         let samples = tensor(&case["samples"]).transpose(0, 1); // [N, S, H, C] there
-        let pooled = score::mean(&window_scores(&samples, &truth, None).unwrap()).unwrap();
-        let summed = score::mean(&window_scores_sum(&samples, &truth, None).unwrap()).unwrap();
+        let pooled = window_scores(&samples, &truth, None).unwrap();
+        let summed = window_scores_sum(&samples, &truth, None).unwrap();
         let expected = &case["expected"];
         for (name, found) in named(&pooled, &summed) {
             let value =
@@ -41,27 +41,32 @@ fn window_scores_are_the_benchmarks() {
                 case["name"]
             );
         }
-        for (found, value) in
-            pooled.coverage_below.iter().zip(expected["coverage_below_q"].as_array().unwrap())
-        {
+        for (level, value) in expected["coverage_below_q"].as_array().unwrap().iter().enumerate() {
+            let found = mean(&pooled, |window| window.coverage_below[level]);
             assert!((found - value.as_f64().unwrap()).abs() < 1e-9);
         }
     }
 }
 
-fn named(pooled: &WindowScores, summed: &WindowScores) -> [(&'static str, f64); 10] {
+/// The scores under the benchmark's names, averaged over windows.
+fn named(pooled: &[WindowScores], summed: &[WindowScores]) -> [(&'static str, f64); 10] {
     [
-        ("CRPS", pooled.crps),
-        ("ND", pooled.nmae),
-        ("MSE", pooled.mse),
-        ("NRMSE", pooled.nrmse),
-        ("MAE_Coverage", pooled.mae_coverage),
-        ("coverage_50", pooled.coverage_50),
-        ("coverage_90", pooled.coverage_90),
-        ("CRPS-Sum", summed.crps),
-        ("ND-Sum", summed.nmae),
-        ("MSE-Sum", summed.mse),
+        ("CRPS", mean(pooled, |window| window.crps)),
+        ("ND", mean(pooled, |window| window.nmae)),
+        ("MSE", mean(pooled, |window| window.mse)),
+        ("NRMSE", mean(pooled, |window| window.nrmse)),
+        ("MAE_Coverage", mean(pooled, |window| window.mae_coverage)),
+        ("coverage_50", mean(pooled, |window| window.coverage_50)),
+        ("coverage_90", mean(pooled, |window| window.coverage_90)),
+        ("CRPS-Sum", mean(summed, |window| window.crps)),
+        ("ND-Sum", mean(summed, |window| window.nmae)),
+        ("MSE-Sum", mean(summed, |window| window.mse)),
     ]
+}
+
+/// The mean of one score over windows, which all have observations and a truth that is not zero throughout.
+fn mean(windows: &[WindowScores], score: impl Fn(&WindowScores) -> f64) -> f64 {
+    windows.iter().map(score).sum::<f64>() / windows.len() as f64
 }
 
 /// A tensor from nested lists.

@@ -1,4 +1,4 @@
-//! Journeys through the public API: each of the properties that the objective promises, seen from outside.
+//! Journeys through the public API, one for each property that the crate promises.
 
 mod benchmark;
 mod noise_aware;

@@ -1,5 +1,5 @@
-//! What a decoder learns from noised targets: with the noise-aware likelihood the clean law, with the
-//! direct one a shrunk mean and a variance that holds the noise.
+//! Laws that a decoder learns from noised targets: with the noise-aware likelihood the clean law, with the
+//! direct one a shrunk mean and a variance that includes the noise.
 
 use objective::{Family, Likelihood};
 use rand::{Rng, SeedableRng, rngs::StdRng};

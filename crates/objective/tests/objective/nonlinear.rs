@@ -1,5 +1,5 @@
 //! A nonlinear latent variable model with one latent and two observed dimensions: the evidence by
-//! quadrature, and what the bounds make of it.
+//! quadrature, and the bounds compared with it.
 
 use objective::{DiagonalGaussian, elbo};
 use rand::{Rng, SeedableRng, rngs::StdRng};

@@ -204,7 +204,7 @@ fn settings_out_of_range_are_refused_by_name() {
     assert_eq!(error, "parameters is Int64, expected Float or Double");
 }
 
-/// Oracle: the operations of ATen that it stands for, which f64 takes.
+/// Oracle: the operations of ATen that the kernel replaces, which f64 uses.
 #[test]
 fn clipping_is_the_same_in_one_operation_and_in_many() {
     for length in [1, 31, 32, 70, 1000] {

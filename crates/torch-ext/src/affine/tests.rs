@@ -94,7 +94,7 @@ fn a_second_derivative_is_refused_or_right() {
     }
 }
 
-/// The result is no view: it may be changed in place, as any other.
+/// The result is not a view: it may be changed in place like any other tensor.
 #[test]
 fn the_result_may_be_changed_in_place() {
     for silu in [false, true] {
@@ -134,7 +134,7 @@ fn unfit_arguments_are_errors() {
     ));
     assert!(matches!(affine(&[&x], &[&w], &ones(&[]), true), Err(TorchExtError::Axes { .. })));
     assert!(matches!(affine(&[&x], &[&w], &ones(&[3]), true), Err(TorchExtError::Shape { .. })));
-    // What does not broadcast, and kinds that do not fit, are refused by ATen.
+    // ATen refuses shapes that do not broadcast and kinds that do not fit.
     assert!(affine(&[&x], &[&w], &ones(&[3, 2]), true).is_err());
     assert!(affine(&[&x], &[&w.to_kind(Kind::Double)], &b, true).is_err());
     assert_eq!(affine(&[&ones(&[0, 3])], &[&w], &b, true).unwrap().size(), [0, 2]);

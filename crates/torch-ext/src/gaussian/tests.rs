@@ -89,7 +89,7 @@ fn draws_and_divergences_are_those_of_single_operations() {
     }
 }
 
-/// Each of the two results alone is enough to go back from.
+/// A backward pass may start from either of the two results alone.
 #[test]
 fn one_result_is_enough() {
     let own = parameters([3, 2, 8], Kind::Float);
@@ -109,7 +109,7 @@ fn one_result_is_enough() {
     }
 }
 
-/// The bound is the caller's: halving it halves the largest logarithm of a scale.
+/// The caller sets the bound: halving it halves the largest logarithm of a scale.
 #[test]
 fn the_bound_is_an_argument() {
     let parameters = Tensor::from_slice(&[0f32, 1e3]).view([1, 1, 2]);
@@ -227,7 +227,7 @@ fn gradients_are_those_of_finite_differences() {
     }
 }
 
-/// What is missing may be anything, NaN as well; what is not spoils its own window only.
+/// A missing value may be anything, even NaN; an observed NaN spoils its own window only.
 #[test]
 fn a_nan_counts_only_where_it_was_observed() {
     let mut case = Scored::new([3, 1, 4], Kind::Float, 4);

@@ -7,7 +7,7 @@ struct Case {
     input: Tensor,
     start: Tensor,
     weights: Vec<Tensor>,
-    /// What the states and the last states are weighed with in the loss.
+    /// Weights of the states and of the last states in the loss.
     weighing: [Tensor; 2],
 }
 
@@ -160,7 +160,7 @@ fn without_gradients_the_states_are_the_same() {
     assert_eq!(found.0, case.fused().0.detach());
 }
 
-/// Oracle: a dropout of everything leaves the second layer with zeros for input.
+/// Oracle: with a dropout of 1 the input of the second layer is zero.
 #[test]
 fn dropout_acts_between_layers_and_in_training_only() {
     let case = Case::new([2, 4, 6, 3, 8], Kind::Double);
@@ -203,7 +203,7 @@ fn activations_keep_their_bounds_at_every_vector_width() {
     }
 }
 
-/// What must not be hidden from the check of a training step.
+/// Values that are not finite must reach the check of a training step.
 #[test]
 fn a_value_that_is_not_finite_reaches_the_loss() {
     let case = Case::new([1, 3, 4, 1, 16], Kind::Float);
@@ -214,7 +214,7 @@ fn a_value_that_is_not_finite_reaches_the_loss() {
     assert!(nan(1).all().int64_value(&[]) == 1 && nan(0).any().int64_value(&[]) == 0);
 }
 
-/// Half precision takes ATen's way, and gets ATen's result.
+/// Half precision falls back to ATen, with ATen's result.
 #[test]
 fn other_kinds_are_computed_by_aten() {
     let case = Case::new([1, 3, 4, 2, 8], Kind::BFloat16);

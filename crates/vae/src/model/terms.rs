@@ -3,19 +3,8 @@
 use tch::Tensor;
 
 use super::{Core, Model, joined};
-use crate::Inputs;
 use crate::error::Result;
-
-/// The target that a pass is scored on.
-#[derive(Debug, Clone, Copy)]
-pub struct Observation<'a> {
-    /// The target, noised where `noise` is given, `[B, T, C]`; finite also where missing.
-    pub values: &'a Tensor,
-    /// Its signal and the standard deviation of its noise, each `[B, 1, 1]`.
-    pub noise: Option<(&'a Tensor, &'a Tensor)>,
-    /// `[B, T, C]`, 0 where missing.
-    pub observed: Option<&'a Tensor>,
-}
+use crate::{Inputs, Observation};
 
 /// The terms of the bound for each window, in nats.
 #[derive(Debug)]
@@ -63,6 +52,3 @@ impl Model {
         Ok(Terms { log_likelihood, kl_groups })
     }
 }
-
-#[cfg(test)]
-mod tests;
