@@ -58,7 +58,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Print the JSON Schema of configs, for editors that complete and check.
+    /// Print the JSON Schema of configs, with which editors complete and check them.
     Schema,
 }
 
@@ -78,7 +78,7 @@ pub(crate) struct Train {
     /// Device: auto, cpu, cuda or cuda:N.
     #[arg(long, default_value_t)]
     pub(crate) device: DeviceChoice,
-    /// Overrides `seed` of the config.
+    /// Seed of the training, instead of `seed` in the config.
     #[arg(long)]
     pub(crate) seed: Option<u64>,
     /// CPU threads; small models run best on one [default: $OMP_NUM_THREADS, else 1].
@@ -103,7 +103,7 @@ pub(crate) struct Evaluate {
     /// The run directory, or several of one config and different seeds.
     #[arg(required = true, value_name = "RUN")]
     pub(crate) runs: Vec<PathBuf>,
-    /// Also score a test window every N rows; 1 scores all of them.
+    /// Also score test windows N rows apart; 1 scores every test window.
     #[arg(long, value_name = "N")]
     pub(crate) stride: Option<std::num::NonZeroUsize>,
     /// Also write the truth and the samples of the model, to be scored elsewhere.

@@ -58,7 +58,7 @@ pub(crate) fn init(args: Init) -> Result<(), Error> {
         anyhow::bail!(Taken(output));
     }
     let (horizon, context) = (args.horizon, args.context);
-    let wanted = ballast::data::Init { data: wishes(&args)?, horizon, context };
+    let wanted = ballast::data::Init { data: requested(&args)?, horizon, context };
     let new = ballast::data::init(&wanted, Path::new("")).map_err(TrainError::from)?;
     let doubtful = match new.doubtful.is_empty() {
         true => "nothing".to_owned(),
@@ -73,7 +73,7 @@ pub(crate) fn init(args: Init) -> Result<(), Error> {
 }
 
 /// The `[data]` table that the command line asks for.
-fn wishes(args: &Init) -> Result<DataConfig, Error> {
+fn requested(args: &Init) -> Result<DataConfig, Error> {
     let some = DataConfig::new("", 1, 1); // the file's own path may not fit into TOML text
     let mut set = args.set.clone();
     set.retain(|item| !item.trim_start().starts_with("data.path"));

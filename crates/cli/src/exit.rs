@@ -9,7 +9,7 @@ use ballast::train::TrainError;
 
 use crate::output::note;
 
-/// Prints an error as one message and turns it into its exit code; the README lists them.
+/// Prints an error as one message and turns it into its exit code; docs/guide.md lists the codes.
 pub(crate) fn code(done: Result<(), Error>) -> ExitCode {
     let Err(error) = done else { return ExitCode::SUCCESS };
     // The typed error says what is wrong, where, and what to do; its context says what was being done.

@@ -13,7 +13,7 @@ use crate::table::Table;
 pub(crate) fn run(args: Noise) -> Result<(), Error> {
     let config = Config::load(&args.config, &args.set).map_err(TrainError::from)?;
     let Some(noise) = config.noise.fixed() else {
-        return choices(args.json || args.figure.is_some());
+        return list_candidates(args.json || args.figure.is_some());
     };
     let verdict = Verdict::new(noise.input(), noise.sampler())?;
     if args.json {
@@ -25,14 +25,14 @@ pub(crate) fn run(args: Noise) -> Result<(), Error> {
         let svg = ballast::noise::figure(noise, &window(&config)?)?;
         ballast::files::write_text(&path, &svg)
             .map_err(RecordError::writing(&path))
-            .context("drawing")?;
-        note(format_args!("drawn to {}", path.display()));
+            .context("drawing the figure")?;
+        note(format_args!("figure written to {}", path.display()));
     }
     Ok(())
 }
 
 /// Lists the candidates of `noise = "auto"`, unless JSON or a figure is asked for: these describe a single noise.
-fn choices(single_noise_wanted: bool) -> Result<(), Error> {
+fn list_candidates(single_noise_wanted: bool) -> Result<(), Error> {
     if single_noise_wanted {
         return Err(TrainError::NoiseUndecided.into());
     }
@@ -56,13 +56,13 @@ fn choices(single_noise_wanted: bool) -> Result<(), Error> {
 }
 
 /// Maximum steps printed; `--json` prints them all.
-const SHOWN: usize = 20;
+const MAX_ROWS: usize = 20;
 
 fn table(noise: &ballast::noise::NoiseConfig) -> String {
     let rows = rows(noise.input());
     let plain = Reinjection::plain(noise.input().schedule().clone());
     let ratios = plain.snr_db().zip(noise.input().snr_db());
-    let stride = rows.len().div_ceil(SHOWN).max(1);
+    let stride = rows.len().div_ceil(MAX_ROWS).max(1);
     let last = rows.len() - 1;
     let mut table =
         Table::new(["t", "beta", "alpha_bar", "SNR dB", "reinjected", "alpha_bar(τ)", "τ"]);

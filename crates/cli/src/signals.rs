@@ -12,7 +12,7 @@ use signal_hook::low_level::exit;
 
 /// Minimum time between two interrupts. A signal that comes sooner is the same interrupt, because `timeout` and
 /// shells signal a process and then its group.
-const APART: Duration = Duration::from_millis(500);
+const MIN_GAP: Duration = Duration::from_millis(500);
 
 /// A flag that the first `SIGINT`, `SIGTERM`, `SIGUSR1` or `SIGUSR2` sets.
 ///
@@ -31,7 +31,7 @@ pub(crate) fn stop() -> Result<Arc<AtomicBool>, Error> {
             match first {
                 _ if ![SIGINT, SIGTERM].contains(&signal) => {}
                 None => first = Some(Instant::now()),
-                Some(first) if first.elapsed() < APART => {}
+                Some(first) if first.elapsed() < MIN_GAP => {}
                 Some(_) => exit(128 + signal),
             }
         }

@@ -20,7 +20,7 @@ use crate::scoring::{Depth, score};
 use crate::table::{Measure, ScoreTable};
 use crate::write::{Dump, window_rows};
 
-/// Options of an evaluation besides scoring the test windows.
+/// Options of an evaluation, which by default scores the test windows alone.
 #[derive(Debug, Clone, Default)]
 pub struct EvaluateOptions {
     /// Rows between the test windows of a supplement; without it there is no supplement.

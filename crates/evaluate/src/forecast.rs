@@ -135,8 +135,8 @@ fn summarize(name: String, times: Vec<String>, samples: &[f64], channels: usize)
 }
 
 impl Forecast {
-    /// Writes a CSV with one row per series and step, under the file's own names for both; each channel has the columns
-    /// `NAME_mean` and `NAME_q05` to `NAME_q95`.
+    /// Writes a CSV with one row per series and step. The columns of series and times are named as in the input; each
+    /// channel has the columns `NAME_mean` and `NAME_q05` to `NAME_q95`.
     ///
     /// # Errors
     /// [`TrainError::Record`]; an older file is then intact.

@@ -125,10 +125,10 @@ fn add_joint_scores(
 ) -> Result<(), TrainError> {
     // An unobserved value is zero in truth and samples, so that it adds nothing to a distance.
     let hide = |tensor: &Tensor| Ok::<_, TrainError>(tensor.f_to_kind(Kind::Double)? * weight);
-    let (drawn, happened) = (hide(samples)?, hide(truth)?);
-    let energy = energy_score(&drawn, &happened, PairEstimator::Fair)?;
-    let nothing = weight.f_sum_dim_intlist([1_i64, 2].as_slice(), false, Kind::Double)?;
-    let energy = energy.f_masked_fill(&nothing.f_eq(0.0)?, f64::NAN)?;
+    let (masked_samples, masked_truth) = (hide(samples)?, hide(truth)?);
+    let energy = energy_score(&masked_samples, &masked_truth, PairEstimator::Fair)?;
+    let observed = weight.f_sum_dim_intlist([1_i64, 2].as_slice(), false, Kind::Double)?;
+    let energy = energy.f_masked_fill(&observed.f_eq(0.0)?, f64::NAN)?;
     table.add(Measure::Energy, numbers(&energy)?);
     // Axes of the truth; samples have one before them.
     for (measure, over) in [(Measure::StepSum, 1), (Measure::ChannelSum, 2)] {
@@ -139,8 +139,8 @@ fn add_joint_scores(
         let total = |tensor: &Tensor, axis: i64| {
             tensor.f_sum_dim_intlist([axis].as_slice(), true, Kind::Double)
         };
-        let sorted = SortedSamples::new(&total(&drawn, over + 1)?)?;
-        let crps = sorted.crps(&total(&happened, over)?, PairEstimator::Fair)?;
+        let sorted = SortedSamples::new(&total(&masked_samples, over + 1)?)?;
+        let crps = sorted.crps(&total(&masked_truth, over)?, PairEstimator::Fair)?;
         let whole = weight.f_amin([over].as_slice(), true)?;
         table.add(measure, numbers(&over_observed(&crps, Some(&whole))?)?);
     }

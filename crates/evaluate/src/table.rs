@@ -24,9 +24,9 @@ pub(crate) enum Measure {
     Energy,
     StepSum,
     ChannelSum,
-    /// Squared error of the stated mean, standardized; on returns only.
+    /// Squared error of the mean forecast, standardized; on returns only.
     PointError,
-    /// Squared error of zero, standardized; on returns only.
+    /// Squared error of a forecast of zero, standardized; on returns only.
     ZeroError,
 }
 

@@ -132,7 +132,7 @@ fn a_search_resumes_bit_for_bit() {
         for stops in [1, 7] {
             let run = folder.path().join(format!("stops-{stops}"));
             let [again, rest] = train(&config, &run, stops);
-            // Nothing is trained twice: each step is saved, and each trial goes on.
+            // No step is trained twice, because each is saved and each trial continues.
             assert_eq!([again, rest], [searched, trained], "{kind}, every {stops} steps");
             assert!(left_behind(&run) == expected, "{kind}, stopped every {stops} steps");
             assert!(!run.join("search").exists());

@@ -85,14 +85,14 @@ pub fn features(
         let steps = evenly(process.steps(), steps);
         let steps = steps.into_iter().map(|t| study.step(process.input(), t));
         let steps = steps.collect::<Result<Vec<_>, _>>()?;
-        let own = sees_context_alone(forecaster);
-        let why = "mutual information: the posterior sees the target, not the context alone";
+        let has_posterior = sees_context_alone(forecaster);
+        let reason = "mutual information: the posterior sees the target, not the context alone";
         let [train, validation, test] = [&study.train, &study.validation, &study.test];
         let count = |windows: &NoisedWindows| windows.count() as i64;
         Ok(Features {
             version: Features::VERSION,
             kind: name(config.model.kind),
-            feature: if own { Feature::PosteriorMean } else { Feature::PriorMean },
+            feature: if has_posterior { Feature::PosteriorMean } else { Feature::PriorMean },
             dimensions: (forecaster.model().groups() * forecaster.model().latent_dims()) as usize,
             seed: config.seed,
             noise,
@@ -102,7 +102,7 @@ pub fn features(
                 validation: count(validation),
                 test: count(test),
             },
-            left_out: if own { Vec::new() } else { vec![why.to_owned()] },
+            left_out: if has_posterior { Vec::new() } else { vec![reason.to_owned()] },
             process: serde_json::to_value(process).expect("a noise is plain data"),
         })
     })
@@ -205,8 +205,10 @@ impl<'a> Study<'a> {
         let raw =
             Reader::new(&Parts { train: train.raw, validation: validation.raw, test: test.raw })?;
         let (health, posterior) = self.test.latents(self.forecaster, &self.process, t)?;
-        let informed = match &posterior {
-            Some(posterior) => Some(self.informed(posterior, process.std()[t] > 0.0, t)?),
+        let information = match &posterior {
+            Some(posterior) => {
+                Some(self.mutual_information(posterior, process.std()[t] > 0.0, t)?)
+            }
             None => None,
         };
         let [of_future, of_context] = &self.pairings;
@@ -220,10 +222,10 @@ impl<'a> Study<'a> {
             raw_future: raw.probe(&self.futures, of_future)?.0,
             raw_context: raw.probe(&self.contexts, of_context)?.0,
             probe_information: linear::information(&each),
-            mutual_information: informed.map(|[clean, _]| clean.nats),
-            mutual_information_error: informed.map(|[clean, _]| clean.error),
-            mutual_information_noised: informed.map(|[_, noised]| noised.nats),
-            mutual_information_limit: informed.map(|_| (self.test.count() as f64).ln()),
+            mutual_information: information.map(|[clean, _]| clean.nats),
+            mutual_information_error: information.map(|[clean, _]| clean.error),
+            mutual_information_noised: information.map(|[_, noised]| noised.nats),
+            mutual_information_limit: information.map(|_| (self.test.count() as f64).ln()),
             possible_information: possible(process.snr()[t]),
             kl: health.kl(),
             active_units: health.groups.iter().map(GroupHealth::active_units).collect(),
@@ -232,7 +234,7 @@ impl<'a> Study<'a> {
     }
 
     /// Information about the clean window, and about the noised window.
-    fn informed(
+    fn mutual_information(
         &self,
         posterior: &Gaussians,
         noisy: bool,

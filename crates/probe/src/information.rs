@@ -20,7 +20,7 @@ pub(crate) struct Nats {
 }
 
 impl Gaussians {
-    /// From means and logarithms of standard deviations, `[N, D]`.
+    /// Gaussians with these means and logarithms of standard deviations, `[N, D]`.
     pub(crate) fn new(mean: &Tensor, log_std: &Tensor) -> Result<Gaussians, TrainError> {
         let wide = |tensor: &Tensor| tensor.f_to_device(Device::Cpu)?.f_to_kind(Kind::Double);
         Ok(Gaussians { mean: wide(mean)?, variance: (wide(log_std)? * 2.0).f_exp()? })
@@ -95,8 +95,7 @@ impl Gaussians {
     }
 }
 
-/// The most information that a value of unit variance can give about itself through white noise, in nats; `None`
-/// without noise.
+/// Maximum information about a value of unit variance through white noise, in nats; `None` without noise.
 ///
 /// ```text
 /// I(x_0; x̃_t) = ½ ln(1 + SNR̃(t))        x_0 ~ N(0, 1)
@@ -125,8 +124,8 @@ mod tests {
         assert!(distance < 6.0 * found.error + slack, "{found:?}, expected {expected}");
     }
 
-    /// Oracle: `q(z | x) = N(a x, s²)` with `x ~ N(0, I)` has `I = D/2 ln(1 + a²/s²)`. With N windows the
-    /// mixture is off by about the information of one window in N, `e^I / (2 N)`.
+    /// Oracle: `q(z | x) = N(a x, s²)` with `x ~ N(0, I)` has `I = D/2 ln(1 + a²/s²)`. The mixture of N windows
+    /// contains the window itself, which changes the estimate by about `e^I / (2 N)`.
     #[test]
     fn a_linear_channel_has_its_shannon_information() {
         for (a, s, dims) in [(1.0, 1.0, 1), (3.0, 1.0, 1), (0.5, 2.0, 1), (1.0, 0.7, 3)] {
