@@ -12,7 +12,6 @@ const UNREAD: &[&str] = &[
     "crates/feed/",
     "crates/probe/",
     "crates/train/",
-    "crates/vae/",
 ];
 
 /// This file, which has to name them.

@@ -1,4 +1,4 @@
-//! What the model says, against what is known independently.
+//! The model's outputs, against values that are known independently.
 
 use objective::Family;
 use tch::{Device, Kind, Tensor, no_grad};
@@ -74,7 +74,7 @@ fn a_fresh_model_is_near_the_prior_and_unit_scale() {
     }
 }
 
-/// Residual parametrisation: a posterior that adds nothing *is* the prior, group by group.
+/// Residual parametrization: a posterior that adds nothing *is* the prior, group by group.
 #[test]
 fn a_posterior_without_a_residual_is_the_prior() {
     for backbone in BACKBONES {

@@ -58,7 +58,7 @@ impl Case {
         [terms.log_likelihood].into_iter().chain(terms.kl_groups).collect()
     }
 
-    /// The same from distributions, by crate `objective`.
+    /// The same terms from the distributions of crate `objective`.
     fn by_distributions(&self, noised: bool, masked: bool) -> Vec<Tensor> {
         let pass = self.model.forward(&self.inputs, Some(&self.target), true).unwrap();
         let (signal, std) = &self.noise;
@@ -84,8 +84,8 @@ impl Case {
         terms.into_iter().chain(gradients).collect()
     }
 
-    /// Whether both ways agree at the same random numbers. Other tests draw from the generator too, so the same ones
-    /// are found by trying again.
+    /// Whether both ways agree at the same random numbers. Other tests draw from the generator too, so this tries again
+    /// until both ways have drawn the same numbers.
     fn agrees(
         &self,
         noised: bool,
