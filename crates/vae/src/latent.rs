@@ -132,7 +132,7 @@ impl Draw<'_> {
             Draw::Given(noise) if (noise.len() as i64) < groups => {
                 Err(VaeError::Missing { tensor: "noise", kind })
             }
-            _ => Ok(()),
+            Draw::One | Draw::Many(_) | Draw::Given(_) | Draw::Mean => Ok(()),
         }
     }
 
