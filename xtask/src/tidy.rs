@@ -70,7 +70,7 @@ fn findings(workspace: &Workspace, unread: Option<&str>) -> Result<Vec<Finding>>
     for package in &metadata.packages {
         findings.extend(files::package(package, &workspace.root)?);
         let modules = rings::modules(package, &workspace.root)?;
-        findings.extend(rings::check(&package.name, &modules, rings::KNOWN_RINGS));
+        findings.extend(rings::check(&package.name, &modules));
         all_modules.extend(modules);
     }
     findings.extend(additions::check(&read(&workspace.root, "CONTRIBUTING.md")?, &all_modules));

@@ -55,7 +55,7 @@ pub enum VaeError {
         found_on: Device,
     },
     /// The model needs a tensor that was not given.
-    #[error("a {kind:?} model of this shape needs `{tensor}`, which was not given")]
+    #[error("a model of kind {kind:?} and this shape needs `{tensor}`, which was not given")]
     Missing {
         /// Name of the tensor.
         tensor: &'static str,
@@ -63,7 +63,7 @@ pub enum VaeError {
         kind: ModelKind,
     },
     /// This kind of model does not support an action.
-    #[error("a {kind:?} model cannot {action}")]
+    #[error("a model of kind {kind:?} cannot {action}")]
     Unsupported {
         /// The action that was asked for.
         action: &'static str,

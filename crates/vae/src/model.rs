@@ -389,7 +389,7 @@ impl Model {
     /// [`VaeError::Unsupported`] without a skip, [`VaeError::Shape`] for other shapes.
     pub fn set_linear_skip(&self, weight: &Tensor, bias: &Tensor) -> Result<()> {
         let Some(skip) = &self.skip else {
-            let (action, kind) = ("set a linear skip: it has none", self.config.kind);
+            let (action, kind) = ("set a linear skip, because it has none", self.config.kind);
             return Err(VaeError::Unsupported { action, kind });
         };
         let Shape { context, horizon, .. } = self.shape;
