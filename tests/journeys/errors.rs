@@ -32,7 +32,7 @@ fn bad_tables_are_located() {
         for part in expected {
             assert!(said.contains(part), "{name}: no `{part}` in\n{said}");
         }
-        assert!(!desk.path("run/run.json").exists(), "{name}: a run was left");
+        assert!(!desk.path("run/run.json").exists(), "{name}: the command left a run");
     }
 }
 
@@ -78,7 +78,7 @@ fn wrong_configs_name_the_key() {
 }
 
 #[test]
-fn what_is_not_there_is_named() {
+fn missing_files_are_named() {
     let desk = Desk::new();
     desk.write("config.toml", CONFIG);
     assert!(desk.fail(66, &["train", "nowhere.toml"]).contains("nowhere.toml"));
@@ -88,8 +88,8 @@ fn what_is_not_there_is_named() {
     desk.fail(2, &["train", "config.toml", "--device", "gpu"]);
 }
 
-/// A request for CUDA never falls back silently. On a machine with CUDA the request is for a device of an
-/// absurd number.
+/// A request for CUDA never falls back silently. The number of the device is absurd, so that the test also holds on a
+/// machine with CUDA.
 #[test]
 fn a_missing_device_is_an_error() {
     let desk = Desk::new();
@@ -117,7 +117,7 @@ fn an_altered_run_is_refused() {
 
 /// A training that diverges exits with code 3 and keeps its best earlier weights usable.
 #[test]
-fn divergence_is_told_and_costs_nothing_that_was_good() {
+fn divergence_is_reported_and_keeps_the_best_weights() {
     let desk = Desk::new();
     desk.write("series.csv", &csv(&autoregression(300, 0.5, 1))).write("config.toml", CONFIG);
     let wild = ["train", "config.toml", "--set", "train.clip_norm=0"];

@@ -62,7 +62,7 @@ fn number(step: &Value, keys: &[&str]) -> f64 {
 }
 
 /// The note's claim: at the last step a plainly diffused window holds no information, and a re-injected one does.
-/// In between, the same run reads the same windows through the other process.
+/// A third measurement has the run with re-injection read the same windows through the plain process.
 #[test]
 fn features_survive_to_the_last_step_only_with_the_window_added_back() {
     let desk = Desk::new();
@@ -112,7 +112,7 @@ fn features_survive_to_the_last_step_only_with_the_window_added_back() {
 }
 
 #[test]
-fn what_cannot_be_measured_is_told() {
+fn measurements_that_cannot_be_made_are_errors() {
     let desk = Desk::new();
     desk.write("series.csv", &csv(&autoregression(300, 0.9, 4)));
     desk.write("config.toml", &config("predict", 1.0));

@@ -39,12 +39,12 @@ fn nothing_of_the_test_part_reaches_the_weights() {
     for file in ["metrics.jsonl", "model.safetensors"] {
         let (as_is, other) =
             (desk.read(&format!("as-is/{file}")), desk.read(&format!("other-test/{file}")));
-        assert_eq!(as_is, other, "{file} knows the test rows");
+        assert_eq!(as_is, other, "{file} depends on the test rows");
     }
     assert_ne!(desk.read("as-is/metrics.jsonl"), desk.read("other-validation/metrics.jsonl"));
 }
 
-/// An evaluation of data that changed since the training is refused, not scored.
+/// An evaluation on data that changed since the training is refused.
 #[test]
 fn other_data_than_trained_on_is_refused() {
     let desk = Desk::new();

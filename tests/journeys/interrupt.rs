@@ -15,7 +15,7 @@ use serde_json::Value;
 const TRAIN: [&str; 4] = ["train", "config.toml", "--run", "run"];
 const KINDS: [&str; 4] = ["conditional", "hierarchical", "predict", "autoencode"];
 
-/// A desk with a series and the config of a model of `kind`, with every part of training that has a state.
+/// A desk with a series and the config of a model of `kind`, which uses every part of training that has a state.
 fn desk(kind: &str, epochs: usize) -> Desk {
     let mut config = CONFIG.to_owned();
     for (from, to) in [
@@ -73,7 +73,7 @@ fn assert_whole(desk: &Desk) {
                 }
             }
             "config.toml" | "lock" | "events" => {}
-            other => panic!("what is {other}?"),
+            other => panic!("unexpected file {other}"),
         }
     }
 }
@@ -101,10 +101,10 @@ fn fifty_kills_lose_nothing() {
             signal(&child, Signal::KILL);
             child.wait().unwrap();
             kills += 1;
-            // With a checkpoint, the next start continues and does not start over.
+            // With a checkpoint, the next command continues and does not start over.
             resumed += usize::from(killed.path("run/checkpoint.safetensors").exists());
             assert_whole(&killed);
-            assert!(kills < 1000, "no training gets to its end");
+            assert!(kills < 1000, "no training ends");
         }
         assert!(left_behind(&killed) == left_behind(&whole), "{kind} differs after {kills} kills");
         let unfinished = fs::read_dir(killed.path("run")).unwrap().filter(|entry| {
@@ -198,7 +198,7 @@ fn a_second_writer_is_turned_away() {
     let said = desk.fail(2, &TRAIN);
     assert!(said.contains(&format!("process {}", child.id())), "{said}");
     signal(&child, Signal::INT);
-    assert_eq!(child.wait().unwrap().code(), Some(75), "the first goes on undisturbed");
+    assert_eq!(child.wait().unwrap().code(), Some(75), "the first training continues undisturbed");
 }
 
 /// A limit on file sizes acts like a disk that fills up in the middle of the checkpoint, the largest file.
@@ -231,7 +231,7 @@ fn a_dry_run_counts_and_writes_nothing() {
     let desk = desk("conditional", 12);
     let said = desk.succeed(&["train", "config.toml", "--run", "run", "--dry-run"]);
     // 200 rows, 60 % of them to train on: 120 − 8 − 4 + 1 windows in batches of 32.
-    for expected in ["109 train", "12 epochs of 4 steps, 48 in all", "parameters", "MiB"] {
+    for expected in ["109 train", "12 epochs of 4 steps, 48 steps in all", "parameters", "MiB"] {
         assert!(said.contains(expected), "no `{expected}` in\n{said}");
     }
     assert!(!desk.path("run").exists());
@@ -249,8 +249,10 @@ fn a_search_for_a_noise_survives_kills() {
     let auto = |desk: &Desk| {
         let words = ["train", "config.toml", "--run", "run", "--set", "noise=auto"];
         let said = desk.succeed(&[&words[..], &["--dry-run"]].concat());
-        // 12 epochs of 4 steps; 34 steps would allow the smallest search, 7·1 + 3·3 + 2·9, but 9 steps are not two epochs.
-        assert!(said.contains("search for a noise: 32 steps, 0.67 of the training"), "{said}");
+        // 12 epochs of 4 steps. The smallest search would take 7·1 + 3·3 + 2·9 = 34 steps, but its 9 steps are not two
+        // epochs.
+        let expected = "search for a noise comes first: 32 steps, 0.67 of the training";
+        assert!(said.contains(expected), "{said}");
         words
     };
     let whole = desk("conditional", 12);

@@ -9,7 +9,7 @@ ALL = {"scalars": 0, "histograms": 0, "images": 0, "compressedHistograms": 0}
 run = event_accumulator.EventAccumulator(sys.argv[1], size_guidance=ALL)
 run.Reload()
 tags = run.Tags()
-# The reader behind the server; it decides by other rules what a resumed run replaces.
+# The reader behind the server, which has its own rules for what a resumed run replaces.
 served = plugin_event_accumulator.EventAccumulator(sys.argv[1])
 served.Reload()
 print(

@@ -67,7 +67,7 @@ fn decoded(folder: &Path) -> Vec<Vec<decoder::Event>> {
 fn accumulated(folder: &Path) -> Option<Value> {
     let Some(python) = env::var_os("BALLAST_TENSORBOARD_PYTHON") else {
         eprintln!(
-            "SKIPPED on real TensorBoard: BALLAST_TENSORBOARD_PYTHON does not name a Python that has it; \
+            "SKIPPED on real TensorBoard: BALLAST_TENSORBOARD_PYTHON is not set to a Python that has it; \
              `cargo xtask test` installs one"
         );
         return None;

@@ -36,7 +36,7 @@ fn a_file_is_described_and_becomes_a_config_that_trains() {
 
     desk.succeed(&["init", "load.csv", "--target", "x", "--horizon", "4"]);
     let said = desk.fail(2, &["init", "load.csv", "--target", "x"]);
-    assert!(said.contains("exists already"), "{said}");
+    assert!(said.contains("already exists"), "{said}");
     desk.succeed(&["train", "load.toml", "--run", "run", "--set", "train.epochs=1"]);
     desk.succeed(&["evaluate", "run"]);
     assert!(desk.fail(66, &["data", "check", "nowhere.csv"]).contains("nowhere.csv"));

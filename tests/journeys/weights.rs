@@ -8,7 +8,7 @@ fn scores(desk: &Desk, file: &str) -> Value {
     desk.json(file)["forecasters"][0]["test"].clone()
 }
 
-/// Oracle: trainings that keep only one of the two.
+/// Oracle: trainings that keep only the best or only the last weights.
 #[test]
 fn both_weights_are_kept_and_scored_apart() {
     let desk = Desk::new();
@@ -24,7 +24,7 @@ fn both_weights_are_kept_and_scored_apart() {
     desk.succeed(&["evaluate", "both", "--last"]);
     let (best, last) =
         (scores(&desk, "best/evaluation.json"), scores(&desk, "last/evaluation.json"));
-    assert_ne!(best, last, "the best epoch is the last one: the test tells nothing");
+    assert_ne!(best, last, "the best epoch is the last one, so that the test proves nothing");
     assert_eq!(scores(&desk, "both/evaluation.json"), best);
     assert_eq!(scores(&desk, "both/last/evaluation.json"), last);
     let errors = desk.fail(66, &["evaluate", "best", "--last"]);
@@ -34,10 +34,10 @@ fn both_weights_are_kept_and_scored_apart() {
     );
 }
 
-/// A wandering level is subtracted from each window, a level without influence on the next is not; evaluation and
-/// forecasts use the same choice.
+/// The level of a window is subtracted in a random walk and not in white noise; evaluation and forecasts use the same
+/// choice.
 #[test]
-fn validation_windows_choose_instance_normalisation() {
+fn validation_windows_choose_instance_normalization() {
     let desk = Desk::new();
     let noise = autoregression(1200, 0.0, 5);
     let walk: Vec<f64> = noise
@@ -73,7 +73,7 @@ fn validation_windows_choose_instance_normalisation() {
             desk.read(&file)
         };
         assert_eq!(forecast(name), forecast(&by_hand));
-        // Resumed at its end, with nothing left to do.
+        // The finished training is started again, with nothing left to do.
         let again = desk.succeed(&[
             "train",
             "c.toml",
@@ -86,8 +86,8 @@ fn validation_windows_choose_instance_normalisation() {
     }
 }
 
-/// Oracle: forecast errors of an autoregression are correlated between steps, so sums over steps are wider than
-/// independent steps say; each step by itself is as good as before.
+/// Oracle: forecast errors of an autoregression are correlated between steps, so that sums over steps vary more than
+/// independent steps would. Forecasts of single steps are as good as before.
 #[test]
 fn correlated_residuals_make_honest_sums() {
     let desk = Desk::new();

@@ -25,7 +25,7 @@ fn bundled_data_goes_from_config_to_forecast() {
     let forecast = String::from_utf8(desk.read("forecast.csv")).unwrap();
     let lines: Vec<&str> = forecast.lines().collect();
     assert_eq!(lines.len(), 1 + 7, "a header and a row per step");
-    assert!(lines[0].starts_with("time,precipitation_mean,precipitation_q05,"), "{}", lines[0]);
+    assert!(lines[0].starts_with("date,precipitation_mean,precipitation_q05,"), "{}", lines[0]);
     assert!(
         lines[1].starts_with("2016-01-01,") || lines[1].starts_with("2016/01/01,"),
         "{}",
@@ -40,8 +40,8 @@ fn bundled_data_goes_from_config_to_forecast() {
     }
 }
 
-/// Scores of all forecasters by window, differences to each baseline, all test windows besides those of the config,
-/// and samples for other programs to score.
+/// An evaluation has the scores of all forecasters by window, differences to each baseline, scores on all test windows
+/// besides those of the config, and samples for other programs to score.
 #[test]
 fn an_evaluation_can_be_checked_by_others() {
     let desk = Desk::new();
@@ -111,7 +111,7 @@ fn an_evaluation_can_be_checked_by_others() {
     }
 }
 
-/// Targets and samples of a safetensors file: a length, a header in JSON, numbers.
+/// Targets and samples of a safetensors file, which is a length, a header in JSON, and numbers.
 fn dumped(bytes: &[u8]) -> (Vec<f64>, Vec<f64>) {
     let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
     let header: serde_json::Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
@@ -152,7 +152,7 @@ fn several_seeds_are_evaluated_together() {
     assert!(said.contains("more than the seed"), "{said}");
 }
 
-/// Every config of the repository trains, and every kind of model; those that forecast are evaluated.
+/// Every config of the repository trains, as does every kind of model; kinds that forecast are evaluated.
 #[test]
 fn every_config_trains() {
     let desk = Desk::new();
@@ -247,7 +247,7 @@ fn gaps_are_told_to_the_model_and_not_scored() {
     assert!(!String::from_utf8(desk.read("forecast.csv")).unwrap().contains("NaN"));
 }
 
-/// A long outage, zeros for days, and filled gaps are each scored where values were observed.
+/// Series with a long outage, long runs of zeros, or filled gaps are scored where values were observed.
 #[test]
 fn outages_and_zeros_are_left_out_and_counted() {
     let desk = Desk::new();
@@ -277,5 +277,5 @@ fn outages_and_zeros_are_left_out_and_counted() {
         desk.succeed(&["forecast", fill, "--input", "series.csv", "--output", "forecast.csv"]);
     }
     let weights = |fill: &str| desk.read(&format!("{fill}/model.safetensors"));
-    assert_ne!(weights("mask"), weights("forward"), "filled values are seen");
+    assert_ne!(weights("mask"), weights("forward"), "the model sees filled values");
 }

@@ -30,7 +30,7 @@ fn binary() -> &'static Path {
     })
 }
 
-/// A folder of its own, and commands run in it.
+/// A temporary folder, and `ballast` commands that run in it.
 #[derive(Debug)]
 pub struct Desk {
     folder: TempDir,
@@ -48,23 +48,23 @@ impl Desk {
         Desk { folder: tempfile::tempdir().expect("a temporary folder") }
     }
 
-    /// A path in it.
+    /// The path of a file in the folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// Writes a file in it.
+    /// Writes a file in the folder.
     pub fn write(&self, name: &str, text: &str) -> &Desk {
         fs::write(self.path(name), text).expect("the folder is writable");
         self
     }
 
-    /// Reads a file in it.
+    /// Reads a file in the folder.
     pub fn read(&self, name: &str) -> Vec<u8> {
         fs::read(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
-    /// Reads a JSON file in it.
+    /// Reads a JSON file in the folder.
     pub fn json(&self, name: &str) -> Value {
         serde_json::from_slice(&self.read(name)).expect("valid JSON")
     }
@@ -124,7 +124,7 @@ pub fn csv(values: &[f64]) -> String {
     std::iter::once("time,x\n".to_owned()).chain(rows).collect()
 }
 
-/// A config for that CSV, small and quick.
+/// A config for the table of [`csv`], with a small model and a short training.
 pub const CONFIG: &str = r#"
 seed = 3
 

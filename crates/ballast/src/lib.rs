@@ -39,7 +39,7 @@
 //! | [`evaluate`] | scores beside the baselines, forecasts of new rows |
 //! | [`probe`] | the information in the latent variables, over the diffusion steps |
 //! | [`record`] | the files of a run as types |
-//! | [`stats`] | whether A is better than B, and how sure that is |
+//! | [`stats`] | whether one forecaster is better than another, and how certain that is |
 
 use std::path::{Path, PathBuf};
 
@@ -74,8 +74,8 @@ impl Run {
     /// continues, with the same result bit for bit; one that is done is opened.
     ///
     /// # Errors
-    /// [`Error::Config`] if the directory holds a run of another config, [`Error::Diverged`] if training left the
-    /// finite numbers, and what else can go wrong with data, device or disk.
+    /// [`Error::Config`] if the directory holds a run of another config, [`Error::Diverged`] if training produced
+    /// numbers that are not finite, and the errors of data, device and disk.
     pub fn fit(config: &Config, directory: impl AsRef<Path>) -> Result<Run, Error> {
         Run::fit_with(config, directory, RunOptions::default(), &Control::default())
     }
@@ -102,19 +102,19 @@ impl Run {
     /// Opens a finished run.
     ///
     /// # Errors
-    /// [`Error::Record`] if there is none in `directory`, or if it is damaged.
+    /// [`Error::Record`] if `directory` holds no finished run, or a damaged one.
     pub fn open(directory: impl AsRef<Path>, options: RunOptions) -> Result<Run, Error> {
         let directory = directory.as_ref().to_owned();
         let info = record::RunDirectory::open(&directory)?.read_info()?;
         Ok(Run { directory, info, options })
     }
 
-    /// Where it lies.
+    /// The run directory.
     pub fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// Data, windows, epochs, parameters and how training ended.
+    /// Data, windows, epochs and parameters of the training, and how it ended.
     pub fn info(&self) -> &RunInfo {
         &self.info
     }
@@ -131,7 +131,7 @@ impl Run {
     /// Forecasts the rows that follow `table`, which has the columns that the run was trained on.
     ///
     /// # Errors
-    /// If the rows are not like those of the training.
+    /// If the rows do not have the form of those of the training.
     pub fn forecast(&self, table: impl AsRef<Path>) -> Result<Forecast, Error> {
         evaluate::forecast(&self.directory, table.as_ref(), 0, self.options)
     }

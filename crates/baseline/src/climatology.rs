@@ -1,4 +1,4 @@
-//! What was usual: blocks of the training rows of the same series, of the same season if asked.
+//! Climatology: blocks of the training rows of the same series, and of the same phase of the season on request.
 
 use std::collections::HashMap;
 
@@ -9,22 +9,22 @@ use tch::{Device, Kind, Tensor};
 use crate::error::Result;
 use crate::law::{Law, MAX_COMPONENTS, NUMBERS};
 
-/// Training blocks `[H, C]` by series and phase, as first rows.
+/// Training blocks `[H, C]`, grouped by series and phase of the season.
 #[derive(Debug)]
 pub(crate) struct Climatology {
     context: usize,
     season: usize,
-    /// Where each series starts: the phase of a row is counted from there.
+    /// First row of each series, from which the phases of its rows are counted.
     first: Vec<usize>,
-    /// Blocks of each group, `[K · season]`, none empty.
+    /// First rows of the blocks of each group, `[K · season]`; no group is empty.
     pub(crate) groups: Vec<Vec<usize>>,
-    /// All blocks on the device, `[R', H, C]` as a view of the rows.
+    /// All blocks on the device, `[R', H, C]`: a view of the rows.
     pub(crate) blocks: Tensor,
 }
 
 impl Climatology {
-    /// Gathers blocks; `season` is 1 for the plain one. A group without a block whole in all channels takes
-    /// those of its series, and a series without one those of all; `None` if there is none at all.
+    /// Groups the training blocks without gaps; a `season` of 1 gives one group per series. A group without such a
+    /// block uses those of its series, and a series without one those of all series; `None` if there are none at all.
     pub(crate) fn fit(
         history: &History,
         panel: &DevicePanel,
@@ -117,7 +117,7 @@ impl Law for Climatology {
             let blocks = self.blocks.f_index_select(0, &rows)?;
             let members: Vec<usize> = (0..groups.len()).filter(|b| groups[*b] == group).collect();
             if blocks.size()[0] < 2 {
-                // One block is no law; the kernel needs a width.
+                // A kernel width cannot be estimated from one block.
                 for member in members {
                     let missing = target.f_get(member as i64)?.f_full_like(f64::NAN)?;
                     scored[member] = Some(missing.f_to_kind(Kind::Double)?);
@@ -141,7 +141,7 @@ impl Law for Climatology {
     }
 }
 
-/// At most `most` evenly spaced items.
+/// Evenly spaced items, at most `most` of them.
 fn thinned<T>(all: &[T], most: usize) -> impl Iterator<Item = &T> {
     let kept = all.len().min(most);
     (0..kept).map(move |i| &all[i * all.len() / kept])

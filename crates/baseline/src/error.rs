@@ -1,4 +1,4 @@
-//! What can go wrong with a baseline.
+//! Errors of fitting a baseline and of forecasting with it.
 
 use feed::FeedError;
 use objective::ObjectiveError;

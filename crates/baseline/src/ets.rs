@@ -1,5 +1,4 @@
-//! Exponential smoothing: the six additive models of Hyndman et al. (2008), each series and channel its
-//! own.
+//! Exponential smoothing by the six additive models of Hyndman et al. (2008), fitted to each series and channel.
 //!
 //! ```text
 //! ŷ_t = l_{t−1} + φ b_{t−1} + s_{t−m}        e_t = y_t − ŷ_t
@@ -8,9 +7,8 @@
 //! s_t = s_{t−m} + γ e_t
 //! ```
 //!
-//! Parameters are those with the least squared error on the training rows, the model is chosen by the
-//! corrected criterion of Akaike, and the states are carried through all rows up to each origin, where a
-//! missing value changes nothing but the trend.
+//! The parameters minimize the squared error on the training rows, and Akaike's corrected criterion chooses the
+//! model. The states then run through all rows up to each origin; a missing value counts as its forecast, `e_t = 0`.
 
 use feed::{Batch, History};
 use tch::{Device, Kind, Tensor};
@@ -20,14 +18,14 @@ use crate::garch::LEAST;
 use crate::minimize::minimize;
 use crate::point::Point;
 
-/// One smoother with its parameters; what is left out has weight 0.
+/// One smoother with its parameters; a term that the model leaves out has weight 0.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Smoother {
     alpha: f64,
     beta: f64,
     gamma: f64,
     phi: f64,
-    /// Rows of a season; 1 without one.
+    /// Rows per season; 1 for no season.
     season: usize,
 }
 
@@ -36,14 +34,15 @@ struct Smoother {
 struct States {
     level: Vec<f64>,
     trend: Vec<f64>,
-    /// Of the phase of the row.
+    /// Seasonal term of the phase of the row.
     seasonal: Vec<f64>,
-    /// Sum of squared one-step errors, and how many.
+    /// Sum of squared one-step errors.
     squares: f64,
+    /// Number of those errors.
     errors: usize,
 }
 
-/// Which terms a model has.
+/// The terms that a model has.
 #[derive(Debug, Clone, Copy)]
 struct Form {
     trend: bool,
@@ -56,7 +55,7 @@ impl Form {
         1 + usize::from(self.trend) + usize::from(self.damped) + usize::from(self.seasonal)
     }
 
-    /// Unbounded numbers to a smoother inside the usual region: `β < α`, `γ < 1 − α`, `0.8 ≤ φ ≤ 0.98`.
+    /// Maps unbounded numbers to a smoother inside the usual region: `β < α`, `γ < 1 − α`, `0.8 ≤ φ ≤ 0.98`.
     fn smoother(self, x: &[f64], season: usize) -> Smoother {
         let share = |x: f64| 1.0 / (1.0 + (-x).exp());
         let mut rest = x[1..].iter().map(|x| share(*x));
@@ -77,13 +76,13 @@ impl Form {
 }
 
 impl Smoother {
-    /// The best of the six models on training values, NaN where missing; `None` for too few.
+    /// The best of the six models on training values, NaN where missing; `None` if too few were observed.
     fn fit(values: &[f64], season: Option<usize>) -> Option<Smoother> {
         let observed = values.iter().filter(|value| value.is_finite()).count();
         if observed < LEAST {
             return None;
         }
-        // A season is told from two of them.
+        // Estimating a season takes at least two of them.
         let season = season.filter(|season| *season > 1 && observed >= 2 * season + LEAST);
         let mut best: Option<(f64, Smoother)> = None;
         for seasonal in [false, true] {
@@ -92,7 +91,7 @@ impl Smoother {
                 let form = Form { trend, damped, seasonal };
                 let loss = |x: &[f64]| {
                     let states = form.smoother(x, rows).run(values);
-                    // Half the deviance: its changes have the size of a log likelihood's.
+                    // Half the deviance, which changes as much as the log likelihood does.
                     0.5 * states.errors as f64 * (states.squares / states.errors as f64).ln()
                 };
                 let start = [-1.0, -2.5, -2.5, 1.0];
@@ -114,8 +113,8 @@ impl Smoother {
         )
     }
 
-    /// Runs through values; starts from the mean of the first season (of ten rows without one), no trend,
-    /// and that season's deviations.
+    /// Runs through values. The initial level is the mean of the first season (of ten rows without one), the initial
+    /// trend is zero, and the initial seasonal terms are the deviations of that season from its mean.
     fn run(&self, values: &[f64]) -> States {
         let m = self.season;
         let first = &values[..values.len().min(if m > 1 { m } else { 10 })];
@@ -166,7 +165,7 @@ impl Smoother {
     }
 }
 
-/// Smoothers of every series and channel with their states at every row.
+/// The smoothers of all series and channels, with their states at every row.
 #[derive(Debug)]
 pub(crate) struct Ets {
     context: usize,
@@ -179,7 +178,7 @@ pub(crate) struct Ets {
 }
 
 impl Ets {
-    /// Fits the training rows of every series; `None` where one has too few.
+    /// Fits a smoother to the training rows of every series and channel; `None` if one of them has too few values.
     pub(crate) fn fit(
         history: &History,
         season: Option<usize>,
@@ -202,7 +201,7 @@ impl Ets {
 }
 
 impl Point for Ets {
-    /// Point forecasts `[B, H, C]` from all rows before the origins.
+    /// Point forecasts `[B, H, C]`, each from all rows before its origin.
     fn forecast(&self, batch: &Batch) -> Result<Tensor> {
         let starts = Vec::<i64>::try_from(batch.first_rows.f_to(Device::Cpu)?)?;
         let windows = starts.len();

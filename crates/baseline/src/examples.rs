@@ -1,20 +1,20 @@
-//! Windows to fit on, and to choose on.
+//! Windows that baselines are fitted on and chosen on.
 
 use feed::{Batch, DevicePanel, WindowSet};
 use tch::{Kind, Tensor};
 
 use crate::error::Result;
 
-/// Windows to fit or choose on: contexts with their gaps filled, targets that are NaN where nothing was observed, and
-/// nothing else that a window holds.
+/// Windows to fit or to choose on: contexts with their gaps filled, and targets, NaN where nothing was observed;
+/// without covariates or masks.
 #[derive(Debug)]
 pub struct Examples(Batch);
 
-/// About this many validation windows decide between fits.
+/// Approximate number of validation windows that decide between fits.
 const MAX_SCORED: i64 = 200;
 
 impl Examples {
-    /// The windows of a set, all at once.
+    /// Gathers all windows of a set at once.
     ///
     /// # Errors
     /// As [`DevicePanel::gather`].
@@ -28,7 +28,7 @@ impl Examples {
         Ok(Examples::of(batch.filled_context()?, target, batch.first_rows))
     }
 
-    /// From contexts `[N, L, C]`, targets `[N, H, C]` and the rows at which the contexts start, `[N]`.
+    /// Examples from contexts `[N, L, C]`, targets `[N, H, C]` and the first rows of the contexts, `[N]`.
     pub(crate) fn of(context: Tensor, target: Tensor, first_rows: Tensor) -> Examples {
         Examples(Batch {
             first_rows,
@@ -41,12 +41,12 @@ impl Examples {
         })
     }
 
-    /// `[N, L, C]`.
+    /// The contexts, `[N, L, C]`.
     pub(crate) fn context(&self) -> &Tensor {
         &self.0.context
     }
 
-    /// `[N, H, C]`, NaN where missing.
+    /// The targets, `[N, H, C]`, NaN where missing.
     pub(crate) fn target(&self) -> &Tensor {
         &self.0.target
     }
@@ -65,8 +65,8 @@ impl Examples {
         Ok(Examples::of(pick(context)?, pick(target)?, pick(first_rows)?))
     }
 
-    /// The squared correlation between the means of context and target of a window, within channels: how much the
-    /// level of a horizon follows the level of its context. Zero where nothing varies.
+    /// The squared correlation, within channels, between the mean of a context and the mean of its target: the share of
+    /// the variance of a horizon's level that the level of its context explains. Zero where nothing varies.
     ///
     /// # Errors
     /// [`FeedError::Torch`](feed::FeedError::Torch) if libtorch fails.
@@ -94,7 +94,7 @@ impl Examples {
         Ok(if scale > 0.0 { both * both / scale } else { 0.0 })
     }
 
-    /// About [`MAX_SCORED`] of them, evenly spaced.
+    /// About [`MAX_SCORED`] of the windows, evenly spaced.
     pub(crate) fn some(&self) -> Result<Examples> {
         self.every((self.context().size()[0] / MAX_SCORED).max(1))
     }

@@ -1,4 +1,4 @@
-//! From a rule to a fitted baseline.
+//! Fitting a baseline by its rule.
 
 use feed::{Batch, DevicePanel, History, Part, Source, Stream, seed};
 use tch::{Tensor, no_grad};
@@ -20,11 +20,11 @@ use crate::volatility::Volatility;
 pub struct FitData<'a> {
     /// All rows on the device.
     pub panel: &'a DevicePanel,
-    /// All rows again, in f64, by series.
+    /// All rows in f64 on the host, by series.
     pub history: &'a History,
     /// Training windows.
     pub train: &'a Examples,
-    /// Validation windows, to choose on.
+    /// Validation windows, on which settings are chosen.
     pub validation: &'a Examples,
     /// Rows per season.
     pub season: Option<usize>,
@@ -42,12 +42,14 @@ pub(crate) enum Fitted {
 }
 
 impl Baseline {
-    /// Fits `rule` on training rows; the ridge strength, and how residuals are taken, are chosen on
-    /// validation windows. `None` where there is nothing to fit: no season that the rule could repeat, a
-    /// channel without one whole window, a series with fewer than 30 training values.
+    /// Fits `rule` on training rows. Validation windows choose the ridge strength, and whether residuals are relative
+    /// to the scale of their window.
+    ///
+    /// `None` if there is nothing to fit: for example, the rule needs a season and has none that fits, a channel has no
+    /// training window without gaps, or a series has fewer than 30 training values.
     ///
     /// # Errors
-    /// [`FeedError::Torch`](feed::FeedError::Torch) if libtorch fails, such as for want of memory.
+    /// [`FeedError::Torch`](feed::FeedError::Torch) if libtorch fails, for example because memory runs out.
     pub fn fit(rule: Rule, data: &FitData) -> Result<Option<Baseline>> {
         let FitData { panel, history, train, validation, season } = *data;
         let (_, context, _) = train.context().size3()?;
@@ -92,8 +94,8 @@ impl Baseline {
         }
     }
 
-    /// Fits each of `rules` to the training windows of `source`, with its name in tables; `None` beside those that
-    /// cannot be fitted.
+    /// Fits each of `rules` to the training windows of `source`, and returns it with its name in tables; `None` stands
+    /// for a rule that cannot be fitted.
     ///
     /// # Errors
     /// As [`Baseline::fit`].
@@ -113,7 +115,7 @@ impl Baseline {
         let data =
             FitData { panel, history: &history, train: &train, validation: &validation, season };
         let fit = |rule: &Rule| {
-            // Its own draws decide how residuals are taken: the same whatever was fitted before.
+            // Each rule starts its own stream, so that its draws do not depend on the rules before it.
             seed(run_seed, Stream::Evaluation);
             Ok((rule.name(season), Baseline::fit(*rule, &data)?))
         };
@@ -128,7 +130,7 @@ impl Baseline {
         self.law().sample(batch, samples)
     }
 
-    /// The mean of the law that is sampled, `[B, H, C]`.
+    /// The mean of the law that [`Baseline::sample`] draws from, `[B, H, C]`.
     ///
     /// # Errors
     /// [`FeedError::Torch`](feed::FeedError::Torch) if libtorch fails.
@@ -136,8 +138,8 @@ impl Baseline {
         self.law().mean(batch)
     }
 
-    /// The log density of each element of the batch's target, `[B, H, C]`, in nats: of volatility laws
-    /// their own, as a mean over `draws` paths, of the others a kernel estimate from training values.
+    /// The log density of each element of the target, `[B, H, C]`, in nats. Volatility models average their own density
+    /// over `draws` paths; the other baselines use a kernel estimate from training values.
     ///
     /// # Errors
     /// [`FeedError::Torch`](feed::FeedError::Torch) if libtorch fails.
@@ -158,9 +160,9 @@ fn boxed(point: impl Point + 'static) -> Box<dyn Point> {
     Box::new(point)
 }
 
-/// Fair CRPS on each of the `validation` windows, standardized, of ridge regression fitted on `train`; NaN where
-/// nothing was observed. Windows are relative to their own mean and standard deviation with `instance`, else as they
-/// are. `None` where gaps leave nothing to fit.
+/// Fair CRPS of ridge regression fitted on `train`, for each of the `validation` windows, in standardized units; NaN
+/// where nothing was observed. With `instance`, windows are standardized by their own mean and standard deviation.
+/// `None` if gaps leave nothing to fit.
 ///
 /// # Errors
 /// As [`Baseline::fit`].

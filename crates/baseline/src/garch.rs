@@ -6,23 +6,23 @@
 //! r_t = μ + σ_t z_t,     σ²_t = ω + α (r_{t−1} − μ)² + β σ²_{t−1}
 //! ```
 //!
-//! constant variance `α = β = 0`; EWMA `ω = 0, α = 1 − λ, β = λ`; GARCH(1,1) otherwise; `z` standard normal
-//! or Student's t scaled to unit variance. Before the first row both `(r − μ)²` and `σ²` are the variance
-//! of the training rows. A missing return counts as its expectation, `(r − μ)² = σ²`.
+//! Constant variance has `α = β = 0`, EWMA `ω = 0, α = 1 − λ, β = λ`, and GARCH(1,1) leaves all three free; `z` is
+//! standard normal, or Student's t scaled to unit variance. Before the first row both `(r − μ)²` and `σ²` are the
+//! variance of the training rows. A missing return counts as its expectation, `(r − μ)² = σ²`.
 //! Derivations and sources: `docs/math/baselines.md`.
 
 use statrs::function::gamma::ln_gamma;
 
 use crate::minimize::minimize;
 
-/// Fewer observed training values than this fit nothing.
+/// Minimum number of observed training values that a law is fitted to.
 pub(crate) const LEAST: usize = 30;
-/// RiskMetrics' decay for daily data (J.P. Morgan & Reuters 1996).
+/// Decay for daily data in RiskMetrics (J.P. Morgan & Reuters 1996).
 const RISK_METRICS: f64 = 0.94;
-/// The least variance, in squared training deviations: a series that never moves.
+/// Minimum variance, in squared training standard deviations, for a series that never moves.
 const FLOOR: f64 = 1e-8;
 
-/// Which law is fitted.
+/// A family of laws to fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     ConstantGaussian,
@@ -41,12 +41,12 @@ pub(crate) struct Returns {
     pub(crate) beta: f64,
     /// Degrees of freedom, above 2; `None` for normal innovations.
     pub(crate) degrees: Option<f64>,
-    /// `(r − μ)²` and `σ²` before the first row.
+    /// Value of `(r − μ)²` and of `σ²` before the first row.
     presample: f64,
 }
 
 impl Returns {
-    /// Fits to training returns, NaN where missing; `None` for fewer than 30.
+    /// Fits a law to training returns, NaN where missing; `None` if fewer than 30 were observed.
     pub(crate) fn fit(kind: Kind, returns: &[f64]) -> Option<Returns> {
         let observed: Vec<f64> = returns.iter().copied().filter(|r| r.is_finite()).collect();
         if observed.len() < LEAST {
@@ -71,7 +71,7 @@ impl Returns {
                 ..law
             }),
             Kind::Garch => {
-                // μ, ln of the unconditional over the sample variance, α + β, α/(α + β), ν.
+                // μ, the logarithm of unconditional over sample variance, α + β, α/(α + β) and ν, each unbounded.
                 let starts: [&[f64]; 3] = [
                     &[mean, 0.0, 3.5, -2.6, 1.4],
                     &[mean, 0.0, 2.2, -1.4, 1.4],
@@ -97,7 +97,7 @@ impl Returns {
         Returns { omega: 0.0, alpha: 1.0 - decay, beta: decay, ..self }
     }
 
-    /// The likeliest of the laws that `make` builds, from several starts.
+    /// The law of maximum likelihood among those that `make` builds, the best over several starts.
     fn best(
         self,
         returns: &[f64],
@@ -110,7 +110,7 @@ impl Returns {
         best.map_or(self, |(x, _)| make(self, &x))
     }
 
-    /// `σ²_t` for each row and for the one after the last: each from the rows before it only.
+    /// `σ²_t` of each row and of the one after the last, each given only the rows before it.
     pub(crate) fn filter(&self, returns: &[f64]) -> Vec<f64> {
         let mut variance = self.next(self.presample, self.presample);
         let mut all = Vec::with_capacity(returns.len() + 1);
@@ -160,7 +160,7 @@ fn logistic(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())
 }
 
-/// Degrees of freedom in (2, 500): beyond, the law is normal and the likelihood flat.
+/// Degrees of freedom, between 2.01 and 500.01: beyond, the law is as good as normal and the likelihood flat.
 fn heavy(x: f64) -> f64 {
     2.01 + 498.0 * logistic(x - 5.5)
 }

@@ -1,14 +1,14 @@
-//! Forecasters that fit in seconds: every model has to beat them.
+//! Forecasters that fit in seconds, which every model has to beat.
 //!
-//! Three kinds, all in standardized units and asked in the same way:
+//! There are three kinds. All work in standardized units and share one interface:
 //!
-//! - a point forecast plus residuals: whole blocks `[H, C]` of the errors it made on training windows,
-//!   drawn with replacement, so that samples keep the dependence between steps and channels;
+//! - a point forecast plus residuals: whole blocks `[H, C]` of its errors on training windows are drawn with
+//!   replacement, so that samples keep the dependence between steps and channels;
 //! - climatology: whole blocks of the training rows themselves;
-//! - laws of volatility, whose paths are simulated.
+//! - volatility models, whose paths are simulated.
 //!
-//! Everything is fitted on training rows and chosen on validation windows; a baseline that looks further back than
-//! the context sees rows before the origin only. Formulas and sources: `docs/math/baselines.md`.
+//! Everything is fitted on training rows, and choices are made on validation windows. A baseline that looks further
+//! back than the context sees only rows before the origin. Formulas and sources: `docs/math/baselines.md`.
 //!
 //! ```
 //! use baseline::{Baseline, Rule};
@@ -27,8 +27,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A new baseline is a file that implements `Point` (a point forecast) or `Law`, a variant of [`Rule`] with its name,
-//! and its arm in [`Baseline::fit`]; the compiler names each of these places.
+//! A new baseline takes a file that implements `Point` (a point forecast) or `Law`, a variant of [`Rule`] with its
+//! name, and an arm in [`Baseline::fit`]; the compiler points to each of these places.
 
 mod climatology;
 mod error;

@@ -1,12 +1,12 @@
-//! A small minimizer for a handful of parameters: Nelder and Mead's simplex, restarted where it ends.
+//! A small minimizer for a handful of parameters: the simplex of Nelder and Mead, restarted from where it ends.
 
-/// Best first: parameters and their value.
+/// Parameters, and the value of the function there.
 type Vertex = (Vec<f64>, f64);
 
-/// A local minimum of `f` from `start`, with simplices of edge `step`: the parameters and the value.
+/// A local minimum of `f` near `start`, found with simplices whose first edge is `step`: the parameters and the value.
 ///
-/// Each simplex starts at the end of the one before, until one gains less than 1e-9: a collapsed simplex
-/// is no minimum. A value that is not finite counts as very bad.
+/// A simplex can collapse at a point that is not a minimum, so each new one starts where the last one ended, until one
+/// improves the value by less than 1e-9. A value that is not finite counts as the largest finite one.
 ///
 /// # References
 /// Nelder & Mead (1965), *A simplex method for function minimization*.
@@ -29,7 +29,7 @@ fn bounded(f: &dyn Fn(&[f64]) -> f64, point: &[f64]) -> f64 {
     if value.is_finite() { value } else { f64::MAX }
 }
 
-/// One run: reflect, expand, contract or shrink until the values agree to 1e-10.
+/// One run of the simplex: it reflects, expands, contracts or shrinks until its values agree to 1e-10.
 fn simplex(f: &dyn Fn(&[f64]) -> f64, start: &Vertex, step: f64) -> Vertex {
     let size = start.0.len();
     let mut vertices: Vec<Vertex> = vec![start.clone()];
@@ -79,8 +79,8 @@ fn simplex(f: &dyn Fn(&[f64]) -> f64, start: &Vertex, step: f64) -> Vertex {
 mod tests {
     use super::*;
 
-    /// Oracle: Rosenbrock's valley, minimum 0 at (1, 1); and a quartic in four variables beyond a wall of
-    /// values that are not finite.
+    /// Oracle: Rosenbrock's valley, whose minimum is 0 at (1, 1), and a function of four variables that is not finite
+    /// beyond a wall.
     #[test]
     fn known_minima_are_found() {
         let valley = |x: &[f64]| (1.0 - x[0]).powi(2) + 100.0 * (x[1] - x[0] * x[0]).powi(2);

@@ -9,11 +9,11 @@ use crate::error::Result;
 
 /// A fitted point forecaster.
 pub(crate) trait Point: Debug {
-    /// Windows → `[B, H, C]`, standardized.
+    /// The forecast of each window, `[B, H, C]`, in standardized units.
     fn forecast(&self, batch: &Batch) -> Result<Tensor>;
 }
 
-/// The last rows, repeated: one, or a season.
+/// Repeats the last `rows` rows of the context: one row, or one season.
 #[derive(Debug)]
 pub(crate) struct Repeat {
     pub(crate) rows: i64,
@@ -30,7 +30,7 @@ impl Point for Repeat {
     }
 }
 
-/// The line through the first and the last row.
+/// Extends the line through the first and the last row of the context.
 #[derive(Debug)]
 pub(crate) struct Drift {
     pub(crate) horizon: i64,

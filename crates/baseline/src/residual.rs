@@ -1,4 +1,4 @@
-//! Point forecasts with the errors they made on training windows as samples.
+//! Point forecasts plus errors that they made on training windows.
 
 use feed::Batch;
 use objective::score::{bandwidth, kernel_log_density, window_crps};
@@ -10,12 +10,12 @@ use crate::law::{Law, MAX_COMPONENTS, NUMBERS};
 use crate::point::Point;
 use crate::ridge::window_moments;
 
-/// The most residual blocks that are kept, evenly spaced over the training windows.
+/// Maximum number of residual blocks to keep, evenly spaced over the training windows.
 const MAX_BLOCKS: i64 = 10_000;
-/// Samples that decide how residuals are taken.
+/// Samples per window for the scores that decide whether residuals are relative to the scale of their window.
 const SCORED_SAMPLES: i64 = 50;
 
-/// A point forecaster with its errors.
+/// A point forecaster with its residuals.
 #[derive(Debug)]
 pub(crate) struct WithResiduals {
     pub(crate) point: Box<dyn Point>,
@@ -27,14 +27,14 @@ pub(crate) struct WithResiduals {
 /// Errors made on training windows.
 #[derive(Debug)]
 pub(crate) enum Residuals {
-    /// Whole blocks, `[M, H, C]`.
+    /// Blocks of all channels together, `[M, H, C]`.
     Joint(Tensor),
-    /// Per channel, `[M_c, H]`: where gaps leave no block whole in all channels.
+    /// Blocks of each channel alone, `[M_c, H]`, if no block is without gaps in all channels.
     Channels(Vec<Tensor>),
 }
 
 impl Residuals {
-    /// From errors `[N, H, C]`, NaN where nothing was observed; `None` if a channel has no whole block.
+    /// Residuals from errors `[N, H, C]`, NaN where nothing was observed; `None` if a channel has no block without gaps.
     pub(crate) fn new(errors: &Tensor) -> Result<Option<Residuals>> {
         let finite = errors.f_isfinite()?;
         let whole = finite.f_flatten(1, 2)?.f_all_dim(1, false)?;
@@ -51,7 +51,7 @@ impl Residuals {
         Ok(complete.then_some(Residuals::Channels(channels)))
     }
 
-    /// Evenly spaced residuals as components of a density of each element, `[M, H, C]`, M ≥ 2.
+    /// Evenly spaced residuals as the components of a kernel estimate for each element, `[M, H, C]`, with M ≥ 2.
     fn components(&self) -> Result<Tensor> {
         let some = |blocks: &Tensor, most: i64| -> Result<Tensor> {
             let count = blocks.size()[0];
@@ -70,7 +70,7 @@ impl Residuals {
         }
     }
 
-    /// `[H, C]`.
+    /// The mean residual, `[H, C]`.
     fn mean(&self) -> Result<Tensor> {
         let mean = |blocks: &Tensor| blocks.f_mean_dim([0_i64].as_slice(), false, None);
         Ok(match self {
@@ -99,9 +99,8 @@ impl Residuals {
 }
 
 impl WithResiduals {
-    /// Gathers the errors of `point` on training windows, as they are or relative to the window's scale,
-    /// whichever scores better on validation windows. `None` where gaps leave a channel without one whole
-    /// window.
+    /// Gathers the errors of `point` on training windows, either as they are or relative to the scale of the window,
+    /// whichever scores better on validation windows. `None` if gaps leave a channel without a complete window.
     pub(crate) fn fit(
         point: Box<dyn Point>,
         train: &Examples,
@@ -127,13 +126,13 @@ impl WithResiduals {
         Ok(Some(WithResiduals { residuals: errors, relative: false, ..fitted }))
     }
 
-    /// Fair CRPS, mean over some windows.
+    /// Mean fair CRPS over `windows`.
     fn score(&self, windows: &Examples) -> Result<f64> {
         let scores = self.scores(windows)?.f_nanmean([0_i64].as_slice(), false, Kind::Double)?;
         Ok(scores.f_double_value(&[])?)
     }
 
-    /// Fair CRPS of some windows, `[N]`; NaN where nothing was observed.
+    /// Fair CRPS of each of `windows`, `[N]`; NaN where nothing was observed.
     pub(crate) fn scores(&self, windows: &Examples) -> Result<Tensor> {
         let samples = self.sample(windows.batch(), SCORED_SAMPLES)?;
         let observed = windows.target().f_isfinite()?;

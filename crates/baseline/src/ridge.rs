@@ -1,4 +1,4 @@
-//! Ridge regression from the scaled context to the scaled horizon, shared over channels.
+//! Ridge regression from the scaled context to the scaled horizon, shared by all channels.
 
 use feed::Batch;
 use tch::{Kind, Tensor};
@@ -7,21 +7,23 @@ use crate::error::Result;
 use crate::examples::Examples;
 use crate::point::Point;
 
-/// Ridge strengths tried; the one with the least squared error on the validation windows is kept.
+/// Ridge strengths `λ` to try; the one with the smallest squared error on the validation windows is kept.
 pub const RIDGE_STRENGTHS: [f64; 6] = [0.1, 1.0, 10.0, 100.0, 1e3, 1e4];
-/// The least scale of a window, in units of the training standard deviation.
+/// Minimum scale of a window, in units of the training standard deviation.
 const SCALE_FLOOR: f64 = 0.1;
 
-/// Coefficients `[L + 1, H]`, the last row the intercept, and whether windows are relative to their own moments.
+/// A fitted ridge regression.
 #[derive(Debug)]
 pub(crate) struct Ridge {
+    /// `[L + 1, H]`; the last row is the intercept.
     coefficients: Tensor,
+    /// Whether windows are standardized by their own mean and standard deviation.
     instance: bool,
 }
 
 impl Ridge {
-    /// `W = (XᵀX + λ D)⁻¹ XᵀY` with `D` the identity but for the intercept, `λ` chosen on validation.
-    /// `None` if no row is whole.
+    /// Solves `W = (XᵀX + λ D)⁻¹ XᵀY`, where `D` is the identity except for a zero at the intercept, and `λ` is chosen
+    /// on the validation windows. `None` if gaps leave no complete target.
     pub(crate) fn fit(
         train: &Examples,
         validation: &Examples,
@@ -41,7 +43,7 @@ impl Point for Ridge {
     }
 }
 
-/// [`window_moments`], or the zero and the one that change nothing.
+/// [`window_moments`] with `instance`; otherwise a mean of zero and a scale of one, which change nothing.
 fn moments(context: &Tensor, instance: bool) -> Result<(Tensor, Tensor)> {
     if instance {
         return window_moments(context);
@@ -59,15 +61,15 @@ pub(crate) fn window_moments(context: &Tensor) -> Result<(Tensor, Tensor)> {
     Ok((mean, variance.f_sqrt()?.f_clamp_min(SCALE_FLOOR)?))
 }
 
-/// `[N, L, C]` → `[N, C, L + 1]`: one row per channel, a one at its end for the intercept.
+/// The design matrix, `[N, L, C]` → `[N, C, L + 1]`: one row per channel, with a one at its end for the intercept.
 fn design(context: &Tensor) -> Result<Tensor> {
     let rows = context.f_transpose(1, 2)?;
     let ones = rows.f_narrow(2, 0, 1)?.f_ones_like()?;
     Ok(Tensor::f_cat(&[rows, ones], 2)?)
 }
 
-/// Inputs `[M, L + 1]` and outputs `[M, H]` of the regression, one row per window and channel, in
-/// f64; rows with a missing output are left out.
+/// Inputs `[M, L + 1]` and outputs `[M, H]` of the regression in f64, one row per window and channel; rows with a
+/// missing output are left out.
 fn regression(examples: &Examples, instance: bool) -> Result<(Tensor, Tensor)> {
     let (mean, scale) = moments(examples.context(), instance)?;
     let inputs = design(&((examples.context() - &mean) / &scale))?.f_flatten(0, 1)?;
@@ -93,11 +95,11 @@ fn ridge(train: &Examples, validation: &Examples, instance: bool) -> Result<Opti
     Ok(Some(coefficients))
 }
 
-/// The coefficients `(XᵀX + λ D)⁻¹ XᵀY`, in f32, whose λ of `strengths` has the least validation `error`; `D` is
-/// the identity but for the intercept, which is last.
+/// The coefficients `(XᵀX + λ D)⁻¹ XᵀY` in f32, for the `λ` among `strengths` with the smallest validation `error`.
+/// `D` is the identity except for a zero at the intercept, which comes last.
 ///
 /// # Errors
-/// Those of `error`, or libtorch's own.
+/// Any error of `error`, or one of libtorch.
 pub fn penalized<E: From<tch::TchError>>(
     gram: &Tensor,
     moment: &Tensor,
@@ -112,7 +114,7 @@ pub fn penalized<E: From<tch::TchError>>(
         let coefficients = Tensor::f_linalg_solve(&(gram + &penalty * strength), moment, true)?;
         let error = error(&coefficients)?;
         tracing::debug!(strength, error, "ridge");
-        // No validation rows give NaN, which the first strength wins and no later one beats.
+        // Without validation rows every error is NaN, and the first strength is kept.
         if best.as_ref().is_none_or(|(least, _)| error < *least) {
             best = Some((error, coefficients));
         }

@@ -16,20 +16,20 @@ pub enum Rule {
     Drift,
     /// Blocks of the training rows of the same series.
     Climatology,
-    /// The same, of those that start at the same phase of the season.
+    /// Blocks of the training rows of the same series that start at the same phase of the season.
     SeasonalClimatology,
-    /// One closed-form ridge regression from context to horizon, shared over channels, on windows
-    /// scaled by their own mean and standard deviation, plus residuals.
+    /// One closed-form ridge regression from context to horizon, shared by all channels, on windows standardized by
+    /// their own mean and standard deviation, plus residuals.
     Ridge,
     /// Exponential smoothing, fitted to each series and channel, plus residuals.
     Ets,
-    /// Returns of constant mean and variance, normal.
+    /// Normal returns of constant mean and variance.
     ConstantGaussian,
-    /// Returns of constant mean and variance, Student's t.
+    /// Student's t returns of constant mean and variance.
     ConstantStudentT,
-    /// Exponentially weighted variance with the decay .94 of RiskMetrics, normal.
+    /// Normal returns whose variance is exponentially weighted, with the decay .94 of RiskMetrics.
     Ewma,
-    /// The same with the likeliest decay.
+    /// Normal returns whose variance is exponentially weighted, with the decay of maximum likelihood.
     EwmaFitted,
     /// GARCH(1,1) with Student's t innovations.
     Garch,
@@ -55,8 +55,8 @@ impl Rule {
         }
     }
 
-    /// The rules that suit the data: last value, seasonal naive where the season fits in the context, drift,
-    /// climatology and ridge, and for returns constant Student-t, EWMA and GARCH.
+    /// The rules that suit the data: last value, seasonal naive if the season fits in the context, drift, climatology
+    /// and ridge; for returns also constant Student-t, EWMA and GARCH.
     pub fn defaults(source: &Source) -> Vec<Rule> {
         let mut rules = vec![Rule::LastValue];
         match fitting_season(source) {
@@ -76,8 +76,7 @@ impl Rule {
         rules
     }
 
-    /// The rule that the skill of a model is relative to: seasonal naive, or the last value where no season fits in
-    /// the context.
+    /// The reference for the skill of a model: seasonal naive, or the last value if no season fits in the context.
     pub fn naive(source: &Source) -> Rule {
         match fitting_season(source) {
             Some(_) => Rule::SeasonalNaive,
@@ -86,7 +85,7 @@ impl Rule {
     }
 }
 
-/// The season, if it has several rows and fits in a context.
+/// The season, if it spans several rows and fits in a context.
 fn fitting_season(source: &Source) -> Option<usize> {
     source.season().filter(|season| 1 < *season && *season <= source.config().context)
 }

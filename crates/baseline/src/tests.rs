@@ -1,4 +1,4 @@
-//! Fitted baselines beside what is known of them.
+//! Fitted baselines against closed forms, simulations and laws.
 
 use feed::{Batch, Columns, DevicePanel, History, SeriesRows, WindowSet};
 use objective::Likelihood;
@@ -18,7 +18,7 @@ fn examples(context: &Tensor, target: &Tensor) -> Examples {
     Examples::of(context.shallow_clone(), target.shallow_clone(), starts)
 }
 
-/// Fits a rule that looks at nothing but windows.
+/// Fits a rule that reads nothing but windows.
 fn fit(rule: Rule, train: &Examples, validation: &Examples, season: usize) -> Option<Baseline> {
     let columns = Columns { context: 1, horizon: 1, targets: 1, past: 0, future: 0 };
     let panel = DevicePanel::new(&[0.0; 4], None, columns, Device::Cpu).unwrap();
@@ -49,7 +49,7 @@ fn ridge_recovers_a_linear_map() {
     assert!(error.double_value(&[]) < 2e-3, "{error:?}");
 }
 
-/// Oracle: a context that counts 0, 1, 2, …, so that each rule's forecast is known by heart.
+/// Oracle: a context that counts 0, 1, 2, …, for which the forecast of each rule is obvious.
 #[test]
 fn naive_rules_repeat_what_they_say() {
     let count = Tensor::arange(7, (Kind::Float, Device::Cpu)).view([1, 7, 1]);
@@ -66,12 +66,12 @@ fn naive_rules_repeat_what_they_say() {
     assert!(fit(Rule::SeasonalNaive, &windows, &windows, 1).is_none(), "the last value");
 }
 
-/// Oracle: the mean of samples, with its standard error, for errors that have a bias, as they are or
-/// relative to their window.
+/// Oracle: the mean of samples, within its standard error, for biased errors that are absolute or relative to their
+/// window.
 #[test]
 fn the_stated_mean_is_that_of_the_samples() {
     for relative in [false, true] {
-        // Windows of very different size, or of one.
+        // Windows of very different scales, or all of one scale.
         let spread = random([2000, 1, 1]).exp().pow_tensor_scalar(2.0 * f64::from(relative));
         let context = random([2000, 3, 1]) * &spread;
         let target = context.narrow(1, 2, 1) + (random([2000, 2, 1]) + 0.5) * spread;
@@ -87,8 +87,8 @@ fn the_stated_mean_is_that_of_the_samples() {
     }
 }
 
-/// Distribution: with errors of unit variance the samples have unit variance around the point, and the
-/// log density that of the normal.
+/// Distribution: with errors of unit variance the samples have unit variance around the point forecast, and the log
+/// density is that of the normal.
 #[test]
 fn samples_spread_like_training_errors() {
     let context = random([4000, 3, 1]);
@@ -106,12 +106,12 @@ fn samples_spread_like_training_errors() {
     let density = baseline.log_density(train.batch(), 1).unwrap();
     let mean = density.mean(Kind::Double).double_value(&[]);
     let best = -0.5 * (2.0 * std::f64::consts::PI * std::f64::consts::E).ln();
-    // The entropy of 8000 normals has error √(1/2/8000) = .008; a kernel over 200 values loses some.
+    // The entropy of 8000 normals has the standard error √(1/2/8000) = .008; a kernel over 200 values loses some.
     assert!((best - 0.06..best + 0.04).contains(&mean), "{mean} of {best}");
 }
 
-/// Errors that grow with the window's scale are learned as relative ones, others as they are; and
-/// relative ones have the density of the scaled error, less the logarithm of the scale.
+/// Errors that grow with the scale of the window are kept relative to it, others as they are. The log density of a
+/// relative error is that of the scaled error minus the logarithm of the scale.
 #[test]
 fn residuals_are_taken_as_validation_prefers() {
     let scale = random([3000, 1, 1]).exp();
@@ -149,7 +149,7 @@ fn windows_with_missing_targets_give_no_residuals() {
     }
 }
 
-/// Channels observed on different days: no block is whole, and each channel keeps its own.
+/// Channels observed on different days: no block is complete in all channels, and each channel keeps its own.
 #[test]
 fn channels_with_gaps_of_their_own_have_residuals_of_their_own() {
     let context = random([40, 3, 2]);
@@ -214,7 +214,7 @@ impl Panel {
     }
 }
 
-/// Oracle: values that name their row: blocks are of the same series, phase and training rows.
+/// Oracle: values that encode their row show that blocks come from the same series, phase and training rows.
 #[test]
 fn climatology_draws_blocks_of_its_series_and_season() {
     let panel = Panel::new(&(0..160).map(f64::from).collect::<Vec<_>>());
@@ -244,7 +244,7 @@ fn climatology_draws_blocks_of_its_series_and_season() {
     }
 }
 
-/// Oracle: of normal values the climatology has nearly the density they were drawn from.
+/// Oracle: for normal values the climatology has nearly the density that they were drawn from.
 #[test]
 fn climatology_has_the_density_of_the_training_values() {
     let values = Vec::<f64>::try_from(random([4000, 1, 1]).view([-1]).to_kind(Kind::Double));
@@ -259,7 +259,7 @@ fn climatology_has_the_density_of_the_training_values() {
     assert!((best - 0.08..best + 0.01).contains(&found), "{found} of {best}");
 }
 
-/// Returns with volatility that clusters: σ² doubles after a large one.
+/// Returns whose volatility clusters: σ² doubles after a large return.
 fn returns(rows: usize) -> Vec<f64> {
     let z =
         Vec::<f64>::try_from(Tensor::randn([rows as i64], (Kind::Double, Device::Cpu))).unwrap();
@@ -272,8 +272,8 @@ fn returns(rows: usize) -> Vec<f64> {
     z.into_iter().map(step).collect()
 }
 
-/// Oracle: the recursion of the variance, `E σ²_{h+1} = ω + (α + β) E σ²_h`, from the filtered one; and
-/// the density of the first step in closed form.
+/// Oracle: the recursion of the variance, `E σ²_{h+1} = ω + (α + β) E σ²_h`, from the filtered one, and the density of
+/// the first step in closed form.
 #[test]
 fn simulated_returns_have_the_variance_of_the_recursion() {
     let values = returns(2400);
@@ -315,8 +315,8 @@ fn simulated_returns_have_the_variance_of_the_recursion() {
     }
 }
 
-/// Leakage: whatever comes after an origin, no forecast before it changes; nor does the fit, whatever
-/// comes after the training rows.
+/// Leakage: values after an origin change no forecast made there, and values after the training rows do not change the
+/// fit.
 #[test]
 fn nothing_after_the_origin_is_seen() {
     let values = returns(800);
@@ -351,8 +351,8 @@ fn nothing_after_the_origin_is_seen() {
     }
 }
 
-/// Oracle: the squared correlation of levels, in plain loops; levels of other channels and windows without a
-/// target do not count. White noise has about none, a copy of the level all.
+/// Oracle: the squared correlation of levels in plain loops; differences between channels and windows without a target
+/// do not count. It is about zero for white noise, and one where the target copies the level.
 #[test]
 fn persistence_is_the_squared_correlation_of_levels() {
     tch::manual_seed(21);

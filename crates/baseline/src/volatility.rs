@@ -1,4 +1,4 @@
-//! Forecasts of returns by a law of volatility: paths are simulated over the horizon.
+//! Forecasts of returns by volatility models, whose paths are simulated over the horizon.
 
 use feed::{Batch, History};
 use objective::Likelihood;
@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::garch::{Kind, Returns};
 use crate::law::Law;
 
-/// One law per series and channel, filtered through all rows.
+/// One law per series and channel, with its variance filtered through all rows.
 #[derive(Debug)]
 pub(crate) struct Volatility {
     horizon: i64,
@@ -16,25 +16,25 @@ pub(crate) struct Volatility {
     channels: usize,
     /// `[K][C]`.
     pub(crate) laws: Vec<Vec<Returns>>,
-    /// `σ²` of each row given the rows before it, row-major `[R + K, C]`: one more per series.
+    /// `σ²` of each row given the rows before it, row-major `[R + K, C]`: each series has one more, after its last row.
     pub(crate) variances: Vec<f64>,
-    /// First row of each series, to find its place in `variances`.
+    /// First row of each series.
     starts: Vec<usize>,
 }
 
-/// The laws of some windows as tensors `[B, C]`, f64 on the CPU.
+/// The laws of a batch of windows as tensors `[B, C]`, f64 on the CPU.
 struct Laws {
     mean: Tensor,
     omega: Tensor,
     alpha: Tensor,
     beta: Tensor,
     degrees: Option<Tensor>,
-    /// At the first step of the horizon.
+    /// `σ²` at the first step of the horizon.
     variance: Tensor,
 }
 
 impl Volatility {
-    /// Fits the training rows of every series; `None` where one has too few.
+    /// Fits a law to the training rows of every series and channel; `None` if one of them has too few values.
     pub(crate) fn fit(
         kind: Kind,
         history: &History,
@@ -48,7 +48,7 @@ impl Volatility {
             let mut filtered = Vec::with_capacity(channels);
             for channel in 0..channels {
                 let law = Returns::fit(kind, &history.column(series.train.clone(), channel))?;
-                // From the first training row on, as it was fitted; rows before it do not count.
+                // The filter starts at the first training row, as in the fit; earlier rows are not used.
                 let before = series.train.start - series.rows.start;
                 let rows = history.column(series.train.start..series.rows.end, channel);
                 let variance = law.filter(&rows);
@@ -64,7 +64,8 @@ impl Volatility {
         Some(Volatility { horizon, context, channels, laws, variances, starts })
     }
 
-    /// Walks the horizon with the returns `[S, B, C]` of each step and the law they were drawn from.
+    /// Simulates the horizon, and calls `visit` at each step with the returns `[S, B, C]` and the law that they were
+    /// drawn from.
     fn simulate(
         &self,
         batch: &Batch,
@@ -100,7 +101,7 @@ impl Volatility {
         let mut windows = Vec::with_capacity(starts.len() * self.channels);
         for start in starts {
             let origin = start as usize + self.context;
-            // The series of the context: an origin may be one past its last row.
+            // The series that holds the context: the origin may be one row past its end.
             let series = self.starts.partition_point(|first| *first < origin).max(1) - 1;
             for (channel, law) in self.laws[series].iter().enumerate() {
                 windows.push((law, self.variances[(origin + series) * self.channels + channel]));
@@ -124,7 +125,7 @@ impl Volatility {
 }
 
 impl Law for Volatility {
-    /// Samples `[S, B, H, C]`: `r = μ + σ z`, the next variance from the last draw.
+    /// Samples `[S, B, H, C]`: `r = μ + σ z`, where each draw sets the variance of the next step.
     fn sample(&self, batch: &Batch, samples: i64) -> Result<Tensor> {
         let mut steps = Vec::new();
         self.simulate(batch, samples, &mut |_, returns, _| {
@@ -142,7 +143,7 @@ impl Law for Volatility {
         Ok(mean.f_to_kind(Precision::Float)?.f_to(batch.context.device())?)
     }
 
-    /// Log density of each step given the rows before the origin, `[B, H, C]`, in nats.
+    /// The log density of each step given the rows before the origin, `[B, H, C]`, in nats.
     ///
     /// ```text
     /// p(y_h) ≈ 1/S Σ_s p(y_h | σ_h^(s))       exact at the first step and for a constant variance

@@ -24,7 +24,7 @@ fn duration(text: &str) -> Result<Duration, String> {
     let span: Span = text.parse().map_err(|error: jiff::Error| error.to_string())?;
     let duration = span.to_duration(SpanRelativeTo::days_are_24_hours());
     Duration::try_from(duration.map_err(|error| error.to_string())?)
-        .map_err(|_| format!("`{text}` is negative; a time is needed, e.g. 30s or 10m"))
+        .map_err(|_| format!("`{text}` is negative; give a duration, e.g. 30s or 10m"))
 }
 
 fn filter(text: &str) -> Result<EnvFilter, String> {
@@ -62,8 +62,8 @@ pub(crate) enum ConfigCommand {
     Schema,
 }
 
-/// Starts a training, continues one that was interrupted, or reports that it is done. The command is the same
-/// each time.
+/// Starts a training, continues one that was interrupted, or reports that it is done; the same command does all
+/// three.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Train {
     /// The config, a TOML file [default: the one in the run directory].
@@ -106,7 +106,7 @@ pub(crate) struct Evaluate {
     /// Also score a test window every N rows; 1 scores all of them.
     #[arg(long, value_name = "N")]
     pub(crate) stride: Option<std::num::NonZeroUsize>,
-    /// Write the truth and the samples of the model, to be scored elsewhere.
+    /// Also write the truth and the samples of the model, to be scored elsewhere.
     #[arg(long, value_name = "SAFETENSORS")]
     pub(crate) dump: Option<PathBuf>,
     /// Score the weights of the last epoch, which `train.keep = "both"` keeps, and write to the subfolder `last`.
@@ -130,8 +130,8 @@ pub(crate) struct Features {
     /// Number of diffusion steps to measure, evenly spaced from the first to the last.
     #[arg(long, value_name = "N", default_value_t = 11, value_parser = clap::value_parser!(u16).range(2..))]
     pub(crate) steps: u16,
-    /// Noise the windows by the `[noise]` table of this file, e.g. the config of another run, instead of the
-    /// run's own.
+    /// Noise the windows with the `[noise]` table of this file, e.g. the config of another run, instead of the run's
+    /// own.
     #[arg(long, value_name = "TOML")]
     pub(crate) process: Option<PathBuf>,
     /// Device: auto, cpu, cuda or cuda:N.
@@ -143,10 +143,10 @@ pub(crate) struct Features {
 pub(crate) struct Forecast {
     /// The run directory.
     pub(crate) run: PathBuf,
-    /// The rows to forecast from, with the columns the run was trained on.
+    /// The rows to forecast from, with the columns that the run was trained on.
     #[arg(long, value_name = "CSV")]
     pub(crate) input: PathBuf,
-    /// Where to write the forecast: one row per step, quantiles per channel.
+    /// Where to write the forecast: one row per step, with quantiles of each channel.
     #[arg(long, value_name = "CSV")]
     pub(crate) output: PathBuf,
     /// Device: auto, cpu, cuda or cuda:N.
@@ -159,7 +159,7 @@ pub(crate) struct Forecast {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Noise {
-    /// A config; its `[noise]` table is shown, on a window of its data.
+    /// The config with the `[noise]` table to show; the figure uses a window of its data.
     pub(crate) config: PathBuf,
     /// Change one key of the config; may be repeated.
     #[arg(long, value_name = "KEY=VALUE")]
@@ -167,7 +167,7 @@ pub(crate) struct Noise {
     /// Print every step as JSON instead of a table.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Also draw the figure, as SVG.
+    /// Also draw a figure as SVG.
     #[arg(long, value_name = "SVG")]
     pub(crate) figure: Option<PathBuf>,
 }
@@ -180,7 +180,7 @@ pub(crate) struct Data {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DataCommand {
-    /// Report how a file was understood, and propose splits and lengths.
+    /// Report how a file was understood, and propose a split and lengths.
     Check {
         /// A CSV or Parquet file, or a folder of them.
         file: PathBuf,
@@ -202,22 +202,22 @@ pub(crate) struct Init {
     /// Column to forecast; may be repeated [default: every numeric column].
     #[arg(long)]
     pub(crate) target: Vec<String>,
-    /// Rows to forecast [default: one natural cycle].
+    /// Number of rows to forecast [default: one natural cycle].
     #[arg(long)]
     pub(crate) horizon: Option<usize>,
-    /// Rows a forecast sees [default: a few cycles].
+    /// Number of rows that a forecast sees [default: a few cycles].
     #[arg(long)]
     pub(crate) context: Option<usize>,
-    /// The column of times; given twice, such as for a date and an hour, they tell it together [default: found].
+    /// The column of times; repeat it to join several columns, such as a date and an hour [default: detected].
     #[arg(long)]
     pub(crate) time: Vec<String>,
-    /// Format of the times, such as `%d/%m/%Y` [default: found].
+    /// Format of the times, such as `%d/%m/%Y` [default: detected].
     #[arg(long)]
     pub(crate) time_format: Option<String>,
-    /// Time step, such as `1d`, `business-day`, `month` [default: found].
+    /// Time step, such as `1d`, `business-day` or `month` [default: detected].
     #[arg(long)]
     pub(crate) frequency: Option<String>,
-    /// Set one key of the config, such as `data.unsorted="sort"`; may be given often.
+    /// Set one key of the config, such as `data.unsorted="sort"`; may be repeated.
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
     /// The column that names the series of a long table.

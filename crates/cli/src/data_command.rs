@@ -18,7 +18,7 @@ pub(crate) fn run(args: Data) -> Result<(), Error> {
         DataCommand::Check { file, json } => describe(&file, json),
         DataCommand::Fetch { name: None } => {
             for set in SETS {
-                print(format_args!("{:<12} {} ({})", set.name, set.title, set.licence))?;
+                print(format_args!("{:<12} {} ({})", set.name, set.title, set.license))?;
             }
             Ok(())
         }
@@ -40,7 +40,7 @@ fn describe(file: &Path, json: bool) -> Result<(), Error> {
 fn download(set: &DataSet) -> Result<(), Error> {
     print(format_args!(
         "{}\nlicense: {}\nplease cite: {}\nfrom {}",
-        set.title, set.licence, set.citation, set.url
+        set.title, set.license, set.citation, set.url
     ))?;
     let cache = ballast::files::cache_folder(|name| env::var_os(name))?;
     let bar = ProgressBar::new(set.bytes);
@@ -95,5 +95,5 @@ fn wishes(args: &Init) -> Result<DataConfig, Error> {
 
 /// A file that would be overwritten.
 #[derive(Debug, thiserror::Error)]
-#[error("{}: exists already\n  hint: choose another name with `--output`", .0.display())]
+#[error("{}: already exists\n  hint: choose another name with `--output`", .0.display())]
 pub(crate) struct Taken(PathBuf);

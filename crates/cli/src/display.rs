@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::output::print;
 
-/// Shows how a training goes. A training continues even if nobody can read its progress.
+/// Shows the progress of a training. The training continues even if nobody can read it.
 pub(crate) struct Display<'a> {
     config: &'a Config,
     shown: Shown,
@@ -104,11 +104,11 @@ impl<'a> Display<'a> {
         bar.set_position(((epoch - 1) * of + done) as u64);
         if bar.length() == Some(0) {
             bar.set_length((of * self.config.train.epochs) as u64);
-            bar.reset_eta(); // steps of an earlier start took none of our time
+            bar.reset_eta(); // the steps of an earlier start took no time in this one
         }
     }
 
-    /// The last trial of a search for a noise.
+    /// Shows the last trial of a search for a noise.
     fn trial(&self, search: &NoiseSearch) {
         let Some(Trial { rung, candidate, steps, score, .. }) = search.trials.last() else {
             return;
@@ -169,7 +169,7 @@ impl<'a> Display<'a> {
         }
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(crate) fn finish(&self) {
         if let Shown::Table { bar, .. } = &self.shown {
             bar.finish_and_clear();

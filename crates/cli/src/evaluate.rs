@@ -99,7 +99,7 @@ fn point_errors(drop_last: &DropLast) -> String {
     lines.join("\n")
 }
 
-/// Four digits of a score; its size depends on the unit of the data.
+/// A score with four digits, in scientific notation where the unit of the data makes it very small or large.
 fn number(value: f64) -> String {
     if (0.1..1e5).contains(&value) { format!("{value:.4}") } else { format!("{value:.3e}") }
 }
@@ -112,13 +112,13 @@ fn compared(differences: Option<&Differences>) -> [String; 2] {
     [skill, crps.map_or(String::new(), paired)]
 }
 
-/// A mean difference ± its standard error, marked if it is decided.
+/// A mean difference ± its standard error, marked if its interval excludes zero.
 fn paired(difference: Difference) -> String {
     let mark = if difference.decided { " *" } else { "" };
     format!("{:+.4} ± {:.4}{mark}", difference.mean, difference.error)
 }
 
-/// One line about the latent variables, and one for each thing that is wrong with them.
+/// One line about the latent variables, and one for each problem that was found with them.
 fn health(health: &LatentHealth) -> String {
     let kl: f64 = health.kl_per_dim.iter().flatten().sum();
     let units: usize = health.kl_per_dim.iter().map(Vec::len).sum();

@@ -40,11 +40,12 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     {
         return Some(2);
     }
-    // All other I/O is writing what was asked for.
+    // Every other I/O error comes from writing the output of a command.
     cause.downcast_ref::<std::io::Error>().map(|_| 74)
 }
 
-/// Makes a panic one message and exit code 70, with a backtrace only if `RUST_BACKTRACE` asks for one: it is our bug.
+/// Turns a panic, which is a bug of ours, into one message and exit code 70, with a backtrace only if
+/// `RUST_BACKTRACE` asks for one.
 pub(crate) fn report_panics() {
     let default = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {

@@ -27,7 +27,7 @@ fn table(found: &Features) -> String {
             "{feature}, {dimensions} dimensions; {} test windows, {} windows to fit on",
             windows.test, windows.train
         ),
-        "R² of a linear reader, from the features and from the noised window itself; nats"
+        "R² of a linear reader of the features, and of the noised window itself; information in nats"
             .to_owned(),
     ];
     let mut table = Table::new([
@@ -60,9 +60,9 @@ fn row(step: &StepFeatures) -> [String; 10] {
         step.t.to_string(),
         decibels,
         with_error(step.probe_future),
-        alone(step.raw_future),
+        r_squared(step.raw_future),
         with_error(step.probe_context),
-        alone(step.raw_context),
+        r_squared(step.raw_context),
         optional(step.mutual_information),
         optional(step.possible_information),
         format!("{:.2}", step.kl),
@@ -70,13 +70,13 @@ fn row(step: &StepFeatures) -> [String; 10] {
     ]
 }
 
-fn alone(probe: Probe) -> String {
+fn r_squared(probe: Probe) -> String {
     probe.r2.map_or("–".to_owned(), |r2| format!("{r2:.3}"))
 }
 
 fn with_error(probe: Probe) -> String {
     match probe.error {
-        Some(error) => format!("{} ± {error:.3}", alone(probe)),
-        None => alone(probe),
+        Some(error) => format!("{} ± {error:.3}", r_squared(probe)),
+        None => r_squared(probe),
     }
 }

@@ -10,6 +10,9 @@ pub(crate) fn run(args: Forecast) -> Result<(), Error> {
     let options = RunOptions { device: args.device, threads: None };
     let forecast = ballast::evaluate::forecast(&args.run, &args.input, args.seed, options)?;
     forecast.write_csv(&args.output)?;
+    for left_out in &forecast.left_out {
+        print(format_args!("series `{}` is left out: {}", left_out.series, left_out.reason))?;
+    }
     Ok(print(format_args!(
         "{} series, {} channels, {} steps each, written to {}",
         forecast.series.len(),

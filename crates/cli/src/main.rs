@@ -45,7 +45,7 @@ fn main() -> ExitCode {
     exit::code(done)
 }
 
-/// Logs what `--log` or else `RUST_LOG` asks for, and warnings if neither is given.
+/// Starts the log with the filter of `--log` or else of `RUST_LOG`, and with warnings alone if neither is given.
 fn start_log(asked: Option<EnvFilter>) {
     let environment = asked.is_none().then(|| std::env::var("RUST_LOG").ok()).flatten();
     let understood = environment.as_ref().map(EnvFilter::try_new);
@@ -56,7 +56,7 @@ fn start_log(asked: Option<EnvFilter>) {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
-        // Otherwise a log that cannot be written is reported on stderr, which panics if that is closed.
+        // Otherwise a failure to write the log is reported on stderr, which panics if stderr is closed.
         .log_internal_errors(false)
         .init();
     if let Some(error) = wrong {

@@ -31,7 +31,7 @@ pub(crate) fn run(args: Noise) -> Result<(), Error> {
     Ok(())
 }
 
-/// Lists the candidates of `noise = "auto"`. JSON and figure describe a single noise.
+/// Lists the candidates of `noise = "auto"`, unless JSON or a figure is asked for: these describe a single noise.
 fn choices(single_noise_wanted: bool) -> Result<(), Error> {
     if single_noise_wanted {
         return Err(TrainError::NoiseUndecided.into());

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Write};
 
 /// Prints a line to stdout.
 ///
-/// A reader that has gone, as in `ballast … | head`, is no error: the command ends with its own exit code.
+/// A reader that has gone, as in `ballast … | head`, is not an error: the command ends with its own exit code.
 ///
 /// # Errors
 /// Any other failure to write, such as a full disk.

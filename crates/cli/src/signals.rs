@@ -10,14 +10,15 @@ use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::exit;
 
-/// What comes sooner is the same interrupt: `timeout` and shells signal a process and then its group.
+/// Minimum time between two interrupts. A signal that comes sooner is the same interrupt, because `timeout` and
+/// shells signal a process and then its group.
 const APART: Duration = Duration::from_millis(500);
 
 /// A flag that the first `SIGINT`, `SIGTERM`, `SIGUSR1` or `SIGUSR2` sets.
 ///
-/// A second `SIGINT` or `SIGTERM` ends the process at once, with 128 plus its number as a shell would
-/// report it; the last checkpoint is whole. The other two warn that one of these may come, and never end
-/// anything.
+/// A second `SIGINT` or `SIGTERM` ends the process at once, with exit code 128 plus the number of the signal, as
+/// shells report it; the last checkpoint is whole. `SIGUSR1` and `SIGUSR2` announce that one of these may come, and
+/// never end the process.
 pub(crate) fn stop() -> Result<Arc<AtomicBool>, Error> {
     let stop = Arc::new(AtomicBool::new(false));
     let mut signals =

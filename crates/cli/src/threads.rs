@@ -1,14 +1,14 @@
-//! Waiting threads that leave their core to others.
+//! Threads that sleep while they wait, and so leave their core to others.
 
 use std::env;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-/// Executes this program again with threads that sleep while they wait, if it is to run on more than one thread.
+/// Executes this program again with threads that sleep while they wait, if it will run on more than one thread.
 ///
 /// The OpenMP runtime spins by default, which makes a step many times slower on a busy machine
-/// (docs/measurements.md). It reads its settings before `main` begins, so they can only be changed by starting
-/// again. Settings that the user made are respected.
+/// (docs/measurements.md). It reads its settings before `main` begins, so only a new start can change
+/// them. Settings that the user made are respected.
 pub(crate) fn restart_without_spinning(threads: Option<u16>) {
     let from_environment = || env::var("OMP_NUM_THREADS").ok()?.parse().ok();
     let threads = threads.or_else(from_environment).unwrap_or(1);

@@ -1,4 +1,4 @@
-//! Data that comes with the crate; provenance and licence in `bundled/README.md`.
+//! Data that comes with the crate; provenance and license in `bundled/README.md`.
 
 use crate::error::DataError;
 

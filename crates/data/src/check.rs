@@ -1,4 +1,4 @@
-//! What was understood of a table, what looks wrong in it, and what a model will see: `ballast data check`.
+//! A description of a table for `ballast data check`: how it was understood, its doubtful places, the windows of a model.
 
 mod suspicion;
 mod text;
@@ -32,7 +32,7 @@ pub struct Description {
     pub season: Option<usize>,
     /// How times, numbers and cells were read.
     pub reading: String,
-    /// What could have been read otherwise, and how it was decided.
+    /// Readings that could have been others, and how they were decided.
     pub doubts: Vec<String>,
     /// The columns that tell the time together, where the table needs several that were not configured.
     pub time: Option<Vec<String>>,
@@ -84,7 +84,7 @@ pub struct ChannelInfo {
     pub std: f64,
     /// Greatest value.
     pub greatest: f64,
-    /// What looks wrong or asks for a setting.
+    /// Signs of a fault, or of a setting that is missing.
     pub suspicions: Vec<Suspicion>,
 }
 
@@ -94,7 +94,7 @@ pub struct Remark {
     /// The finding.
     #[serde(flatten)]
     pub finding: Finding,
-    /// What to do about it.
+    /// The remedy.
     pub remedy: String,
 }
 

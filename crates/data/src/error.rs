@@ -1,4 +1,4 @@
-//! What can be wrong with a table or with its configuration. Variants hold data; the text is made here.
+//! Faults of a table or of its configuration. Variants hold data; the text is made here.
 
 mod cell;
 mod text;
@@ -21,7 +21,7 @@ pub enum DataError {
         path: PathBuf,
         /// "opened", "read", "written".
         verb: &'static str,
-        /// What the system said.
+        /// The message of the system.
         source: std::io::Error,
     },
     /// The path names something that is not a table: a pipe, a socket, a device.
@@ -43,9 +43,9 @@ pub enum DataError {
     Format {
         /// The file.
         path: PathBuf,
-        /// What was recognised.
+        /// The content that was recognized.
         what: String,
-        /// What to do.
+        /// The remedy.
         remedy: &'static str,
     },
     /// The file stops in the middle of compressed or structured content.
@@ -55,7 +55,7 @@ pub enum DataError {
         path: PathBuf,
         /// Rows read before the end.
         rows: usize,
-        /// What the decoder said.
+        /// The message of the decoder.
         message: String,
     },
     /// No header and no rows, or a header alone.
@@ -191,7 +191,7 @@ pub enum DataError {
     Timeline {
         /// The file or folder.
         path: PathBuf,
-        /// What was found; the first few are printed.
+        /// All findings; the first few are printed.
         findings: Vec<Finding>,
     },
     /// `fill = "error"` and a cell is missing.
@@ -249,7 +249,7 @@ pub enum DataError {
         series: String,
         /// One-based row within the series.
         row: usize,
-        /// What to do.
+        /// The remedy.
         remedy: &'static str,
     },
     /// A part of the split without a single window.
@@ -277,7 +277,7 @@ pub enum DataError {
         rows: usize,
         /// Rows needed.
         needed: usize,
-        /// What to do.
+        /// The remedy.
         remedy: &'static str,
     },
     /// A forecast input shorter than the context.
@@ -315,7 +315,7 @@ pub enum DataError {
         what: String,
         /// Its name.
         name: String,
-        /// What to do.
+        /// The remedy.
         remedy: &'static str,
     },
     /// Two columns tell the time together, and only one of them was taken for it.
@@ -361,7 +361,7 @@ pub enum DataError {
         name: &'static str,
         /// Its address.
         url: String,
-        /// What the client said.
+        /// The message of the client.
         message: String,
     },
     /// A download that is not the published file.
@@ -383,7 +383,7 @@ pub enum DataError {
     /// A slice whose length does not match what it should hold.
     #[error("{what} holds {found} numbers, expected {expected}")]
     Length {
-        /// What the slice is.
+        /// The content of the slice.
         what: &'static str,
         /// Its length.
         found: usize,

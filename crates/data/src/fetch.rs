@@ -16,10 +16,10 @@ use crate::error::DataError;
 pub struct DataSet {
     /// The name to ask for.
     pub name: &'static str,
-    /// What it holds.
+    /// Its content.
     pub title: &'static str,
-    /// Its licence, to be shown before downloading.
-    pub licence: &'static str,
+    /// Its license, to be shown before downloading.
+    pub license: &'static str,
     /// How to cite it, to be shown before downloading.
     pub citation: &'static str,
     /// Where its authors publish it.
@@ -36,7 +36,7 @@ pub struct DataSet {
 pub const SETS: [DataSet; 1] = [DataSet {
     name: "etth1",
     title: "Electricity transformer temperature, first transformer, hourly, 2016-07 to 2018-06, 7 channels",
-    licence: "CC BY-ND 4.0",
+    license: "CC BY-ND 4.0",
     citation: "Zhou, Zhang, Peng, Zhang, Li, Xiong & Zhang: Informer: Beyond Efficient Transformer for Long \
                Sequence Time-Series Forecasting. AAAI 2021",
     url: "https://raw.githubusercontent.com/zhouhaoyi/ETDataset/1d16c8f4f943005d613b5bc962e9eeb06058cf07/ETT-small/ETTh1.csv",
@@ -146,7 +146,7 @@ mod tests {
     const SET: DataSet = DataSet {
         name: "toy",
         title: "",
-        licence: "",
+        license: "",
         citation: "",
         url: "http://127.0.0.1:1/never",
         file: "toy.csv",
@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn sets_are_complete_and_found_by_name() {
         for set in &SETS {
-            assert!(!set.licence.is_empty() && !set.citation.is_empty());
+            assert!(!set.license.is_empty() && !set.citation.is_empty());
             assert!(set.url.starts_with("https://") && set.url.ends_with(set.file));
             assert!(set.sha256.len() == 64 && set.sha256.bytes().all(|b| b.is_ascii_hexdigit()));
             assert_eq!(find(set.name).unwrap(), set);

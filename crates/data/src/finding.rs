@@ -1,4 +1,4 @@
-//! What is wrong, or worth knowing, about the times of a series.
+//! Faults of the times of a series, and facts worth knowing about them.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ pub struct Finding {
     pub row: usize,
     /// One-based line in the file; 0 where the file has no lines.
     pub line: u64,
-    /// What it is.
+    /// Its kind.
     #[serde(flatten)]
     pub kind: FindingKind,
 }
@@ -113,15 +113,15 @@ impl Finding {
         matches!(self.kind, Gap { .. } | Holidays { .. } | OddRows { .. })
     }
 
-    /// What to do about it.
+    /// The remedy.
     pub fn remedy(&self) -> String {
-        if let FindingKind::Sparse { frequency, .. } = &self.kind {
-            return format!(
-                "set `frequency = \"{frequency}\"` under [data] to insert them as `fill` says (`fill = \"zero\"` where no row \
-                 means zero), or `frequency = \"irregular\"` to take rows as they come"
-            );
-        }
         let remedy = match &self.kind {
+            FindingKind::Sparse { frequency, .. } => {
+                return format!(
+                    "set `frequency = \"{frequency}\"` under [data] to insert them as `fill` says (`fill = \"zero\"` \
+                     where no row means zero), or `frequency = \"irregular\"` to take rows as they come"
+                );
+            }
             FindingKind::Unsorted { .. } => {
                 "sort the rows by time, or set `unsorted = \"sort\"` under [data]"
             }
@@ -138,7 +138,7 @@ impl Finding {
             FindingKind::OffGrid { .. } | FindingKind::MixedFrequency { .. } => {
                 "resample to one step, or set `frequency = \"irregular\"` under [data] to take rows as they come"
             }
-            FindingKind::SeriesDiffers { .. } | FindingKind::Sparse { .. } => {
+            FindingKind::SeriesDiffers { .. } => {
                 "resample to one step, or train one model per step"
             }
             FindingKind::OddRows { .. } => {

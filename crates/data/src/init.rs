@@ -28,7 +28,7 @@ pub struct Initial {
     pub about: String,
     /// How times, numbers and cells were read, in one line.
     pub understood: String,
-    /// What could have been read otherwise, and how it was decided; columns found besides.
+    /// Readings that could have been others, and how they were decided; columns found besides.
     pub doubtful: Vec<String>,
 }
 

@@ -17,7 +17,7 @@ impl Default for Style {
     }
 }
 
-/// What a number says besides its digits.
+/// The meaning of a number besides its digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mark {
     /// `(8.93)`, `8.93-`: a negative amount.
@@ -30,7 +30,7 @@ pub(crate) enum Mark {
     Truth,
 }
 
-/// What a cell says.
+/// The content of a cell.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Cell {
     Value(f32),
@@ -218,7 +218,7 @@ fn ungroup(whole: &str, separator: char) -> Option<String> {
     well_formed.then(|| whole.replace(separator, ""))
 }
 
-/// What a cell that is not a number most likely is.
+/// The likely meaning of a cell that is not a number.
 pub(crate) fn hint(cell: &str, style: Style) -> Hint {
     let cell = cell.trim();
     let lower = cell.trim_start_matches(['-', '+']).to_ascii_lowercase();

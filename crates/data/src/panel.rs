@@ -32,12 +32,12 @@ impl Channels {
         self.names.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no channels.
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()
     }
 
-    /// What is forecast.
+    /// The channels to forecast.
     pub fn targets(&self) -> Range<usize> {
         0..self.targets
     }
@@ -142,7 +142,7 @@ impl Panel {
         &self.reading
     }
 
-    /// What was found about the times of the series: gaps, holidays.
+    /// Findings about the times of the series: gaps, holidays.
     pub fn findings(&self) -> &[Finding] {
         &self.findings
     }
@@ -152,7 +152,7 @@ impl Panel {
         &self.notes
     }
 
-    /// What could have been read otherwise, and how it was decided: the order of day and month, multiples such as
+    /// Readings that could have been others, and how they were decided: the order of day and month, multiples such as
     /// `574.71K`.
     pub fn doubts(&self) -> &[String] {
         &self.doubts

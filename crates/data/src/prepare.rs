@@ -72,7 +72,7 @@ pub struct Prepared {
     pub(crate) inverse: Inverse,
 }
 
-/// What the way back to original units needs besides the scaler.
+/// Everything that the way back to original units needs besides the scaler.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Inverse {
     pub(crate) transform: Transform,

@@ -15,7 +15,7 @@ pub use frequency::{Frequency, MonthDay};
 use crate::error::DataError;
 use civil::{DAY, date_at, split_day};
 
-/// What a time value counts.
+/// The unit and origin of time values.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Clock {
     /// Row numbers.

@@ -77,7 +77,7 @@ impl Windows {
         self.ends.last().copied().unwrap_or(0)
     }
 
-    /// Whether there is none.
+    /// Whether there are no windows.
     pub fn is_empty(&self) -> bool {
         self.segments.is_empty()
     }

@@ -23,13 +23,14 @@ use crate::write::{Dump, window_rows};
 /// Options of an evaluation besides scoring the test windows.
 #[derive(Debug, Clone, Default)]
 pub struct EvaluateOptions {
-    /// Rows between the test windows of a supplement, if there is to be one.
+    /// Rows between the test windows of a supplement; without it there is no supplement.
     pub stride: Option<usize>,
-    /// Where to write truth and samples of the model as safetensors, if anywhere.
+    /// Safetensors file for the truth and the samples of the model; without it none is written.
     pub dump: Option<PathBuf>,
     /// Whether to score the weights of the last epoch, which `train.keep = "both"` leaves beside the best ones.
     pub last: bool,
-    /// The folder to write to: the run directory, or the one that holds all run directories, if absent; or `last` in it.
+    /// Folder to write to. By default the run directory, or the folder that holds all runs; with `last` its
+    /// subfolder `last`.
     pub folder: Option<PathBuf>,
 }
 
@@ -47,7 +48,7 @@ pub fn evaluate(
     Ok(all?.0)
 }
 
-/// The rows of `scores.csv`, or for a supplement of `scores-stride-N.csv`.
+/// The rows of `scores.csv`, or of `scores-stride-N.csv` for a supplement.
 pub(crate) struct Table {
     pub(crate) stride: Option<usize>,
     pub(crate) rows: Vec<WindowRow>,
@@ -119,7 +120,7 @@ pub(crate) fn evaluate_models(
     })
 }
 
-/// Someone to score: a name, a kind, and whom to ask.
+/// An entrant with the name and the kind that the evaluation reports.
 struct Entry<'a> {
     name: String,
     kind: ForecasterKind,
@@ -129,7 +130,7 @@ struct Entry<'a> {
 /// A fitted baseline and its name.
 type Named = (String, Baseline);
 
-/// One model, or each seed and all as an ensemble; then the baselines.
+/// All entries in their order: the one model, or each seed and then their ensemble; after them the baselines.
 fn entries<'a>(models: &'a [Forecaster], seeds: &[u64], baselines: &'a [Named]) -> Vec<Entry<'a>> {
     let mut entries = Vec::new();
     match models {
@@ -159,7 +160,7 @@ fn entries<'a>(models: &'a [Forecaster], seeds: &[u64], baselines: &'a [Named]) 
     entries
 }
 
-/// Scores everyone on the same windows, and the model against each of the others.
+/// Scores all entries on the same windows, and compares the model with each of the others.
 fn compare(
     config: &Config,
     source: &Source,
@@ -174,7 +175,7 @@ fn compare(
         places.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
     let names = source.series_names();
     let pairing = source.pairing(windows)?;
-    // The model is dumped, or the ensemble of the seeds.
+    // The dump has the samples of the model, or of the ensemble where there are several seeds.
     let dumped = entries
         .iter()
         .position(|entry| matches!(entry.kind, ForecasterKind::Model | ForecasterKind::Ensemble));
@@ -212,7 +213,8 @@ fn compare(
             _ => Some(differences(models, measured, &pairing)),
         };
         if difference.as_ref().is_some_and(|difference| difference.crps_standardized.is_none()) {
-            left_out.push(format!("difference to {name}: fewer than three forecast origins"));
+            left_out
+                .push(format!("difference to {name}: there are fewer than three forecast origins"));
         }
         if let Some(drop_last) = &mut drop_last {
             let error = point_error(&name, measured, Measure::PointError, &series, &pairing);
@@ -228,7 +230,7 @@ fn compare(
     Ok((forecasters, table, drop_last))
 }
 
-/// Each of `models`, of different seeds, minus `other`.
+/// Paired differences of scores: each of `models`, one per seed, minus `other`.
 fn differences(models: &[ScoreTable], other: &ScoreTable, pairing: &Pairing) -> Differences {
     let of = |measure| {
         let minus_other = |model: &ScoreTable| {
@@ -249,7 +251,8 @@ fn differences(models: &[ScoreTable], other: &ScoreTable, pairing: &Pairing) -> 
     }
 }
 
-/// The baselines of the config, else those that suit the data; and which of them could not be fitted.
+/// Fits the baselines of the config, or by default those that suit the data. A baseline that cannot be fitted is
+/// named in `left_out`.
 fn fit_baselines(
     config: &Config,
     source: &Source,
@@ -284,7 +287,7 @@ fn health(
     health::measure(forecaster, windows.batches(panel, panel.scored_at_once(32)))
 }
 
-/// The most values of training windows that are scored for the train–test gap.
+/// Maximum values of training windows scored for the gap between training and test.
 const MAX_TRAIN: i64 = 1 << 19;
-/// The most validation windows on which the latent variables are measured.
+/// Maximum validation windows on which the latent variables are measured.
 const MAX_HEALTH: i64 = 512;

@@ -1,5 +1,5 @@
-//! The protocol `stocks` as its authors count: squared errors of mean forecasts on the windows that D-Va's
-//! loader keeps, beside all of them.
+//! Squared errors of mean forecasts under the protocol `stocks`, as its authors count them: on the windows that
+//! D-Va's loader keeps, beside those on all windows.
 
 use record::{DropLast, PointError};
 use stats::{Pairing, mean_of_finite};
@@ -9,13 +9,13 @@ use crate::table::{Measure, ScoreTable};
 /// Windows per batch of D-Va's loader, which drops the last incomplete batch of each series.
 const BATCH: usize = 16;
 
-/// A record without forecasters, for windows of series `places`, one series after another.
+/// A record without forecasters yet. `places[w]` is the series of window `w`; the windows of a series are adjacent.
 pub(crate) fn begin(places: &[usize]) -> DropLast {
     let kept = kept(places).iter().filter(|kept| **kept).count();
     DropLast { batch: BATCH, kept, forecasters: Vec::new() }
 }
 
-/// The squared errors of one forecaster, `measure` of each window.
+/// Mean squared errors of one forecaster, from the column `measure` of its table.
 pub(crate) fn point_error(
     name: &str,
     table: &ScoreTable,
@@ -35,7 +35,7 @@ pub(crate) fn point_error(
     }
 }
 
-/// Which windows lie in a whole batch of their series.
+/// Whether each window lies in a whole batch of its series.
 fn kept(places: &[usize]) -> Vec<bool> {
     let series = places.chunk_by(|a, b| a == b);
     series
@@ -43,7 +43,7 @@ fn kept(places: &[usize]) -> Vec<bool> {
         .collect()
 }
 
-/// The mean over series of the mean over those of their windows that `keep` takes; NaN if there are none.
+/// The mean over series of their means over the windows that `keep` selects; NaN without such windows.
 fn over_series(
     values: impl Iterator<Item = f64>,
     places: &[usize],
@@ -64,7 +64,7 @@ fn over_series(
 mod tests {
     use super::*;
 
-    /// Oracle: series of 33, 16 and 5 windows by hand: 32, 16 and none are kept; means of means.
+    /// Oracle: counts and means by hand. Series of 33, 16 and 5 windows keep 32, 16 and none.
     #[test]
     fn whole_batches_of_each_series_are_kept() {
         let places = [vec![0; 33], vec![2; 16], vec![1; 5]].concat();
@@ -79,7 +79,7 @@ mod tests {
         assert!(over_series(values(), &places, |_| false).is_nan());
     }
 
-    /// Oracle: D-Va's loader on the published cells: 142, 132, 112 and 92 windows keep 128, 128, 112, 80.
+    /// Oracle: D-Va's loader on the published cells keeps 128, 128, 112 and 80 of 142, 132, 112 and 92 windows.
     #[test]
     fn the_published_counts_are_kept() {
         for (windows, expected) in [(142, 128), (132, 128), (112, 112), (111, 96), (92, 80)] {

@@ -1,17 +1,18 @@
-//! The forecasters that are scored: a trained model, several as one, or a baseline, all asked in the same way.
+//! Forecasters to score, behind one interface: a trained model, an ensemble of models, or a baseline.
 
 use baseline::Baseline;
 use feed::Batch;
 use tch::Tensor;
 use train::{Forecaster, TrainError};
 
-/// Whatever draws forecasts of windows.
+/// A forecaster to score.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Entrant<'a> {
     /// A trained model.
     Model(&'a Forecaster),
-    /// Trained models that share the samples: an equal mixture.
+    /// The equal mixture of trained models; each draws an equal share of the samples.
     Ensemble(&'a [Forecaster]),
+    /// A fitted baseline.
     Baseline(&'a Baseline),
 }
 
@@ -31,8 +32,8 @@ impl Entrant<'_> {
         }
     }
 
-    /// The mean forecast `[B, H, C]`, standardized: stated and not a mean of samples, whose noise counts as
-    /// squared error.
+    /// The mean forecast `[B, H, C]`, standardized. It comes from the law and not from the samples, because the
+    /// noise of a sample mean would count as squared error.
     pub(crate) fn mean(&self, batch: &Batch, draws: i64) -> Result<Tensor, TrainError> {
         match self {
             Entrant::Model(model) => model.mean(batch, draws),
@@ -59,7 +60,7 @@ impl Entrant<'_> {
     }
 }
 
-/// `samples` in `parts` that differ by one at most.
+/// Splits `samples` into `parts` shares that differ by at most one.
 fn shares(samples: i64, parts: i64) -> impl Iterator<Item = i64> {
     (0..parts).map(move |part| samples * (part + 1) / parts - samples * part / parts)
 }
@@ -72,8 +73,8 @@ mod tests {
     use super::*;
     use train::Config;
 
-    /// Laws: over a fine grid of truths the density of a model sums to one, and its mean is that of the
-    /// samples, whatever the units of the window and whatever the decoder describes; so for an ensemble.
+    /// Laws, for a model and for an ensemble: over a fine grid of truths the density sums to one, and its mean is
+    /// that of the samples, with and without instance normalization and for every law that the decoder describes.
     #[test]
     fn a_model_has_the_density_of_its_samples() {
         for (likelihood, normalized) in

@@ -1,4 +1,4 @@
-//! Pictures of an evaluation: a few forecasts, and the noise of the training.
+//! Data for the pictures of an evaluation: fans of a few forecasts, and the noise of the training.
 
 use feed::{Part, Source};
 use objective::score::quantiles;
@@ -11,8 +11,7 @@ use crate::entrant::Entrant;
 /// Levels of the bands of a fan.
 const FAN_LEVELS: [f64; 5] = [0.05, 0.25, 0.5, 0.75, 0.95];
 
-/// The windows at the 10th, 50th and 90th percentile of the CRPS; of each the channel whose own
-/// score is the median of its channels.
+/// Fans of the windows at the 10th, 50th and 90th percentile of the CRPS, each in the channel with the median score.
 pub(crate) fn fans(
     source: &Source,
     forecaster: &Entrant,
@@ -70,6 +69,7 @@ fn middle_channel(samples: &Tensor, target: &Tensor) -> Result<i64, TrainError> 
     Ok(order.f_int64_value(&[(order.numel() as i64 - 1) / 2])?)
 }
 
+/// Signal-to-noise ratio of contexts over the diffusion steps, plain and re-injected.
 pub(crate) fn noise_curve(noise: &noise::NoiseConfig) -> NoiseCurve {
     let decibels = |process: &noise::Reinjection| -> Vec<Option<f64>> {
         process.snr_db().map(|db| db.is_finite().then_some(db)).collect()

@@ -1,6 +1,6 @@
-//! A trained run and new rows to quantiles of what follows.
+//! Forecasts that continue new rows, from a trained run.
 
-use std::fmt::Write as _;
+use std::io;
 use std::path::Path;
 
 use feed::{DevicePanel, Stream, seed};
@@ -8,24 +8,30 @@ use record::RecordError;
 use tch::{Kind, Tensor, no_grad};
 use train::{Loaded, RunOptions, TrainError, set_threads};
 
-/// Levels of the quantiles that are written.
+/// Levels of the quantiles in a forecast.
 const LEVELS: [f64; 7] = [0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95];
-/// Draws behind them: the 5 % quantile then rests on fifty.
+/// Samples per forecast: fifty of them lie below the 5 % quantile.
 const SAMPLES: i64 = 1000;
 
 /// Quantiles of the horizon that follows each series of a file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Forecast {
+    /// The column of times in the file, or `time` where it has several or none.
+    pub time_column: String,
+    /// The column of series in the file, or `series` where it has none.
+    pub series_column: String,
     /// Names of the channels.
     pub channels: Vec<String>,
     /// One entry per series.
     pub series: Vec<SeriesForecast>,
+    /// Series of the file that cannot be forecast, and why.
+    pub left_out: Vec<data::LeftOut>,
 }
 
-/// The horizon of one series, original units.
+/// The forecast of one series, in original units.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SeriesForecast {
-    /// Its name.
+    /// Name of the series.
     pub name: String,
     /// Times of the steps, `[H]`.
     pub times: Vec<String>,
@@ -38,7 +44,7 @@ pub struct SeriesForecast {
 /// Forecasts the horizon after the last rows of `input` with the run at `path`.
 ///
 /// # Errors
-/// If the run is not whole, or the rows are not like those it was trained on.
+/// If the run is incomplete or damaged, or the rows do not have the form of those it was trained on.
 pub fn forecast(
     path: &Path,
     input: &Path,
@@ -52,7 +58,7 @@ pub fn forecast(
     let input = run.info.pipeline.forecast_input(input)?;
     let mut panel = DevicePanel::of(&input.panel, data, device)?;
     if !run.info.masked && panel.masked() {
-        complete(&input)?;
+        refuse_gaps(&input)?;
         panel = panel.without_masks();
     }
     let forecaster = run.forecaster(&panel)?;
@@ -65,16 +71,22 @@ pub fn forecast(
     let starts = input.windows.starts().enumerate();
     let series = starts.map(|(index, start)| {
         let samples = no_grad(|| sample(&forecaster, &panel, start))?;
-        let mut values = Vec::<f32>::try_from(samples)?;
-        input.to_original(index, &mut values)?;
+        let values = input.original(index, &Vec::<f32>::try_from(samples)?)?;
         let name = input.panel.series()[index].name().to_owned();
         Ok(summarize(name, input.times(index)?, &values, names.len()))
     });
     let series = series.collect::<Result<_, TrainError>>()?;
-    Ok(Forecast { channels: names, series })
+    let reading = input.panel.reading();
+    let time_column = match reading.time_columns() {
+        [only] => only.clone(),
+        _ => "time".to_owned(),
+    };
+    let series_column = reading.id_column().unwrap_or("series").to_owned();
+    let left_out = input.left_out;
+    Ok(Forecast { time_column, series_column, channels: names, series, left_out })
 }
 
-/// `[S · H · C]` standardized samples after one context.
+/// Standardized samples of the horizon after one context, flattened to `[S · H · C]`.
 fn sample(
     forecaster: &train::Forecaster,
     panel: &DevicePanel,
@@ -86,8 +98,8 @@ fn sample(
     Ok(flat.f_to(tch::Device::Cpu)?)
 }
 
-/// A model that was trained without gaps has no way to be told of one.
-fn complete(input: &data::ForecastInput) -> Result<(), TrainError> {
+/// Refuses contexts with gaps: a model that was trained without gaps has no input to mark one.
+fn refuse_gaps(input: &data::ForecastInput) -> Result<(), TrainError> {
     let Some(observed) = input.panel.observed() else { return Ok(()) };
     let width = input.panel.channels().len();
     for start in input.windows.starts() {
@@ -103,73 +115,59 @@ fn complete(input: &data::ForecastInput) -> Result<(), TrainError> {
     Ok(())
 }
 
-fn summarize(name: String, times: Vec<String>, samples: &[f32], channels: usize) -> SeriesForecast {
+fn summarize(name: String, times: Vec<String>, samples: &[f64], channels: usize) -> SeriesForecast {
     let horizon = times.len();
     let draws = samples.len() / (horizon * channels);
     let mut mean = vec![Vec::with_capacity(channels); horizon];
     let mut quantiles = vec![Vec::with_capacity(channels); horizon];
     for step in 0..horizon {
         for channel in 0..channels {
-            let at = |draw: usize| f64::from(samples[(draw * horizon + step) * channels + channel]);
+            let at = |draw: usize| samples[(draw * horizon + step) * channels + channel];
             let mut sorted: Vec<f64> = (0..draws).map(at).collect();
             sorted.sort_by(f64::total_cmp);
             mean[step].push(sorted.iter().sum::<f64>() / draws as f64);
-            quantiles[step].push(LEVELS.map(|level| quantile(&sorted, level)));
+            let at =
+                |level| stats::quantile(&sorted, level).expect("levels in [0, 1] of some samples");
+            quantiles[step].push(LEVELS.map(at));
         }
     }
     SeriesForecast { name, times, mean, quantiles }
 }
 
-/// Type 7: linear between the order statistics at `level · (S − 1)`.
-fn quantile(sorted: &[f64], level: f64) -> f64 {
-    let position = level * (sorted.len() - 1) as f64;
-    let (low, share) = (position.floor() as usize, position.fract());
-    let high = (low + 1).min(sorted.len() - 1);
-    sorted[low] + share * (sorted[high] - sorted[low])
-}
-
 impl Forecast {
-    /// Writes a CSV: one row per series and step; per channel `NAME_mean` and `NAME_q05 … NAME_q95`.
+    /// Writes a CSV with one row per series and step, under the file's own names for both; each channel has the columns
+    /// `NAME_mean` and `NAME_q05` to `NAME_q95`.
     ///
     /// # Errors
-    /// [`TrainError::Record`], an older file intact.
+    /// [`TrainError::Record`]; an older file is then intact.
     pub fn write_csv(&self, path: &Path) -> Result<(), TrainError> {
         let several = self.series.len() > 1;
-        let mut text = String::new();
-        let mut header = vec![];
-        header.extend(several.then(|| "series".to_owned()));
-        header.push("time".to_owned());
+        let mut header: Vec<String> = Vec::new();
+        header.extend(several.then(|| self.series_column.clone()));
+        header.push(self.time_column.clone());
         for channel in &self.channels {
             header.push(format!("{channel}_mean"));
             header.extend(LEVELS.map(|level| format!("{channel}_q{:02.0}", 100.0 * level)));
         }
-        let line = |text: &mut String, cells: Vec<String>| {
-            let _ =
-                writeln!(text, "{}", cells.iter().map(|c| quoted(c)).collect::<Vec<_>>().join(","));
-        };
-        line(&mut text, header);
-        for series in &self.series {
-            for (step, time) in series.times.iter().enumerate() {
-                let mut cells = vec![];
-                cells.extend(several.then(|| series.name.clone()));
-                cells.push(time.clone());
-                for channel in 0..self.channels.len() {
-                    cells.push(series.mean[step][channel].to_string());
-                    cells.extend(series.quantiles[step][channel].map(|value| value.to_string()));
+        let write = |file: &mut dyn io::Write| -> io::Result<()> {
+            let mut table = csv::Writer::from_writer(file);
+            table.write_record(&header)?;
+            for series in &self.series {
+                for (step, time) in series.times.iter().enumerate() {
+                    let mut cells: Vec<String> = Vec::new();
+                    cells.extend(several.then(|| series.name.clone()));
+                    cells.push(time.clone());
+                    for channel in 0..self.channels.len() {
+                        cells.push(series.mean[step][channel].to_string());
+                        cells
+                            .extend(series.quantiles[step][channel].map(|value| value.to_string()));
+                    }
+                    table.write_record(&cells)?;
                 }
-                line(&mut text, cells);
             }
-        }
-        Ok(files::write_text(path, &text).map_err(RecordError::writing(path))?)
-    }
-}
-
-/// A CSV cell by RFC 4180.
-pub(crate) fn quoted(cell: &str) -> String {
-    if cell.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", cell.replace('"', "\"\""))
-    } else {
-        cell.to_owned()
+            table.flush()
+        };
+        Ok(files::write(path, write).map_err(RecordError::writing(path))?)
     }
 }
 
@@ -177,21 +175,12 @@ pub(crate) fn quoted(cell: &str) -> String {
 mod tests {
     use super::*;
 
-    /// Oracle: of the numbers 0 to 100 the quantile at level q is 100 q.
-    #[test]
-    fn quantiles_interpolate() {
-        let sorted: Vec<f64> = (0..=100).map(f64::from).collect();
-        for level in [0.0, 0.05, 0.123, 0.5, 1.0] {
-            assert!((quantile(&sorted, level) - 100.0 * level).abs() < 1e-9);
-        }
-    }
-
-    /// Oracle: samples that name their own step and channel.
+    /// Oracle: every sample is the index of its step and channel.
     #[test]
     fn samples_land_at_their_step_and_channel() {
         let (draws, horizon, channels) = (4, 2, 3);
-        let samples: Vec<f32> =
-            (0..draws * horizon * channels).map(|i| (i % (horizon * channels)) as f32).collect();
+        let samples: Vec<f64> =
+            (0..draws * horizon * channels).map(|i| (i % (horizon * channels)) as f64).collect();
         let times = vec!["a".to_owned(), "b".to_owned()];
         let forecast = summarize("s".to_owned(), times, &samples, channels);
         assert_eq!(forecast.mean, [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]);

@@ -1,4 +1,4 @@
-//! How the latent variables of a trained model are doing, on held-out windows.
+//! Health of the latent variables of a trained model, on held-out windows.
 
 use feed::{Batch, FeedError};
 use objective::DiagonalGaussian;
@@ -8,10 +8,10 @@ use tch::{Kind, Tensor};
 use train::{Forecaster, TrainError};
 use vae::{Bounds, HealthMeter, Pass};
 
-/// Draws behind the tighter bound.
+/// Draws of `z` in the importance-weighted bound.
 const DRAWS: i64 = 32;
 
-/// Measures clean windows, batch by batch.
+/// Measures the health on clean windows, batch by batch.
 ///
 /// # Errors
 /// If a batch does not fit the model.
@@ -44,7 +44,7 @@ pub(crate) fn measure(
     })
 }
 
-/// `log p(y | z) + Σ_l log p(z_l) − log q(z_l)`, `[K, B]`.
+/// Log importance weights `log p(y | z) + Σ_l [log p(z_l) − log q(z_l)]`, `[K, B]`.
 fn log_weights(pass: &Pass, log_prob: &Tensor, batch: &Batch) -> Result<Tensor, TrainError> {
     let observed = batch.target_observed.as_ref().map(|mask| mask.f_not_equal(0.0)).transpose()?;
     let mut weights = sum_over_target(log_prob, observed.as_ref())?;

@@ -5,9 +5,9 @@
 //!   → scores of every window → means, calibration, paired differences → evaluation.json, scores.csv
 //! ```
 //!
-//! Everyone is asked for the same windows in the same way and scored by the same code: [`evaluate_runs`] scores one
-//! finished run, or several seeds of one config with their ensemble; [`evaluate()`] scores a forecaster in memory.
-//! [`forecast()`] uses a run on new rows.
+//! All entrants forecast the same windows and are scored by the same code. [`evaluate_runs`] scores one finished run,
+//! or several seeds of one config with their ensemble; [`evaluate()`] scores a forecaster in memory. [`forecast()`]
+//! forecasts the continuation of new rows with a run.
 //!
 //! ```
 //! use train::{Config, Device, Forecaster, load, shape};
@@ -23,7 +23,7 @@
 //! let [model, last_value, ridge] = evaluation.forecasters.as_slice() else { panic!() };
 //! assert!(ridge.test.crps < last_value.test.crps && ridge.test.crps < model.test.crps);
 //! let difference = ridge.difference.as_ref().and_then(|difference| difference.crps).unwrap();
-//! assert!(difference.low > 0.0, "the model is worse, and the interval leaves out zero");
+//! assert!(difference.low > 0.0, "the model is worse, and the interval excludes zero");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

@@ -1,4 +1,4 @@
-//! From run directories to files: one run, or several seeds of one config.
+//! Evaluations of run directories and their files: one run, or several seeds of one config.
 
 use std::path::{Path, PathBuf};
 
@@ -11,13 +11,13 @@ use crate::compare::{EvaluateOptions, evaluate_models};
 /// `scores.csv`.
 ///
 /// # Errors
-/// If the run or its data is not what it was when it was trained.
+/// If the run is damaged, or its data changed since the training.
 pub fn evaluate_run(path: &Path, options: RunOptions) -> Result<Evaluation, TrainError> {
     Ok(evaluate_runs(&[path.to_owned()], options, &EvaluateOptions::default())?.0)
 }
 
-/// Scores one run, or runs of one config that differ in their seed: their mean, each of them, and all as
-/// one ensemble. Returns the evaluation and the folder it was written to.
+/// Scores one run, or several runs of one config with different seeds. Several runs are reported as their mean, one by
+/// one, and as an ensemble. Returns the evaluation and the folder that it was written to.
 ///
 /// # Errors
 /// As [`evaluate_run`], and [`TrainError::Record`] if the runs differ in more than the seed.
@@ -76,7 +76,7 @@ pub fn evaluate_runs(
     Ok((evaluation, folder))
 }
 
-/// One run's own directory, or the folder that holds all of them.
+/// The directory of a single run, or the folder that holds all runs.
 fn common_folder(paths: &[PathBuf]) -> Result<PathBuf, TrainError> {
     if let [only] = paths {
         return Ok(only.clone());
@@ -91,7 +91,7 @@ fn common_folder(paths: &[PathBuf]) -> Result<PathBuf, TrainError> {
         }
         _ => Err(RecordError::Missing {
             path: PathBuf::from("a folder for the result"),
-            hint: "the runs lie in different folders; say where to write with `--output`"
+            hint: "the runs are in different folders; name the folder to write to with `--output`"
                 .to_owned(),
         }
         .into()),

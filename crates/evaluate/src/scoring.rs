@@ -1,4 +1,4 @@
-//! One forecaster on a set of windows.
+//! Scores of one forecaster on a set of windows.
 
 use feed::{Batch, Source, Stream, WindowSet, seed};
 use objective::score::{
@@ -11,21 +11,21 @@ use crate::entrant::Entrant;
 use crate::slope::{moments, slope};
 use crate::table::{Measure, ScoreTable};
 
-/// Samples scored at once: buffers that stay in the cache, and that the allocator keeps.
-const NUMBERS: i64 = 1 << 19;
+/// Maximum sampled values scored at once, so that buffers stay in the cache and the allocator reuses them.
+const MAX_VALUES: i64 = 1 << 19;
 /// Bars of the PIT histogram.
 const PIT_BARS: usize = 20;
 
 /// The extent of a scoring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Depth {
-    /// Single elements, from sorted samples.
+    /// Scores of single values, from sorted samples.
     Elements,
-    /// Densities and joint scores too.
+    /// Also log densities and joint scores.
     All,
 }
 
-/// The scores of a window in original units, by the conventions of the benchmark.
+/// The scores of a window in original units, as the benchmark defines them.
 const RELATIVE: [(Measure, fn(&WindowScores) -> f64); 10] = [
     (Measure::Crps, |window| window.crps),
     (Measure::Nmae, |window| window.nmae),
@@ -39,8 +39,8 @@ const RELATIVE: [(Measure, fn(&WindowScores) -> f64); 10] = [
     (Measure::Width90, |window| window.width_90),
 ];
 
-/// Scores the forecasts of `windows`, in batches; `keep` sees truth and samples of each batch in original units,
-/// `[B, H, C]` and `[S, B, H, C]`.
+/// Scores the forecasts of `windows`, in batches; `keep` receives truth `[B, H, C]` and samples `[S, B, H, C]` of
+/// each batch in original units.
 pub(crate) fn score(
     config: &Config,
     source: &Source,
@@ -52,7 +52,7 @@ pub(crate) fn score(
     seed(config.seed, Stream::Evaluation);
     let samples = config.evaluate.samples as i64;
     let numbers_each = samples * (config.data.horizon * source.channels().len()) as i64;
-    let at_once = (NUMBERS / numbers_each.max(1)).clamp(1, 512);
+    let at_once = (MAX_VALUES / numbers_each.max(1)).clamp(1, 512);
     let mut table = ScoreTable::new();
     let mut sums: Option<Sums> = None;
     for batch in windows.batches(source.panel(), at_once) {
@@ -85,7 +85,7 @@ pub(crate) fn score(
     Ok(table)
 }
 
-/// The log density of the target, mean over what was observed of each window.
+/// Adds the log density of the target, averaged over the observed values of each window.
 fn add_densities(
     table: &mut ScoreTable,
     entrant: &Entrant,
@@ -98,7 +98,7 @@ fn add_densities(
     Ok(())
 }
 
-/// Squared errors of the stated mean, and of zero.
+/// Adds the squared errors of the mean forecast, and of a forecast of zero.
 fn add_point_errors(
     table: &mut ScoreTable,
     entrant: &Entrant,
@@ -114,8 +114,8 @@ fn add_point_errors(
     Ok(())
 }
 
-/// Scores that see dependence, from standardized samples `[S, B, H, C]` and their elementwise fair CRPS; `weight` is 1
-/// where the truth was observed.
+/// Adds scores of the joint law, from standardized samples `[S, B, H, C]` and their elementwise fair CRPS; `weight` is
+/// 1 where the truth was observed, else 0.
 fn add_joint_scores(
     table: &mut ScoreTable,
     samples: &Tensor,
@@ -123,7 +123,7 @@ fn add_joint_scores(
     crps: &Tensor,
     weight: &Tensor,
 ) -> Result<(), TrainError> {
-    // An unobserved value makes no difference.
+    // An unobserved value is zero in truth and samples, so that it adds nothing to a distance.
     let hide = |tensor: &Tensor| Ok::<_, TrainError>(tensor.f_to_kind(Kind::Double)? * weight);
     let (drawn, happened) = (hide(samples)?, hide(truth)?);
     let energy = energy_score(&drawn, &happened, PairEstimator::Fair)?;
@@ -147,7 +147,7 @@ fn add_joint_scores(
     Ok(())
 }
 
-/// Scores in original units; ends the batch, and returns its truth and samples in these units.
+/// Adds the scores in original units and ends the batch. Returns its truth and samples in these units.
 fn add_relative_scores(
     table: &mut ScoreTable,
     source: &Source,
@@ -179,7 +179,7 @@ fn add_relative_scores(
     Ok((truth, original))
 }
 
-/// Sums over windows by step, by channel and by place, with the weight of each.
+/// Sums over windows: CRPS and weight `[H, C]`, the PIT histogram `[20]`, and [`moments`] `[5, C]`.
 struct Sums {
     crps: Tensor,
     weight: Tensor,
@@ -188,7 +188,7 @@ struct Sums {
 }
 
 impl Sums {
-    /// Those of one batch.
+    /// The sums over one batch.
     fn of(
         sorted: &SortedSamples,
         drawn: &Tensor,
@@ -213,7 +213,7 @@ impl Sums {
         }
     }
 
-    /// Means over all windows.
+    /// Divides by the weights, and puts the means over all windows into `table`.
     fn finish(self, table: &mut ScoreTable) -> Result<(), TrainError> {
         let Sums { crps, weight, pit, moments } = self;
         let along = |axis: i64| -> Result<Vec<f64>, TrainError> {
@@ -229,7 +229,7 @@ impl Sums {
     }
 }
 
-/// Weights of the values in [0, 1] in each of 20 equal parts.
+/// Sum of the weights in each of 20 equal parts of [0, 1].
 fn histogram(places: &Tensor, weight: &Tensor) -> Result<Tensor, TrainError> {
     let bar = (places * PIT_BARS as f64).f_floor()?.f_clamp(0.0, PIT_BARS as f64 - 1.0)?;
     let bar = bar.f_to_kind(Kind::Int64)?.f_reshape([-1])?;

@@ -1,16 +1,16 @@
-//! Whether forecasts are as large as they should be: the slope of the truth on the mean forecast.
+//! The slope of the truth on the mean forecast: 1 if forecasts are as large as they should be, above 1 if too small.
 
 use tch::{Kind, Tensor};
 use train::TrainError;
 
-/// Count, mean forecast, truth, square of the one and product of both, summed over `[B, H]`: `[5, C]`.
+/// Sums over `[B, H]` of 1, `f`, `y`, `f²` and `f y`, with mean forecast `f` and truth `y`: `[5, C]`.
 pub(crate) fn moments(
     samples: &Tensor,
     truth: &Tensor,
     weight: &Tensor,
 ) -> Result<Tensor, TrainError> {
     let forecast = samples.f_mean_dim(0_i64, false, Kind::Double)?;
-    // An unobserved value may be NaN, which no weight of zero hides.
+    // An unobserved value may be NaN, and a weight of zero times NaN is NaN.
     let truth = truth
         .f_to_kind(Kind::Double)?
         .f_where_self(&weight.f_not_equal(0.0)?, &weight.f_zeros_like()?)?;
@@ -22,13 +22,13 @@ pub(crate) fn moments(
     Ok(Tensor::f_stack(&each.iter().map(sum).collect::<Result<Vec<_>, _>>()?, 0)?)
 }
 
-/// `Σ_c S_fy / Σ_c S_ff` of [`moments`], each centered within its channel; NaN for forecasts without spread.
+/// `Σ_c S_fy / Σ_c S_ff` of [`moments`], each centered within its channel; NaN for constant forecasts.
 pub(crate) fn slope(moments: &Tensor) -> Result<f64, TrainError> {
     let [count, f, y, ff, fy] = [0, 1, 2, 3, 4].map(|row| moments.f_get(row));
     let (count, f, y) = (count?.f_clamp_min(1.0)?, f?, y?);
     let total = |tensor: Tensor| tensor.f_sum(Kind::Double)?.f_double_value(&[]);
     let (product, square) = (total(fy? - &f * &y / &count)?, total(ff? - f.f_square()? / &count)?);
-    // A constant forecast leaves rounding of its square.
+    // With a constant forecast only the rounding error of its square is left.
     let least = 1e-9 * total(moments.f_get(3)?)?;
     Ok(if square > least { product / square } else { f64::NAN })
 }

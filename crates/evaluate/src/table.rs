@@ -33,7 +33,7 @@ pub(crate) enum Measure {
 /// Variants of [`Measure`].
 const MEASURES: usize = Measure::ZeroError as usize + 1;
 
-/// Scores `[measures][windows]`, NaN where a window has none, and scores over all windows.
+/// Scores `[measures][windows]`, NaN where a window lacks one, and scores over all windows.
 #[derive(Debug, Clone)]
 pub(crate) struct ScoreTable {
     /// Observed values of each window.
@@ -50,7 +50,7 @@ pub(crate) struct ScoreTable {
     pub(crate) slope: Vec<f64>,
 }
 
-/// `None` for NaN and infinities, which JSON has no word for.
+/// `None` for NaN and infinities, which JSON cannot express.
 fn finite(value: f64) -> Option<f64> {
     value.is_finite().then_some(value)
 }
@@ -80,7 +80,7 @@ impl ScoreTable {
         }
     }
 
-    /// Ends a batch of windows with `observed` values each: they have no score of the measures that were not added.
+    /// Ends a batch of windows with `observed` values each. Measures that were not added are NaN in these windows.
     pub(crate) fn end_batch(&mut self, observed: impl IntoIterator<Item = u64>) {
         self.observed.extend(observed);
         for column in &mut self.columns {
@@ -93,7 +93,7 @@ impl ScoreTable {
         &self.columns[measure as usize]
     }
 
-    /// One measure of one window, if it has it.
+    /// One measure of one window; `None` where it is not finite.
     pub(crate) fn get(&self, measure: Measure, window: usize) -> Option<f64> {
         finite(self.column(measure)[window])
     }
@@ -108,7 +108,7 @@ impl ScoreTable {
         mean_of_finite(self.column(measure).iter().copied())
     }
 
-    /// The mean of tables of the same windows, number by number; `None` of no table.
+    /// The elementwise mean of tables of the same windows; `None` without tables.
     pub(crate) fn mean_of(all: &[ScoreTable]) -> Option<ScoreTable> {
         let mut mean = all.first()?.clone();
         let tables: Vec<Vec<&Vec<f64>>> =
@@ -132,10 +132,10 @@ impl ScoreTable {
         self.columns.iter_mut().chain(totals)
     }
 
-    /// Means over windows; `places` says which series each window is of, by its index in `names`.
+    /// Means over windows. `places[w]` is the series of window `w`, as an index into `names`.
     ///
     /// # Errors
-    /// [`TrainError::NothingObserved`] in the windows, which are those of `part`.
+    /// [`TrainError::NothingObserved`] if the windows, those of `part`, hold no observed value.
     pub(crate) fn summarize(
         &self,
         part: &'static str,
@@ -148,7 +148,7 @@ impl ScoreTable {
         }
         let optional = |measure| self.mean(measure);
         let mean = |measure| self.mean(measure).unwrap_or(f64::NAN);
-        // One window without a density leaves the mean without a meaning.
+        // A mean that leaves out the windows without a density would be too good.
         let standardized = self.column(Measure::CrpsStandardized);
         let mut scored = standardized.iter().zip(self.column(Measure::LogScore));
         let dense = scored.all(|(crps, log_score)| !crps.is_finite() || log_score.is_finite());
@@ -218,7 +218,7 @@ impl ScoreTable {
 mod tests {
     use super::*;
 
-    /// A table of two windows, the second without an observation, whose scores are `value`.
+    /// A table of two windows: the first with the scores `value`, the second without an observation.
     fn table(value: f64) -> ScoreTable {
         let mut table = ScoreTable::new();
         for measure in [Measure::Crps, Measure::CrpsStandardized, Measure::Mse] {

@@ -1,4 +1,4 @@
-//! The files beside `evaluation.json`: scores window by window, and the samples themselves.
+//! The files beside `evaluation.json`: scores of every window, and the samples.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -43,7 +43,7 @@ pub(crate) fn window_rows<'a>(
     })
 }
 
-/// Truth and samples of all windows, for anyone to score again.
+/// Truth and samples of all windows, for other programs to score.
 #[derive(Debug)]
 pub(crate) struct Dump {
     path: PathBuf,

@@ -1,4 +1,4 @@
-//! `noise = "auto"`: what is chosen, from what, at what price, and that an interrupted search is the same search.
+//! `noise = "auto"`: the candidates, the choice and its cost; an interrupted search ends like a whole one.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -16,14 +16,14 @@ use train::{
     Config, Control, Progress, RunOptions, RunProgress, SearchProgress, TrainError, plan, prepare,
 };
 
-/// The generator of libtorch belongs to the process: trainings take turns.
+/// The whole process shares the generator of libtorch, so that trainings take turns.
 static TURN: Mutex<()> = Mutex::new(());
 
 fn turn() -> MutexGuard<'static, ()> {
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Rows of one series as `data.csv`.
+/// Writes one series as `data.csv`.
 fn write(folder: &Path, values: impl IntoIterator<Item = f64>) {
     let mut text = String::from("row,x\n");
     for (row, value) in values.into_iter().enumerate() {
@@ -40,7 +40,7 @@ fn config(folder: &Path, data: &str, rest: &str) -> Config {
     Config::parse(&text, "test", &["noise=auto".to_owned()]).unwrap()
 }
 
-/// Trains in `run`, stopping after each `stops` steps of search or training; steps of both.
+/// Trains in `run`, interrupted after every `stops` steps of search or training; returns the steps of each.
 fn train(config: &Config, run: &Path, stops: usize) -> [usize; 2] {
     let mut steps = [0, 0];
     loop {
@@ -73,7 +73,7 @@ fn chosen(run: &Path) -> String {
     search(run).chosen.unwrap().candidate
 }
 
-/// A short search of a small model, for tests of its ways.
+/// A small model with a short search.
 const SMALL: &str = r#"
 [model]
 kind = "KIND"
@@ -137,7 +137,7 @@ fn a_search_resumes_bit_for_bit() {
             assert!(left_behind(&run) == expected, "{kind}, stopped every {stops} steps");
             assert!(!run.join("search").exists());
         }
-        // Killed when the last two trials were not yet written: they are repeated.
+        // A search that is killed before its last two trials are written repeats them.
         let run = folder.path().join("killed");
         fs::create_dir(&run).unwrap();
         let open = NoiseSearch { trials: noise.trials[..10].to_vec(), chosen: None, ..noise };
@@ -157,7 +157,7 @@ fn the_chosen_noise_is_trained_as_if_it_were_given() {
     let auto = config(folder.path(), WINDOWS, &SMALL.replace("KIND", "conditional"));
     let (run, given) = (folder.path().join("auto"), folder.path().join("given"));
     train(&auto, &run, usize::MAX);
-    // Another choice than that of these data, so that every candidate can be it.
+    // The record of the choice is rewritten, so that each candidate is the chosen one once.
     for candidate in train::candidates() {
         let mut noise = search(&run);
         let choice = noise.chosen.as_mut().unwrap();
@@ -184,7 +184,7 @@ fn the_chosen_noise_is_trained_as_if_it_were_given() {
     assert!(info.contains("noise: both-3, chosen in"), "{info}");
 }
 
-/// Other test rows are another file, and nothing else: not a bit of the search depends on them.
+/// Other test rows change the hash of the file, and not a bit of the search.
 #[test]
 fn test_rows_do_not_choose() {
     let _turn = turn();
@@ -208,14 +208,14 @@ fn test_rows_do_not_choose() {
         found[other].data = found[0].data.clone();
         assert_eq!(found[0], found[other]);
     }
-    // The test is able to fail: one validation row changes the scores.
+    // The test can fail: one validation row changes the scores.
     write(folder.path(), wave(160).enumerate().map(|(k, v)| if k == 129 { v + 0.1 } else { v }));
     let run = folder.path().join("validation");
     train(&config, &run, usize::MAX);
     assert_ne!(search(&run).trials, found[0].trials);
 }
 
-/// A run directory whose search is of other data, of another version or altered is left alone.
+/// A search on other data, of another version, or altered is refused.
 #[test]
 fn another_search_is_refused() {
     let _turn = turn();
@@ -254,11 +254,11 @@ fn another_search_is_refused() {
     let tiny = Config { train: train::TrainConfig { epochs: 1, ..config.train.clone() }, ..config };
     let error = plan(&tiny, &folder.path().join("tiny"), RunOptions::default()).unwrap_err();
     assert_eq!(error.exit_code(), 2);
-    assert!(error.to_string().contains("`noise.auto.budget`"), "{error}");
+    assert!(error.to_string().contains("`noise.auto.budget = 1`"), "{error}");
 }
 
-/// Twenty training windows of noise and six hundred steps: without noise a network learns them by heart, and the
-/// last weights are kept.
+/// Twenty training windows of white noise, many passes over them, and the last weights are kept: without added noise
+/// a network memorizes them.
 #[test]
 fn noise_is_chosen_where_nothing_else_keeps_from_overfitting() {
     let _turn = turn();
@@ -297,7 +297,7 @@ validation_samples = 20
     assert_ne!(chosen(&run), "none", "{}", found.sentence());
 }
 
-/// A thousand windows of a wave that its past determines: noise is nothing but a blur.
+/// A thousand windows of a wave that is determined by its past: noise can only blur it.
 #[test]
 fn no_noise_is_chosen_where_there_is_nothing_to_learn_by_heart() {
     let _turn = turn();
@@ -332,5 +332,5 @@ validation_samples = 20
     let found = search(&run);
     assert_eq!(chosen(&run), "none", "{}", found.sentence());
     let difference = found.chosen.unwrap().difference.unwrap();
-    assert!(difference.low > 0.0, "noise hurts, and that is no accident: {difference:?}");
+    assert!(difference.low > 0.0, "noise hurts, by more than chance: {difference:?}");
 }

@@ -1,4 +1,4 @@
-//! Which device to compute on, and how many threads.
+//! The device to compute on.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,10 +7,10 @@ use tch::{Cuda, Device};
 
 use crate::error::FeedError;
 
-/// What the user asked for with `--device`.
+/// The value of `--device`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DeviceChoice {
-    /// CUDA if it is usable, else the CPU.
+    /// CUDA if it is usable, otherwise the CPU.
     #[default]
     Auto,
     /// The CPU.
@@ -50,7 +50,7 @@ impl DeviceChoice {
     /// The device to use.
     ///
     /// # Errors
-    /// [`FeedError::Device`] if CUDA is asked for by name and cannot be used.
+    /// [`FeedError::Device`] if CUDA is requested by name and cannot be used.
     pub fn resolve(self) -> Result<Device, FeedError> {
         if self != DeviceChoice::Cpu {
             self.load_cuda()?;
@@ -78,13 +78,13 @@ impl DeviceChoice {
 }
 
 impl DeviceChoice {
-    /// Loads what the libtorch at hand has for CUDA, which programs are not linked to. A machine that
-    /// cannot load it can still compute on its CPU, unless it was asked for CUDA by name.
+    /// Loads the CUDA libraries of libtorch, which programs are not linked to. If that fails, the program computes on
+    /// the CPU, unless CUDA was requested by name.
     fn load_cuda(self) -> Result<(), FeedError> {
         match torch_ext::load_cuda() {
             Ok(_) => Ok(()),
             Err(error) if self == DeviceChoice::Auto => {
-                tracing::warn!(%error, "CUDA is there and cannot be loaded; computing on the CPU");
+                tracing::warn!(%error, "CUDA is installed but cannot be loaded; computing on the CPU");
                 Ok(())
             }
             Err(error) => Err(FeedError::Device {
@@ -96,7 +96,7 @@ impl DeviceChoice {
     }
 }
 
-/// The name of a device as it stands in `run.json`.
+/// The name of a device in `run.json`.
 pub fn device_name(device: Device) -> String {
     match device {
         Device::Cpu => "cpu".to_owned(),

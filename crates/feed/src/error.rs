@@ -1,4 +1,4 @@
-//! What can go wrong between a data file and a batch.
+//! Errors on the way from a data file to a batch.
 
 /// An error of reading data, putting it on a device, or computing there.
 #[derive(Debug, thiserror::Error)]
@@ -6,24 +6,24 @@ pub enum FeedError {
     /// The data cannot be read or used.
     #[error(transparent)]
     Data(#[from] data::DataError),
-    /// A part of the split has no room for one window.
+    /// A part of the split is too short for a window.
     #[error(
         "the {part} part is too short for a window of {context} + {horizon} rows\n  hint: lower `data.context` or `data.horizon`, or give it more rows in `data.split`"
     )]
     NoWindows {
-        /// Which part.
+        /// Name of the part.
         part: &'static str,
         /// Rows of a context.
         context: usize,
         /// Rows of a horizon.
         horizon: usize,
     },
-    /// The device that was asked for is not there.
+    /// The requested device is not available.
     #[error("device `{asked}`: {reason}\n  hint: {hint}")]
     Device {
-        /// The user's words.
+        /// The request in the user's words.
         asked: String,
-        /// Why it cannot be had.
+        /// Why it is not available.
         reason: String,
         /// A remedy.
         hint: &'static str,
@@ -51,7 +51,7 @@ impl FeedError {
     }
 }
 
-/// libtorch appends a C++ stack trace to its messages.
+/// The first line of a message of libtorch, which is followed by a C++ stack trace.
 fn first_line(error: &tch::TchError) -> String {
     let text = error.to_string();
     text.lines().find(|line| !line.trim().is_empty()).unwrap_or("unknown error").to_owned()
@@ -61,13 +61,13 @@ fn first_line(error: &tch::TchError) -> String {
 pub const MEMORY_HINT: &str =
     "\n  hint: lower `train.batch_size`, `evaluate.samples` or the size of the model";
 
-/// Whether a message of libtorch, on the CPU or on CUDA, is that memory ran out.
+/// Whether a message of libtorch, on the CPU or on CUDA, says that memory ran out.
 pub fn is_out_of_memory(message: &str) -> bool {
     let text = message.to_lowercase();
     text.contains("out of memory") || text.contains("can't allocate memory")
 }
 
-/// [`MEMORY_HINT`] where a message of libtorch is that memory ran out, else nothing.
+/// [`MEMORY_HINT`] if a message of libtorch says that memory ran out, otherwise the empty string.
 pub fn memory_hint(message: &str) -> &'static str {
     if is_out_of_memory(message) { MEMORY_HINT } else { "" }
 }

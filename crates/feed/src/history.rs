@@ -1,12 +1,11 @@
-//! All rows of all series before they are cut into windows: for forecasters that remember more than a
-//! context.
+//! All rows of all series, not yet cut into windows, for forecasters that look further back than a context.
 
 use std::ops::Range;
 
-/// Standardized targets of every row, in f64, with what may be fitted on.
+/// Standardized targets of all rows in f64, and the rows of each series that may be fitted on.
 #[derive(Debug)]
 pub struct History {
-    /// Row-major `[R, C]`, NaN where nothing was observed.
+    /// The targets, row-major `[R, C]`, NaN where nothing was observed.
     values: Vec<f64>,
     channels: usize,
     series: Vec<SeriesRows>,
@@ -15,20 +14,20 @@ pub struct History {
 /// The rows of one series.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeriesRows {
-    /// All of them.
+    /// All rows of the series.
     pub rows: Range<usize>,
-    /// Those to fit on; within `rows`.
+    /// The rows to fit on, within `rows`.
     pub train: Range<usize>,
 }
 
 impl History {
-    /// From rows of targets, row-major `[R, C]`, NaN where nothing was observed, and where the series lie
-    /// in them, in order.
+    /// A history of targets, row-major `[R, C]`, NaN where nothing was observed; `series` holds the rows of each series
+    /// in order.
     pub fn new(values: Vec<f64>, channels: usize, series: Vec<SeriesRows>) -> History {
         History { values, channels, series }
     }
 
-    /// How many channels there are.
+    /// The number of channels.
     pub fn channels(&self) -> usize {
         self.channels
     }
@@ -48,7 +47,7 @@ impl History {
         rows.map(|row| self.values[row * self.channels + channel]).collect()
     }
 
-    /// The first rows of the blocks of `length` training rows of a series in which nothing is missing.
+    /// The first row of every block of `length` training rows of a series without a missing value.
     pub fn whole_blocks(&self, series: usize, length: usize) -> Vec<usize> {
         let Range { start, end } = self.series[series].train.clone();
         let mut whole = 0;
@@ -68,7 +67,7 @@ impl History {
 mod tests {
     use super::*;
 
-    /// Oracle: two series by hand, the second with a hole in one channel of row 6.
+    /// Oracle: two series by hand, the second with a gap in one channel of row 6.
     #[test]
     fn blocks_stay_in_the_training_rows_and_avoid_gaps() {
         let mut values: Vec<f64> = (0..24).map(f64::from).collect();

@@ -4,9 +4,9 @@
 //! data::Prepared → DevicePanel [W, R] → WindowSet: row numbers by arithmetic → Batch [B, L, C], [B, H, C]
 //! ```
 //!
-//! The rows of all series lie on the device once, column by column; a [`WindowSet`] computes where windows start, and
-//! [`DevicePanel::gather`] copies a batch of them in one operation per buffer. [`Source`] holds both with the way
-//! back to original units.
+//! The device holds the rows of all series once, column by column. A [`WindowSet`] computes where windows start, and
+//! [`DevicePanel::gather`] copies a batch of windows in one operation per buffer. [`Source`] holds both, and converts
+//! forecasts back to original units.
 //!
 //! ```
 //! use feed::{Part, Selection, Source};

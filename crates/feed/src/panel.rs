@@ -5,30 +5,30 @@ use tch::{Device, Kind, Tensor};
 
 use crate::error::FeedError;
 
-/// The widths of a window's columns, in the order in which they lie in a row.
+/// The shape of a window: its lengths, and the numbers of its columns in the order of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Columns {
-    /// `L`: rows a forecast sees.
+    /// `L`: rows of the context.
     pub context: i64,
-    /// `H`: rows it forecasts.
+    /// `H`: rows of the target.
     pub horizon: i64,
-    /// `C`: channels that are forecast; the first columns.
+    /// `C`: channels to forecast; the first columns.
     pub targets: i64,
-    /// Columns known up to the present only, after the targets.
+    /// Columns known only up to the origin; they follow the targets.
     pub past: i64,
-    /// `F`: columns known for the horizon too; the last columns.
+    /// `F`: columns that are also known over the horizon; the last columns.
     pub future: i64,
 }
 
 /// All rows of a [`Panel`] on one device, in standardized units.
 ///
-/// They lie column by column, and so do the windows gathered from them: networks read channels one by
-/// one, and statistics of a window are sums over neighbors in memory.
+/// Rows are stored column by column, and so are the windows gathered from them: networks read channels one by one, and
+/// statistics of a window are sums over neighbors in memory.
 #[derive(Debug)]
 pub struct DevicePanel {
     /// `[W, R]`.
     values: Tensor,
-    /// `[W, R]`, 1 where a value was observed; absent where nothing is missing.
+    /// `[W, R]`, 1 where a value was observed; absent if nothing is missing.
     observed: Option<Tensor>,
     per_series: Option<PerSeries>,
     columns: Columns,
@@ -45,7 +45,7 @@ struct PerSeries {
 }
 
 impl PerSeries {
-    /// `[B, rows, S]`, the same at every step.
+    /// The values of the series of each window, repeated over its rows: `[B, rows, S]`.
     fn gather(&self, first_rows: &Tensor, rows: i64) -> Result<Tensor, FeedError> {
         let series = first_rows.f_bucketize(&self.ends, false, true)?;
         let values = self.values.f_index_select(0, &series)?.f_unsqueeze(1)?;
@@ -53,16 +53,16 @@ impl PerSeries {
     }
 }
 
-/// `B` windows.
+/// A batch of `B` windows.
 #[derive(Debug)]
 pub struct Batch {
-    /// The rows at which their contexts start, `[B]`, i64.
+    /// The first row of each context, `[B]`, i64.
     pub first_rows: Tensor,
     /// `[B, L, C]`: past values of the targets; zero, the training mean, where missing.
     pub context: Tensor,
-    /// `[B, L, E]`: covariates, the mask of everything where something is missing, values per series.
+    /// `[B, L, E]`: covariates, the mask of all columns if values are missing, and values per series.
     pub extras: Option<Tensor>,
-    /// `[B, H, F]`: covariates that are known for the horizon.
+    /// `[B, H, F]`: covariates that are known over the horizon.
     pub future: Option<Tensor>,
     /// `[B, H, C]`: the values to forecast; zero where missing.
     pub target: Tensor,
@@ -73,8 +73,8 @@ pub struct Batch {
 }
 
 impl DevicePanel {
-    /// Moves rows to the device. `values` is row-major, `observed` of the same length; a value that
-    /// was not observed may be NaN.
+    /// Moves rows to the device. `values` and `observed` are row-major and of one length; a value that was not observed
+    /// may be NaN.
     ///
     /// # Errors
     /// [`FeedError::Torch`] if the device has no room.
@@ -94,7 +94,7 @@ impl DevicePanel {
                 columnwise(Tensor::f_from_slice(mask)?.f_to_kind(Kind::Float)?)
             })
             .transpose()?;
-        // A missing value may be stored as NaN; downstream it is zero under a mask of zero.
+        // A missing value may arrive as NaN; from here on it is a zero whose mask is zero.
         let values = if observed.is_some() {
             values.f_nan_to_num(0.0, None::<f64>, None::<f64>)?
         } else {
@@ -103,7 +103,7 @@ impl DevicePanel {
         Ok(DevicePanel { values, observed, per_series: None, columns, filled: false })
     }
 
-    /// A panel of `data` as it is to be cut into windows by `config`.
+    /// Moves `panel` to the device, with the window lengths and the treatment of gaps of `config`.
     ///
     /// # Errors
     /// [`FeedError::Torch`] if the device has no room.
@@ -133,8 +133,8 @@ impl DevicePanel {
         rows.with_values_per_series(&ends, statics.values())
     }
 
-    /// The same with values of each series that do not change with time, `[K, S]` row-major; `ends` is one past
-    /// the last row of each series, `[K]`.
+    /// Adds values of each series that do not change with time, row-major `[K, S]`; `ends` is one past the last row of
+    /// each series, `[K]`.
     ///
     /// # Errors
     /// [`FeedError::Torch`] if the device has no room.
@@ -151,32 +151,32 @@ impl DevicePanel {
         Ok(DevicePanel { per_series: Some(per_series), ..self })
     }
 
-    /// The same without a mask for the model: for rows without gaps in their contexts.
+    /// Takes the mask away from the model, for rows whose contexts have no gaps.
     pub fn without_masks(self) -> DevicePanel {
         DevicePanel { observed: None, ..self }
     }
 
-    /// The same with gaps that were filled in the values: they count as seen in the context, and as
-    /// missing where they are to be forecast.
+    /// Declares that gaps were filled in the values: filled values count as observed in the context and as missing in
+    /// the target.
     pub fn with_filled_gaps(self) -> DevicePanel {
         DevicePanel { filled: true, ..self }
     }
 
-    /// The number of windows to score at once, so that their samples take a bounded share of memory.
+    /// The number of windows to score at once, which bounds the memory of their samples.
     pub fn scored_at_once(&self, samples: i64) -> i64 {
         const NUMBERS: i64 = 8 << 20;
         let Columns { horizon, targets, .. } = self.columns;
         (NUMBERS / (samples * horizon * targets).max(1)).clamp(1, 128)
     }
 
-    /// The most windows to fit a baseline on: enough for a linear map, bounded in memory.
+    /// Maximum number of windows to fit a baseline on: enough for a linear map, and bounded in memory.
     pub fn fitted_at_most(&self) -> i64 {
         const NUMBERS: i64 = 32 << 20;
         let Columns { context, horizon, targets, .. } = self.columns;
         (NUMBERS / ((context + horizon) * targets).max(1)).clamp(200, 20_000)
     }
 
-    /// Every horizon of rows as a view, `[R − H + 1, H, C]`: zero where missing.
+    /// The targets of every block of `H` consecutive rows, `[R − H + 1, H, C]`, as a view; zero where missing.
     ///
     /// # Errors
     /// [`FeedError::Torch`] if there are fewer rows than a horizon.
@@ -187,22 +187,22 @@ impl DevicePanel {
         Ok(self.values.f_as_strided(size, [1, 1, count], 0)?)
     }
 
-    /// Whether the model sees a mask of what is missing.
+    /// Whether the model sees a mask of the observed values.
     pub fn masked(&self) -> bool {
         self.observed.is_some() && !self.filled
     }
 
-    /// The device the rows lie on.
+    /// The device that holds the rows.
     pub fn device(&self) -> Device {
         self.values.device()
     }
 
-    /// The widths of a window's columns.
+    /// The shape of a window.
     pub fn columns(&self) -> Columns {
         self.columns
     }
 
-    /// `E`: columns of [`Batch::extras`].
+    /// `E`: the number of columns of [`Batch::extras`].
     pub fn extras(&self) -> i64 {
         let Columns { targets, past, future, .. } = self.columns;
         let masks = if self.masked() { targets + past + future } else { 0 };
@@ -212,10 +212,10 @@ impl DevicePanel {
 
     /// The windows whose contexts start at rows `first_rows`, `[B]`, i64.
     ///
-    /// One overlapping view and one gather per buffer; never waits for the device.
+    /// It takes one overlapping view and one gather per buffer, and never waits for the device.
     ///
     /// # Errors
-    /// [`FeedError::Torch`] if a window leaves the buffer (checked on the CPU only).
+    /// [`FeedError::Torch`] if a window reaches beyond the rows (checked on the CPU only).
     pub fn gather(&self, first_rows: &Tensor) -> Result<Batch, FeedError> {
         let Columns { context: length, horizon, targets, past, future } = self.columns;
         let covariates = past + future;
@@ -258,8 +258,8 @@ impl DevicePanel {
 }
 
 impl Batch {
-    /// The context with its gaps filled by the last value before them (by zero, the training mean,
-    /// at the start): what a forecaster without a mask is given.
+    /// The context with each gap filled by the last value before it, or by zero, the training mean, at the start, for
+    /// forecasters without a mask.
     ///
     /// # Errors
     /// [`FeedError::Torch`] if libtorch fails.
@@ -270,15 +270,15 @@ impl Batch {
         let length = self.context.size()[1];
         let on = (Kind::Int64, self.context.device());
         let step = Tensor::f_arange(length, on)?.f_view([1, length, 1])?;
-        // The index of the last observed step so far; 0 where there is none yet, and the value
-        // there is the masked zero.
+        // The index of the last step observed so far. It is 0 where there is none yet, and the value there is the zero
+        // of a missing one.
         let seen = observed.f_to_kind(Kind::Int64)?.f_mul(&step)?;
         let last = seen.f_cummax(1)?.0;
         Ok(self.context.f_gather(1, &last, false)?)
     }
 }
 
-/// `[W, R]` → `[B, rows, W]`, one window from each start; in memory `[B, W, rows]`.
+/// Cuts one window per first row, `[W, R]` → `[B, rows, W]`; its layout in memory is `[B, W, rows]`.
 fn windows(values: &Tensor, rows: i64, first_rows: &Tensor) -> Result<Tensor, FeedError> {
     let (width, count) = values.size2()?;
     let all = values.f_as_strided([count - rows + 1, width, rows], [1, count, 1], 0)?;
@@ -297,7 +297,7 @@ mod tests {
         Vec::try_from(tensor.contiguous().view([-1])).unwrap()
     }
 
-    /// Oracle: row `r` holds `10 r + column`, so every gathered number says where it came from.
+    /// Oracle: row `r` holds `10 r + column`, so that every gathered number tells its origin.
     #[test]
     fn windows_are_the_rows_they_claim() {
         let values: Vec<f32> =
@@ -313,10 +313,10 @@ mod tests {
         let extras = batch.extras.unwrap();
         assert_eq!(extras.size(), [2, 3, 2]);
         assert_eq!(numbers(&extras.get(0)), [12., 13., 22., 23., 32., 33.]);
-        assert!(panel.gather(&Tensor::from_slice(&[4_i64])).is_err(), "row 8 is not there");
+        assert!(panel.gather(&Tensor::from_slice(&[4_i64])).is_err(), "there is no row 8");
     }
 
-    /// Oracle: the same numbers; every block of two rows, its targets alone.
+    /// Oracle: the same numbers; the targets of every block of two rows.
     #[test]
     fn target_blocks_are_the_rows_they_claim() {
         let values: Vec<f32> =
@@ -328,7 +328,7 @@ mod tests {
         assert_eq!(numbers(&blocks.get(6)), [60., 61., 70., 71.]);
     }
 
-    /// Oracle: two series of four rows; a window of the second carries the values of the second.
+    /// Oracle: two series of four rows; a window of the second one has the values of the second one.
     #[test]
     fn values_per_series_follow_their_series() {
         let panel = DevicePanel::new(&[0.0; 32], None, columns(), Device::Cpu).unwrap();

@@ -1,27 +1,27 @@
 //! One stream of random numbers per use (decision 0004).
 
-/// A use of torch's generator. Each has its own stream, so that, say, another number of validation samples
-/// does not change the training.
+/// A use of torch's generator. Each use has its own stream, so that changing the number of validation samples, for
+/// example, does not change the training.
 #[derive(Debug, Clone, Copy)]
 pub enum Stream {
     /// Initial weights.
     Weights,
-    /// Order, noise and latent draws of one epoch.
+    /// Order of windows, noise and latent draws of one epoch.
     Epoch(usize),
-    /// The rest of an epoch from a step on, on a device that cannot continue the generator of another.
+    /// The rest of an epoch after a step, on a device that cannot continue the generator of the previous device.
     Step(usize),
-    /// Draws while training that change no weight, each use from the start of the stream: validation samples, which
-    /// are therefore the same every epoch, the fit of correlated residuals, pictures of forecasts, and the choice of
-    /// instance normalization.
+    /// Draws during training that change no weight: validation samples, the fit of correlated residuals, pictures of
+    /// forecasts, and the choice of instance normalization. Each use starts at the beginning of the stream, so that the
+    /// validation samples are the same in every epoch.
     Validation,
-    /// Draws after training, each use from the start of the stream: samples of an evaluation, the health of latent
-    /// variables, the residuals of baselines, and forecasts of new rows.
+    /// Draws after training: samples of an evaluation, the health of latent variables, the residuals of baselines, and
+    /// forecasts of new rows. Each use starts at the beginning of the stream.
     Evaluation,
     /// Noise of the windows that features are read from.
     Features,
 }
 
-/// Seeds torch's generator for one use of a run with the seed `seed`.
+/// Seeds torch's generator for one use in a run whose seed is `seed`.
 pub fn seed(seed: u64, stream: Stream) {
     let stream = match stream {
         Stream::Weights => 1,

@@ -15,16 +15,16 @@ use crate::windows::WindowSet;
 /// A part of the split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
-    /// Fitted on.
+    /// The rows that models are fitted on.
     Train,
-    /// Selected on.
+    /// The rows that models and settings are selected on.
     Validation,
-    /// Scored on, once.
+    /// The rows that are scored, once.
     Test,
 }
 
 impl Part {
-    /// Its name in messages.
+    /// The name of the part in messages.
     pub fn name(self) -> &'static str {
         match self {
             Part::Train => "training",
@@ -42,20 +42,20 @@ impl Part {
     }
 }
 
-/// Validation windows that are enough to select by.
-const ENOUGH: i64 = 100;
+/// Number of validation windows that is enough to select a model.
+const ENOUGH_WINDOWS: i64 = 100;
 
-/// What a config says of its data beside the `[data]` table; 0 leaves the choice to the data.
+/// The settings of a config, outside its `[data]` table, that concern its data; 0 leaves a choice to the data.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Selection {
-    /// Rows per season; 0 for that of the frequency.
+    /// Rows per season; 0 to take the season from the frequency.
     pub season: usize,
-    /// Rows between validation windows; 0 for those between test windows, or fewer where that leaves fewer than 100
-    /// windows.
+    /// Rows between neighboring validation windows; 0 to take the stride of the split, or a smaller one if that leaves
+    /// fewer than 100 windows.
     pub validation_stride: usize,
 }
 
-/// The data of a run, in standardized units on the device, with the way back.
+/// The data of a run, in standardized units on the device, with the conversion back to original units.
 #[derive(Debug)]
 pub struct Source {
     config: DataConfig,
@@ -66,7 +66,7 @@ pub struct Source {
 }
 
 impl Source {
-    /// Reads and prepares what `config` names.
+    /// Reads and prepares the data that `config` names.
     ///
     /// # Errors
     /// [`FeedError::Data`], or [`FeedError::NoWindows`] if a part is too short for one window.
@@ -90,18 +90,18 @@ impl Source {
         let panel = DevicePanel::of(&prepared.panel, config, device)?;
         let season = selection.season;
         let mut source = Source { config: config.clone(), season, prepared, panel, windows };
-        if let Some(windows) = source.selecting(selection.validation_stride)? {
+        if let Some(windows) = source.selection_windows(selection.validation_stride)? {
             source.windows[Part::Validation as usize] = windows;
         }
         Ok(source)
     }
 
-    /// Validation windows other than those of the split: `asked` rows apart; or where that is 0 and they are fewer
-    /// than [`ENOUGH`], by the largest divisor of their stride that leaves as many, or by one row.
-    fn selecting(&self, asked: usize) -> Result<Option<WindowSet>, FeedError> {
+    /// Validation windows that replace those of the split, if any: `asked` rows apart. If `asked` is 0 and the split has
+    /// fewer than [`ENOUGH_WINDOWS`], the stride is the largest divisor of its own that gives as many, or else 1.
+    fn selection_windows(&self, asked: usize) -> Result<Option<WindowSet>, FeedError> {
         let part = Part::Validation;
         let stride = self.windows(part).stride();
-        // Those of a protocol may leave out one that ends at the border.
+        // The windows of a protocol are kept: it may leave out one that ends at the border.
         if asked == stride {
             return Ok(None);
         }
@@ -110,7 +110,7 @@ impl Source {
         }
         let mut found = None;
         for divisor in (1..stride).rev().filter(|&divisor| stride.is_multiple_of(divisor)) {
-            if found.as_ref().unwrap_or(self.windows(part)).count() >= ENOUGH {
+            if found.as_ref().unwrap_or(self.windows(part)).count() >= ENOUGH_WINDOWS {
                 break;
             }
             found = Some(self.windows_every(part, divisor)?);
@@ -118,7 +118,7 @@ impl Source {
         Ok(found)
     }
 
-    /// The `[data]` table it was loaded by.
+    /// The `[data]` table that the source was loaded from.
     pub fn config(&self) -> &DataConfig {
         &self.config
     }
@@ -133,7 +133,7 @@ impl Source {
         &self.windows[part as usize]
     }
 
-    /// The windows of a part every `stride` rows, from the first one of each series to the end of the part.
+    /// The windows of a part, `stride` rows apart, from the first one of each series to the end of the part.
     ///
     /// # Errors
     /// [`FeedError::Torch`] if the device has no room.
@@ -152,7 +152,7 @@ impl Source {
         WindowSet::new(segments, self.panel.device())
     }
 
-    /// File or bundled source.
+    /// The name of the file or of the bundled source.
     pub fn name(&self) -> String {
         match (&self.config.path, &self.config.source) {
             (Some(path), _) => path.display().to_string(),
@@ -160,18 +160,18 @@ impl Source {
         }
     }
 
-    /// Rows of all series.
+    /// The number of rows of all series.
     pub fn rows(&self) -> usize {
         self.prepared.panel.rows()
     }
 
-    /// Names of the channels that are forecast.
+    /// The names of the channels to forecast.
     pub fn channels(&self) -> &[String] {
         let channels = self.prepared.panel.channels();
         &channels.names()[channels.targets()]
     }
 
-    /// Rows per season: the config's, else what the frequency suggests.
+    /// Rows per season: from the config if it gives them, otherwise from the frequency.
     pub fn season(&self) -> Option<usize> {
         match self.season {
             0 => self.prepared.panel.frequency().season(),
@@ -179,17 +179,17 @@ impl Source {
         }
     }
 
-    /// SHA-256 of the data as read.
+    /// SHA-256 of the data as they were read.
     pub fn fingerprint(&self) -> &str {
         &self.prepared.fingerprint
     }
 
-    /// What undoes the preparation of new data; saved with the run.
+    /// The preparation of new data and its inverse, which is saved with the run.
     pub fn pipeline(&self) -> &Pipeline {
         &self.prepared.pipeline
     }
 
-    /// The targets of all rows by series, with what may be fitted on.
+    /// The targets of all rows by series, and the rows that may be fitted on.
     pub fn history(&self) -> History {
         let panel = &self.prepared.panel;
         let (width, targets) = (panel.channels().len(), self.channels().len());
@@ -204,13 +204,13 @@ impl Source {
         History::new(values.collect(), targets, series.collect())
     }
 
-    /// Whether the targets are returns, by the config: the transform or the protocol says so.
+    /// Whether the transform or the protocol of the config makes the targets returns.
     pub fn returns(&self) -> bool {
         self.config.transform == Transform::Return
             || self.config.split == SplitConfig::Protocol(Protocol::Stocks)
     }
 
-    /// Whether each standardized value alone decides its original, and increases with it.
+    /// Whether each original value is an increasing function of its standardized value alone.
     pub fn elementwise(&self) -> bool {
         matches!(self.config.transform, Transform::None | Transform::Log)
     }
@@ -220,7 +220,7 @@ impl Source {
         self.prepared.panel.series().iter().map(data::Series::name).collect()
     }
 
-    /// The index of the series, and the time of the first forecast row, of the window that starts at row `first`.
+    /// The series and the time of the origin of the window that starts at row `first`.
     ///
     /// # Errors
     /// [`FeedError::Data`] if there is no such row.
@@ -230,7 +230,7 @@ impl Source {
         Ok((series, panel.time(first + self.config.context)?))
     }
 
-    /// The dependence between forecasts of `windows`: which of them share a time, and how far their horizons overlap.
+    /// The dependence between forecasts of `windows`: which of them share a time, and how much their horizons overlap.
     ///
     /// # Errors
     /// [`FeedError::Torch`] if libtorch fails.
@@ -239,14 +239,14 @@ impl Source {
         self.pairing_of(&first_rows, windows.stride(), self.config.horizon)
     }
 
-    /// As [`Source::pairing`], of windows that start at `first_rows`, taken from a set of stride `stride`, whose scores
-    /// depend on `length` rows each.
+    /// As [`Source::pairing`], for windows that start at `first_rows`. They come from a set of stride `stride`, and each
+    /// of their scores depends on `length` rows.
     ///
     /// ```text
     /// rows between origins = max(stride, ⌊rows from the first to the last window of a series / (distinct times − 1)⌋)
     /// ```
     ///
-    /// which is the stride for a whole set, and more where windows were left out evenly.
+    /// This is the stride for a whole set, and more for one that was thinned evenly.
     ///
     /// # Errors
     /// [`FeedError::Data`] if there is no such row.
@@ -270,7 +270,7 @@ impl Source {
         Ok(Pairing::new(&times, length, apart.max(stride)))
     }
 
-    /// Times of the `L + H` rows of the window that starts at row `first`.
+    /// The times of the `L + H` rows of the window that starts at row `first`.
     ///
     /// # Errors
     /// [`FeedError::Data`] if there are no such rows.
@@ -280,13 +280,13 @@ impl Source {
         (first..first + rows).map(time).collect()
     }
 
-    /// Standardized forecasts `[S, B, H, C]` of the windows that start at `first_rows`, `[B]`, in original
-    /// units, on the CPU.
+    /// Converts standardized forecasts `[S, B, H, C]` of the windows that start at `first_rows`, `[B]`, to original
+    /// units on the CPU.
     ///
     /// # Errors
-    /// [`FeedError::Data`] if a forecast has no way back.
+    /// [`FeedError::Data`] if a forecast cannot be converted.
     pub fn to_original(&self, samples: &Tensor, first_rows: &Tensor) -> Result<Tensor, FeedError> {
-        // Window by window: each starts from its own last value.
+        // Window by window, since each is converted from its own last value.
         let by_window = samples.f_transpose(0, 1)?.f_contiguous()?;
         let size = by_window.size();
         let mut values = host(&by_window)?;
@@ -299,8 +299,8 @@ impl Source {
         Ok(Tensor::f_from_slice(&values)?.f_view(size.as_slice())?.f_transpose(0, 1)?)
     }
 
-    /// Observed targets of the windows that start at `first_rows`, `[B, H, C]` in original units on the CPU, NaN where
-    /// nothing was observed: read from the data, since the standardized copy on the device has zeros for gaps.
+    /// The targets of the windows that start at `first_rows`, `[B, H, C]` in original units on the CPU, NaN where nothing
+    /// was observed. They are read from the data, since the standardized copy on the device has zeros for gaps.
     ///
     /// # Errors
     /// [`FeedError::Data`] if there are no such rows.
@@ -309,7 +309,7 @@ impl Source {
         self.original(first_rows, context, horizon)
     }
 
-    /// As [`Source::truth`], of the contexts: `[B, L, C]`.
+    /// As [`Source::truth`], for the contexts: `[B, L, C]`.
     ///
     /// # Errors
     /// As [`Source::truth`].
@@ -339,8 +339,8 @@ impl Source {
         Ok(Tensor::f_from_slice(&values)?.f_view(size)?)
     }
 
-    /// The loss of f32 on the way to standardized units and back, per channel: a true zero comes back as
-    /// less than this, and a score relative to it would be noise.
+    /// Upper bound per channel on the rounding error of f32 on the way to standardized units and back. A true zero comes
+    /// back smaller than this, and a score relative to it would be noise.
     fn rounding(&self, series: usize) -> Result<Vec<f32>, FeedError> {
         let floor = |channel| -> Result<f32, FeedError> {
             let affine = self.prepared.scaler().affine(series, channel)?;
@@ -349,7 +349,7 @@ impl Source {
         (0..self.channels().len()).map(floor).collect()
     }
 
-    /// The first context of a part, first channel only, standardized: a window to look at.
+    /// The first channel of the first context of a part, in standardized units: an example for pictures.
     ///
     /// # Errors
     /// [`FeedError::Torch`] if libtorch fails.

@@ -5,26 +5,26 @@ use tch::{Device, Kind, Tensor};
 use crate::error::FeedError;
 use crate::panel::{Batch, DevicePanel};
 
-/// The windows of one part of the data, by the rows at which their contexts start: as arithmetic and not as a list.
+/// The windows of one part of the data, which computes the first rows of their contexts instead of listing them.
 ///
-/// Window `i` of the segment that holds it starts at row `first + stride · (i − before)`.
+/// Window `i` starts at row `first + stride · (i − before)`, where `before` counts the windows of earlier segments.
 #[derive(Debug)]
 pub struct WindowSet {
     count: i64,
-    /// Windows of the part; more than `count` where the set was thinned.
+    /// Windows of the part; more than `count` if the set was thinned.
     all: i64,
     /// Rows between neighboring windows, before thinning.
     rows_between: usize,
-    /// Windows up to and including each segment, `[K]`.
+    /// Number of windows up to and including each segment, `[K]`.
     cumulative: Tensor,
     /// `first − stride · before` of each segment, `[K]`.
     shift: Tensor,
-    /// `[K]`.
+    /// Stride of each segment, `[K]`.
     stride: Tensor,
 }
 
 impl WindowSet {
-    /// From segments `(first row, windows, stride)`.
+    /// A set from its segments `(first row, windows, stride)`.
     ///
     /// # Errors
     /// [`FeedError::Torch`] if the device has no room.
@@ -53,7 +53,7 @@ impl WindowSet {
         })
     }
 
-    /// At most `most` of the windows, evenly spaced.
+    /// A thinned set: at most `most` of the windows, evenly spaced.
     pub fn at_most(&self, most: i64) -> WindowSet {
         WindowSet {
             count: self.all.min(most),
@@ -65,7 +65,7 @@ impl WindowSet {
         }
     }
 
-    /// The device they are computed on.
+    /// The device that first rows are computed on.
     pub fn device(&self) -> Device {
         self.stride.device()
     }
@@ -75,7 +75,7 @@ impl WindowSet {
         self.count
     }
 
-    /// Rows between neighboring windows of a series; more where the set was thinned.
+    /// Rows between neighboring windows of a series, before thinning.
     pub fn stride(&self) -> usize {
         self.rows_between
     }
@@ -109,7 +109,7 @@ impl WindowSet {
     /// All windows in order, `size` at a time; the last batch may be smaller.
     ///
     /// # Errors
-    /// Each item as [`DevicePanel::gather`].
+    /// Each item fails as [`DevicePanel::gather`] does.
     pub fn batches<'a>(
         &'a self,
         panel: &'a DevicePanel,
@@ -135,7 +135,7 @@ mod tests {
         Vec::try_from(windows.first_rows().unwrap()).unwrap()
     }
 
-    /// Oracle: the first rows written out by hand.
+    /// Oracle: first rows written out by hand.
     #[test]
     fn windows_walk_through_segments() {
         let windows = WindowSet::new([(0, 3, 1), (10, 0, 1), (20, 2, 5)], Device::Cpu).unwrap();
@@ -148,7 +148,7 @@ mod tests {
         assert_eq!(first_rows(&thinned), [0, 2, 5, 7]);
     }
 
-    /// Oracle: batches by hand, each window with its own number in its first row.
+    /// Oracle: batches by hand; the first row of each window holds the number of the window.
     #[test]
     fn batches_are_all_windows_in_order() {
         let columns = Columns { context: 1, horizon: 1, targets: 1, past: 0, future: 0 };

@@ -105,10 +105,12 @@ impl Experiment for Arms {
             each.filter_map(|(index, (job, ended))| Run::new(plan, index, job, ended)).collect();
         let summary = Summary::new(plan, &runs);
         let failed = runs.iter().filter(|run| run.outcome.is_err()).count();
+        let mut beside = vec![("table.csv", table::csv(&summary))];
+        beside.extend(figures::median_fan(plan, &runs, &summary).map(|svg| ("forecast.svg", svg)));
         Report {
             document: page::document(plan, &runs, &summary, &context.machine),
             results: summary::results(plan, &runs, &summary, &context.machine),
-            tables: vec![("table.csv", table::csv(&summary))],
+            beside,
             docs: None,
             closing: String::new(),
             failed: (failed > 0).then(|| format!("{failed} of {}", count(runs.len(), "run"))),

@@ -159,7 +159,7 @@ impl Experiment for Benchmarks {
         Report {
             document: summary.report(),
             results: summary.json(),
-            tables: vec![("table.csv", tables::csv(&self.plan, &summary.cells))],
+            beside: vec![("table.csv", tables::csv(&self.plan, &summary.cells))],
             docs: self.choice.write_docs.then(|| (DOCS.into(), summary.docs())),
             closing: format!("{}\n", summary.headline()),
             failed: (failed > 0)

@@ -42,8 +42,8 @@ pub(crate) struct Report {
     pub(crate) document: Document,
     /// `results.json`: every number of the document, with the run directory it comes from.
     pub(crate) results: Value,
-    /// Tables for programs, by file name.
-    pub(crate) tables: Vec<(&'static str, String)>,
+    /// Tables for programs and a figure to show, by file name.
+    pub(crate) beside: Vec<(&'static str, String)>,
     /// A page of the repository, by its path: for `--write-docs`.
     pub(crate) docs: Option<(PathBuf, String)>,
     /// The last lines on a terminal: what to take away.
@@ -92,7 +92,7 @@ impl Report {
             (folder.join("table.md"), self.document.markdown()),
             (folder.join("report.html"), self.document.html()),
         ];
-        files.extend(self.tables.iter().map(|(file, text)| (folder.join(file), text.clone())));
+        files.extend(self.beside.iter().map(|(file, text)| (folder.join(file), text.clone())));
         files.extend(self.docs.clone());
         for (path, text) in files {
             let whole = root.join(&path);

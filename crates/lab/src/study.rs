@@ -101,7 +101,7 @@ impl Experiment for Study {
         Report {
             document: material.document(),
             results,
-            tables: vec![
+            beside: vec![
                 ("table.csv", tables::csv(&table)),
                 ("comparisons.csv", tables::comparisons_csv(&claims)),
             ],

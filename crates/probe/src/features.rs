@@ -17,13 +17,13 @@ use crate::information::{self, Gaussians, possible};
 use crate::linear::{self, Parts, Reader};
 use crate::windows::{NoisedWindows, Process, sees_context_alone};
 
-/// Which diffusion steps to look at.
+/// Diffusion steps and noise of a measurement.
 #[derive(Debug, Clone)]
 pub struct FeaturesOptions {
-    /// How many, evenly spaced from the first to the last; at least those two, at most all.
+    /// Number of diffusion steps to measure, evenly spaced from the first to the last; at least 2, at most all.
     pub steps: usize,
-    /// A TOML file whose `[noise]` is used instead of the run's own, so that several runs read the same
-    /// inputs; [`Noise::load`].
+    /// TOML file with the `[noise]` table to use instead of the run's own, so that several runs read the same
+    /// inputs; see [`Noise::load`].
     pub process: Option<PathBuf>,
 }
 
@@ -36,7 +36,7 @@ impl Default for FeaturesOptions {
 /// Measures a finished run, and writes `features.json` into it.
 ///
 /// # Errors
-/// If the run or its data is not what it was when it was trained; [`TrainError::TooFewWindows`];
+/// If the run is damaged, or its data changed since the training; [`TrainError::TooFewWindows`];
 /// [`TrainError::Config`] if the process cannot be read.
 pub fn features_run(
     path: &Path,
@@ -62,8 +62,8 @@ fn decided(noise: &Noise) -> Result<NoiseConfig, TrainError> {
     noise.fixed().cloned().ok_or(TrainError::NoiseUndecided)
 }
 
-/// Measures a forecaster that was trained on the training part of `source`, under `process` if given, else
-/// under the noise of `config`, which is resolved.
+/// Measures a forecaster that was trained on the training part of `source`. The noise is `process` if given, else the
+/// noise of `config`.
 ///
 /// # Errors
 /// [`TrainError::TooFewWindows`]; [`TrainError::NoiseUndecided`] if the noise of `config` is still to be chosen.
@@ -108,13 +108,13 @@ pub fn features(
     })
 }
 
-/// A kind of model as configs have it.
+/// The name of a kind of model in configs.
 fn name(kind: ModelKind) -> String {
     let name = serde_json::to_value(kind).expect("a kind is a word");
     name.as_str().unwrap_or_default().to_owned()
 }
 
-/// `count` steps from 0 to `last`, evenly spaced to the nearest whole one.
+/// `count` steps from 0 to `last`, evenly spaced and rounded to whole numbers.
 fn evenly(last: usize, count: usize) -> Vec<usize> {
     let gaps = count.clamp(2, last.max(1) + 1) - 1;
     let mut steps: Vec<usize> = (0..=gaps).map(|k| (k * last + gaps / 2) / gaps).collect();
@@ -122,16 +122,17 @@ fn evenly(last: usize, count: usize) -> Vec<usize> {
     steps
 }
 
-/// The most values of training windows, and the most windows, that are fitted on.
+/// Maximum values of training windows to fit on.
 const MAX_TRAIN_VALUES: i64 = 8 << 20;
+/// Maximum training windows to fit on.
 const MAX_TRAIN: i64 = 4096;
-/// The most validation windows that choose the penalty.
+/// Maximum validation windows, which choose the penalty.
 const MAX_VALIDATION: i64 = 512;
-/// The most test windows that are scored.
+/// Maximum test windows to score.
 const MAX_TEST: i64 = 1024;
-/// Draws of noise that tell what of a posterior is due to it.
+/// Further draws of noise per test window, which separate the effect of noise on a posterior from that of the window.
 const DRAWS: usize = 8;
-/// With fewer training or test windows there is nothing to fit or no error to tell; and one to select on.
+/// Minimum windows of each part: three to fit on, one to choose the penalty, three to estimate an error.
 const LEAST: [(Part, usize); 3] = [(Part::Train, 3), (Part::Validation, 1), (Part::Test, 3)];
 
 /// Everything that is the same at all steps.
@@ -143,7 +144,7 @@ struct Study<'a> {
     test: NoisedWindows,
     futures: Parts,
     contexts: Parts,
-    /// Of errors over futures and over contexts, which overlap for longer.
+    /// Dependence of the errors over futures, and of those over contexts, which overlap for longer.
     pairings: [Pairing; 2],
     /// Standard normal, `[N, D]`: one draw of `z` per test window.
     draw: Tensor,
@@ -160,7 +161,7 @@ impl<'a> Study<'a> {
         let values = (context + horizon) * targets;
         let fitted = (MAX_TRAIN_VALUES / values).clamp(200, MAX_TRAIN);
         let draws = if sees_context_alone(forecaster) { DRAWS } else { 0 };
-        // Held-out windows of every row: a protocol of few windows would leave little to measure on.
+        // A held-out window starts at every row, because a protocol with few windows leaves little to measure on.
         let held_out = |part| source.windows_every(part, 1);
         let gather =
             |windows: WindowSet, draws| NoisedWindows::gather(forecaster, panel, &windows, draws);
@@ -230,7 +231,7 @@ impl<'a> Study<'a> {
         })
     }
 
-    /// Information on the clean and on the noised window.
+    /// Information about the clean window, and about the noised window.
     fn informed(
         &self,
         posterior: &Gaussians,

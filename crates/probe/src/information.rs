@@ -3,7 +3,7 @@
 use tch::{Device, Kind, Tensor};
 use train::TrainError;
 
-/// One Gaussian with independent coordinates per window: posteriors, or stand-ins for them.
+/// One Gaussian with independent coordinates per window: posteriors, or approximations of them.
 #[derive(Debug)]
 pub(crate) struct Gaussians {
     /// `[N, D]`, f64 on the CPU.
@@ -26,13 +26,13 @@ impl Gaussians {
         Ok(Gaussians { mean: wide(mean)?, variance: (wide(log_std)? * 2.0).f_exp()? })
     }
 
-    /// One draw each from standard normal `noise`, `[N, D]`.
+    /// One draw from each Gaussian, by standard normal `noise` `[N, D]`.
     pub(crate) fn draw(&self, noise: &Tensor) -> Result<Tensor, TrainError> {
         Ok(self.mean.f_addcmul(&self.variance.f_sqrt()?, noise)?)
     }
 
-    /// `ln N(z_i; μ_j, σ_j²)` up to the constant of the dimension, `[N, N]` with `z` along the rows: the
-    /// square is expanded, so that nothing of size `N² D` is made.
+    /// `ln N(z_i; μ_j, σ_j²)` up to a constant that depends on `D` alone, `[N, N]` with `i` along the rows. The
+    /// square is expanded, so that no tensor of size `N² D` is made.
     fn log_densities(&self, z: &Tensor) -> Result<Tensor, TrainError> {
         let precision = self.variance.f_reciprocal()?;
         let scaled = self.mean.f_mul(&precision)?;
@@ -44,35 +44,36 @@ impl Gaussians {
         Ok((squares - z.f_matmul(&scaled.f_tr()?)? * 2.0 + own) * -0.5)
     }
 
-    /// The information that `z_i`, drawn from the latent law of window `i`, gives about `i`, if `f(z | j)` are these
-    /// Gaussians.
+    /// Estimate of the information about `i` in a draw `z_i` from the latent law of window `i`, with these Gaussians
+    /// as `f(z | j)`.
     ///
     /// ```text
     /// 1/N Σ_i ln [ f(z_i | i) / (1/N Σ_j f(z_i | j)) ]    ≤ ln N
     /// ```
     ///
-    /// The mean is `I(z; i)`, of all windows alike, where `f(· | i)` is the law of `z_i`: then it is the mean
+    /// If `f(· | i)` is the law of `z_i`, its expectation is `I(z; i)` for equally likely windows, which is the mean
     /// divergence from the aggregate posterior (Hoffman & Johnson 2016). Any other `f` gives less, by the
-    /// divergence of the two posteriors of `i` (Barber & Agakov 2003).
+    /// divergence between the two posteriors of `i` (Barber & Agakov 2003).
     pub(crate) fn information(&self, z: &Tensor) -> Result<Nats, TrainError> {
         let log = self.log_densities(z)?;
         let windows = log.size()[0] as f64;
         let mixture = log.f_logsumexp([1_i64].as_slice(), false)? - windows.ln();
-        let told = log.f_diagonal(0, 0, 1)? - mixture;
-        let error = (told.f_var(true)?.f_double_value(&[])? / windows).sqrt();
-        Ok(Nats { nats: told.f_mean(Kind::Double)?.f_double_value(&[])?, error })
+        let pointwise = log.f_diagonal(0, 0, 1)? - mixture;
+        let error = (pointwise.f_var(true)?.f_double_value(&[])? / windows).sqrt();
+        Ok(Nats { nats: pointwise.f_mean(Kind::Double)?.f_double_value(&[])?, error })
     }
 
-    /// The law of `z` given the clean window, with the noise of the window integrated out, as Gaussians:
-    /// from the posteriors at `M ≥ 2` independent draws of the noise.
+    /// Gaussian approximations of the law of `z` given the clean window, with the noise of the window integrated
+    /// out, from the posteriors at `M ≥ 2` independent draws of the noise.
     ///
     /// ```text
     /// z | x_0, j  ≈  N( c + w (m_j − c), v_j + C + w C/M )        w = B/(B + C/M)
     /// ```
     ///
-    /// `m_j` and `v_j`: mean over the draws of posterior mean and variance; `C`: variance of the posterior
-    /// mean within a window, `B`: between windows, `c`: its mean, all per dimension over all windows. Where
-    /// noise drowns the windows, `B = 0`, all laws are one; without noise they are the posteriors.
+    /// `m_j` and `v_j` are the means over the draws of the posterior mean and variance. `C` is the variance of the
+    /// posterior mean within a window, `B` its variance between windows, and `c` its mean, each per dimension over
+    /// all windows. Where noise drowns the windows, `B = 0` and all laws are equal; without noise they are the
+    /// posteriors.
     pub(crate) fn over_noise(draws: &[Gaussians]) -> Result<Gaussians, TrainError> {
         let stack = |of: fn(&Gaussians) -> &Tensor| {
             Tensor::f_stack(&draws.iter().map(of).collect::<Vec<_>>(), 0)
@@ -84,7 +85,7 @@ impl Gaussians {
         let of_mean = &within / draws.len() as f64;
         let between = mean.f_var_dim([0_i64].as_slice(), true, false)?;
         let between = (between - &of_mean).f_clamp_min(0.0)?;
-        // Of no variance at all every weight is right.
+        // Without any variance every weight is right, and this one is finite.
         let weight = &between / (&between + &of_mean).f_clamp_min(f64::MIN_POSITIVE)?;
         let center = over(&mean)?;
         Ok(Gaussians {
@@ -127,7 +128,7 @@ mod tests {
     /// Oracle: `q(z | x) = N(a x, s²)` with `x ~ N(0, I)` has `I = D/2 ln(1 + a²/s²)`. With N windows the
     /// mixture is off by about the information of one window in N, `e^I / (2 N)`.
     #[test]
-    fn a_linear_channel_tells_what_shannon_says() {
+    fn a_linear_channel_has_its_shannon_information() {
         for (a, s, dims) in [(1.0, 1.0, 1), (3.0, 1.0, 1), (0.5, 2.0, 1), (1.0, 0.7, 3)] {
             let posterior = constant_log_std(&(normal(&[N, dims]) * a), s);
             let found = posterior.information(&posterior.draw(&normal(&[N, dims])).unwrap());
@@ -137,8 +138,8 @@ mod tests {
         }
     }
 
-    /// Oracle: nobody tells more of N windows than which it is; a posterior that ignores its window tells
-    /// nothing, whatever is drawn.
+    /// Oracle: the information about which of N windows it is does not exceed `ln N`, and a posterior that ignores
+    /// its window has none, for every draw.
     #[test]
     fn information_lies_between_nothing_and_the_logarithm_of_the_windows() {
         let sharp = constant_log_std(&normal(&[N, 4]), 1e-6);
@@ -149,7 +150,7 @@ mod tests {
         assert!(found.nats.abs() < 1e-12 && found.error < 1e-12, "{found:?}");
     }
 
-    /// Oracle: densities one by one, of Gaussians that differ in mean and variance.
+    /// Oracle: densities in plain loops, of Gaussians that differ in mean and variance.
     #[test]
     fn the_mixture_is_that_of_its_densities() {
         let (mean, log_std, noise) = (normal(&[5, 3]), normal(&[5, 3]) * 0.5, normal(&[5, 3]));
@@ -164,21 +165,21 @@ mod tests {
             }
             sum
         };
-        let told = (0..5).map(|i| {
+        let pointwise = (0..5).map(|i| {
             let mixture = (0..5).map(|j| log(i, j).exp()).sum::<f64>() / 5.0;
             log(i, i) - mixture.ln()
         });
-        let told: Vec<f64> = told.collect();
-        let expected = told.iter().sum::<f64>() / 5.0;
-        let squares: f64 = told.iter().map(|nats| (nats - expected).powi(2)).sum();
+        let pointwise: Vec<f64> = pointwise.collect();
+        let expected = pointwise.iter().sum::<f64>() / 5.0;
+        let squares: f64 = pointwise.iter().map(|nats| (nats - expected).powi(2)).sum();
         let found = posterior.information(&z).unwrap();
         assert!((found.nats - expected).abs() < 1e-10, "{found:?}, {expected}");
         assert!((found.error - (squares / 4.0 / 5.0).sqrt()).abs() < 1e-10, "{found:?}");
     }
 
-    /// Oracle: `z = b (a x + s ε) + σ η` tells `½ ln(1 + a² b²/(b² s² + σ²))` of `x`, and
-    /// `½ ln(1 + b² (a² + s²)/σ²)` of the noised window. With M draws the estimate of the first is lower by
-    /// what they leave open, at most `½ ln(1 + 1/M)`.
+    /// Oracle: `z = b (a x + s ε) + σ η` has the information `½ ln(1 + a² b²/(b² s² + σ²))` about `x`, and
+    /// `½ ln(1 + b² (a² + s²)/σ²)` about the noised window. With M draws the estimate of the first is lower by at
+    /// most `½ ln(1 + 1/M)`.
     #[test]
     fn information_on_the_clean_window_leaves_out_the_noise() {
         let draws = 8;
@@ -204,8 +205,8 @@ mod tests {
             let noised = 0.5 * (b * b * (a * a + s * s) / (std * std)).ln_1p();
             near(own.information(&z).unwrap(), noised, noised.exp() / N as f64);
             if a == 0.0 {
-                // The weight of what is left of the windows is that of their sampling error.
-                assert!(clean.nats.abs() < 0.02, "pure noise tells nothing: {clean:?}");
+                // The windows do not differ, and the estimated `B` is sampling error alone.
+                assert!(clean.nats.abs() < 0.02, "pure noise has no information: {clean:?}");
             }
         }
     }
@@ -221,10 +222,10 @@ mod tests {
         assert!(gap(&law.variance, &(log_std * 2.0).exp()) < 1e-12);
     }
 
-    /// Oracle: with unit total variance `1 + SNR = 1/(1 − ᾱ)`, of re-injection the equivalent `ᾱ`; and the
-    /// estimator above, whose latent variable is the noised value itself.
+    /// Oracles: `1 + SNR = 1/(1 − ᾱ)` at unit total variance, with the equivalent `ᾱ` under re-injection; and the
+    /// estimator above, with the noised value itself as the latent variable.
     #[test]
-    fn what_is_possible_is_the_capacity_of_white_noise() {
+    fn possible_information_is_the_capacity_of_white_noise() {
         let schedule = noise::Schedule::cosine(50).unwrap();
         let process =
             noise::Reinjection::new(schedule, 1.0, noise::Normalization::Variance).unwrap();

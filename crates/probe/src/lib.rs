@@ -1,9 +1,9 @@
-//! Knowledge of the latent variables of a trained model, over the diffusion steps.
+//! Information in the latent variables of a trained model, over the diffusion steps.
 //!
-//! For each of some steps the test windows are noised, encoded, and the features read by a linear map: of the clean
-//! future, of the clean context; beside them the information in nats that the posterior carries about its window, and
-//! the KL that it pays. [`features_run`] measures a finished run and writes `features.json`. Derivations:
-//! `docs/math/features.md`.
+//! At each of several steps the test windows are noised and encoded. A linear map then predicts the clean future and
+//! the clean context from the features. Beside its scores are the information in nats that the posterior has about its
+//! window, and the KL divergence of the posterior from the prior. [`features_run`] measures a finished run and writes
+//! `features.json`. Derivations: `docs/math/features.md`.
 //!
 //! ```
 //! use train::{Config, Device, Forecaster, load, shape};
@@ -18,7 +18,7 @@
 //! let found = probe::features(&source, &config, &untrained, None, 3)?;
 //! let steps: Vec<usize> = found.steps.iter().map(|step| step.t).collect();
 //! assert_eq!(steps, [0, 5, 10]);
-//! // Two numbers cannot tell more of a context of fourteen than the context itself.
+//! // Two numbers explain less of a context of fourteen values than the context itself.
 //! let clean = &found.steps[0];
 //! assert!(clean.probe_context.r2 < clean.raw_context.r2);
 //! # Ok::<(), Box<dyn std::error::Error>>(())

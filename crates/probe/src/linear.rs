@@ -1,4 +1,4 @@
-//! A linear reader of features: ridge regression, scored on windows it has not seen.
+//! A linear reader of features: ridge regression, scored on windows that it has not seen.
 
 use baseline::penalized;
 use record::Probe;
@@ -14,16 +14,16 @@ pub(crate) struct Parts {
     pub(crate) test: Tensor,
 }
 
-/// Features ready to be read from.
+/// Standardized features, ready for ridge regressions of several outputs.
 #[derive(Debug)]
 pub(crate) struct Reader {
-    /// Standardized on the training windows, a one at the end of each row.
+    /// Features standardized by the training windows, with a 1 at the end of each row.
     designs: Parts,
     gram: Tensor,
 }
 
-/// Penalties tried, per training window, of features of unit variance: from next to none to one that leaves
-/// next to nothing of features that know nothing.
+/// Candidate penalties per training window, for features of unit variance: from nearly none to one that shrinks
+/// the coefficients of features without information to nearly zero.
 const STRENGTHS: [f64; 6] = [1e-4, 1e-2, 0.1, 1.0, 10.0, 100.0];
 
 impl Reader {
@@ -31,7 +31,7 @@ impl Reader {
         let along = [0_i64];
         let mean = features.train.f_mean_dim(along.as_slice(), true, Kind::Double)?;
         let std = features.train.f_var_dim(along.as_slice(), false, true)?.f_sqrt()?;
-        // A feature that never changes says nothing, and is left at zero.
+        // A constant feature has no information, and its column is zero.
         let std = std.f_where_self(&std.f_greater(1e-12)?, &std.f_ones_like()?)?;
         let design = |part: &Tensor| -> Result<Tensor, TrainError> {
             let rows = (part - &mean) / &std;
@@ -48,7 +48,7 @@ impl Reader {
     }
 
     /// Fits on training windows, chooses the penalty on validation windows, scores on test windows.
-    /// Besides the probe, the `R²` of each output, NaN where it does not vary.
+    /// Returns the probe and the `R²` of each output, NaN for an output that does not vary.
     pub(crate) fn probe(
         &self,
         outputs: &Parts,
@@ -68,7 +68,7 @@ impl Reader {
     }
 }
 
-/// `R²` from squared errors of the map and of the mean, `[N, Q]`, with the error of a ratio of means:
+/// `R²` from squared errors of the map and of the mean, `[N, Q]`, with the standard error of a ratio of means:
 ///
 /// ```text
 /// R² = 1 − E/V        SE of the mean of u_w = (E/V · v_w − e_w)/V        E, V: means of e_w, v_w
@@ -92,8 +92,8 @@ fn score(map: &Tensor, mean: &Tensor, pairing: &Pairing) -> Result<(Probe, Vec<f
     Ok((Probe { r2: Some(1.0 - ratio), error: spread }, each))
 }
 
-/// Lower bound on the information of a linear reader about one output, in nats, mean over outputs: for outputs that are normal
-/// by themselves,
+/// Lower bound on the information of a linear reader about one output, in nats, averaged over the outputs. If each
+/// output is normal by itself,
 ///
 /// ```text
 /// I(z; y_j) ≥ −½ ln(1 − R²_j)        as h(y | ŷ) ≤ h(y − ŷ) ≤ ½ ln 2πe E (y − ŷ)²
@@ -136,8 +136,8 @@ mod tests {
         (features, clean)
     }
 
-    /// Oracle: the best linear reader of a white signal in white noise explains `1/(1 + 1/SNR)` of it, and
-    /// knows `½ ln(1 + SNR)` of each value. A fit on n windows loses about `P/n` of the rest.
+    /// Oracle: the best linear reader of a white signal in white noise explains `1/(1 + 1/SNR)` of it, and has
+    /// `½ ln(1 + SNR)` nats about each value. A fit on n windows loses about `P/n` of the unexplained rest.
     #[test]
     fn a_linear_reader_explains_what_the_noise_leaves() {
         let sizes = [4000, 500, 2000];
@@ -153,14 +153,14 @@ mod tests {
             assert!(error < 0.02 && error > 0.0, "{probe:?}");
             let nats = information(&each).unwrap();
             let possible = crate::information::possible(snr).unwrap();
-            // d nats/d R² = ½/(1 − R²); each of the four outputs is read about half as surely.
+            // d nats/d R² = ½/(1 − R²); the error of each of the four outputs is about twice that of their mean.
             let slack = slack * 2.0 / (1.0 - expected);
             assert!((nats - possible).abs() < slack, "SNR {snr}: {nats}, {possible}");
         }
     }
 
-    /// Oracle: features that know nothing explain nothing; the largest penalty leaves next to nothing of
-    /// them, though there are half as many as training windows.
+    /// Oracle: features without information explain nothing. The largest penalty shrinks them to nearly nothing,
+    /// although they are half as many as the training windows.
     #[test]
     fn noise_explains_nothing() {
         let (features, clean) = noised(0.0, 1.0, 150, [300, 200, 400]);
@@ -168,8 +168,8 @@ mod tests {
         assert!(probe.r2.unwrap().abs() < 0.02, "{probe:?}");
     }
 
-    /// Oracle: least squares by another solver with the penalty as rows of the design, the strength by the
-    /// least validation error; features of every scale and one that never changes.
+    /// Oracle: least squares by another solver with the penalty as rows of the design, and the strength with the
+    /// smallest validation error. The features have several scales, and one is constant.
     #[test]
     fn the_probe_is_ridge_regression() {
         let (train, validation, test, dims) = (60, 40, 50, 5);
@@ -212,8 +212,8 @@ mod tests {
         }
     }
 
-    /// Oracle: the spread of `R²` over repetitions of everything that is random, which is the test windows
-    /// where there are many to train on.
+    /// Oracle: the spread of `R²` over repetitions with new test windows. Nothing else varies much, because there are
+    /// many training windows.
     #[test]
     fn the_error_is_the_spread_over_repetitions() {
         let (features, clean) = noised(0.7, 0.7, 2, [4000, 100, 3]);
@@ -235,8 +235,8 @@ mod tests {
         assert!((0.72..1.28).contains(&ratio), "{ratio}");
     }
 
-    /// Oracle: the jackknife over windows, where errors rise and fall with the variance so that neither alone
-    /// is as sure as their ratio.
+    /// Oracle: the jackknife over windows. Errors and variances rise and fall together, so that their ratio is more
+    /// certain than either alone.
     #[test]
     fn the_error_is_that_of_a_ratio() {
         let n = 200;

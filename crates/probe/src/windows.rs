@@ -1,4 +1,4 @@
-//! Windows of one part of the data with the noise that is added to them, the same at every diffusion step.
+//! Windows of one part of the data with their noise, whose draw is the same at every diffusion step.
 
 use feed::{Batch, DevicePanel, WindowSet};
 use noise::{Diffuser, NoiseConfig};
@@ -11,7 +11,7 @@ use crate::information::Gaussians;
 /// Windows that go through the model at once.
 const AT_ONCE: i64 = 512;
 
-/// The noise of contexts and targets, ready for the device.
+/// The noise processes of contexts and targets, on the device.
 #[derive(Debug)]
 pub(crate) struct Process {
     input: Diffuser,
@@ -31,14 +31,14 @@ impl Process {
 #[derive(Debug)]
 pub(crate) struct NoisedWindows {
     chunks: Vec<Chunk>,
-    /// Rows at which they start.
+    /// First row of each window.
     pub(crate) first_rows: Vec<i64>,
 }
 
 #[derive(Debug)]
 struct Chunk {
     batch: Batch,
-    /// Relative to its window, as is the target.
+    /// Clean context relative to its window, as is `target`.
     context: Tensor,
     target: Tensor,
     noise: Tensor,
@@ -57,9 +57,9 @@ pub(crate) struct Encoded {
 }
 
 impl NoisedWindows {
-    /// Those of `windows` that are wholly observed, with `more` further draws of noise.
+    /// Gathers those of `windows` that are wholly observed, with `more` further draws of noise.
     ///
-    /// Noise is drawn on the CPU from torch's generator: the same on every device, and for every model.
+    /// Noise is drawn on the CPU from torch's generator, so that it is the same on every device and for every model.
     pub(crate) fn gather(
         forecaster: &Forecaster,
         panel: &DevicePanel,
@@ -89,7 +89,7 @@ impl NoisedWindows {
         Ok(NoisedWindows { chunks, first_rows: kept })
     }
 
-    /// How many there are.
+    /// Number of windows.
     pub(crate) fn count(&self) -> usize {
         self.first_rows.len()
     }
@@ -118,8 +118,8 @@ impl NoisedWindows {
         Ok(Encoded { features: flat(features.iter())?, raw: flat(raw.iter())? })
     }
 
-    /// The latent groups at step `t`, the target noised as in training, and for models whose posterior sees
-    /// the context alone also that posterior.
+    /// Health of the latent groups at step `t`, with the target noised as in training; and the posterior, if it sees
+    /// the context alone.
     pub(crate) fn latents(
         &self,
         forecaster: &Forecaster,
@@ -172,13 +172,13 @@ impl NoisedWindows {
 }
 
 impl Chunk {
-    /// The same step for every window.
+    /// Step `t` for every window, `[B]`.
     fn steps(&self, t: usize) -> Result<Tensor, TrainError> {
         let on = (Kind::Int64, self.context.device());
         Ok(Tensor::f_full([self.context.size()[0]], t as i64, on)?)
     }
 
-    /// The context at step `t`, and with it what the model is fed.
+    /// The context at step `t`, and the inputs of the model that contain it.
     fn noised(
         &self,
         process: &Process,
@@ -193,12 +193,12 @@ impl Chunk {
     }
 }
 
-/// Whether `q(z | x̃)` is all that the model knows of `z`.
+/// Whether the posterior of the model is `q(z | x̃)`, a function of the context alone.
 pub(crate) fn sees_context_alone(forecaster: &Forecaster) -> bool {
     matches!(forecaster.model().config().kind, ModelKind::Autoencode | ModelKind::Predict)
 }
 
-/// Which windows were wholly observed, `[B]`; `None` where all data is.
+/// Whether each window is wholly observed, `[B]`; `None` if all data is.
 fn whole(batch: &Batch) -> Result<Option<Tensor>, TrainError> {
     let mut all: Option<Tensor> = None;
     for mask in [&batch.context_observed, &batch.target_observed].into_iter().flatten() {

@@ -30,9 +30,9 @@
 //!
 //! let log_std = (raw / 7.0).tanh() * 7.0;
 //! let expected = &mean + log_std.exp() * noise;
-//! assert!((z - expected).abs().max().double_value(&[]) < 1e-5);
+//! assert!(z.allclose(&expected, 1e-5, 1e-5, false));
 //! let expected = (mean.square() + (&log_std * 2.0).exp() - 1.0 - log_std * 2.0) * 0.5;
-//! assert!((kl - expected).abs().max().double_value(&[]) < 1e-4);
+//! assert!(kl.allclose(&expected, 1e-5, 1e-5, false));
 //! # Ok::<(), torch_ext::TorchExtError>(())
 //! ```
 //!

@@ -4,15 +4,7 @@ use super::Finding;
 use super::prose::{CODE, Paragraph, Source, Word, paragraphs};
 
 /// Folders and files whose prose has not been rewritten yet; this list may only shrink.
-const UNREAD: &[&str] = &[
-    "crates/baseline/",
-    "crates/cli/",
-    "crates/data/",
-    "crates/evaluate/",
-    "crates/feed/",
-    "crates/probe/",
-    "crates/train/",
-];
+const UNREAD: &[&str] = &["crates/train/"];
 
 /// This file, which has to name them.
 const HERE: &str = "xtask/src/tidy/phrases.rs";

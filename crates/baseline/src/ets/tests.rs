@@ -4,7 +4,7 @@ use rand_distr::StandardNormal;
 
 use super::*;
 
-/// What statsmodels said; made by `tests/goldens/baselines.py`.
+/// Results of statsmodels, made by `tests/goldens/baselines.py`.
 #[derive(serde::Deserialize)]
 struct Case {
     y: Vec<f64>,
@@ -17,7 +17,7 @@ struct Case {
     squares: f64,
 }
 
-/// Oracle: another implementation, the six models with given weights and initial states.
+/// Oracle: another implementation of the six models, with given weights and initial states.
 #[test]
 fn smoothing_is_as_another_library_has_it() {
     let text = include_str!("../../tests/goldens/baselines.json");
@@ -35,8 +35,8 @@ fn smoothing_is_as_another_library_has_it() {
     }
 }
 
-/// Oracle: the weight that made the data. A simple smoother's differences are a moving average with
-/// θ = α − 1, whose estimate has standard error √((1 − θ²)/n).
+/// Oracle: the weight that the data were simulated with. The differences of a simple smoother are a moving average with
+/// θ = α − 1, whose estimate has the standard error √((1 − θ²)/n).
 #[test]
 fn the_weight_of_a_level_is_recovered() {
     let (alpha, rows) = (0.3, 3000);
@@ -56,7 +56,7 @@ fn the_weight_of_a_level_is_recovered() {
     assert_eq!(fitted.season, 1, "there is no season: {fitted:?}");
 }
 
-/// A clear season is chosen and its forecast repeats; gaps change nothing but by what is not seen.
+/// A clear season is found in spite of gaps, and its forecast repeats.
 #[test]
 fn a_season_is_found_through_gaps() {
     let wave = |t: usize| (std::f64::consts::TAU * t as f64 / 6.0).sin();

@@ -4,7 +4,7 @@ use rand_distr::{StandardNormal, StudentT};
 
 use super::*;
 
-/// What `arch` (Sheppard) said; made by `tests/goldens/baselines.py`.
+/// Results of `arch` (Sheppard), made by `tests/goldens/baselines.py`.
 #[derive(serde::Deserialize)]
 struct Case {
     returns: Vec<f64>,
@@ -27,7 +27,7 @@ fn law(mean: f64, omega: f64, alpha: f64, beta: f64, degrees: Option<f64>) -> Re
     Returns { mean, omega, alpha, beta, degrees, presample: omega / (1.0 - alpha - beta) }
 }
 
-/// A path of a law, from its unconditional variance.
+/// A path simulated from a law, starting at its unconditional variance.
 fn simulated(law: Returns, rows: usize, seed: u64) -> Vec<f64> {
     let mut generator = StdRng::seed_from_u64(seed);
     let mut variance = law.next(law.presample, law.presample);
@@ -44,7 +44,7 @@ fn simulated(law: Returns, rows: usize, seed: u64) -> Vec<f64> {
         .collect()
 }
 
-/// Oracle: another implementation, at its own optimum: likelihood, variances, and nothing likelier.
+/// Oracle: another implementation at its own optimum: the same likelihood and variances, and no likelier parameters.
 #[test]
 fn garch_is_as_another_library_has_it() {
     for Case { returns, mu, omega, alpha, beta, nu, log_likelihood, variance } in cases() {
@@ -77,7 +77,7 @@ fn garch_is_as_another_library_has_it() {
     }
 }
 
-/// Oracle: the truth, with standard errors from the observed information (central differences).
+/// Oracle: the parameters of the simulation, with standard errors from the observed information (central differences).
 #[test]
 fn garch_recovers_its_parameters() {
     let truth = [0.1, 0.05, 0.1, 0.85, 6.0];
@@ -96,12 +96,12 @@ fn garch_recovers_its_parameters() {
             squared.push(z * z);
         }
     }
-    // χ² of 20: were the errors far too large or small, their mean would not be near 1.
+    // χ² with 20 degrees of freedom: with standard errors far too large or small, its mean would not be near 1.
     let mean = squared.iter().sum::<f64>() / squared.len() as f64;
     assert!((0.3..2.5).contains(&mean), "{mean}");
 }
 
-/// Minus the matrix of second differences.
+/// The negative matrix of second differences.
 fn information(f: &dyn Fn(&[f64]) -> f64, at: &[f64; 5]) -> Vec<Vec<f64>> {
     let step = |i: usize| 1e-3 * at[i].abs().max(0.02);
     let moved = |i: usize, a: f64, j: usize, b: f64| {
@@ -118,7 +118,7 @@ fn information(f: &dyn Fn(&[f64]) -> f64, at: &[f64; 5]) -> Vec<Vec<f64>> {
     (0..5).map(|i| (0..5).map(|j| second(i, j)).collect()).collect()
 }
 
-/// Gauss and Jordan's elimination.
+/// Gauss–Jordan elimination.
 fn inverse(mut a: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
     let n = a.len();
     for (i, row) in a.iter_mut().enumerate() {
@@ -139,8 +139,8 @@ fn inverse(mut a: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
     a.into_iter().map(|row| row[n..].to_vec()).collect()
 }
 
-/// Oracle: the moments of the normal, the likelihood of Student's t by a grid, and the decay that made
-/// the data.
+/// Oracle: the moments of the normal, the likelihood of Student's t on a grid, and the decay that the data were
+/// simulated with.
 #[test]
 fn simpler_laws_are_fitted() {
     let returns = simulated(law(0.3, 2.0, 0.0, 0.0, None), 2000, 5);
@@ -165,7 +165,7 @@ fn simpler_laws_are_fitted() {
         };
         assert!(other.log_likelihood(&returns) < best, "({mean}, {scale}, {degrees}) is likelier");
     }
-    // Fisher information of ν at 4 with scale known is .0087 a draw or so: ± .25 at 3000.
+    // The Fisher information of ν = 4 with known scale is about .0087 per draw: ± .25 for 3000 draws.
     assert!((fitted.degrees.unwrap() - 4.0).abs() < 1.2, "{:?}", fitted.degrees);
 
     let mut integrated = law(0.0, 0.0, 0.1, 0.9, None);

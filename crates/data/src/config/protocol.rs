@@ -25,7 +25,7 @@ pub enum Protocol {
     Stocks,
 }
 
-/// What a protocol fixes for one series, as row ranges from its start.
+/// The rules of a protocol for one series, as row ranges from its start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Rules {
     /// Ends of training, validation and test rows.

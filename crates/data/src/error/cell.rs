@@ -19,7 +19,7 @@ pub struct BadCell {
     pub header: String,
     /// The cell as written.
     pub cell: String,
-    /// What to do about it.
+    /// The remedy.
     pub hint: Hint,
 }
 
@@ -39,11 +39,11 @@ pub struct BadTime {
     pub cell: String,
     /// A time of the same column that was understood.
     pub like: Option<String>,
-    /// What to do about it.
+    /// The remedy.
     pub hint: &'static str,
 }
 
-/// What the reader most likely wants to do about a [`BadCell`].
+/// The likely remedy for a [`BadCell`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Hint {
     /// `12,5`

@@ -15,7 +15,7 @@ use crate::time::column::{Offset, Times};
 use crate::time::order::{Arranged, Origin, Policy, Slot, arrange};
 use crate::time::{self, Clock, Frequency, Timeline};
 
-/// What a trained model brings to a new table.
+/// The parts of a trained model that a new table is read with.
 #[derive(Clone, Copy)]
 pub(crate) struct Trained<'a> {
     pub(crate) frequency: Frequency,

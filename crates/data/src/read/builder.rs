@@ -37,7 +37,7 @@ pub(super) struct Rows {
     pub(super) values: Vec<f32>,
     /// The same in double precision, where differences will be taken.
     pub(super) exact: Option<Vec<f64>>,
-    /// What the cells of each channel look like.
+    /// The cells of each channel that are not plain numbers.
     pub(super) cells: Vec<Cells>,
     /// For each channel a bit for every count of decimals seen, 7 standing for more.
     pub(super) decimals: Vec<u8>,
@@ -106,8 +106,9 @@ impl<'a> Builder<'a> {
             });
         }
         let units = roles.time.iter().map(|name| unit_of(name)).collect();
+        let id = uses.iter().position(|what| *what == Use::Id);
         self.roles = Some(roles);
-        Ok(FileUses { header: header.to_vec(), uses, units })
+        Ok(FileUses { header: header.to_vec(), uses, id, units })
     }
 
     /// Adds one row of text cells. `line` is 0 where the format has no lines.
@@ -124,9 +125,7 @@ impl<'a> Builder<'a> {
         if let Some(exact) = &mut rows.exact {
             exact.resize(start + rows.width, f64::NAN);
         }
-        if let Some(field) =
-            file.uses.iter().position(|u| *u == Use::Id).filter(|_| self.config.id.is_some())
-        {
+        if let Some(field) = file.id {
             let id = cells.clone().nth(field).unwrap_or_default().trim_ascii();
             self.groups.find(id, self.files.len() - 1, rows.count);
         }
@@ -144,24 +143,26 @@ impl<'a> Builder<'a> {
         let missing = self.config.missing.as_slice();
         let direct = missing.is_empty() && style.thousands.is_none() && rows.exact.is_none();
         let mut parts: Vec<String> = Vec::new();
+        let width = rows.width;
+        let (row, decimals) = (&mut rows.values[start..start + width], &mut rows.decimals[..width]);
+        let (shapes, mut exact) = (&mut rows.cells, rows.exact.as_mut());
         for (field, what) in file.uses.iter().enumerate() {
             if let (Use::Channel(slot), true) = (*what, direct)
                 && let Some(plain) = cells.number(style.decimal)
             {
-                rows.values[start + slot] = plain.value;
-                rows.decimals[slot] |= 1 << plain.fraction.min(7);
+                row[slot] = plain.value;
+                decimals[slot] |= 1 << plain.fraction.min(7);
                 continue;
             }
             let Some(cell) = cells.next() else { return Err(RowFault::Ragged) };
             match *what {
                 Use::Channel(slot) => {
-                    let shape = &mut rows.cells[slot];
+                    let shape = &mut shapes[slot];
                     match number::parse(cell, style, missing) {
                         Cell::Value(value) => {
-                            rows.values[start + slot] = value;
-                            rows.decimals[slot] |=
-                                1 << number::decimals(cell, style.decimal).min(7);
-                            if let Some(exact) = &mut rows.exact {
+                            row[slot] = value;
+                            decimals[slot] |= 1 << number::decimals(cell, style.decimal).min(7);
+                            if let Some(exact) = &mut exact {
                                 exact[start + slot] =
                                     number::exact(cell, style).unwrap_or(value.into());
                             }
@@ -169,8 +170,8 @@ impl<'a> Builder<'a> {
                         Cell::Missing => shape.missing += 1,
                         Cell::Bad => match number::marked(cell, style) {
                             Some((value, mark)) if (value as f32).is_finite() => {
-                                rows.values[start + slot] = value as f32;
-                                if let Some(exact) = &mut rows.exact {
+                                row[slot] = value as f32;
+                                if let Some(exact) = &mut exact {
                                     exact[start + slot] = value;
                                 }
                                 shape.mark(mark, || bad(field, cell));
@@ -222,11 +223,13 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// What the columns of one file are for.
+/// The columns of one file by their use.
 pub(crate) struct FileUses {
     pub(crate) header: Vec<String>,
     uses: Vec<Use>,
-    /// What the columns of the time tell, by their names.
+    /// The column that names the series.
+    id: Option<usize>,
+    /// The units of the time's columns, by their names.
     units: Vec<Option<Unit>>,
 }
 

@@ -48,7 +48,7 @@ pub(super) fn find(
     })
 }
 
-/// What a column tells of the time, by its name.
+/// The part of a time that a column holds, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unit {
     /// A date, or a date and a time.
@@ -66,7 +66,7 @@ pub(crate) enum Unit {
     Vague,
 }
 
-/// The unit of a name as a whole, without what stands in brackets: `Time (s)`, `MESS_DATUM`, `Jahr`.
+/// The unit of a name as a whole, without its part in brackets: `Time (s)`, `MESS_DATUM`, `Jahr`.
 pub(crate) fn unit_of(name: &str) -> Option<Unit> {
     let lower = name.to_lowercase();
     let bare = lower.split(['(', '[']).next().unwrap_or_default();

@@ -23,7 +23,7 @@ pub(crate) struct EitherComma {
 const LINES: usize = 200;
 
 impl Dialect {
-    /// What `config` sets, else what a trained model remembers, else what the sample shows.
+    /// The writing that `config` sets, that a trained model remembers, or that the sample shows, in this order.
     pub(crate) fn detect(
         sample: &[u8],
         config: &DataConfig,

@@ -272,7 +272,7 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// A column with some numbers meant to be one; else there is none.
+    /// The error of a table without a channel: the first bad cell of a column with some numbers, if there is one.
     fn no_numbers(&self, roles: &Roles, locate: &dyn Fn(&Bad) -> u64, style: Style) -> DataError {
         let cells = || self.rows.cells.iter().take(roles.targets);
         let some = |c: &&Cells| c.missing + c.bad < self.rows.count;

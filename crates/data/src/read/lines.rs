@@ -21,7 +21,7 @@ pub(crate) struct PlainLines {
     ended: bool,
 }
 
-/// What comes next.
+/// The next piece of a file.
 pub(crate) enum Next<'a> {
     /// A line without its end; where it starts.
     Line {

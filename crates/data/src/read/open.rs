@@ -71,7 +71,7 @@ fn special(_kind: std::fs::FileType) -> &'static str {
     "a device"
 }
 
-/// What the first bytes say a file is.
+/// The kind of a file, by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Magic {
     Text,
@@ -114,7 +114,7 @@ pub(crate) fn magic(first: &[u8]) -> Magic {
 pub(crate) struct Text {
     /// The first lines, for finding out how the table is written.
     pub(crate) sample: Vec<u8>,
-    /// What follows the sample.
+    /// The text after the sample.
     pub(crate) rest: Box<dyn Read>,
     /// Set to zero at every row; the stream fails when a row outgrows [`LONGEST_ROW`].
     pub(crate) row_bytes: Rc<Cell<u64>>,

@@ -1,4 +1,4 @@
-//! What the columns of a table are for: settled by the header and first row of its first file.
+//! The use of each column of a table, settled by the header and first row of its first file.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -158,7 +158,7 @@ impl Roles {
         (!self.time.is_empty()).then(|| TimeColumn::new(written, trained, hints))
     }
 
-    /// What each column of a file is for.
+    /// The use of each column of a file.
     pub(super) fn uses(
         &self,
         path: &Path,

@@ -8,7 +8,7 @@ use crate::number::{self, Mark, Style};
 use crate::reading::Reading;
 use crate::time::column::Times;
 
-/// What a column of a file is for.
+/// The use of a column of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Use {
     Skip,
@@ -33,7 +33,7 @@ pub(crate) struct Bad {
     pub(crate) cell: String,
 }
 
-/// What went wrong in a row, before it is located.
+/// A fault of a row, before it is located.
 #[derive(Debug)]
 pub(crate) enum RowFault {
     Cell(Bad),
@@ -101,7 +101,7 @@ pub(crate) struct Table {
     pub(crate) times: Option<Times>,
     pub(crate) series: Vec<RawSeries>,
     pub(crate) notes: Vec<String>,
-    /// What could have been read otherwise, and how it was decided.
+    /// Readings that could have been others, and how they were decided.
     pub(crate) doubts: Vec<String>,
     /// How times and numbers were read.
     pub(crate) reading: Reading,

@@ -11,12 +11,14 @@ pub(crate) const DAY: i64 = 24 * HOUR;
 const EPOCH: Date = jiff::civil::date(1970, 1, 1);
 
 /// `None` for a date that does not exist, or a year outside 1..=9999.
+#[inline]
 pub(crate) fn date_of(year: i64, month: i64, day: i64) -> Option<Date> {
     let (month, day) = (i8::try_from(month).ok()?, i8::try_from(day).ok()?);
     Date::new(i16::try_from(year).ok().filter(|y| (1..=9999).contains(y))?, month, day).ok()
 }
 
 /// Days since 1970-01-01.
+#[inline]
 pub(crate) fn days_of(date: Date) -> i64 {
     date.duration_since(EPOCH).as_secs() / (24 * 3600)
 }

@@ -43,7 +43,7 @@ impl Refused {
     }
 }
 
-/// What is known about a column besides its cells.
+/// Knowledge about a column besides its cells.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Hints {
     /// Its name speaks of weeks.
@@ -58,7 +58,7 @@ pub(crate) struct Hints {
     pub(crate) zone: bool,
 }
 
-/// What the times say about their distance from UTC.
+/// The distance of times from UTC, as the cells say it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Offset {
@@ -112,7 +112,7 @@ pub(crate) struct Times {
     pub(crate) offset: Offset,
     /// A cell as an example of how the column is written.
     pub(crate) like: String,
-    /// What was doubtful, and how it was decided.
+    /// Doubts about the reading, and how they were decided.
     pub(crate) doubts: Vec<String>,
 }
 

@@ -20,7 +20,7 @@ pub(crate) struct Policy<'a> {
     pub(crate) clock: &'a Clock,
 }
 
-/// What one row of the ordered series is made of.
+/// The source of one row of the ordered series.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Slot {
     /// A row of the file, counted from the series' first.
@@ -288,7 +288,7 @@ impl Spacing {
     }
 }
 
-/// What findings about one series are made of.
+/// The facts that findings about one series are made of.
 struct Report<'a> {
     times: &'a [i64],
     policy: &'a Policy<'a>,

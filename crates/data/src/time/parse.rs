@@ -1,8 +1,13 @@
 //! Text → time. The way a column is written is found from the column as a whole, never cell by cell.
 
+mod digits;
+mod scan;
+
 use jiff::civil::{ISOWeekDate, Weekday};
 use serde::{Deserialize, Serialize};
 
+use self::digits::{compact, decimal, epoch, six_digits, spreadsheet, whole};
+use self::scan::{Scan, numeric};
 use super::civil::{DAY, HOUR, MINUTE, SECOND, date_at, date_of, days_of};
 
 /// A way to write times.
@@ -176,10 +181,21 @@ impl Written {
         }
     }
 
+    #[inline]
     pub(crate) fn parse(&self, cell: &[u8]) -> Option<Parsed> {
         let cell = cell.trim_ascii();
+        if matches!(self, Written::YearFirst)
+            && let Some(parsed) = usual(cell)
+        {
+            return Some(parsed);
+        }
+        self.parse_any(cell)
+    }
+
+    #[inline(never)]
+    fn parse_any(&self, cell: &[u8]) -> Option<Parsed> {
         match self {
-            Written::YearFirst => fixed(cell).or_else(|| basic(cell)).or_else(|| {
+            Written::YearFirst => basic(cell).or_else(|| {
                 numeric(cell, |s| {
                     let year = s.digits(4, 4)?;
                     let separator = s.one_of(b"-/.")?;
@@ -237,6 +253,7 @@ impl Written {
             }
             Written::Period => period(cell),
             Written::IsoWeek => week(cell),
+            Written::Named(_) if !cell.iter().any(u8::is_ascii_alphabetic) => None, // no month's name
             Written::Named(form) => pattern(NAMED[*form], cell)
                 .or_else(|| pattern(&NAMED[*form].replace("%b", "%B"), cell))
                 .filter(|parsed| parsed.value >= YEAR_1000), // `%d %Y` reads "2012" as day 20 of year 12
@@ -262,30 +279,52 @@ fn short_year(two: i64) -> i64 {
     if two <= 40 { 2000 + two } else { 1900 + two }
 }
 
-/// `2012-01-31`, `2012-01-31 09:30`, `2012-01-31T09:30:15` with two digits each: what most files hold, read
-/// without looking for where its parts end. `None` for all else, which [`numeric`] judges.
-fn fixed(cell: &[u8]) -> Option<Parsed> {
-    let two = |at: usize| {
-        let (a, b) = (cell[at].wrapping_sub(b'0'), cell[at + 1].wrapping_sub(b'0'));
-        (a < 10 && b < 10).then_some(i64::from(a) * 10 + i64::from(b))
-    };
-    let length = cell.len();
-    if !matches!(length, 10 | 16 | 19) || cell[4] != cell[7] || !matches!(cell[4], b'-' | b'/') {
+/// `2012-01-31`, `2012/1/31 9:30`, `2012-01-31T09:30:15`: the forms of most files, read in one pass. `None` for
+/// all else, which [`numeric`] judges.
+#[inline]
+fn usual(cell: &[u8]) -> Option<Parsed> {
+    let (year, rest) = number(cell, 4)?;
+    let [separator @ (b'-' | b'/'), rest @ ..] = rest else { return None };
+    let (month, rest) = number(rest, 2)?;
+    let [again, rest @ ..] = rest else { return None };
+    let (day, rest) = number(rest, 2)?;
+    if again != separator || year < 1000 {
         return None;
     }
-    let mut parsed = at_midnight(two(0)? * 100 + two(2)?, two(5)?, two(8)?)?;
-    if length > 10 {
-        let (hour, minute) = (two(11)?, two(14)?);
-        let second = if length == 19 { two(17)? } else { 0 };
-        let marks = matches!(cell[10], b' ' | b'T')
-            && cell[13] == b':'
-            && (length == 16 || cell[16] == b':');
-        if !marks || hour > 23 || minute > 59 || second > 59 {
-            return None;
-        }
-        parsed.value += hour * HOUR + minute * MINUTE + second * SECOND;
+    let mut parsed = at_midnight(year, month, day)?;
+    if rest.is_empty() {
+        return Some(parsed);
     }
+    let [b' ' | b'T', rest @ ..] = rest else { return None };
+    let (hour, rest) = number(rest, 2)?;
+    let two = |a: &u8, b: &u8| {
+        let (a, b) = (a.wrapping_sub(b'0'), b.wrapping_sub(b'0'));
+        (a < 10 && b < 10).then_some(i64::from(a) * 10 + i64::from(b))
+    };
+    let (minute, second) = match rest {
+        [b':', a, b] => (two(a, b)?, 0),
+        [b':', a, b, b':', c, d] => (two(a, b)?, two(c, d)?),
+        _ => return None,
+    };
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    parsed.value += hour * HOUR + minute * MINUTE + second * SECOND;
     Some(parsed)
+}
+
+/// A number of one to `most` digits, and what follows them.
+#[inline]
+fn number(text: &[u8], most: usize) -> Option<(i64, &[u8])> {
+    let (mut value, mut count) = (0, 0);
+    while let Some(digit) = text.get(count).map(|b| b.wrapping_sub(b'0'))
+        && digit < 10
+        && count < most
+    {
+        value = value * 10 + i64::from(digit);
+        count += 1;
+    }
+    (count > 0).then(|| (value, &text[count..]))
 }
 
 /// `20120131T0930`, `20120131T093000Z`
@@ -308,88 +347,6 @@ fn basic(cell: &[u8]) -> Option<Parsed> {
 
 fn at_midnight(year: i64, month: i64, day: i64) -> Option<Parsed> {
     Some(Parsed::naive(days_of(date_of(year, month, day)?) * DAY))
-}
-
-fn integer(cell: &[u8]) -> Option<i64> {
-    std::str::from_utf8(cell).ok()?.parse().ok()
-}
-
-/// An integer, with or without a decimal part of zeros, and how many characters its digits take.
-fn whole(cell: &[u8]) -> Option<(i64, usize)> {
-    let end = cell.iter().position(|b| matches!(b, b'.' | b',')).unwrap_or(cell.len());
-    let zeros = cell[end..].iter().skip(1).all(|&b| b == b'0') && cell.len() != end + 1;
-    Some((integer(&cell[..end]).filter(|_| zeros)?, end))
-}
-
-/// Whole part, millionths and count of decimals of a plain decimal number.
-fn decimal(cell: &[u8]) -> Option<(i64, i64, usize)> {
-    let end = cell.iter().position(|b| matches!(b, b'.' | b',')).unwrap_or(cell.len());
-    let fraction = cell.get(end + 1..).unwrap_or_default();
-    if fraction.len() > 20 || !fraction.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    let kept = &fraction[..fraction.len().min(15)];
-    let digits = kept.iter().fold(0i64, |v, b| v * 10 + i64::from(b - b'0'));
-    let millionths = (digits as f64 * 1e6 / 10f64.powi(kept.len() as i32)).round() as i64;
-    Some((integer(&cell[..end])?, millionths, fraction.len()))
-}
-
-/// Seconds from 1973 on, so that small integers stay row numbers; each unit has its own digit count.
-fn epoch(cell: &[u8], nanos: i64) -> Option<Parsed> {
-    let (value, millionths) = match (nanos, whole(cell)) {
-        (_, Some((value, _))) => (value, 0),
-        (1_000_000_000, None) => decimal(cell).map(|(value, millionths, _)| (value, millionths))?,
-        _ => return None,
-    };
-    let per_second = 1_000_000_000 / nanos;
-    let seconds = value.checked_div(per_second)?;
-    if !(100_000_000..10_000_000_000).contains(&seconds) {
-        return None;
-    }
-    let micros =
-        if nanos >= 1000 { value.checked_mul(nanos / 1000)? } else { exact_micros(value)? };
-    Some(Parsed { value: micros + millionths, offset: Some(0) })
-}
-
-/// Nanoseconds → microseconds where nothing is lost.
-fn exact_micros(nanos: i64) -> Option<i64> {
-    (nanos % 1000 == 0).then_some(nanos / 1000)
-}
-
-/// A day count of 1927 to 2119; the time of day is rounded to what its decimals can tell.
-fn spreadsheet(cell: &[u8]) -> Option<Parsed> {
-    const START: i64 = -25_569; // 1899-12-30
-    let (days, _, decimals) = decimal(cell).filter(|(days, ..)| (10_000..80_000).contains(days))?;
-    let fraction: f64 =
-        format!("0.{}", std::str::from_utf8(&cell[cell.len() - decimals..]).ok()?).parse().ok()?;
-    let unit = if decimals >= 5 { SECOND } else { MINUTE };
-    let time = (fraction * DAY as f64 / unit as f64).round() as i64 * unit;
-    Some(Parsed::naive((START + days) * DAY + time))
-}
-
-fn compact(cell: &[u8]) -> Option<Parsed> {
-    if !matches!(cell.len(), 8 | 10 | 12 | 14) || !cell.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    let field = |range: std::ops::Range<usize>| cell.get(range).map_or(Some(0), integer);
-    let date = at_midnight(field(0..4)?, field(4..6)?, field(6..8)?)?;
-    let year_likely = (1500..=2500).contains(&field(0..4)?);
-    let (hour, minute, second) = (field(8..10)?, field(10..12)?, field(12..14)?);
-    let ends_day = hour == 24 && minute == 0 && second == 0;
-    let ok = year_likely && (hour < 24 || ends_day) && minute < 60 && second < 60;
-    ok.then(|| Parsed::naive(date.value + hour * HOUR + minute * MINUTE + second * SECOND))
-}
-
-/// `201205` or `2012.05`, as the year and what follows it.
-fn six_digits(cell: &[u8]) -> Option<(i64, i64)> {
-    let (year, rest) = match cell.len() {
-        6 => (&cell[..4], &cell[4..]),
-        7 if cell[4] == b'.' => (&cell[..4], &cell[5..]),
-        _ => return None,
-    };
-    let digits = cell.iter().filter(|b| b.is_ascii_digit()).count() == 6;
-    let year = integer(year).filter(|year| digits && (1800..=2200).contains(year))?;
-    Some((year, integer(rest)?))
 }
 
 fn iso_week(year: i64, week: i64, day: i64) -> Option<Parsed> {
@@ -467,136 +424,6 @@ fn pattern(format: &str, cell: &[u8]) -> Option<Parsed> {
         + i64::from(time.second()) * SECOND
         + i64::from(time.subsec_nanosecond()) / 1000;
     Some(Parsed::naive(value))
-}
-
-/// Date by `date`, then an optional clock time, then an optional offset.
-fn numeric(
-    cell: &[u8],
-    date: impl FnOnce(&mut Scan<'_>) -> Option<(i64, i64, i64)>,
-) -> Option<Parsed> {
-    let mut s = Scan { rest: cell };
-    let (year, month, day) = date(&mut s)?;
-    let mut parsed = at_midnight(year, month, day)?;
-    if s.rest.is_empty() {
-        return Some(parsed);
-    }
-    match s.one_of(b"Tt ,")? {
-        b'T' | b't' => {}
-        _ => s.spaces(),
-    }
-    parsed.value += s.clock()?;
-    s.spaces();
-    if let Some(offset) = s.offset()? {
-        parsed.value -= offset;
-        parsed.offset = Some(offset);
-    }
-    s.rest.is_empty().then_some(parsed)
-}
-
-/// A cursor over the bytes of a cell.
-struct Scan<'a> {
-    rest: &'a [u8],
-}
-
-impl Scan<'_> {
-    /// Between `least` and `most` digits, and no digit after them.
-    fn digits(&mut self, least: usize, most: usize) -> Option<i64> {
-        let count = self.rest.iter().take_while(|b| b.is_ascii_digit()).count();
-        if count < least || count > most {
-            return None;
-        }
-        let value = self.rest[..count].iter().fold(0, |v, b| v * 10 + i64::from(b - b'0'));
-        self.rest = &self.rest[count..];
-        Some(value)
-    }
-
-    /// A year of four digits, or of two.
-    fn year(&mut self) -> Option<i64> {
-        self.digits(4, 4).or_else(|| self.digits(2, 2).map(short_year))
-    }
-
-    fn one_of(&mut self, allowed: &[u8]) -> Option<u8> {
-        let (&first, rest) = self.rest.split_first()?;
-        allowed.contains(&first).then(|| {
-            self.rest = rest;
-            first
-        })
-    }
-
-    fn skip(&mut self, byte: u8) -> bool {
-        self.one_of(&[byte]).is_some()
-    }
-
-    fn spaces(&mut self) {
-        self.rest = self.rest.trim_ascii_start();
-    }
-
-    /// `a/b/year` with one separator; the year has four digits or two.
-    fn three(&mut self) -> Option<(i64, i64, i64)> {
-        let a = self.digits(1, 2)?;
-        let separator = self.one_of(b"/.-")?;
-        let b = self.digits(1, 2)?;
-        if !self.skip(separator) {
-            return None;
-        }
-        Some((a, b, self.year()?))
-    }
-
-    /// `9:30`, `09:30:00.25`, `9:30 PM`, `24:00`; microseconds since midnight.
-    fn clock(&mut self) -> Option<i64> {
-        let mut hour = self.digits(1, 2)?;
-        let (mut minute, mut second, mut micros) = (0, 0, 0);
-        if self.skip(b':') {
-            minute = self.digits(2, 2)?;
-            if self.skip(b':') {
-                second = self.digits(2, 2)?;
-                if self.one_of(b".,").is_some() {
-                    micros = self.fraction()?;
-                }
-            }
-        }
-        self.spaces();
-        if let Some(half) = self.one_of(b"AaPp") {
-            self.one_of(b"Mm")?;
-            if !(1..=12).contains(&hour) {
-                return None;
-            }
-            hour = hour % 12 + if half.eq_ignore_ascii_case(&b'p') { 12 } else { 0 };
-        }
-        let midnight = hour == 24 && minute == 0 && second == 0 && micros == 0;
-        (minute < 60 && second < 60 && (hour < 24 || midnight))
-            .then_some(hour * HOUR + minute * MINUTE + second * SECOND + micros)
-    }
-
-    /// One to nine digits as microseconds; finer ones must be zero.
-    fn fraction(&mut self) -> Option<i64> {
-        let count = self.rest.iter().take_while(|b| b.is_ascii_digit()).count();
-        let value = self.digits(1, 9)?;
-        exact_micros(value * 10_i64.pow(9 - u32::try_from(count).ok()?))
-    }
-
-    /// `Z`, `UTC`, `+01`, `+0100`, `+01:00`, or nothing; the outer `None` is a malformed offset.
-    fn offset(&mut self) -> Option<Option<i64>> {
-        if self.rest.is_empty() {
-            return Some(None);
-        }
-        for name in [&b"Z"[..], b"z", b"UTC", b"GMT"] {
-            if let Some(rest) = self.rest.strip_prefix(name) {
-                self.rest = rest;
-                return Some(Some(0));
-            }
-        }
-        let sign = if self.one_of(b"+-")? == b'-' { -1 } else { 1 };
-        let count = self.rest.iter().take_while(|b| b.is_ascii_digit()).count();
-        let (hours, minutes) = if count == 4 {
-            let both = self.digits(4, 4)?;
-            (both / 100, both % 100)
-        } else {
-            let hours = self.digits(1, 2)?;
-            (hours, if self.skip(b':') { self.digits(2, 2)? } else { 0 })
-        };
-        (hours <= 18 && minutes < 60).then(|| Some(sign * (hours * HOUR + minutes * MINUTE)))
-    }
 }
 
 #[cfg(test)]

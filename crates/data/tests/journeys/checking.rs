@@ -1,4 +1,4 @@
-//! What `data check`, `data init` and their kind say about a table.
+//! Descriptions of tables by `data check` and `init`.
 
 use std::path::Path;
 

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use crate::support::{Folder, config, message, read_with};
 
-/// What a table must lead to.
+/// The result that a table must lead to.
 enum Then {
     /// These values, in the order of the buffer (NaN: missing).
     Values(&'static [f32]),

@@ -1,4 +1,4 @@
-//! What no forecast may see: targets of another part, of another series, statistics of later rows.
+//! Leakage, which no forecast may profit from: targets of another part, of another series, statistics of later rows.
 
 use std::ops::Range;
 

@@ -136,6 +136,12 @@ pub(super) fn fans(plan: &Plan, runs: &[Run], summary: &Summary) -> Option<(Stri
     (!figures.is_empty()).then_some((source, figures))
 }
 
+/// The median test window of the best arm, as SVG.
+pub(super) fn median_fan(plan: &Plan, runs: &[Run], summary: &Summary) -> Option<String> {
+    let (_, mut figures) = fans(plan, runs, summary)?;
+    Some(figures.swap_remove(figures.len() / 2).svg)
+}
+
 /// Nominal against observed probability, every arm and the best baseline.
 pub(super) fn calibration(plan: &Plan, runs: &[Run], summary: &Summary) -> Option<Figure> {
     let compare = Comparison { plan, runs };

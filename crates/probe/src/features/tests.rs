@@ -1,4 +1,4 @@
-//! The whole way, on models with fresh weights: what it takes no training to see.
+//! Features of untrained models, from config to record.
 
 use tch::Device;
 
@@ -57,12 +57,12 @@ fn features_of_the_first_step_are_those_of_clean_windows() {
         let later = windows.encode(&forecaster, &process, 10).unwrap();
         assert!(gap(&later.features, &found.features) > 1e-3, "noise changes them");
         let again = windows.encode(&forecaster, &process, 10).unwrap();
-        assert_eq!(again.features, later.features, "the same noise at every look");
+        assert_eq!(again.features, later.features, "the noise is the same every time");
     });
 }
 
 /// Oracle: with variance normalization and any noise `x̃_t = √ᾱ x_0 + √(1 − ᾱ) ε`, ᾱ the equivalent one,
-/// with one ε for all steps: what is left after the signal is proportional from step to step, and normal.
+/// with one ε for all steps: the ε that remains after the signal is the same at every step, and normal.
 #[test]
 fn windows_are_noised_as_the_process_says_with_one_noise() {
     let config = config("predict", "schedule = \"cosine\"\nsteps = 10");
@@ -98,8 +98,8 @@ fn without_noise_there_is_one_step() {
     assert_eq!(found.noise, ProcessOrigin::Own);
 }
 
-/// Kinds with a learned prior have features and no posterior of the context alone; what is not a number
-/// comes back from JSON as absent.
+/// Kinds with a learned prior have features, but no posterior of the context alone. Values that are not finite come
+/// back from JSON as absent.
 #[test]
 fn every_kind_has_features_and_reads_back() {
     for (kind, feature) in [
@@ -127,7 +127,7 @@ fn every_kind_has_features_and_reads_back() {
 }
 
 #[test]
-fn too_few_windows_are_told() {
+fn too_few_windows_are_an_error() {
     let mut config = config("predict", "schedule = \"linear\"\nsteps = 4");
     config.data.split = toml::from_str::<std::collections::HashMap<String, data::SplitConfig>>(
         "split = { rows = [1000, 100, 4] }",

@@ -69,7 +69,7 @@ fn the_crps_never_sees_the_noised_target() {
 #[test]
 fn the_loss_is_minus_the_bound_of_a_pass() {
     let _guard = tch::no_grad_guard();
-    let objective = "kl_weight = { schedule = \"constant\", end = 0.7 }";
+    let objective = "crps_weight = 0.0\nkl_weight = { schedule = \"constant\", end = 0.7 }";
     for kind in ["autoencode", "predict", "conditional", "hierarchical"] {
         for likelihood in ["direct", "noise-aware"] {
             let noise = format!(

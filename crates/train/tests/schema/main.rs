@@ -401,8 +401,9 @@ fn a_new_config_is_valid() {
     let path = folder.path().join("load.csv");
     let rows: String = (0..400).map(|k| format!("{k},{}\n", (f64::from(k) / 3.0).sin())).collect();
     fs::write(&path, format!("time,x\n{rows}")).unwrap();
-    let wanted = data::Init { path, horizon: Some(4), ..data::Init::default() };
-    let data::Initial { config, about } = data::init(&wanted, Path::new("")).unwrap();
+    let data = data::DataConfig::new(&path, 1, 1);
+    let wanted = data::Init { data, horizon: Some(4), context: None };
+    let data::Initial { config, about, .. } = data::init(&wanted, Path::new("")).unwrap();
     judge(&Config::new(config).commented(&about).unwrap(), true);
 }
 

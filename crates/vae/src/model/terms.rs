@@ -52,6 +52,3 @@ impl Model {
         Ok(Terms { log_likelihood, kl_groups })
     }
 }
-
-#[cfg(test)]
-mod tests;
