@@ -22,16 +22,11 @@ use crate::workspace::Workspace;
 
 /// Check the rules that no compiler checks: dependencies, module rings, required files, links, phrases
 #[derive(clap::Args)]
-pub(crate) struct Tidy {
-    /// Also list the phrases to rewrite in places whose prose has not been read yet, such as crates/data
-    #[arg(long, value_name = "PATH")]
-    unread: Option<String>,
-}
+pub(crate) struct Tidy {}
 
 impl Tidy {
     pub(crate) fn run(self, workspace: &Workspace) -> Result<()> {
-        let findings = findings(workspace, self.unread.as_deref())?;
-        report(&findings)
+        check(workspace)
     }
 }
 
@@ -60,17 +55,17 @@ impl fmt::Display for Finding {
 
 /// Checks the whole workspace.
 pub(crate) fn check(workspace: &Workspace) -> Result<()> {
-    report(&findings(workspace, None)?)
+    report(&findings(workspace)?)
 }
 
-fn findings(workspace: &Workspace, unread: Option<&str>) -> Result<Vec<Finding>> {
+fn findings(workspace: &Workspace) -> Result<Vec<Finding>> {
     let metadata = metadata(workspace)?;
     let mut findings = edges::check(&metadata);
     let mut all_modules = Vec::new();
     for package in &metadata.packages {
         findings.extend(files::package(package, &workspace.root)?);
         let modules = rings::modules(package, &workspace.root)?;
-        findings.extend(rings::check(&package.name, &modules, rings::KNOWN_RINGS));
+        findings.extend(rings::check(&package.name, &modules));
         all_modules.extend(modules);
     }
     findings.extend(additions::check(&read(&workspace.root, "CONTRIBUTING.md")?, &all_modules));
@@ -81,10 +76,7 @@ fn findings(workspace: &Workspace, unread: Option<&str>) -> Result<Vec<Finding>>
         let Ok(text) = std::fs::read_to_string(workspace.root.join(path)) else { continue };
         findings.extend(files::text(path, &text));
         findings.extend(links::check(path, &text, &paths));
-        let asked = unread.is_some_and(|asked| path.starts_with(asked));
-        if asked || phrases::unread(path).is_none() {
-            findings.extend(phrases::check(path, &text));
-        }
+        findings.extend(phrases::check(path, &text));
     }
     findings.sort();
     Ok(findings)

@@ -1,7 +1,7 @@
-//! Backbones: a window becomes features.
+//! Backbones, which turn a window into features.
 //!
 //! Windows come as rows: `G` is 1 where channels are joint and `C` where they are independent,
-//! so that the same code serves both and what all channels share is computed once.
+//! so that the same code serves both, and values that all channels share are computed once.
 
 mod conv;
 mod gru;
@@ -61,7 +61,7 @@ impl Rows {
     }
 }
 
-/// What a backbone is built for.
+/// Sizes that a backbone is built for.
 pub(crate) struct Sizes {
     /// Steps of the context.
     pub(crate) context: i64,
@@ -69,7 +69,7 @@ pub(crate) struct Sizes {
     pub(crate) targets: i64,
     /// Extra channels.
     pub(crate) extras: i64,
-    /// What else the networks know about a row besides its window.
+    /// Static inputs of a row, known besides its window.
     pub(crate) statics: Vec<Part>,
 }
 
@@ -85,7 +85,7 @@ impl Sizes {
     }
 }
 
-/// One of the backbones, built.
+/// A backbone of any kind.
 #[derive(Debug)]
 pub(crate) enum Backbone {
     Mlp(Mlp),

@@ -62,7 +62,7 @@ pub struct ModelConfig {
     pub instance_center: Center,
     /// Smallest standard deviation that a window is divided by, in training standard deviations.
     ///
-    /// An unfloored one explodes on flat windows.
+    /// Without a floor, a flat window would be divided by almost zero.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub instance_floor: f64,
     /// Whether a linear map from context to horizon is added to the location. `autoencode` has none.
@@ -119,8 +119,8 @@ pub enum Center {
 pub enum Location {
     /// An output of the decoder.
     Predicted,
-    /// Nothing else: without a skip the location is the center of the instance, or zero, the training mean. For series
-    /// such as returns, whose scale can be predicted and whose mean cannot.
+    /// The linear skip alone. Without a skip the location is the center of the instance, or zero, the training mean.
+    /// For series such as returns, whose scale can be predicted and whose mean cannot.
     Skip,
 }
 
@@ -209,7 +209,7 @@ impl ModelConfig {
             return Err(out_of_range("scale.fixed", scale, "finite and above 0"));
         }
         if self.location == Location::Skip && self.scale != Scale::Predicted {
-            let range = "\"predicted\" where the scale is not, or the decoder has nothing to say";
+            let range = "\"predicted\" unless the scale is, because the decoder needs an output";
             return Err(out_of_range("location", "\"skip\"", range));
         }
         if self.backbone == BackboneKind::Patch && self.hidden % self.heads != 0 {

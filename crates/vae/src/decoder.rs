@@ -1,4 +1,4 @@
-//! The decoder: latent variables become a likelihood over the target.
+//! The decoder, which turns latent variables into a likelihood over the target.
 
 use objective::elbo::sum_over_target;
 use objective::{Family, Likelihood};
@@ -18,14 +18,14 @@ const EXCESS_DF: f64 = 3.0;
 /// loc = W h + b [+ linear skip],    ln scale = bound(…)
 /// ```
 ///
-/// At the start `loc` is close to the skip, or zero, and the scale to one, or to the fixed one. With the
-/// location `skip` it is the skip, or zero, for good.
+/// At the start `loc` is close to the skip, or to zero without one, and the scale to one, or to the fixed scale.
+/// With the location `skip`, `loc` is always the skip, or zero.
 #[derive(Debug)]
 pub(crate) struct Decoder {
     layers: Vec<Linear>,
     head: Linear,
     activation: Activation,
-    /// Whether the head says a location.
+    /// Whether the head has outputs for the location.
     locates: bool,
     scale: LogScale,
     law: Law,
@@ -112,11 +112,11 @@ impl Decoder {
         self.likelihood(&self.outputs(inputs, train)?, skip)
     }
 
-    /// The likelihood that outputs of the head stand for.
+    /// The likelihood whose parameters are outputs of the head.
     fn likelihood(&self, out: &Tensor, skip: Option<&Tensor>) -> Result<Likelihood> {
         let (loc, log_scale) = match &self.scale {
             _ if !self.locates => {
-                // The scale is predicted: the config is checked.
+                // The scale is predicted, as `ModelConfig::validate` demands.
                 let zero = Tensor::f_zeros([1], (out.kind(), out.device()))?;
                 (zero, soft_bound(&self.arrange(out)?)?)
             }
@@ -177,8 +177,8 @@ impl Decoder {
         Ok(sum_over_target(&log_prob, observed.as_ref())?)
     }
 
-    /// The same by one kernel, for Gaussian laws whose head says location and scale: a training step of a small
-    /// model takes about a fifth less time.
+    /// The same in one kernel, for Gaussian laws whose location and scale are both outputs of the head. It saves about
+    /// a fifth of the time of a small model's training step.
     fn gaussian_log_likelihood(
         &self,
         outputs: &Tensor,
@@ -208,8 +208,8 @@ impl Decoder {
         Ok(torch_ext::gaussian_log_density(laws, target)?)
     }
 
-    /// Outputs of the head, `[.., B, G, T · c]`, or twice as many: locations, then log scales before their
-    /// bound.
+    /// Outputs of the head: locations, then log scales before their bound; `[.., B, G, T · c]`, or twice as wide with
+    /// both.
     pub(crate) fn outputs(&self, inputs: &[&Tensor], train: bool) -> Result<Tensor> {
         let mut hidden: Option<Tensor> = None;
         for layer in &self.layers {
@@ -224,7 +224,7 @@ impl Decoder {
         })
     }
 
-    /// Any parameter, which has the number type and the device of all.
+    /// One of the parameters, all of which share a number type and a device.
     pub(crate) fn parameter(&self) -> &Tensor {
         self.head.bias()
     }
@@ -257,7 +257,7 @@ mod tests {
     use tch::nn::VarStore;
     use tch::{Device, Kind};
 
-    /// The law of `[5, 2, 3, 2]` rows, silent but for its scale.
+    /// The law of a fresh decoder at `z = 0`, over `[5, 2, 4, 3]`.
     fn law(scale: Scale, family: Family, layout: Channels) -> Likelihood {
         let store = VarStore::new(Device::Cpu);
         let config = ModelConfig {
@@ -274,7 +274,7 @@ mod tests {
         decoder.forward(&[&z], None, false).unwrap()
     }
 
-    /// Without a location of its own the decoder says a scale alone, and a skip passes unchanged.
+    /// With the location `skip` the decoder predicts a scale alone, and a skip passes unchanged.
     #[test]
     fn a_location_may_be_the_skip_alone() {
         for layout in [Channels::Joint, Channels::Independent] {
@@ -321,7 +321,7 @@ mod tests {
             let student = law(Scale::Global, Family::StudentT, layout);
             let df = student.df().unwrap();
             assert_eq!(df.size(), [3]);
-            // ν = 2 + 3, but for the little that the bound takes from ln 3.
+            // ν is 2 + 3, up to the small change that the bound makes to ln 3.
             assert!((df - 5.0).abs().max().double_value(&[]) < 0.05);
             assert_eq!(law(Scale::Global, Family::Laplace, layout).family(), Family::Laplace);
         }

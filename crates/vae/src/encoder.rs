@@ -1,4 +1,4 @@
-//! The encoder: a window, and what else is known about it, becomes features.
+//! The encoder, which turns a window, and everything else that is known about it, into features.
 
 use tch::Tensor;
 use tch::nn::{Init, Path};
@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::layer::{Linear, Part, part};
 use crate::{Channels, Inputs, ModelConfig, ModelKind, Shape};
 
-/// What is known about a row besides its window, and the backbone that reads both.
+/// Sources of a row's static inputs, and the backbone that reads them with its window.
 #[derive(Debug)]
 pub(crate) struct Encoder {
     channel: Option<Tensor>,
@@ -21,7 +21,7 @@ pub(crate) struct Encoder {
     shape: Shape,
 }
 
-/// What is known about a row besides its window, each broadcastable to `[B, G, size]`.
+/// Static inputs of a row, known besides its window; each broadcasts to `[B, G, size]`.
 pub(crate) struct Statics {
     channel: Option<Tensor>,
     future: Option<Tensor>,
@@ -29,12 +29,12 @@ pub(crate) struct Statics {
 }
 
 impl Statics {
-    /// Everything: for the encoder.
+    /// All of them, for the encoder.
     fn all(&self) -> Vec<&Tensor> {
         [&self.channel, &self.future, &self.level].into_iter().flatten().collect()
     }
 
-    /// What does not describe the noised window: for a decoder that sees `z` only.
+    /// Those that do not describe the noised window, for a decoder that sees `z` only.
     pub(crate) fn exogenous(&self) -> Vec<&Tensor> {
         [&self.channel, &self.future].into_iter().flatten().collect()
     }
@@ -51,7 +51,7 @@ impl Encoder {
             None
         };
         let future = if shape.future > 0 && config.kind != ModelKind::Autoencode {
-            // Shared by all channels, so mapped once per example however many there are.
+            // All channels share it, so it is mapped once per example.
             let flat = [part("future", shape.horizon * shape.future)];
             Some(Linear::new(&(path / "future"), &flat, config.hidden, 1.0)?)
         } else {
@@ -75,7 +75,7 @@ impl Encoder {
         exogenous_parts(&self.channel, &self.future, config.hidden)
     }
 
-    /// What is known besides the window; a missing level stands for clean.
+    /// The static inputs of a batch; a missing level means clean.
     pub(crate) fn statics(&self, inputs: &Inputs) -> Result<Statics> {
         let channel = self.channel.as_ref().map(Tensor::shallow_clone);
         let future = match (&self.future, &inputs.future) {

@@ -1,10 +1,10 @@
-//! What can go wrong when a model is built or fed.
+//! Errors when a model is built or fed.
 
 use tch::{Device, Kind, TchError};
 
 use crate::kind::ModelKind;
 
-/// Why a model could not be built, or could not take its input.
+/// A fault in the config or the inputs of a model, or libtorch's refusal of an operation.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VaeError {
@@ -31,7 +31,7 @@ pub enum VaeError {
     /// A tensor does not have the shape that the model was built for.
     #[error("{tensor} has shape {found:?}, expected {expected}")]
     Shape {
-        /// Which tensor.
+        /// Name of the tensor.
         tensor: &'static str,
         /// The shape expected, with letters for free axes.
         expected: String,
@@ -43,7 +43,7 @@ pub enum VaeError {
         "{tensor} is {found:?} on {found_on:?}, but the model is {expected:?} on {expected_on:?}"
     )]
     Type {
-        /// Which tensor.
+        /// Name of the tensor.
         tensor: &'static str,
         /// The number type of the parameters.
         expected: Kind,
@@ -55,17 +55,17 @@ pub enum VaeError {
         found_on: Device,
     },
     /// The model needs a tensor that was not given.
-    #[error("a {kind:?} model of this shape needs `{tensor}`, which was not given")]
+    #[error("a model of kind {kind:?} and this shape needs `{tensor}`, which was not given")]
     Missing {
-        /// Which tensor.
+        /// Name of the tensor.
         tensor: &'static str,
         /// The kind of the model.
         kind: ModelKind,
     },
-    /// This kind of model cannot do what was asked of it.
-    #[error("a {kind:?} model cannot {action}")]
+    /// This kind of model does not support an action.
+    #[error("a model of kind {kind:?} cannot {action}")]
     Unsupported {
-        /// What was asked.
+        /// The action that was asked for.
         action: &'static str,
         /// The kind of the model.
         kind: ModelKind,
@@ -81,5 +81,5 @@ pub enum VaeError {
     Extension(#[from] torch_ext::TorchExtError),
 }
 
-/// What the functions of this crate return.
+/// Result of this crate.
 pub type Result<T> = std::result::Result<T, VaeError>;

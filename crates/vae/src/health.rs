@@ -1,7 +1,7 @@
-//! Is the latent variable used, and is the bound tight? Numbers first, then words with a remedy.
+//! Health of the latent variables: whether they are used, and whether the bound is tight.
 //!
 //! A meter sums over batches on the device, in f64 and without reading anything back; the report
-//! reads once.
+//! reads once. Findings put the numbers into words, with a remedy.
 
 use std::fmt;
 
@@ -16,10 +16,10 @@ use crate::{Latent, VaeError};
 /// Burda, Grosse & Salakhutdinov (2016), section 5.2, arXiv:1509.00519.
 pub const ACTIVE_VARIANCE: f64 = 0.01;
 
-/// A gap above this many nats, and above a tenth of the KL, is reported as a loose bound.
+/// Gap in nats above which a bound is reported as loose, if it also exceeds a tenth of the KL.
 pub const LOOSE_NATS: f64 = 1.0;
 
-/// Sums over examples of what [`Health`] reports.
+/// Sums over examples, from which [`Health`] is computed.
 #[derive(Debug, Default)]
 pub struct HealthMeter {
     groups: Vec<Sums>,
@@ -36,7 +36,7 @@ struct Sums {
 /// Latent variables over a set of examples.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Health {
-    /// From the top group down.
+    /// The groups, from the top down.
     pub groups: Vec<GroupHealth>,
     /// The two bounds, where both were measured.
     pub bounds: Option<Bounds>,
@@ -63,17 +63,17 @@ pub struct Bounds {
     pub iwae: f64,
 }
 
-/// What is wrong with a model's latent variables, if anything; its text names a remedy.
+/// A fault of a model's latent variables; its text names a remedy.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub enum Finding {
-    /// No unit of a group carries anything.
+    /// No unit of a group carries information.
     Collapsed {
         /// Number of the group, from 1 at the top.
         group: usize,
         /// Its divergence in nats.
         kl: f64,
     },
-    /// Fewer than half of a group's units carry anything.
+    /// Fewer than half of a group's units carry information.
     MostlyIdle {
         /// Number of the group, from 1 at the top.
         group: usize,
@@ -197,14 +197,14 @@ impl GroupHealth {
 }
 
 impl Bounds {
-    /// IWAE minus ELBO in nats: what a better posterior could gain, at least.
+    /// IWAE bound minus ELBO, in nats: a better posterior can gain at least this.
     pub fn gap(&self) -> f64 {
         self.iwae - self.elbo
     }
 }
 
 impl Health {
-    /// The same with the two bounds, measured elsewhere on the same examples.
+    /// Adds the two bounds, measured elsewhere on the same examples.
     pub fn with_bounds(self, bounds: Bounds) -> Health {
         Health { bounds: Some(bounds), ..self }
     }
@@ -214,7 +214,7 @@ impl Health {
         self.groups.iter().map(GroupHealth::kl).sum()
     }
 
-    /// What is wrong, from the top group down; empty if nothing is.
+    /// Findings from the top group down; empty if nothing is wrong.
     pub fn findings(&self) -> Vec<Finding> {
         let bounds = self.bounds.map(|bounds| [bounds.elbo, bounds.iwae]);
         let mut numbers = self
@@ -241,27 +241,27 @@ impl fmt::Display for Finding {
         match self {
             Finding::Collapsed { group, kl } => write!(
                 f,
-                "latent group {group} has collapsed: its posterior is its prior (KL {kl:.2e} nats, no \
-                 active unit) and the decoder does without it. Remedy: raise the KL weight slowly from \
-                 0, or grant free bits; if the group stays empty, the data have no use for it: fewer \
-                 groups, or a smaller `latent`"
+                "latent group {group} has collapsed: its posterior equals its prior (KL {kl:.2e} nats, no \
+                 active unit), and the decoder ignores it. Remedy: raise the KL weight slowly from 0, or \
+                 grant free bits. If the group stays empty, the data do not need it: use fewer groups, or \
+                 a smaller `latent`"
             ),
             Finding::MostlyIdle { group, active, units } => write!(
                 f,
-                "latent group {group} uses {active} of its {units} units. Remedy: a `latent` of about \
-                 {active} does the same work, or grant free bits per dimension"
+                "latent group {group} uses {active} of its {units} units. Remedy: set `latent` to about \
+                 {active}, which does the same work, or grant free bits per dimension"
             ),
             Finding::Loose { gap, kl } => write!(
                 f,
-                "the bound is loose: importance weighting gains {gap:.2} nats against a KL of {kl:.2}, so \
-                 the true posterior is not the Gaussian the encoder gives. Remedy: a wider or deeper \
-                 encoder, more groups (`kind = \"hierarchical\"`), or training on the importance-weighted \
+                "the bound is loose: importance weighting gains {gap:.2} nats, against a KL of {kl:.2}, so \
+                 the true posterior is not the Gaussian of the encoder. Remedy: use a wider or deeper \
+                 encoder or more groups (`kind = \"hierarchical\"`), or train on the importance-weighted \
                  bound"
             ),
             Finding::NotFinite => write!(
                 f,
-                "KL or bound is not finite: training has diverged. Remedy: a smaller learning rate, or \
-                 clip the gradient's norm"
+                "the KL or a bound is not finite: training has diverged. Remedy: lower the learning rate, \
+                 or clip the norm of the gradients"
             ),
         }
     }
@@ -301,7 +301,7 @@ mod tests {
         assert_eq!(health.findings(), [], "half of the units is not fewer than half");
     }
 
-    /// A posterior that follows its learned prior is idle however much both move.
+    /// A posterior that follows its learned prior is idle, however far both move.
     #[test]
     fn following_the_prior_is_not_activity() {
         let mut meter = HealthMeter::new();
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loose_bound_and_a_divergence_are_told() {
+    fn a_loose_bound_and_a_divergence_are_reported() {
         let group = GroupHealth { kl_per_dim: vec![3.0, 1.0], shift_variance: vec![1.0, 1.0] };
         let health = Health { groups: vec![group], bounds: None };
         let told = |elbo, iwae| health.clone().with_bounds(Bounds { elbo, iwae }).findings();

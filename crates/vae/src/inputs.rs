@@ -1,4 +1,4 @@
-//! The sizes a model is built for, and the tensors it is fed.
+//! The sizes that a model is built for, and the tensors that it is fed.
 
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
@@ -6,7 +6,7 @@ use tch::{Device, Kind, Tensor};
 use crate::error::Result;
 use crate::{ModelKind, VaeError};
 
-/// Sizes of the windows: what a [`crate::Model`] is built for, besides its config.
+/// Sizes of the windows that a [`crate::Model`] is built for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shape {
     /// Steps of the context, `L`.
@@ -43,15 +43,15 @@ impl Shape {
     }
 }
 
-/// What a model sees at forecast time: a prepared context and what else is known.
+/// Inputs of a model at forecast time: a prepared context, and everything else that is known.
 ///
-/// *Prepared* means standardized, instance-normalised ([`crate::Model::instance`]) and, in
+/// *Prepared* means standardized, instance-normalized ([`crate::Model::instance`]) and, in
 /// training, noised, in this order. Missing values hold a number (zero, say), never a NaN.
 ///
 /// # Shapes
 /// `context`: `[B, L, C + E]`, targets first; `future`: `[B, H, F]`, needed if `F > 0` except
 /// by `autoencode`, which has no horizon; `level`: `[B]`, 0 for clean, for instance `√(1 − ᾱ_t)`;
-/// read only with `noise_conditioning`, where `None` stands for clean.
+/// read only with `noise_conditioning`, where `None` means clean.
 #[derive(Debug)]
 pub struct Inputs {
     /// The prepared window, `[B, L, C + E]`.
@@ -80,7 +80,7 @@ impl Inputs {
 }
 
 impl Clone for Inputs {
-    /// Shares storage with the original: tensors are handles.
+    /// Shares storage with the original, because tensors are handles.
     fn clone(&self) -> Inputs {
         Inputs {
             context: self.context.shallow_clone(),
@@ -90,18 +90,18 @@ impl Clone for Inputs {
     }
 }
 
-/// The target that a pass is scored on.
+/// The target on which a pass is scored.
 #[derive(Debug, Clone, Copy)]
 pub struct Observation<'a> {
     /// The target, noised where `noise` is given, `[B, T, C]`; finite also where missing.
     pub values: &'a Tensor,
-    /// Its signal and the standard deviation of its noise, each `[B, 1, 1]`.
+    /// The signal of the target and the standard deviation of its noise, each `[B, 1, 1]`.
     pub noise: Option<(&'a Tensor, &'a Tensor)>,
-    /// `[B, T, C]`, 0 where missing.
+    /// Mask of the values, `[B, T, C]`, 0 where one is missing.
     pub observed: Option<&'a Tensor>,
 }
 
-/// What the tensors of a call must agree with.
+/// Sizes, number type and device that the tensors of a call must have.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Expected {
     pub(crate) shape: Shape,

@@ -1,4 +1,4 @@
-//! Instance normalisation: every window relative to its own level and spread.
+//! Instance normalization: every window relative to its own level and spread.
 
 use objective::Likelihood;
 use tch::{Kind, Tensor};
@@ -13,8 +13,8 @@ use crate::error::Result;
 /// ```
 ///
 /// Computed on the clean context and applied to context and target before any noise is added, so
-/// that the strength of the noise is relative to the window. The floor matters: a window that
-/// happens to be flat would turn an ordinary horizon into one of thousands of deviations.
+/// that the strength of the noise is relative to the window. The floor matters: without it, a context
+/// that happens to be flat would turn an ordinary horizon into thousands of standard deviations.
 ///
 /// # References
 /// Kim et al. (2022), eq. 1 and 4, "Reversible instance normalization", without the learned affine map.
@@ -39,7 +39,7 @@ impl Instance {
     ) -> Result<Instance> {
         let along = Some([1i64].as_slice());
         let Some(observed) = observed else {
-            // In two passes: libtorch's own variance goes through the values one by one.
+            // Two passes are faster: libtorch's own variance goes through the values one by one.
             let mean = targets.f_mean_dim(along, true, None)?;
             let variance = targets.f_sub(&mean)?.f_square_()?.f_mean_dim(along, true, None)?;
             let scale = variance.f_sqrt()?.f_clamp_min(floor)?;
@@ -49,7 +49,7 @@ impl Instance {
             };
             return Ok(Instance { center, scale, identity: false });
         };
-        // `where` and not a product: what is missing may well be stored as a NaN.
+        // `where` and not a product: a missing value may be stored as NaN.
         let observed = observed.f_not_equal(0.0)?;
         let keep = |values: &Tensor| values.f_where_self(&observed, &values.f_zeros_like()?);
         let count = observed.f_sum_dim_intlist(along, true, targets.kind())?;
@@ -63,7 +63,7 @@ impl Instance {
         let center = match center {
             Center::Mean => mean,
             Center::Last => {
-                // The count of observed values grows for the last time at the last of them.
+                // The running count first reaches its maximum at the last observed value.
                 let seen = observed.f_cumsum(1, Kind::Int64)?;
                 let last = seen.f_argmax(1, true)?;
                 keep(targets)?.f_gather(1, &last, false)?
@@ -81,10 +81,10 @@ impl Instance {
         Ok(Instance { center, scale, identity: true })
     }
 
-    /// Standardized values to instance units.
+    /// Converts standardized values to instance units.
     ///
     /// # Shapes
-    /// `[.., B, T, C]` for any `T`; the same comes back.
+    /// `values`: `[.., B, T, C]` for any `T`. Returns the same shape.
     ///
     /// # Errors
     /// [`crate::VaeError::Torch`] if the shapes do not broadcast.
@@ -95,10 +95,10 @@ impl Instance {
         Ok(values.f_sub(&self.center)?.f_div_(&self.scale)?)
     }
 
-    /// Instance units back to standardized values.
+    /// Converts values in instance units back to standardized ones.
     ///
     /// # Shapes
-    /// `[.., B, T, C]`, samples first; the same comes back.
+    /// `values`: `[.., B, T, C]`, samples first. Returns the same shape.
     ///
     /// # Errors
     /// [`crate::VaeError::Torch`] if the shapes do not broadcast.
@@ -109,7 +109,7 @@ impl Instance {
         Ok(values.f_mul(&self.scale)?.f_add(&self.center)?)
     }
 
-    /// A likelihood in instance units as the likelihood of standardized values.
+    /// Converts a likelihood in instance units to one of standardized values.
     ///
     /// The density is divided by the scale: its logarithm differs by `−Σ ln scale`.
     ///

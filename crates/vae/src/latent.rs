@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::layer::{HEAD_GAIN, LOG_SCALE_BOUND, Linear, Part, soft_bound, whole};
 use crate::{ModelKind, VaeError};
 
-/// One group of latent variables: the model's belief about it, and the value it went on with.
+/// One group of latent variables: the model's belief about it, and the value that the pass used.
 ///
 /// # Shapes
 /// `D = Z` where channels are joint and `C · Z`, channel by channel, where they are independent.
@@ -59,8 +59,8 @@ impl Parameters {
     /// One draw per row, `[B, G, Z]`, and its divergence from the prior by dimension, `[B, G·Z]`; `relative` as in
     /// [`Parameters::relative_to`].
     ///
-    /// One kernel where there is one, else the operations of [`Parameters::distribution`]: the results are the same
-    /// bit for bit.
+    /// One kernel does it where [`torch_ext::fuses_draw`] allows, else the operations of [`Parameters::distribution`];
+    /// the results are the same, bit for bit.
     pub(crate) fn draw(
         &self,
         prior: Option<&Parameters>,
@@ -87,7 +87,7 @@ impl Parameters {
         Ok((rows, kl))
     }
 
-    /// Parameters relative to others: `μ + Δμ`, `ln σ + Δ ln σ`; equal to them where both Δ are 0.
+    /// Parameters relative to others: `μ + Δμ`, `ln σ + Δ ln σ`; equal to the others where both Δ are 0.
     ///
     /// Vahdat & Kautz (2020), section 3.2, arXiv:2007.03898.
     pub(crate) fn relative_to(&self, other: &Parameters) -> Result<Parameters> {
@@ -109,7 +109,7 @@ impl GaussianHead {
     }
 }
 
-/// The noise that latent variables are drawn with, group by group.
+/// Noise with which latent variables are drawn, group by group.
 #[derive(Debug, Clone, Copy)]
 pub enum Draw<'a> {
     /// One draw per example from torch's generator.
@@ -132,7 +132,7 @@ impl Draw<'_> {
             Draw::Given(noise) if (noise.len() as i64) < groups => {
                 Err(VaeError::Missing { tensor: "noise", kind })
             }
-            _ => Ok(()),
+            Draw::One | Draw::Many(_) | Draw::Given(_) | Draw::Mean => Ok(()),
         }
     }
 

@@ -1,4 +1,4 @@
-//! The two layers everything is built from, and the soft bound on logarithms of scales.
+//! The two layers from which every network is built, and the soft bound on logarithms of scales.
 
 use tch::nn::{Init, Path};
 use tch::{Kind, Tensor};
@@ -11,7 +11,7 @@ pub(crate) const LOG_SCALE_BOUND: f64 = 7.0;
 /// Standard deviation of a head's output at the start, for inputs of unit variance.
 ///
 /// Small, so that posterior and prior start near `N(0, I)` and the decoder near zero mean and
-/// unit scale; not zero, so that gradients reach what lies below.
+/// unit scale; not zero, so that gradients reach the layers below.
 pub(crate) const HEAD_GAIN: f64 = 0.05;
 
 /// Variance-preserving gain of the hidden layers: SiLU halves the second moment, as ReLU does.
@@ -23,7 +23,7 @@ pub(crate) const HIDDEN_GAIN: f64 = std::f64::consts::SQRT_2;
 /// y = Σ_i W_i u_i + b
 /// ```
 ///
-/// The terms broadcast, so what is shared by all channels or samples is mapped once.
+/// The terms broadcast, so an input that all channels or samples share is mapped once.
 /// Weights are uniform with standard deviation `gain / √(Σ_i dim u_i)`, the bias is zero.
 #[derive(Debug)]
 pub(crate) struct Linear {
@@ -54,7 +54,7 @@ impl Linear {
         self.apply(inputs, false)
     }
 
-    /// The same, with SiLU after it where `silu` says so.
+    /// Applies the map, followed by SiLU if `silu`.
     fn apply(&self, inputs: &[&Tensor], silu: bool) -> Result<Tensor> {
         debug_assert_eq!(inputs.len(), self.weights.len(), "one input per declared part");
         let lead = leading(inputs[0]);
@@ -66,7 +66,7 @@ impl Linear {
                 weights.push(weight);
                 continue;
             }
-            // A bias is added to the fewest numbers there are.
+            // The bias goes with the first small term, where it is added to fewer numbers.
             small = Some(match small {
                 None => torch_ext::affine(&[input], &[weight], &self.bias, false)?,
                 Some(sum) => sum.f_add(&input.f_linear(weight, None::<&Tensor>)?)?,
@@ -87,7 +87,7 @@ impl Linear {
     }
 }
 
-/// In f32 what a product left in 16 bits under autocast: parameters of a law need the digits.
+/// Converts 16-bit outputs of autocast to f32: the parameters of a law need the digits.
 pub(crate) fn whole(output: Tensor) -> Result<Tensor> {
     match output.kind() {
         Kind::BFloat16 | Kind::Half => Ok(output.f_to_kind(Kind::Float)?),
@@ -109,12 +109,12 @@ pub(crate) struct Part {
     pub(crate) size: i64,
 }
 
-/// Short for one [`Part`].
+/// Shorthand for a [`Part`].
 pub(crate) fn part(name: &'static str, size: i64) -> Part {
     Part { name, size }
 }
 
-/// Layer normalisation over the last axis, with gain and offset.
+/// Layer normalization over the last axis, with gain and offset.
 ///
 /// Ba, Kiros & Hinton (2016), eq. 4, arXiv:1607.06450.
 #[derive(Debug)]
@@ -168,7 +168,7 @@ impl Activation {
     }
 }
 
-/// Keeps a logarithm of a scale in a range where its exponential and its square are safe in f32.
+/// Bounds the logarithm of a scale, so that the scale and its square are safe in f32.
 ///
 /// ```text
 /// s ↦ 7 · tanh(s / 7)        slope 1 at 0, within ±7, with a gradient everywhere

@@ -1,7 +1,7 @@
 //! Variational autoencoders over windows of a time series.
 //!
 //! A [`Model`] turns a prepared context (and, in training, a target) into latent variables and a
-//! likelihood; what to do with them is the caller's business. It knows no noise schedule, no data
+//! likelihood; the caller decides what to do with them. It knows no noise schedule, no data
 //! set and no optimizer. Four kinds ([`ModelKind`]), five backbones ([`BackboneKind`]), channels
 //! joint or independent ([`Channels`]), three families of likelihood ([`objective::Family`]) with
 //! fixed, learned or predicted scale ([`Scale`]), in any combination. Derivations: `docs/math/vae.md`.
@@ -19,7 +19,7 @@
 //! let model = Model::new(&store.root(), &config, Family::Gaussian, Shape::new(12, 4, 1))?;
 //! let mut adam = Adam::default().build(&store, 1e-2)?;
 //!
-//! // Sine waves of random phase, 16 steps each: 12 to look at and 4 to forecast.
+//! // Sine waves of random phase, 16 steps each: 12 of context and 4 to forecast.
 //! let phase = Tensor::rand([64, 1], (Kind::Float, Device::Cpu)) * 6.28;
 //! let waves = (Tensor::arange(16, (Kind::Float, Device::Cpu)) * 0.5 + phase).sin().unsqueeze(-1);
 //! let (context, target) = (waves.narrow(1, 0, 12), waves.narrow(1, 12, 4));

@@ -29,8 +29,10 @@ pub use terms::Terms;
 ///
 /// Parameters live in the [`tch::nn::VarStore`] behind the path it was built on, under stable names
 /// (`encoder.layer0.targets_weight`, `decoder.head.bias`, …).
-/// At the start posterior and prior are close to `N(0, I)`, the location to the center of the instance, or else the mean of the context
-/// (with `linear_skip`) or to zero (without), and the scale to one, or to the fixed one.
+///
+/// At the start posterior and prior are close to `N(0, I)`, and the scale to one, or to the fixed scale. The location
+/// is close to zero, which with instance normalization is the center of the window. Without that, `linear_skip` moves
+/// it to the mean of the context.
 #[derive(Debug)]
 pub struct Model {
     config: ModelConfig,
@@ -43,14 +45,14 @@ pub struct Model {
     copula: Option<Copula>,
 }
 
-/// What differs between the kinds.
+/// The part that differs between the kinds.
 #[derive(Debug)]
 enum Core {
     Direct(Direct),
     Ladder(Ladder),
 }
 
-/// A window as the networks below the latent variables see it.
+/// A window as the networks see it.
 struct Encoded {
     statics: Statics,
     features: Tensor,
@@ -58,10 +60,10 @@ struct Encoded {
     batch: i64,
 }
 
-/// One pass through a model: what it believes about the latent variables, and about the target given them.
+/// One pass through a model: its beliefs about the latent variables, and about the target given them.
 #[derive(Debug)]
 pub struct Pass {
-    /// The groups of latent variables, from the top down; one but for `hierarchical`.
+    /// The groups of latent variables, from the top down; a single one except for `hierarchical`.
     pub latents: Vec<Latent>,
     /// The likelihood of the clean target given the draws, over `[.., B, T, C]`.
     pub likelihood: Likelihood,
@@ -138,7 +140,7 @@ impl Model {
         Ok(Model { config, family, shape, encoder, core, decoder, skip, copula })
     }
 
-    /// The config it was built with.
+    /// The config that the model was built with.
     pub fn config(&self) -> &ModelConfig {
         &self.config
     }
@@ -148,7 +150,7 @@ impl Model {
         self.family
     }
 
-    /// The sizes it was built for.
+    /// The sizes that the model was built for.
     pub fn shape(&self) -> Shape {
         self.shape
     }
@@ -163,13 +165,13 @@ impl Model {
         self.rows() * self.config.latent
     }
 
-    /// Instance normalisation of a clean, standardized context, or the identity where it is off.
+    /// Instance normalization of a clean, standardized context, or the identity where it is off.
     ///
     /// # Shapes
     /// `targets`: `[B, L, C]`; `observed`: the same, nonzero where a value was observed.
     ///
     /// # Errors
-    /// [`VaeError::Shape`] if they are not shaped so.
+    /// [`VaeError::Shape`] if they do not have these shapes.
     pub fn instance(&self, targets: &Tensor, observed: Option<&Tensor>) -> Result<Instance> {
         let batch = targets.size().first().copied().unwrap_or(0);
         let expected = [batch, self.shape.context, self.shape.channels];
@@ -204,7 +206,8 @@ impl Model {
         self.forward_with(inputs, target, Draw::One, train)
     }
 
-    /// The same with another way to draw; [`Draw::Many`] adds a leading axis `K`, for importance weighting.
+    /// As [`Model::forward`], with another way to draw; [`Draw::Many`] adds a leading axis `K`, for importance
+    /// weighting.
     ///
     /// # Errors
     /// As [`Model::forward`]; [`VaeError::Size`] for fewer than one sample, [`VaeError::Missing`] for too few
@@ -240,7 +243,7 @@ impl Model {
     /// ```
     ///
     /// The window is encoded once and decoded `S` times in one batch; memory grows with
-    /// `S · B · H · C`. In the units of the prepared context: [`Instance::invert`] undoes them.
+    /// `S · B · H · C`. Forecasts are in the units of the prepared context; [`Instance::invert`] converts them back.
     ///
     /// # Shapes
     /// Returns `[S, B, H, C]`, or `[S, B, L, C]` for `autoencode`.
@@ -255,7 +258,7 @@ impl Model {
     }
 
     /// Sets the dependence of residuals, for `residuals = "correlated"`: correlations of their normal scores
-    /// `Φ⁻¹(F(y))` between the steps and between the channels; their product is that between two values.
+    /// `Φ⁻¹(F(y))` between the steps and between the channels. The correlation of two values is the product of the two.
     ///
     /// # Shapes
     /// `steps`: `[T, T]`, `channels`: `[C, C]`, positive definite with ones on the diagonal.
@@ -268,7 +271,7 @@ impl Model {
             Some(copula) => copula.set(steps, channels),
             None => {
                 let (action, kind) =
-                    ("correlate residuals: they are independent", self.config.kind);
+                    ("correlate residuals, which its config makes independent", self.config.kind);
                 Err(VaeError::Unsupported { action, kind })
             }
         }
@@ -304,7 +307,7 @@ impl Model {
 
     /// The posterior mean of `z` as features: of all groups, side by side.
     ///
-    /// With a learned prior and no target, the mean of the prior, which is what is known at forecast time.
+    /// With a learned prior and no target it is the mean of the prior, as known at forecast time.
     ///
     /// # Shapes
     /// Returns `[B, groups · D]`.
@@ -348,7 +351,7 @@ impl Model {
         self.likelihood(inputs, &encoded, &rows, false)
     }
 
-    /// Draws windows from the model of windows, `z ~ N(0, I)`, then `x_0`; for `autoencode` only.
+    /// Draws new windows, first `z ~ N(0, I)`, then `x_0`; for `autoencode` only.
     ///
     /// # Shapes
     /// Returns `[S, L, C]`.
@@ -386,7 +389,7 @@ impl Model {
     /// [`VaeError::Unsupported`] without a skip, [`VaeError::Shape`] for other shapes.
     pub fn set_linear_skip(&self, weight: &Tensor, bias: &Tensor) -> Result<()> {
         let Some(skip) = &self.skip else {
-            let (action, kind) = ("set a linear skip: it has none", self.config.kind);
+            let (action, kind) = ("set a linear skip, because it has none", self.config.kind);
             return Err(VaeError::Unsupported { action, kind });
         };
         let Shape { context, horizon, .. } = self.shape;
@@ -451,7 +454,7 @@ impl Model {
     }
 
     fn expected(&self) -> Expected {
-        // Asked of a parameter each time: the caller may have changed the store's number type.
+        // Read from a parameter each time, because the caller may change the store's number type.
         let parameter = self.decoder.parameter();
         let (kind, device) = (parameter.kind(), parameter.device());
         Expected { shape: self.shape, model: self.config.kind, kind, device }

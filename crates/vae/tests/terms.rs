@@ -67,7 +67,7 @@ impl Case {
         [terms.log_likelihood].into_iter().chain(terms.kl_groups).collect()
     }
 
-    /// The same from distributions, by crate `objective`.
+    /// The same terms from the distributions of crate `objective`.
     fn by_distributions(&self, noised: bool, masked: bool) -> Vec<Tensor> {
         let pass = self.model.forward(&self.inputs, Some(&self.target), true).unwrap();
         let (signal, std) = &self.noise;

@@ -13,9 +13,6 @@ use anyhow::{Context, Result};
 use super::edges::Package;
 use super::{Finding, source};
 
-/// Crates that still have rings; this list may only shrink.
-pub(super) const KNOWN_RINGS: &[&str] = &[];
-
 /// A module of a crate: its path from the crate root, and its code.
 pub(super) struct Module {
     path: Vec<String>,
@@ -71,18 +68,9 @@ fn walk(
     Ok(())
 }
 
-/// Rings in a crate that is not in `known`, and crates in `known` that have none.
-pub(super) fn check(package: &str, modules: &[Module], known: &[&str]) -> Vec<Finding> {
-    let rings = rings(modules);
-    match (rings.is_empty(), known.contains(&package)) {
-        (true, true) => {
-            let problem = "has no ring of modules left; take it off KNOWN_RINGS in \
-                           xtask/src/tidy/rings.rs";
-            vec![Finding::new(package, problem)]
-        }
-        (false, true) => Vec::new(),
-        (_, false) => rings.into_iter().map(|ring| Finding::new(package, ring)).collect(),
-    }
+/// The rings in a crate.
+pub(super) fn check(package: &str, modules: &[Module]) -> Vec<Finding> {
+    rings(modules).into_iter().map(|ring| Finding::new(package, ring)).collect()
 }
 
 /// For two siblings, where the first names something in the second.
@@ -294,14 +282,14 @@ pub(super) fn tokens(code: &str) -> Vec<(&str, usize)> {
 mod tests {
     use super::*;
 
-    fn found(files: &[(&str, &str)], known: &[&str]) -> Vec<String> {
+    fn found(files: &[(&str, &str)]) -> Vec<String> {
         let module = |(path, text): &(&str, &str)| Module {
             path: path.split_terminator("::").map(str::to_owned).collect(),
             file: format!("src/{path}"),
             code: source::code(text),
         };
         let modules: Vec<_> = files.iter().map(module).collect();
-        check("house", &modules, known).iter().map(Finding::to_string).collect()
+        check("house", &modules).iter().map(Finding::to_string).collect()
     }
 
     #[test]
@@ -315,10 +303,8 @@ mod tests {
         ];
         let ring = "error: house: a ring of modules that import each other: a, b, c\n    \
                     a → b  src/a:1\n    b → c  src/b:2\n    c → a  src/c:1";
-        assert_eq!(found(&files, &[]), [ring]);
-        assert!(found(&files, &["house"]).is_empty());
-        assert!(found(&files[..3], &[]).is_empty(), "an open chain is no ring");
-        assert!(found(&files[..3], &["house"])[0].contains("take it off KNOWN_RINGS"));
+        assert_eq!(found(&files), [ring]);
+        assert!(found(&files[..3]).is_empty(), "an open chain is not a ring");
     }
 
     #[test]
@@ -328,7 +314,7 @@ mod tests {
             ("a", "use crate::B;"),
             ("b", "use crate::A;"),
         ];
-        assert_eq!(found(&files, &[]).len(), 1);
+        assert_eq!(found(&files).len(), 1);
         let through_a_parent = [
             ("", "mod a; mod b;"),
             ("a", "mod x;\nmod y;\nuse x::X;\npub(crate) use y::Y;"),
@@ -336,7 +322,7 @@ mod tests {
             ("a::y", "use crate::a::X;"),
             ("b", "use crate::a::Y;"),
         ];
-        let ring = found(&through_a_parent, &[]);
+        let ring = found(&through_a_parent);
         assert!(ring.len() == 1 && ring[0].contains(": a::x, a::y\n"), "{ring:?}");
     }
 
@@ -348,6 +334,6 @@ mod tests {
             ("a::x", "use super::A; use crate::a; use crate::b::B;"),
             ("b", "#[cfg(test)]\nmod tests { use crate::a::A; }"),
         ];
-        assert_eq!(found(&files, &[]), [""; 0]);
+        assert_eq!(found(&files), [""; 0]);
     }
 }

@@ -34,7 +34,7 @@ fn free_bits_charge_the_greater_of_allowance_and_batch_mean() {
     let per_dimension = charge(FreeBits::PerDimension(2.5));
     assert_eq!(values(&per_dimension.charge), [2.5 + 2.0 + 2.5, 2.5 + 4.0 + 2.5]);
     assert_eq!(value(&per_dimension.charge.mean(Kind::Double)), 2.5 + 3.0 + 2.5);
-    assert_eq!(values(&per_dimension.kl), [3.5, 7.25]); // the bound is not touched
+    assert_eq!(values(&per_dimension.kl), [3.5, 7.25]); // the bound has no free bits
     per_dimension.loss().backward();
     assert_eq!(values(&group.grad()), [0.0, 0.5, 0.0, 0.0, 0.5, 0.0]);
     assert_eq!(
@@ -158,7 +158,7 @@ fn kl_weight_and_free_bits_read_from_a_configuration() {
     );
 }
 
-/// Oracle: by hand; and far outside what `exp` can hold.
+/// Oracle: by hand; and log weights far outside the range of `exp`.
 #[test]
 fn iwae_is_the_log_mean_of_the_weights() {
     let log_weights = rows(&[&[0.0, -1e4], &[3f64.ln(), -1e4 + 3f64.ln()]]);
@@ -176,7 +176,7 @@ fn iwae_is_the_log_mean_of_the_weights() {
     assert!(worst(&estimate.effective_draws, &Tensor::from_slice(&[1.6, 1.6]), 1.0) < 1e-10);
 }
 
-/// A linear model with an encoder that is off by a little, its exact evidence, and log weights of draws.
+/// A linear model with a slightly wrong encoder, its exact evidence, and log weights of draws.
 struct Setting {
     model: Ppca,
     x: Tensor,

@@ -204,14 +204,14 @@ fn density_and_gradients_are_finite_at_extreme_scales() {
         let signal = axis(&[0.0, 1e-3, 1.0, 1.9], 3);
         let noise = axis(&[0.0, 1e-20, 1e-7, 0.1, 1.0], 4);
         let loc = axis(&[0.5], 0).set_requires_grad(true);
-        let known = signal.eq(0.0).logical_and(&noise.lt(1e-10)); // no law at all, or next to none
+        let known = signal.eq(0.0).logical_and(&noise.lt(1e-10)); // a degenerate law, or nearly one
         for family in [Family::Gaussian, Family::Laplace, Family::StudentT] {
             let student = (family == Family::StudentT).then(|| excess.shallow_clone());
             let law = law_of(family, loc.shallow_clone(), log_scale.shallow_clone(), student);
             let noise = noise.masked_fill(&known, 0.1);
             let density = law.log_prob_noised(&y, &signal, &noise).unwrap();
             assert!(values(&density).into_iter().all(f64::is_finite), "{family:?} in {kind:?}");
-            // Squares of (1e4 / e⁻¹⁵) are within f32; their sum over the grid is compared for being finite only.
+            // Squares of (1e4 / e⁻¹⁵) are within f32; their sum over the grid is only checked to be finite.
             density.sum(kind).backward();
             for leaf in [&loc, &log_scale] {
                 assert!(
@@ -225,7 +225,7 @@ fn density_and_gradients_are_finite_at_extreme_scales() {
 }
 
 /// Oracle: mean and variance of each law, by the law's own formulas, within 5 standard errors; and the
-/// distribution function at the draws is uniform (Kolmogorov and Smirnov, critical value at 1e-6).
+/// distribution function at the draws is uniform (Kolmogorov-Smirnov, critical value at 1e-6).
 #[test]
 fn draws_follow_the_law() {
     let n = 50_000;

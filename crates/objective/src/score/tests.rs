@@ -202,7 +202,7 @@ fn exact_forecasts_are_calibrated() {
     assert_eq!(values(&pit(&three, &ends).unwrap()), [0.125, 0.875, 0.5]);
 }
 
-/// Oracle: the energy score in one dimension is the CRPS; wrong dependence costs where the CRPS is blind.
+/// Oracle: the energy score in one dimension is the CRPS; it penalizes wrong dependence, to which the CRPS is blind.
 #[test]
 fn energy_score_sees_dependence() {
     let (samples, truth) = (normals(5, &[30, 4, 1, 1]), normals(6, &[4, 1, 1]));
@@ -311,7 +311,7 @@ proptest! {
     }
 }
 
-/// Oracle: the same scores, sorted once and sorted by each; and the order is checked.
+/// Oracle: the functions that sort for themselves give the same scores; and the order is checked.
 #[test]
 fn sorted_samples_score_as_unsorted_ones() {
     let case = &Case::all()[1];

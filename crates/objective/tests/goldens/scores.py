@@ -4,7 +4,7 @@
   python scores.py > scores.json
 
 Nothing is sorted but for the quantiles, and pairs are enumerated. The quantile is interpolated between the
-two neighbours of position q (S - 1).
+two neighbors of position q (S - 1).
 """
 import json
 import math

@@ -11,7 +11,7 @@ use crate::layer::{Activation, HIDDEN_GAIN, Linear};
 /// Residual blocks `h ← h + act(conv_d(h))` with dilation `d = 2^i`, padded on the left only.
 ///
 /// The receptive field of the last step is `1 + (kernel − 1)(2^layers − 1)`; the features are the
-/// last step and the mean over time, so that earlier steps count whatever the depth.
+/// last step and the mean over time, so that earlier steps count at any depth.
 ///
 /// # References
 /// Bai, Kolter & Koltun (2018), section 3, arXiv:1803.01271; one convolution per block here.
@@ -41,7 +41,7 @@ impl Conv {
         let blocks = (0..layers)
             .map(|i| {
                 let path = path.sub(format!("block{i}"));
-                // Wider than any window at dilation 2^40: no overflow, whatever the depth.
+                // A dilation of 2^40 is wider than any window; the limit prevents an overflow at great depth.
                 let dilation = (1i64 << i.min(40)).min(sizes.context);
                 Ok(Block {
                     weight: path.f_var("weight", &[hidden, hidden, kernel], init)?,
@@ -55,7 +55,7 @@ impl Conv {
     }
 
     pub(super) fn forward(&self, rows: &Rows, statics: &[&Tensor], train: bool) -> Result<Tensor> {
-        // A step has an axis of its own here, which the statics lack.
+        // Steps have an axis of their own here, which the statics lack.
         let statics = statics
             .iter()
             .map(|s| s.f_unsqueeze(-2))

@@ -10,7 +10,7 @@ use crate::layer::{Activation, Linear};
 
 /// A stack of GRU layers; the features are the last state of the last layer.
 ///
-/// What is known about a row besides its window sets the first state, `h_0 = tanh(W s + b)`.
+/// The static inputs `s` of a row set the first state, `h_0 = tanh(W s + b)`.
 /// Weights are uniform within `±1/√hidden`.
 ///
 /// # References

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::layer::{Activation, LayerNorm, Linear, part};
 use crate::{ModelConfig, VaeError};
 
-/// Patches are embedded, given a position, and attend to each other; all of them make the features.
+/// Patches are embedded, given a position, and attend to each other; all of them enter the features.
 ///
 /// ```text
 /// u ← u + W_o attention(norm(u)),    u ← u + W_2 act(W_1 norm(u))
@@ -18,7 +18,7 @@ use crate::{ModelConfig, VaeError};
 ///
 /// # References
 /// Nie et al. (2023), section 3.1, arXiv:2211.14730; Vaswani et al. (2017), eq. 1, arXiv:1706.03762,
-/// with the normalisation before each branch.
+/// with the normalization before each branch.
 #[derive(Debug)]
 pub(crate) struct Patch {
     embed: Linear,
@@ -51,7 +51,7 @@ impl Patch {
         }
         let patches = (sizes.context + patch - 1) / patch;
         let activation = activation(config);
-        // Branches start small, so that depth does not raise the variance.
+        // Branches start small, so that the variance does not grow with depth.
         let branch = 1.0 / (2.0 * layers as f64).sqrt();
         let blocks = (0..layers)
             .map(|i| {

@@ -1,4 +1,4 @@
-//! Residuals that hang together: a Gaussian copula over steps and channels.
+//! Correlated residuals: a Gaussian copula over steps and channels.
 
 use tch::nn::{Init, Path};
 use tch::{Kind, Tensor, no_grad};
@@ -18,7 +18,7 @@ pub(crate) struct Copula {
 }
 
 impl Copula {
-    /// Independence, until [`Copula::set`].
+    /// A copula of independent residuals, until [`Copula::set`].
     pub(crate) fn new(path: &Path, steps: i64, channels: i64) -> Result<Copula> {
         let identity = |name: &str, size: i64| -> Result<Tensor> {
             let factor = path.f_var(name, &[size, size], Init::Const(0.0))?;
@@ -30,7 +30,7 @@ impl Copula {
         Ok(Copula { steps: identity("steps", steps)?, channels: identity("channels", channels)? })
     }
 
-    /// Takes correlation matrices.
+    /// Sets the correlation matrices.
     pub(crate) fn set(&self, steps: &Tensor, channels: &Tensor) -> Result<()> {
         for (tensor, own, new) in
             [("steps", &self.steps, steps), ("channels", &self.channels, channels)]
@@ -45,7 +45,7 @@ impl Copula {
         Ok(())
     }
 
-    /// Standard normals with the dependence, `[.., T, C]`.
+    /// Standard normals with this dependence, `[.., T, C]`.
     pub(crate) fn normals(&self, shape: &[i64]) -> Result<Tensor> {
         let independent = Tensor::f_randn(shape, (self.steps.kind(), self.steps.device()))?;
         let steps = self.steps.f_matmul(&independent)?;

@@ -17,7 +17,7 @@ use crate::{ModelConfig, ModelKind};
 /// d_{l+1} = d_l + act(W [z_l, d_l])
 /// ```
 ///
-/// A conditional model is one group whose posterior stands by itself: `N(μ(r), σ(r)²)`.
+/// A conditional model is one group whose posterior is not relative to the prior: `N(μ(r), σ(r)²)`.
 ///
 /// # References
 /// Sønderby et al. (2016), eq. 8 to 12, arXiv:1602.02282; Vahdat & Kautz (2020), section 3.2,
@@ -34,7 +34,7 @@ pub(super) struct Ladder {
 struct Group {
     prior: GaussianHead,
     posterior: GaussianHead,
-    /// To the state of the next group; the last has none.
+    /// Map to the state of the next group; the last group has none.
     update: Option<Linear>,
 }
 
@@ -55,7 +55,7 @@ impl Ladder {
         let evidence = Linear::new(&(path / "evidence"), &seen, hidden, activation.gain())?;
         let groups = (0..count)
             .map(|i| {
-                // The first state is in the evidence already.
+                // The first state is already part of the evidence.
                 let mut inputs = vec![part("evidence", hidden)];
                 inputs.extend((i > 0).then_some(state));
                 let moved = [part("latent", latent), state];
@@ -151,7 +151,7 @@ impl Ladder {
     }
 }
 
-/// Inputs of the posterior of group `i`: the first state is in the evidence already.
+/// Inputs of the posterior of group `i`; the first state is already part of the evidence.
 fn seen<'a>(i: usize, evidence: &'a Tensor, state: &'a Tensor) -> Vec<&'a Tensor> {
     if i == 0 { vec![evidence] } else { vec![evidence, state] }
 }

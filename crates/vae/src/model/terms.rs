@@ -18,9 +18,9 @@ pub struct Terms {
 impl Model {
     /// The terms of the bound at one draw of the latent variables.
     ///
-    /// They are those of [`Model::forward`] with [`crate::Draw::One`] and the same random numbers: the divergences bit
-    /// for bit, and so the log density, but that of Gaussian laws with a predicted scale, which one
-    /// kernel computes and which agrees to rounding.
+    /// They equal those of [`Model::forward`] with [`crate::Draw::One`] and the same random numbers, bit for bit. The
+    /// one exception is the log density of Gaussian laws with a predicted scale: one kernel computes it, and it agrees
+    /// to rounding.
     ///
     /// # Shapes
     /// As [`Model::forward`]; the observation is over the horizon, for `autoencode` over the context.

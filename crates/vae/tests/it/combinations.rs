@@ -45,7 +45,7 @@ fn shapes_are_as_documented() {
     }
 }
 
-/// A parameter without a gradient is one that nothing trains. There is no exception.
+/// Every parameter has a gradient: one without would not be trained.
 #[test]
 fn gradients_reach_every_parameter() {
     let scales = [Scale::Predicted, Scale::Global, Scale::PerStep, Scale::Fixed(0.5)];
@@ -104,7 +104,7 @@ fn decoding_the_encoding_is_the_pass_without_noise() {
     }
 }
 
-/// The ladder goes down: a group moves with the draws above it, and with none below.
+/// A group of the ladder depends on the draws above it, and on none below.
 #[test]
 fn a_group_depends_on_the_draws_above_it() {
     for mut config in combinations().filter(|c| c.kind == ModelKind::Hierarchical) {
@@ -148,7 +148,7 @@ fn several_samples_are_several_passes() {
     }
 }
 
-/// What is built is a function of the config alone; what is drawn, of the generator.
+/// The variables of a model depend on its config alone, and its draws on the generator.
 #[test]
 fn names_are_stable_and_weights_can_be_copied() {
     for config in combinations() {

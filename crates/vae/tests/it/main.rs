@@ -1,4 +1,4 @@
-//! The model from outside: what a caller with a training loop of their own relies on.
+//! The model from outside, as a caller with a training loop of their own relies on it.
 
 mod combinations;
 mod meaning;

@@ -1,4 +1,4 @@
-//! What the model says, against what is known independently.
+//! The model's outputs, against values that are known independently.
 
 use objective::Family;
 use tch::{Device, Kind, Tensor, no_grad};
@@ -74,7 +74,7 @@ fn a_fresh_model_is_near_the_prior_and_unit_scale() {
     }
 }
 
-/// Residual parametrisation: a posterior that adds nothing *is* the prior, group by group.
+/// Residual parametrization: a posterior that adds nothing *is* the prior, group by group.
 #[test]
 fn a_posterior_without_a_residual_is_the_prior() {
     for backbone in BACKBONES {
@@ -178,7 +178,7 @@ fn forecasts_have_the_moments_of_prior_and_likelihood() {
             ..small(kind, BackboneKind::Linear, Channels::Joint)
         };
         let built = build(&config, Family::Gaussian, shape);
-        // Strong weights: a latent that moves the forecast by more than the noise.
+        // Strong weights, so that the latent moves the forecast by more than the noise does.
         for (name, parameter) in built.store.variables() {
             if name.starts_with("prior0")
                 || name.starts_with("posterior.")
@@ -229,7 +229,7 @@ fn forecasts_have_the_moments_of_prior_and_likelihood() {
     }
 }
 
-/// Instance units and back: a likelihood moved with its target changes by `Σ ln scale` only.
+/// A likelihood converted from instance units along with its target changes by `Σ ln scale` only.
 #[test]
 fn an_inverted_likelihood_scores_inverted_values() {
     let config = small(ModelKind::Conditional, BackboneKind::Mlp, Channels::Independent);
@@ -305,7 +305,7 @@ fn dropout_is_for_training() {
     }
 }
 
-/// The table as a user writes it, defaults, errors and back.
+/// The `[model]` table as a user writes it: defaults, errors, and writing it back.
 #[test]
 fn the_config_reads_and_writes_toml() {
     let text = r#"
@@ -353,7 +353,7 @@ fn residuals_follow_the_copula() {
     for family in [Family::Gaussian, Family::Laplace] {
         tch::manual_seed(11);
         let built = build(&config, family, shape);
-        // Nothing depends on z: all dependence is that of the copula.
+        // Nothing depends on z, so all dependence comes from the copula.
         for (name, variable) in built.store.variables() {
             if name.starts_with("decoder") {
                 let _ = no_grad(|| variable.shallow_clone().zero_());

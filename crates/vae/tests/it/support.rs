@@ -44,7 +44,7 @@ pub(crate) fn combinations() -> impl Iterator<Item = ModelConfig> {
     })
 }
 
-/// With everything: three channels, two extras, one covariate known ahead.
+/// A shape with everything: three channels, two extras, one covariate known ahead.
 pub(crate) const FULL: Shape = Shape { context: 10, horizon: 5, channels: 3, extras: 2, future: 1 };
 
 pub(crate) struct Built {

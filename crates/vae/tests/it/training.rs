@@ -1,4 +1,4 @@
-//! Training reaches what is known to be there: plain loops against closed forms.
+//! Training reaches known optima: plain loops against closed forms.
 
 use objective::ppca::{Ppca, principal_cosines};
 use objective::{DiagonalGaussian, Family};
@@ -35,7 +35,7 @@ fn elbo(model: &Model, inputs: &Inputs, target: &Tensor) -> Tensor {
 
 /// Full-batch Adam whose rate falls to a hundredth over the second half, so that no step noise is left.
 fn train(built: &Built, inputs: &Inputs, target: &Tensor, steps: i64, rate: f64) {
-    // Two threads that wait for each other in loops of microseconds lose more than they win.
+    // Two threads that wait for each other every few microseconds lose more time than they gain.
     tch::set_num_threads(1);
     let mut adam = nn::Adam::default().build(&built.store, rate).unwrap();
     for step in 0..steps {
