@@ -55,3 +55,26 @@ fn other_data_than_trained_on_is_refused() {
     let said = desk.fail(65, &["evaluate", "run"]);
     assert!(said.contains("not the data it was trained on"), "{said}");
 }
+
+/// A training whose validation never beats the naive forecast says so at its end; one that does says nothing.
+#[test]
+fn a_model_worse_than_the_naive_forecast_is_told() {
+    let desk = Desk::new();
+    let noise = autoregression(300, 0.0, 5);
+    let seasonal: Vec<f64> =
+        noise.iter().enumerate().map(|(row, e)| 9.0 * (row % 4) as f64 + 0.1 * e).collect();
+    desk.write("series.csv", &csv(&seasonal)).write("config.toml", CONFIG);
+    let mut untrained = vec!["train", "config.toml", "--run", "untrained"];
+    for key in ["train.learning_rate=1e-9", "train.ridge_start=false", "evaluate.season=4"] {
+        untrained.extend(["--set", key]);
+    }
+    let said = desk.run(&untrained);
+    assert_eq!(said.status.code(), Some(0));
+    let errors = String::from_utf8_lossy(&said.stderr).into_owned();
+    assert!(errors.contains("worse than that of the naive forecast"), "{errors}");
+
+    desk.write("series.csv", &csv(&autoregression(300, 0.7, 2)));
+    let said =
+        desk.run(&["train", "config.toml", "--run", "trained", "--set", "train.ridge_start=true"]);
+    assert_eq!(String::from_utf8_lossy(&said.stderr), "");
+}

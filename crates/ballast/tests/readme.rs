@@ -4,8 +4,11 @@ use std::fs;
 
 /// The first code block of this language, without the marks of a doc comment and without hidden lines.
 fn block(text: &str, opening: &str) -> Vec<String> {
-    let lines = text.lines().map(|line| line.strip_prefix("//!").unwrap_or(line));
-    let lines = lines.map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end().to_owned());
+    let code = |line: &str| match line.strip_prefix("//!") {
+        Some(doc) => doc.strip_prefix(' ').unwrap_or(doc).to_owned(),
+        None => line.to_owned(),
+    };
+    let lines = text.lines().map(code);
     let inside = lines.skip_while(|line| line != opening).skip(1).take_while(|line| line != "```");
     inside.filter(|line| !line.starts_with("# ")).collect()
 }

@@ -4,12 +4,12 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::time::Instant;
 
-use ballast::record::{Epoch, NoiseSearch, RunInfo, Trial};
+use ballast::record::{Epoch, NoiseSearch, RunDirectory, RunInfo, Trial};
 use ballast::train::{Config, Progress, RunProgress, SearchProgress, Training};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
-use crate::output::print;
+use crate::output::{note, print};
 
 /// Shows the progress of a training. The training continues even if nobody can read it.
 pub(crate) struct Display<'a> {
@@ -182,6 +182,13 @@ impl<'a> Display<'a> {
             || summary(self.config, directory, info),
             || json!({ "event": "done", "run": directory, "fitted": fitted }),
         );
+        if let Some(skill) = skill(directory, info).filter(|skill| *skill < 0.0) {
+            note(format_args!(
+                "warning: on the validation windows the CRPS is {:.1} % worse than that of the naive forecast; \
+                 do not rely on this model",
+                -skill
+            ));
+        }
     }
 
     fn say(&self, text: impl FnOnce() -> String, event: impl FnOnce() -> Value) {
@@ -191,6 +198,12 @@ impl<'a> Display<'a> {
             Shown::Json => print(event()),
         };
     }
+}
+
+/// Skill of the weights that were selected, in percent of the naive forecast's CRPS, by the metrics of the run.
+fn skill(directory: &Path, info: &RunInfo) -> Option<f64> {
+    let epochs = RunDirectory::open(directory).ok()?.read_epochs().ok()?;
+    epochs.iter().find(|epoch| epoch.epoch == info.fitted.best_epoch)?.skill
 }
 
 /// How a training ended, and the next command.

@@ -65,6 +65,7 @@ impl Config {
         page.key("fill", &data.fill)?;
 
         page.line("");
+        page.table = "Config";
         page.line(&format!("# {}", page.sentence("noise")));
         match noise {
             Noise::Auto(auto) => {
@@ -237,6 +238,7 @@ mod tests {
         let mut above = "";
         for line in text.lines() {
             assert!(line.chars().count() <= 140, "{line}");
+            assert!(line.trim_end() != "#", "an empty comment in {text}");
             let key = line.contains(" = ") && !line.starts_with("# ");
             assert!(!key || line.contains("  # ") || above.starts_with("# "), "{line}");
             above = line;
