@@ -139,6 +139,7 @@ impl Pipeline {
 
     /// The same model for tables that are written as `config` says: its keys for the form of a file, its times
     /// and its order take the place of the trained ones, where they differ from those the model was trained with.
+    /// Only the keys of [`Pipeline::READING_KEYS`] are taken from it.
     pub fn rereading(&self, config: &DataConfig) -> Pipeline {
         let old = &self.config;
         let mut reading = self.reading.clone();
@@ -148,10 +149,6 @@ impl Pipeline {
             }
             if (config.decimal, config.thousands) != (old.decimal, old.thousands) {
                 reading.numbers = None;
-            }
-            let renamed = config.time != old.time || config.time_format != old.time_format;
-            if renamed || config.time_zone != old.time_zone {
-                reading.time = None;
             }
         }
         let config = DataConfig {
@@ -228,11 +225,7 @@ impl Pipeline {
 
     /// Cuts each series after its last observed target and appends the horizon; lists those for which that, or
     /// their scale, is not known.
-    fn append_horizon(
-        &self,
-        panel: Panel,
-        gaps: Gaps,
-    ) -> Result<(Panel, Vec<LeftOut>), DataError> {
+    fn append_horizon(&self, panel: Panel, gaps: Gaps) -> Result<(Panel, Vec<LeftOut>), DataError> {
         let (width, targets) = (panel.channels.len(), panel.channels.targets);
         let only_one = self.takes_any(&panel);
         let mut values = Vec::new();
