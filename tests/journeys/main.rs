@@ -4,6 +4,7 @@ mod errors;
 mod features;
 mod honesty;
 mod interrupt;
+mod reading;
 mod tensorboard;
 mod tools;
 mod weights;

@@ -146,6 +146,10 @@ pub(crate) struct Forecast {
     /// The rows to forecast from, with the columns that the run was trained on.
     #[arg(long, value_name = "CSV")]
     pub(crate) input: PathBuf,
+    /// Read the file with another key of [data] than the training data, e.g. `data.time_format=%d.%m.%Y`; may be
+    /// repeated.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
     /// Where to write the forecast: one row per step, with quantiles of each channel.
     #[arg(long, value_name = "CSV")]
     pub(crate) output: PathBuf,

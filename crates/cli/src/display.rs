@@ -67,14 +67,17 @@ impl<'a> Display<'a> {
         let summary = training.summary();
         let resumed = training.checkpoint().map(|checkpoint| checkpoint.step());
         let from = resumed.map_or(String::new(), |step| format!("\ncontinues after step {step}"));
+        let doubts = training.source().doubts();
+        let doubtful: String = doubts.iter().map(|doubt| format!("\ndoubtful: {doubt}")).collect();
         self.say(
-            || format!("{summary}{from}"),
+            || format!("{summary}{doubtful}{from}"),
             || {
                 json!({
                     "event": "start",
                     "run": directory,
                     "data": ballast::train::data_info(training.source()),
                     "summary": summary,
+                    "doubtful": doubts,
                     "continues_after_step": resumed,
                 })
             },

@@ -292,6 +292,30 @@ pub enum DataError {
         /// Rows needed.
         context: usize,
     },
+    /// A series whose last context has no value of a channel, for a model without masks.
+    #[error("{}: series `{series}` has no value of `{header}` in its last {context} rows, and the model was trained without gaps\n  hint: give values in these rows, or train on data with gaps and `fill = \"mask\"`", .path.display())]
+    EmptyContext {
+        /// The file.
+        path: PathBuf,
+        /// The series.
+        series: String,
+        /// The channel.
+        header: String,
+        /// Rows of the context.
+        context: usize,
+    },
+    /// A gap in a forecast input for a model that was trained with `fill = "error"`.
+    #[error("{}: series `{series}` has no value of `{header}` at {time}, and the model was trained with `fill = \"error\"`\n  hint: fill the gap in the file, or train with `fill = \"mask\"`", .path.display())]
+    RefusedGap {
+        /// The file.
+        path: PathBuf,
+        /// The series.
+        series: String,
+        /// The channel.
+        header: String,
+        /// Time of the row.
+        time: String,
+    },
     /// A forecast input without the known-future covariates of the horizon.
     #[error("{}: series `{series}` lacks `{header}` for row {row} of {horizon} to be forecast\n  hint: `future_covariates` must be given for every row of the horizon, with the targets left empty", .path.display())]
     NoFuture {
@@ -327,7 +351,7 @@ pub enum DataError {
         columns: Vec<String>,
     },
     /// A forecast input that is not written as the training data were.
-    #[error("{}: {what} are {found}, those of the training data were {expected}\n  hint: write the file as the training data, or set `{key}` for this file", .path.display())]
+    #[error("{}: {what} are {found}, those of the training data were {expected}\n  hint: write the file as the training data, or forecast with `--set data.{key}=…` for this file", .path.display())]
     ReadingChanged {
         /// The file.
         path: PathBuf,

@@ -46,6 +46,41 @@ pub(crate) fn fill(panel: &mut Panel, how: Fill, borders: &[usize]) {
     }
 }
 
+/// Fills the cells before `origin` of each series that `fill` left missing: with the last value before them in
+/// their series, else with the next one. Targets are filled in double precision too, where `how` takes last values.
+pub(crate) fn hold(panel: &mut Panel, how: Fill, origins: &[usize]) {
+    let (width, targets) = (panel.channels.len(), panel.channels.targets);
+    for (series, &origin) in panel.series.iter().zip(origins) {
+        let rows = series.rows.start..origin;
+        for channel in 0..width {
+            hold_one(&mut panel.values, rows.clone(), width, channel, |value| value.is_nan());
+        }
+        if let Some(exact) = panel.exact.as_mut().filter(|_| how != Fill::Interpolate) {
+            for target in 0..targets {
+                hold_one(exact, rows.clone(), targets, target, |value| value.is_nan());
+            }
+        }
+    }
+}
+
+fn hold_one<T: Copy>(
+    values: &mut [T],
+    rows: std::ops::Range<usize>,
+    width: usize,
+    channel: usize,
+    missing: impl Fn(T) -> bool,
+) {
+    let at = |row: usize| row * width + channel;
+    let Some(first) = rows.clone().find(|&row| !missing(values[at(row)])) else { return };
+    let mut last = values[at(first)];
+    for row in rows {
+        match missing(values[at(row)]) {
+            true => values[at(row)] = last,
+            false => last = values[at(row)],
+        }
+    }
+}
+
 /// Puts zero in place of what is missing, up to the last row of each series with an observed target: rows after
 /// it are still to come.
 pub(crate) fn zero(panel: &mut Panel) {

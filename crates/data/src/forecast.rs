@@ -1,8 +1,9 @@
 //! New data for a trained model: read, ordered, transformed and scaled as the training data were.
 
+use std::fmt;
 use std::path::Path;
 
-use crate::config::{DataConfig, Transform};
+use crate::config::{DataConfig, Fill, Transform};
 use crate::error::DataError;
 use crate::fill;
 use crate::panel::{Panel, Series};
@@ -22,6 +23,8 @@ pub struct ForecastInput {
     pub windows: Windows,
     /// Series of the file that cannot be forecast.
     pub left_out: Vec<LeftOut>,
+    /// Gaps of the contexts that were filled; none if the model sees them masked.
+    pub filled: Vec<Filled>,
     pipeline: Pipeline,
     inverse: Inverse,
 }
@@ -35,7 +38,68 @@ pub struct LeftOut {
     pub reason: String,
 }
 
+/// The missing cells of one channel in the contexts of a file, which were filled for a model without masks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filled {
+    /// The channel.
+    pub channel: String,
+    /// The first series with such a cell.
+    pub series: String,
+    /// Time of the first such cell of that series.
+    pub time: String,
+    /// Number of such cells of all series.
+    pub count: usize,
+    /// How they were filled.
+    pub fill: Fill,
+}
+
+impl fmt::Display for Filled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Filled { channel, series, time, count, fill } = self;
+        let (noun, verb) = if *count == 1 { ("row", "it takes") } else { ("rows", "each takes") };
+        let value = match fill {
+            Fill::Interpolate => "a value between its neighbors",
+            _ => "the last value before it, or else the next one",
+        };
+        write!(
+            f,
+            "`{channel}` has no value in {count} {noun} of the context, the first at {time} in series `{series}`; \
+             the model was trained without gaps, so {verb} {value}"
+        )
+    }
+}
+
+/// The treatment of gaps in the contexts of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Gaps {
+    /// As `fill` of the config says; the model sees a mask.
+    Mask,
+    /// None is left.
+    Fill,
+}
+
+/// The keys of `[data]` that may differ between the training data and a later file.
+const READING_KEYS: [&str; 14] = [
+    "format",
+    "delimiter",
+    "decimal",
+    "thousands",
+    "encoding",
+    "skip_rows",
+    "header",
+    "missing",
+    "id",
+    "time",
+    "time_format",
+    "time_zone",
+    "unsorted",
+    "duplicates",
+];
+
 impl Pipeline {
+    /// The keys of `[data]` that [`Pipeline::rereading`] takes from another config.
+    pub const READING_KEYS: &'static [&'static str] = &READING_KEYS;
+
     /// Reads `path` as the training table was read and prepares one forecast per series, from the row after its
     /// last observed target. Series that cannot be forecast are listed, while there are others.
     ///
@@ -45,6 +109,20 @@ impl Pipeline {
     /// [`DataError`]: the file's own faults; one that is not written as the training table was; no series with
     /// enough rows, known to the scaler, of the trained time step, and with the covariates of its horizon.
     pub fn forecast_input(&self, path: &Path) -> Result<ForecastInput, DataError> {
+        self.read_input(path, Gaps::Mask)
+    }
+
+    /// As [`Pipeline::forecast_input`], for a model that was trained without gaps and has no mask: missing cells of
+    /// a context that `fill` leaves take the last value before them in their series, or else the next one. A series
+    /// without any value of a channel in its context is left out.
+    ///
+    /// # Errors
+    /// As [`Pipeline::forecast_input`], and [`DataError::RefusedGap`] if the model was trained with `fill = "error"`.
+    pub fn forecast_input_without_gaps(&self, path: &Path) -> Result<ForecastInput, DataError> {
+        self.read_input(path, Gaps::Fill)
+    }
+
+    fn read_input(&self, path: &Path, gaps: Gaps) -> Result<ForecastInput, DataError> {
         let config = self.input_config(path);
         let base = Path::new("");
         let table = read_table(&config, base, self.reading.as_ref())?;
@@ -56,11 +134,12 @@ impl Pipeline {
             reading: self.reading.as_ref(),
         };
         let panel = assemble::assemble_with(table, &bare, &where_from, Some(trained))?;
-        self.forecast_from(panel)
+        self.forecast_from(panel, gaps)
     }
 
     /// The same model for tables that are written as `config` says: its keys for the form of a file, its times
     /// and its order take the place of the trained ones, where they differ from those the model was trained with.
+    /// Only the keys of [`Pipeline::READING_KEYS`] are taken from it.
     pub fn rereading(&self, config: &DataConfig) -> Pipeline {
         let old = &self.config;
         let mut reading = self.reading.clone();
@@ -70,10 +149,6 @@ impl Pipeline {
             }
             if (config.decimal, config.thousands) != (old.decimal, old.thousands) {
                 reading.numbers = None;
-            }
-            let renamed = config.time != old.time || config.time_format != old.time_format;
-            if renamed || config.time_zone != old.time_zone {
-                reading.time = None;
             }
         }
         let config = DataConfig {
@@ -107,9 +182,9 @@ impl Pipeline {
         }
     }
 
-    fn forecast_from(&self, panel: Panel) -> Result<ForecastInput, DataError> {
+    fn forecast_from(&self, panel: Panel, gaps: Gaps) -> Result<ForecastInput, DataError> {
         let (context, horizon) = (self.config.context, self.config.horizon);
-        let (mut panel, left_out) = self.append_horizon(panel)?;
+        let (mut panel, left_out) = self.append_horizon(panel, gaps)?;
         // Every series left has statistics: those without were listed.
         let only_one = self.takes_any(&panel);
         let index: Vec<usize> = panel
@@ -120,7 +195,14 @@ impl Pipeline {
         assemble::add_calendar(&mut panel, &self.config.calendar)?;
         panel.observed = Some(panel.values.iter().map(|v| !v.is_nan()).collect());
         let origins: Vec<usize> = panel.series.iter().map(|s| s.rows.end - horizon).collect();
+        let filled = match gaps {
+            Gaps::Mask => Vec::new(),
+            Gaps::Fill => self.gaps(&panel, &origins)?,
+        };
         fill::fill(&mut panel, self.config.fill, &origins);
+        if !filled.is_empty() {
+            fill::hold(&mut panel, self.config.fill, &origins);
+        }
         self.clear_horizon(&mut panel, horizon);
         let levels = fill::transform(&mut panel, self.config.transform)?;
         self.scaler.scale(&mut panel, &index);
@@ -132,7 +214,7 @@ impl Pipeline {
         });
         let windows = Windows::new(context, horizon, segments);
         let inverse = Inverse { transform: self.config.transform, levels, index };
-        Ok(ForecastInput { panel, windows, left_out, pipeline: self.clone(), inverse })
+        Ok(ForecastInput { panel, windows, left_out, filled, pipeline: self.clone(), inverse })
     }
 
     /// Whether the one series of a file needs no name: a model of one file forecasts another file, but a model of
@@ -143,7 +225,7 @@ impl Pipeline {
 
     /// Cuts each series after its last observed target and appends the horizon; lists those for which that, or
     /// their scale, is not known.
-    fn append_horizon(&self, panel: Panel) -> Result<(Panel, Vec<LeftOut>), DataError> {
+    fn append_horizon(&self, panel: Panel, gaps: Gaps) -> Result<(Panel, Vec<LeftOut>), DataError> {
         let (width, targets) = (panel.channels.len(), panel.channels.targets);
         let only_one = self.takes_any(&panel);
         let mut values = Vec::new();
@@ -152,8 +234,8 @@ impl Pipeline {
         let (mut left_out, mut first_error) = (Vec::new(), None);
         for (index, series) in panel.series.iter().enumerate() {
             let extended = self
-                .known(&panel, series, only_one)
-                .and_then(|()| self.with_horizon(&panel, series));
+                .known(&panel, index, only_one)
+                .and_then(|()| self.with_horizon(&panel, series, gaps));
             let (rows, own) = match extended {
                 Ok(extended) => extended,
                 Err(error) => {
@@ -191,18 +273,36 @@ impl Pipeline {
         }
     }
 
-    /// Whether the scaler knows the series.
-    fn known(&self, panel: &Panel, series: &Series, only_one: bool) -> Result<(), DataError> {
-        self.scaler.index_of(&series.name, only_one).map(|_| ()).ok_or_else(|| DataError::Unknown {
+    /// Whether the scaler knows the series, and the encoders its static covariates.
+    fn known(&self, panel: &Panel, index: usize, only_one: bool) -> Result<(), DataError> {
+        let name = &panel.series[index].name;
+        let unknown = |what: String, name: &str, remedy| DataError::Unknown {
             path: panel.path.clone(),
-            what: "series".into(),
-            name: series.name.clone(),
-            remedy: "forecast series of the training data, or train with `scale = { kind = \"standard\", per = \"all\" }`",
-        })
+            what,
+            name: name.to_owned(),
+            remedy,
+        };
+        if self.scaler.index_of(name, only_one).is_none() {
+            let remedy = "forecast series of the training data, or train with `scale = { kind = \"standard\", per = \"all\" }`";
+            return Err(unknown("series".into(), name, remedy));
+        }
+        match panel.statics.unknown(index) {
+            None => Ok(()),
+            Some((column, value)) => Err(unknown(
+                format!("value of static covariate `{column}`"),
+                value,
+                "use a value the model was trained with",
+            )),
+        }
     }
 
     /// How many rows a series has up to its last observed target, and its values with the horizon appended.
-    fn with_horizon(&self, panel: &Panel, series: &Series) -> Result<(usize, Vec<f32>), DataError> {
+    fn with_horizon(
+        &self,
+        panel: &Panel,
+        series: &Series,
+        gaps: Gaps,
+    ) -> Result<(usize, Vec<f32>), DataError> {
         let (context, horizon) = (self.config.context, self.config.horizon);
         let (width, targets) = (panel.channels.len(), panel.channels.targets);
         let lost =
@@ -218,6 +318,15 @@ impl Pipeline {
                 series: series.name.clone(),
                 rows,
                 context: context + lost,
+            });
+        }
+        let empty = |&c: &usize| (origin - context..origin).all(|row| cell(row, c).is_nan());
+        if let Some(empty) = (0..width).find(empty).filter(|_| gaps == Gaps::Fill) {
+            return Err(DataError::EmptyContext {
+                path: panel.path.clone(),
+                series: series.name.clone(),
+                header: panel.channels.names[empty].clone(),
+                context,
             });
         }
         let mut values = panel.values[series.rows.start * width..origin * width].to_vec();
@@ -238,6 +347,36 @@ impl Pipeline {
             }
         }
         Ok((rows, values))
+    }
+
+    /// The missing cells of the contexts that end at `origins`, by channel.
+    fn gaps(&self, panel: &Panel, origins: &[usize]) -> Result<Vec<Filled>, DataError> {
+        let (width, fill) = (panel.channels.len(), self.config.fill);
+        // A difference or return takes one row more.
+        let levels =
+            usize::from(matches!(self.config.transform, Transform::Difference | Transform::Return));
+        let mut gaps = Vec::new();
+        for (channel, name) in panel.channels.names.iter().enumerate() {
+            let mut found: Option<Filled> = None;
+            for (series, &origin) in panel.series.iter().zip(origins) {
+                let rows = origin - self.config.context - levels..origin;
+                for row in rows.filter(|row| panel.values[row * width + channel].is_nan()) {
+                    if let Some(found) = &mut found {
+                        found.count += 1;
+                        continue;
+                    }
+                    let (channel, series) = (name.clone(), series.name.clone());
+                    let time = panel.time(row)?;
+                    if fill == Fill::Error {
+                        let (path, header) = (panel.path.clone(), channel);
+                        return Err(DataError::RefusedGap { path, series, header, time });
+                    }
+                    found = Some(Filled { channel, series, time, count: 1, fill });
+                }
+            }
+            gaps.extend(found);
+        }
+        Ok(gaps)
     }
 
     /// Filling reached into the horizon: what is not known there goes back to missing.

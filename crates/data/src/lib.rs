@@ -48,7 +48,7 @@ pub use config::{
 };
 pub use error::{BadCell, BadTime, DataError, ErrorKind, Hint};
 pub use finding::{Finding, FindingKind};
-pub use forecast::{ForecastInput, LeftOut};
+pub use forecast::{Filled, ForecastInput, LeftOut};
 pub use init::{Init, Initial, init};
 pub use panel::{Channels, Panel, Series};
 pub use prepare::{Pipeline, Prepared, load, prepare, prepare_fold};

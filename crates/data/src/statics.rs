@@ -1,10 +1,7 @@
 //! Static covariates: one number, or one indicator per category, for each series.
 
-use std::path::Path;
-
 use serde::{Deserialize, Serialize};
 
-use crate::error::DataError;
 use crate::number::{self, Cell, Style};
 
 /// Static covariates as numbers.
@@ -12,6 +9,8 @@ use crate::number::{self, Cell, Style};
 pub struct Statics {
     names: Vec<String>,
     values: Vec<f32>,
+    /// Series with a value that the encoders do not know, the column and the value.
+    unknown: Vec<(usize, String, String)>,
 }
 
 impl Statics {
@@ -24,7 +23,17 @@ impl Statics {
     pub(crate) fn select(&self, series: &[usize]) -> Statics {
         let width = self.names.len();
         let values = series.iter().flat_map(|s| &self.values[s * width..(s + 1) * width]);
-        Statics { names: self.names.clone(), values: values.copied().collect() }
+        Statics {
+            names: self.names.clone(),
+            values: values.copied().collect(),
+            unknown: Vec::new(),
+        }
+    }
+
+    /// The column and the value of a series that training did not have, if any.
+    pub(crate) fn unknown(&self, series: usize) -> Option<(&str, &str)> {
+        let found = self.unknown.iter().find(|(of, ..)| *of == series);
+        found.map(|(_, column, value)| (column.as_str(), value.as_str()))
     }
 
     /// Values, row-major `[series, names]`.
@@ -83,45 +92,46 @@ impl Encoder {
         }
     }
 
-    fn encode(&self, value: &str, path: &Path, out: &mut Vec<f32>) -> Result<(), DataError> {
-        let unknown = || DataError::Unknown {
-            path: path.to_path_buf(),
-            what: format!("value of static covariate `{}`", self.column),
-            name: value.to_owned(),
-            remedy: "use a value the model was trained with",
-        };
+    /// Appends the numbers of one value; `false`, and as many missing ones, if training did not have it.
+    fn encode(&self, value: &str, out: &mut Vec<f32>) -> bool {
         match &self.kind {
             Kind::Number { center, spread } => {
-                let Cell::Value(v) = number::parse(value.as_bytes(), Style::default(), &[]) else {
-                    return Err(unknown());
-                };
-                out.push(((f64::from(v) - center) / spread) as f32);
+                match number::parse(value.as_bytes(), Style::default(), &[]) {
+                    Cell::Value(v) => {
+                        out.push(((f64::from(v) - center) / spread) as f32);
+                        true
+                    }
+                    _ => {
+                        out.push(f32::NAN);
+                        false
+                    }
+                }
             }
             Kind::Levels(levels) => {
-                if !levels.iter().any(|l| l == value) {
-                    return Err(unknown());
-                }
-                out.extend(levels.iter().map(|l| f32::from(u8::from(l == value))));
+                let known = levels.iter().any(|l| l == value);
+                let indicator = |level: &String| match known {
+                    true => f32::from(u8::from(level == value)),
+                    false => f32::NAN,
+                };
+                out.extend(levels.iter().map(indicator));
+                known
             }
         }
-        Ok(())
     }
 }
 
 /// Numbers of every series: `rows[s][k]` is the text of column k for series s.
-pub(crate) fn encode(
-    encoders: &[Encoder],
-    rows: &[&[String]],
-    path: &Path,
-) -> Result<Statics, DataError> {
+pub(crate) fn encode(encoders: &[Encoder], rows: &[&[String]]) -> Statics {
     let names = encoders.iter().flat_map(Encoder::names).collect();
-    let mut values = Vec::new();
-    for row in rows {
+    let (mut values, mut unknown) = (Vec::new(), Vec::new());
+    for (series, row) in rows.iter().enumerate() {
         for (encoder, value) in encoders.iter().zip(*row) {
-            encoder.encode(value, path, &mut values)?;
+            if !encoder.encode(value, &mut values) {
+                unknown.push((series, encoder.column.clone(), value.clone()));
+            }
         }
     }
-    Ok(Statics { names, values })
+    Statics { names, values, unknown }
 }
 
 #[cfg(test)]
@@ -134,11 +144,12 @@ mod tests {
         let region = Encoder::fit("region", &["north", "south"]);
         let rows = [vec!["1".to_owned(), "south".into()], vec!["3".to_owned(), "north".into()]];
         let rows: Vec<&[String]> = rows.iter().map(Vec::as_slice).collect();
-        let statics = encode(&[area, region.clone()], &rows, Path::new("t.csv")).unwrap();
+        let statics = encode(&[area, region.clone()], &rows);
         assert_eq!(statics.names(), ["area", "region=north", "region=south"]);
         assert_eq!(statics.values(), [-1.0, 0.0, 1.0, 1.0, 1.0, 0.0]); // mean 2, deviation 1
         let unknown = [vec!["east".to_owned()]];
-        let error = encode(&[region], &[unknown[0].as_slice()], Path::new("t.csv")).unwrap_err();
-        assert!(error.to_string().contains("`east` was not in the training data"), "{error}");
+        let statics = encode(&[region], &[unknown[0].as_slice()]);
+        assert_eq!(statics.unknown(0), Some(("region", "east")));
+        assert!(statics.values().iter().all(|value| value.is_nan()));
     }
 }

@@ -3,10 +3,11 @@
 use std::io;
 use std::path::Path;
 
+use data::{DataError, Filled, LeftOut, Pipeline};
 use feed::{DevicePanel, Stream, seed};
 use record::RecordError;
 use tch::{Kind, Tensor, no_grad};
-use train::{Loaded, RunOptions, TrainError, set_threads};
+use train::{Config, ConfigError, Loaded, RunOptions, TrainError, set_threads};
 
 /// Levels of the quantiles in a forecast.
 const LEVELS: [f64; 7] = [0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95];
@@ -20,12 +21,16 @@ pub struct Forecast {
     pub time_column: String,
     /// The column of series in the file, or `series` where it has none.
     pub series_column: String,
+    /// Whether the file names its series.
+    pub named: bool,
     /// Names of the channels.
     pub channels: Vec<String>,
     /// One entry per series.
     pub series: Vec<SeriesForecast>,
     /// Series of the file that cannot be forecast, and why.
-    pub left_out: Vec<data::LeftOut>,
+    pub left_out: Vec<LeftOut>,
+    /// Gaps of the file that were filled, for a model that was trained without gaps.
+    pub filled: Vec<Filled>,
 }
 
 /// The forecast of one series, in original units.
@@ -43,11 +48,16 @@ pub struct SeriesForecast {
 
 /// Forecasts the horizon after the last rows of `input` with the run at `path`.
 ///
+/// The file is read as the training data were; each `data.KEY=VALUE` in `set` names a key of
+/// [`Pipeline::READING_KEYS`] that differs in it. If the model was trained without gaps, those of the file are filled
+/// ([`Pipeline::forecast_input_without_gaps`]) and listed in [`Forecast::filled`].
+///
 /// # Errors
-/// If the run is incomplete or damaged, or the rows do not have the form of those it was trained on.
+/// [`TrainError::Config`] if `set` names another key. If the run is incomplete or damaged, or the rows do not have the form of those it was trained on.
 pub fn forecast(
     path: &Path,
     input: &Path,
+    set: &[String],
     draw: u64,
     options: RunOptions,
 ) -> Result<Forecast, TrainError> {
@@ -55,10 +65,14 @@ pub fn forecast(
     set_threads(options.threads);
     let run = Loaded::open(path)?;
     let data = &run.config.data;
-    let input = run.info.pipeline.forecast_input(input)?;
+    let pipeline = pipeline(&run, set)?;
+    let input = match run.info.masked {
+        true => pipeline.forecast_input(input),
+        false => pipeline.forecast_input_without_gaps(input),
+    };
+    let input = input.map_err(|error| other_reading(&run.info.pipeline, error))?;
     let mut panel = DevicePanel::of(&input.panel, data, device)?;
-    if !run.info.masked && panel.masked() {
-        refuse_gaps(&input)?;
+    if !run.info.masked {
         panel = panel.without_masks();
     }
     let forecaster = run.forecaster(&panel)?;
@@ -81,9 +95,10 @@ pub fn forecast(
         [only] => only.clone(),
         _ => "time".to_owned(),
     };
+    let named = reading.id_column().is_some() || input.panel.series().len() > 1;
     let series_column = reading.id_column().unwrap_or("series").to_owned();
-    let left_out = input.left_out;
-    Ok(Forecast { time_column, series_column, channels: names, series, left_out })
+    let (left_out, filled) = (input.left_out, input.filled);
+    Ok(Forecast { time_column, series_column, named, channels: names, series, left_out, filled })
 }
 
 /// Standardized samples of the horizon after one context, flattened to `[S · H · C]`.
@@ -98,21 +113,45 @@ fn sample(
     Ok(flat.f_to(tch::Device::Cpu)?)
 }
 
-/// Refuses contexts with gaps: a model that was trained without gaps has no input to mark one.
-fn refuse_gaps(input: &data::ForecastInput) -> Result<(), TrainError> {
-    let Some(observed) = input.panel.observed() else { return Ok(()) };
-    let width = input.panel.channels().len();
-    for start in input.windows.starts() {
-        for row in start..start + input.windows.context() {
-            if let Some(channel) = (0..width).find(|channel| !observed[row * width + channel]) {
-                return Err(TrainError::Gap {
-                    time: input.panel.time(row)?,
-                    channel: input.panel.channels().names()[channel].clone(),
-                });
+/// The pipeline of a run, for a file that differs from the training data by the keys in `set`.
+fn pipeline(run: &Loaded, set: &[String]) -> Result<Pipeline, TrainError> {
+    if set.is_empty() {
+        return Ok(run.info.pipeline.clone());
+    }
+    let keys = Pipeline::READING_KEYS;
+    for item in set {
+        let key = item.split_once('=').map_or(item.as_str(), |(key, _)| key).trim();
+        if !key.strip_prefix("data.").is_some_and(|key| keys.contains(&key)) {
+            let keys: Vec<String> = keys.iter().map(|key| format!("data.{key}")).collect();
+            return Err(ConfigError::Invalid {
+                origin: format!("--set {item}"),
+                message: format!("`{key}` cannot differ from the training in a forecast"),
+                hint: Some(format!("the keys that can are {}", keys.join(", "))),
             }
+            .into());
         }
     }
-    Ok(())
+    let text = run.directory.read_config()?;
+    let origin = run.directory.config().display().to_string();
+    Ok(run.info.pipeline.rereading(&Config::parse(&text, &origin, set)?.data))
+}
+
+/// Adds to a fault of a file how the training data were read, if that may be the reason.
+fn other_reading(pipeline: &Pipeline, error: DataError) -> TrainError {
+    let of_reading = matches!(
+        error,
+        DataError::ReadingChanged { .. }
+            | DataError::BadTime(_)
+            | DataError::BadCell(_)
+            | DataError::Ambiguous { .. }
+            | DataError::MissingColumn { .. }
+            | DataError::RaggedRow { .. }
+            | DataError::Timeline { .. }
+    );
+    match pipeline.reading().filter(|_| of_reading) {
+        Some(reading) => TrainError::OtherReading { error, trained: reading.describe() },
+        None => error.into(),
+    }
 }
 
 fn summarize(name: String, times: Vec<String>, samples: &[f64], channels: usize) -> SeriesForecast {
@@ -135,15 +174,15 @@ fn summarize(name: String, times: Vec<String>, samples: &[f64], channels: usize)
 }
 
 impl Forecast {
-    /// Writes a CSV with one row per series and step. The columns of series and times are named as in the input; each
+    /// Writes a CSV with one row per series and step. The columns of series, which a file of one series without `id`
+    /// lacks, and of times are named as in the input; each
     /// channel has the columns `NAME_mean` and `NAME_q05` to `NAME_q95`.
     ///
     /// # Errors
     /// [`TrainError::Record`]; an older file is then intact.
     pub fn write_csv(&self, path: &Path) -> Result<(), TrainError> {
-        let several = self.series.len() > 1;
         let mut header: Vec<String> = Vec::new();
-        header.extend(several.then(|| self.series_column.clone()));
+        header.extend(self.named.then(|| self.series_column.clone()));
         header.push(self.time_column.clone());
         for channel in &self.channels {
             header.push(format!("{channel}_mean"));
@@ -155,7 +194,7 @@ impl Forecast {
             for series in &self.series {
                 for (step, time) in series.times.iter().enumerate() {
                     let mut cells: Vec<String> = Vec::new();
-                    cells.extend(several.then(|| series.name.clone()));
+                    cells.extend(self.named.then(|| series.name.clone()));
                     cells.push(time.clone());
                     for channel in 0..self.channels.len() {
                         cells.push(series.mean[step][channel].to_string());

@@ -179,6 +179,12 @@ impl Source {
         }
     }
 
+    /// What was doubtful about the table, such as a reading that was decided between two, or a channel of a series
+    /// without training rows.
+    pub fn doubts(&self) -> &[String] {
+        self.prepared.panel.doubts()
+    }
+
     /// SHA-256 of the data as they were read.
     pub fn fingerprint(&self) -> &str {
         &self.prepared.fingerprint

@@ -32,15 +32,16 @@ pub enum TrainError {
         /// Number of windows needed.
         least: usize,
     },
-    /// The rows to forecast from have a gap, and the model has no mask.
+    /// A file to forecast from is not written as the training data were.
     #[error(
-        "`{channel}` has no value at {time}, but the model was trained on data without gaps\n  hint: fill the gap, or train with `data.fill = \"mask\"` on data with gaps"
+        "{error}\n  hint: the training data had {trained}; give what differs in this file with `--set data.KEY=VALUE`, where KEY is {}",
+        data::Pipeline::READING_KEYS.join(", ")
     )]
-    Gap {
-        /// Time of the row.
-        time: String,
-        /// The column.
-        channel: String,
+    OtherReading {
+        /// The fault of the file.
+        error: data::DataError,
+        /// How the training data were read.
+        trained: String,
     },
     /// The model makes no forecasts.
     #[error(
@@ -150,7 +151,7 @@ impl TrainError {
             TrainError::Feed(error) => error.exit_code(),
             TrainError::NothingObserved { .. }
             | TrainError::TooFewWindows { .. }
-            | TrainError::Gap { .. } => 65,
+            | TrainError::OtherReading { .. } => 65,
             TrainError::NoForecast => 2,
             TrainError::Record(error) => error.exit_code(),
             TrainError::Diverged { .. } => 3,

@@ -70,7 +70,7 @@ pub(crate) fn assemble_with(
     }
     let (series, rows) = place(&table, arranged);
     let encoders = trained.map(|trained| trained.encoders);
-    let (statics, encoders) = static_covariates(&table, config, encoders, path)?;
+    let (statics, encoders) = static_covariates(&table, config, encoders);
     let names = std::mem::take(&mut table.channels);
     let future = config.future_covariates.len();
     let channels = Channels { names, targets: table.targets, past, future };
@@ -383,8 +383,7 @@ fn static_covariates(
     table: &Table,
     config: &DataConfig,
     encoders: Option<&[Encoder]>,
-    path: &Path,
-) -> Result<(Statics, Vec<Encoder>), DataError> {
+) -> (Statics, Vec<Encoder>) {
     let rows: Vec<&[String]> = table.series.iter().map(|s| s.statics.as_slice()).collect();
     let encoders = match encoders {
         Some(fitted) => fitted.to_vec(),
@@ -394,7 +393,7 @@ fn static_covariates(
             names.map(|(k, name)| Encoder::fit(name, &column(k))).collect()
         }
     };
-    Ok((statics::encode(&encoders, &rows, path)?, encoders))
+    (statics::encode(&encoders, &rows), encoders)
 }
 
 /// Widens every row by the calendar features of its time.

@@ -534,7 +534,8 @@ fn a_model_reads_later_files_as_it_read_its_own() {
         time_format: Some("%Y-%m-%d %H:%M".into()),
         ..pipeline.config().clone()
     };
-    assert!(pipeline.rereading(&config).forecast_input(&iso).is_ok());
+    let input = pipeline.rereading(&config).forecast_input(&iso).unwrap();
+    assert_eq!(input.times(0).unwrap()[0], "2022-01-03 02:00:00");
     let semicolons = folder.write("semi.csv", table("time;load", ';', &hours(66 * 24, 5), show));
     let said = message(pipeline.forecast_input(&semicolons));
     assert!(
@@ -553,6 +554,9 @@ fn a_model_reads_later_files_as_it_read_its_own() {
         ),
         "{said}"
     );
+    let config = data::DataConfig { time_zone: Some("UTC".into()), ..utc.config().clone() };
+    let input = utc.rereading(&config).forecast_input(&naive).unwrap();
+    assert!(input.times(0).unwrap()[0].starts_with("2022-01-03"), "{:?}", input.times(0));
     let clock = trained(&table("time,y", ',', &hours(0, 200), |t| t.to_string()), "");
     let zulu = folder.write("zulu.csv", table("time,y", ',', &hours(0, 50), |t| format!("{t}Z")));
     assert!(message(clock.forecast_input(&zulu)).contains("times are with an offset from UTC"));
