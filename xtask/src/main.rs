@@ -1,6 +1,7 @@
-//! Build automation: `cargo xtask setup | build | experiment | test | tidy | lint | doc | bench | ci`.
+//! Build automation: `cargo xtask setup | adopt | build | experiment | test | tidy | lint | doc | bench | ci`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool")]
 
+mod adopt;
 mod bench;
 mod build;
 mod ci;
@@ -29,6 +30,7 @@ struct Args {
 #[derive(Subcommand)]
 enum Command {
     Setup(setup::Setup),
+    Adopt(adopt::Adopt),
     Build(build::Build),
     Experiment(experiment::Experiment),
     Test(test::Test),
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
     let Args { command } = Args::parse();
     let done = Workspace::find().and_then(|workspace| match command {
         Command::Setup(setup) => setup.run(&workspace),
+        Command::Adopt(adopt) => adopt.run(&workspace),
         Command::Build(build) => build.run(&workspace),
         Command::Experiment(experiment) => experiment.run(&workspace),
         Command::Test(test) => test.run(&workspace),

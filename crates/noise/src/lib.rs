@@ -26,3 +26,5 @@ pub use reinjection::{MAX_STRENGTH, Normalization, Reinjection};
 pub use report::{StepRow, Verdict, rows, snapshot_steps};
 pub use sampler::{StepDistribution, StepSampler};
 pub use schedule::{MAX_STEPS, Schedule};
+/// The version whose tensors these functions take.
+pub use tch;
