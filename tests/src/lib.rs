@@ -16,11 +16,17 @@ fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let output = Command::new(cargo)
+        let mut command = Command::new(cargo);
+        command
             .args(["build", "--quiet", "--package", "cli", "--message-format", "json"])
-            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
-            .output()
-            .expect("cargo runs");
+            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
+        // These describe the test's own package, and some build scripts run again when they change.
+        for (name, _) in env::vars().filter(|(name, _)| name.starts_with("CARGO_PKG_")) {
+            command.env_remove(name);
+        }
+        let output =
+            command.env_remove("CARGO_MANIFEST_DIR").env_remove("CARGO_MANIFEST_PATH").output();
+        let output = output.expect("cargo runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let text = String::from_utf8_lossy(&output.stdout);
         let messages = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());

@@ -37,6 +37,15 @@ impl Workspace {
     {
         let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.args(args).current_dir(&self.root);
+        // These describe xtask, or the package that started it. Some build scripts run again when they change, and with
+        // them a plain `cargo build` and one of ours would undo each other's work.
+        let ours = |name: &OsStr| {
+            let name = name.to_string_lossy();
+            name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+        };
+        for (name, _) in env::vars_os().filter(|(name, _)| ours(name)) {
+            cargo.env_remove(name);
+        }
         if env::var_os("OMP_NUM_THREADS").is_none() {
             cargo.env("OMP_NUM_THREADS", "1");
         }
