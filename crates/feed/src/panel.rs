@@ -165,7 +165,7 @@ impl DevicePanel {
     /// [`FeedError::Torch`] if there are other columns, or the device has no room.
     pub fn with_columns(self, columns: &[bool]) -> Result<DevicePanel, FeedError> {
         let kept: Vec<f32> = columns.iter().map(|&kept| f32::from(u8::from(kept))).collect();
-        let kept = Tensor::f_from_slice(&kept)?.f_to(self.device())?;
+        let kept = Tensor::f_from_slice(&kept)?.f_view([-1, 1])?.f_to(self.device())?;
         let hide = |cells: &Tensor| cells.f_mul(&kept);
         let (values, observed) = (hide(&self.values)?, self.observed.as_ref().map(hide));
         Ok(DevicePanel { values, observed: observed.transpose()?, ..self })
