@@ -29,6 +29,8 @@ pub struct Forecast {
     pub series: Vec<SeriesForecast>,
     /// Series of the file that cannot be forecast, and why.
     pub left_out: Vec<LeftOut>,
+    /// Channels without a value in the training rows of any series, which are not forecast.
+    pub untrained: Vec<String>,
     /// Gaps of the file that were filled, for a model that was trained without gaps.
     pub filled: Vec<Filled>,
 }
@@ -71,7 +73,12 @@ pub fn forecast(
         false => pipeline.forecast_input_without_gaps(input),
     };
     let input = input.map_err(|error| other_reading(&run.info.pipeline, error))?;
+    let channels = input.panel.channels();
+    let mut trained = trained(&run, channels.len());
     let mut panel = DevicePanel::of(&input.panel, data, device)?;
+    if trained.contains(&false) {
+        panel = panel.with_columns(&trained)?;
+    }
     if !run.info.masked {
         panel = panel.without_masks();
     }
@@ -80,14 +87,17 @@ pub fn forecast(
         return Err(TrainError::NoForecast);
     }
     seed(draw, Stream::Evaluation);
-    let channels = input.panel.channels();
     let names = channels.names()[channels.targets()].to_vec();
+    trained.truncate(names.len());
     let starts = input.windows.starts().enumerate();
     let series = starts.map(|(index, start)| {
         let samples = no_grad(|| sample(&forecaster, &panel, start))?;
         let values = input.original(index, &Vec::<f32>::try_from(samples)?)?;
         let name = input.panel.series()[index].name().to_owned();
-        Ok(summarize(name, input.times(index)?, &values, names.len()))
+        let mut summary = summarize(name, input.times(index)?, &values, names.len());
+        summary.mean.iter_mut().for_each(|step| keep(step, &trained));
+        summary.quantiles.iter_mut().for_each(|step| keep(step, &trained));
+        Ok(summary)
     });
     let series = series.collect::<Result<_, TrainError>>()?;
     let reading = input.panel.reading();
@@ -97,8 +107,20 @@ pub fn forecast(
     };
     let named = reading.id_column().is_some() || input.panel.series().len() > 1;
     let series_column = reading.id_column().unwrap_or("series").to_owned();
+    let (mut channels, mut untrained) = (names.clone(), names);
+    keep(&mut channels, &trained);
+    untrained.retain(|name| !channels.contains(name));
     let (left_out, filled) = (input.left_out, input.filled);
-    Ok(Forecast { time_column, series_column, named, channels: names, series, left_out, filled })
+    Ok(Forecast {
+        time_column,
+        series_column,
+        named,
+        channels,
+        series,
+        left_out,
+        untrained,
+        filled,
+    })
 }
 
 /// Standardized samples of the horizon after one context, flattened to `[S · H · C]`.
@@ -111,6 +133,19 @@ fn sample(
     let samples = forecaster.sample(&panel.gather(&start)?, SAMPLES)?;
     let flat = samples.f_contiguous()?.f_view([-1])?.f_to_kind(Kind::Float)?;
     Ok(flat.f_to(tch::Device::Cpu)?)
+}
+
+/// Whether each channel has a value in the training rows of some series: without one, its scale is not known.
+fn trained(run: &Loaded, channels: usize) -> Vec<bool> {
+    let unseen = run.info.pipeline.scaler().unseen();
+    let series = |channel| unseen.iter().filter(|(_, other)| *other == channel).count();
+    (0..channels).map(|channel| series(channel) < run.info.data.series).collect()
+}
+
+/// Keeps the values of the channels with `true`.
+fn keep<T>(values: &mut Vec<T>, channels: &[bool]) {
+    let mut channels = channels.iter();
+    values.retain(|_| channels.next().copied().unwrap_or(true));
 }
 
 /// The pipeline of a run, for a file that differs from the training data by the keys in `set`.

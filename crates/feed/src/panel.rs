@@ -156,6 +156,21 @@ impl DevicePanel {
         DevicePanel { observed: None, ..self }
     }
 
+    /// Makes every cell of the columns with `false` a missing one.
+    ///
+    /// # Shapes
+    /// `columns`: `[C + P + F]`.
+    ///
+    /// # Errors
+    /// [`FeedError::Torch`] if there are other columns, or the device has no room.
+    pub fn with_columns(self, columns: &[bool]) -> Result<DevicePanel, FeedError> {
+        let kept: Vec<f32> = columns.iter().map(|&kept| f32::from(u8::from(kept))).collect();
+        let kept = Tensor::f_from_slice(&kept)?.f_view([-1, 1])?.f_to(self.device())?;
+        let hide = |cells: &Tensor| cells.f_mul(&kept);
+        let (values, observed) = (hide(&self.values)?, self.observed.as_ref().map(hide));
+        Ok(DevicePanel { values, observed: observed.transpose()?, ..self })
+    }
+
     /// Declares that gaps were filled in the values: filled values count as observed in the context and as missing in
     /// the target.
     pub fn with_filled_gaps(self) -> DevicePanel {
@@ -338,6 +353,16 @@ mod tests {
         assert_eq!(numbers(&extras.narrow(2, 2, 2).get(0)), [1., 2., 1., 2., 1., 2.]);
         let of_five = panel.per_series.unwrap().gather(&Tensor::from_slice(&[4_i64]), 1).unwrap();
         assert_eq!(numbers(&of_five), [3., 4.]);
+    }
+
+    /// Oracle: the same numbers without those of one column.
+    #[test]
+    fn hidden_columns_are_missing() {
+        let panel = DevicePanel::new(&[5.0; 8 * 4], Some(&[true; 8 * 4]), columns(), Device::Cpu);
+        let panel = panel.unwrap().with_columns(&[true, false, true, true]).unwrap();
+        let batch = panel.gather(&Tensor::from_slice(&[0_i64])).unwrap();
+        assert_eq!(numbers(&batch.context), [5., 0., 5., 0., 5., 0.]);
+        assert_eq!(numbers(&batch.context_observed.unwrap()), [1., 0., 1., 0., 1., 0.]);
     }
 
     #[test]
