@@ -215,7 +215,7 @@ pub(crate) fn parquet(input: &[u8]) {
     }
 }
 
-/// What lies before and after the line [`NEXT`].
+/// The parts before and after the line [`NEXT`].
 pub(crate) fn halves(content: &[u8]) -> (&[u8], &[u8]) {
     let at = content.windows(NEXT.len()).position(|window| window == NEXT);
     at.map_or((content, content), |at| (&content[..at], &content[at + NEXT.len()..]))
