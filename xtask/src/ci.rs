@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use crate::workspace::{Workspace, run};
-use crate::{doc, lint, setup, test, tidy};
+use crate::{doc, fuzz, lint, setup, test, tidy};
 
 /// Run every check of the gate: format, tidy, clippy, tests, documentation, a tiny experiment
 #[derive(clap::Args)]
@@ -28,6 +28,7 @@ impl Ci {
         if !self.skip_tests {
             checks.push(("test", test::all));
         }
+        checks.push(("fuzz", fuzz::short));
         checks.push(("doc", |workspace| doc::build(workspace, false)));
         if workspace.root.join("configs/experiments/smoke.toml").is_file() {
             checks.push(("experiment", smoke));

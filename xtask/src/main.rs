@@ -1,4 +1,4 @@
-//! Build automation: `cargo xtask setup | adopt | build | experiment | test | tidy | lint | doc | bench | ci`.
+//! Build automation: `cargo xtask setup | adopt | build | experiment | fuzz | test | tidy | lint | doc | bench | ci`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool")]
 
 mod adopt;
@@ -7,6 +7,7 @@ mod build;
 mod ci;
 mod doc;
 mod experiment;
+mod fuzz;
 mod lint;
 mod setup;
 mod tensorboard;
@@ -33,6 +34,7 @@ enum Command {
     Adopt(adopt::Adopt),
     Build(build::Build),
     Experiment(experiment::Experiment),
+    Fuzz(fuzz::Fuzz),
     Test(test::Test),
     Tidy(tidy::Tidy),
     Lint(lint::Lint),
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         Command::Adopt(adopt) => adopt.run(&workspace),
         Command::Build(build) => build.run(&workspace),
         Command::Experiment(experiment) => experiment.run(&workspace),
+        Command::Fuzz(fuzz) => fuzz.run(&workspace),
         Command::Test(test) => test.run(&workspace),
         Command::Tidy(tidy) => tidy.run(&workspace),
         Command::Lint(lint) => lint.run(&workspace),

@@ -342,6 +342,12 @@ pub enum DataError {
         /// The remedy.
         remedy: &'static str,
     },
+    /// A stored pipeline whose parts do not fit each other.
+    #[error("the stored pipeline was changed: {what}\n  hint: train the model again")]
+    Stored {
+        /// The parts that do not fit.
+        what: &'static str,
+    },
     /// Two columns tell the time together, and only one of them was taken for it.
     #[error("{}: times repeat, because {} tell the time together\n  hint: set `time = [{}]` under [data]", .path.display(), Joined(.columns, '`', " and "), Joined(.columns, '"', ", "))]
     SplitTime {

@@ -170,6 +170,11 @@ fn steps(panel: &mut Panel, transform: Transform) -> Result<Vec<f64>, DataError>
                     Transform::Return => (now / before - 1.0) as f32,
                     _ => (now - before) as f32,
                 };
+                if panel.values[at].is_infinite() {
+                    let name = if transform == Transform::Return { "return" } else { "difference" };
+                    let remedy = "the step to the next row is beyond the range of 32-bit numbers; use \"none\"";
+                    return Err(undefined(panel, name, before as f32, row - 1, channel, remedy));
+                }
                 observed[at] = observed[at] && observed[(row - 1) * width + channel];
             }
         }

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::config::{DataConfig, Fill, Transform};
 use crate::error::DataError;
 use crate::fill;
-use crate::panel::{Panel, Series};
+use crate::panel::{Channels, Panel, Series};
 use crate::prepare::{Inverse, Pipeline};
 use crate::read::assemble::{self, Trained};
 use crate::read::{read_table, where_from};
@@ -123,6 +123,7 @@ impl Pipeline {
     }
 
     fn read_input(&self, path: &Path, gaps: Gaps) -> Result<ForecastInput, DataError> {
+        self.validate()?;
         let config = self.input_config(path);
         let base = Path::new("");
         let table = read_table(&config, base, self.reading.as_ref())?;
@@ -171,6 +172,23 @@ impl Pipeline {
         Pipeline { config, reading, ..self.clone() }
     }
 
+    /// Checks that its parts fit each other: a stored pipeline may have been changed.
+    fn validate(&self) -> Result<(), DataError> {
+        self.config.validate()?;
+        let Channels { names, targets, past, future } = &self.channels;
+        let calendar = 2 * self.config.calendar.len();
+        let given =
+            [*targets, *past, *future, calendar].into_iter().try_fold(0, usize::checked_add);
+        let what = if *targets == 0 || given != Some(names.len()) {
+            "its channels have other numbers by role"
+        } else if !self.scaler.fits(names) {
+            "its scaler is not one of its channels"
+        } else {
+            return Ok(());
+        };
+        Err(DataError::Stored { what })
+    }
+
     /// The configuration with this path and the trained channels by name.
     fn input_config(&self, path: &Path) -> DataConfig {
         let targets = self.channels.names[self.channels.targets()].to_vec();
@@ -193,6 +211,11 @@ impl Pipeline {
             .filter_map(|series| self.scaler.index_of(&series.name, only_one))
             .collect();
         assemble::add_calendar(&mut panel, &self.config.calendar)?;
+        if panel.channels != self.channels {
+            return Err(DataError::Stored {
+                what: "its channels are not those of its configuration",
+            });
+        }
         panel.observed = Some(panel.values.iter().map(|v| !v.is_nan()).collect());
         let origins: Vec<usize> = panel.series.iter().map(|s| s.rows.end - horizon).collect();
         let filled = match gaps {

@@ -128,6 +128,14 @@ impl Scaler {
         self.series.iter().position(|s| s == name)
     }
 
+    /// Whether it has a usable scale for each of these channels.
+    pub(crate) fn fits(&self, channels: &[String]) -> bool {
+        let usable = |a: &Affine| a.center.is_finite() && a.spread.is_finite() && a.spread > 0.0;
+        self.channels == channels
+            && self.affine.len() == self.series.len().max(1) * channels.len()
+            && self.affine.iter().all(usable)
+    }
+
     /// Scales a panel in place; `index[s]` are the statistics of its series `s`.
     pub(crate) fn scale(&self, panel: &mut Panel, index: &[usize]) {
         let width = self.channels.len();

@@ -51,6 +51,7 @@ const RULES: &[Rule] = &[
     rule("data", &["files"], &[]),
     rule("events", &[], &[]),
     rule("files", &[], &[]),
+    rule("fuzz", &["data"], &[]),
     rule("libtorch", &[], &[]),
     rule("noise", &["chart", "tch"], &["data"]),
     rule("objective", &["tch"], &[]),

@@ -174,7 +174,9 @@ fn text(field: &Field, kind: &Kind) -> String {
         (Field::Double(v), _) => v.to_string(),
         (Field::Str(v), _) => v.clone(),
         (Field::Bytes(v), _) => String::from_utf8_lossy(v.data()).into_owned(),
-        (Field::Date(days), _) => Clock::Civil.show(i64::from(*days) * crate::time::civil::DAY),
+        (Field::Date(days), _) => {
+            Clock::Civil.show(i64::from(*days).saturating_mul(crate::time::civil::DAY))
+        }
         (Field::TimestampMillis(v), Kind::Stamp(utc)) => stamp(v.saturating_mul(1000), *utc),
         (Field::TimestampMicros(v), Kind::Stamp(utc)) => stamp(*v, *utc),
         (other, _) => other.to_string(),
@@ -269,6 +271,13 @@ mod tests {
         let times: Vec<i64> = hours.iter().map(|h| h * 1000).collect();
         write(&path, "TIMESTAMP(MILLIS,true)", &times, Compression::UNCOMPRESSED);
         assert_eq!(load(path).unwrap().time(0).unwrap(), "2012-01-01 06:00:00+00:00");
+    }
+
+    /// Found by fuzzing: such a day in microseconds is beyond 64 bits.
+    #[test]
+    fn a_date_beyond_every_calendar_is_text_without_a_panic() {
+        let furthest = text(&Field::TimestampMicros(i64::MAX), &Kind::Stamp(false));
+        assert_eq!(text(&Field::Date(i32::MAX), &Kind::Plain), furthest);
     }
 
     #[test]

@@ -261,8 +261,8 @@ impl Written {
             Written::Spreadsheet => spreadsheet(cell),
             Written::Seconds => {
                 let (seconds, millionths, _) = decimal(cell)?;
-                let value =
-                    seconds.abs().checked_mul(SECOND).filter(|v| *v < 1 << 61)? + millionths;
+                let value = seconds.checked_abs()?.checked_mul(SECOND).filter(|v| *v < 1 << 61)?
+                    + millionths;
                 Some(Parsed::naive(if cell.first() == Some(&b'-') { -value } else { value }))
             }
             Written::Index => {

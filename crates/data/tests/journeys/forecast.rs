@@ -151,3 +151,44 @@ fn a_series_the_scaler_never_saw_is_named() {
     let text = message(one.forecast_input(&path));
     assert!(text.starts_with("other.csv: series `c` was not in the training data"), "{text}");
 }
+
+/// Found by fuzzing: the scaler became infinite, and the pipeline was stored without a number there.
+#[test]
+fn a_step_beyond_the_range_of_numbers_is_refused() {
+    let content =
+        (0..30).fold("y\n".to_owned(), |t, i| t + if i == 6 { "1e-44\n" } else { "12.5\n" });
+    let text = message(load_with(&content, &format!("{KEYS}transform = \"return\"")));
+    assert!(text.contains("t.csv: transform = \"return\" is undefined at"), "{text}");
+    assert!(
+        text.contains("row 7") && text.contains("beyond the range of 32-bit numbers"),
+        "{text}"
+    );
+    let content =
+        content.replace("1e-44", "3e38").replacen("12.5\n12.5\n3e38", "12.5\n-3e38\n3e38", 1);
+    let text = message(load_with(&content, &format!("{KEYS}transform = \"difference\"")));
+    assert!(text.contains("transform = \"difference\" is undefined at"), "{text}");
+}
+
+#[test]
+fn a_stored_pipeline_that_was_changed_is_refused() {
+    let pipeline = saved(&daily(60), "calendar = [\"weekday\"]");
+    let folder = Folder::new();
+    let path = folder.write("new.csv", daily(20));
+    let stored = serde_json::to_string(&pipeline).unwrap();
+    for (part, other, says) in [
+        ("\"targets\":2", "\"targets\":9", "its channels have other numbers by role"),
+        ("\"targets\":2", "\"targets\":0", "its channels have other numbers by role"),
+        ("\"past\":0", "\"past\":18446744073709551615", "its channels have other numbers by role"),
+        ("\"channels\":[\"a\"", "\"channels\":[\"c\"", "its scaler is not one of its channels"),
+        ("\"spread\":", "\"spread\":-", "its scaler is not one of its channels"),
+    ] {
+        let changed = stored.replacen(part, other, 1);
+        assert_ne!(changed, stored, "{part}");
+        let changed: Pipeline = serde_json::from_str(&changed).unwrap();
+        let text = message(changed.forecast_input(&path));
+        assert_eq!(
+            text,
+            format!("the stored pipeline was changed: {says}\n  hint: train the model again")
+        );
+    }
+}

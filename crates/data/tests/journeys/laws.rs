@@ -117,6 +117,64 @@ proptest! {
         }
     }
 
+    /// Law: one table of several series is the same panel in every way in which it may be written: long, or one
+    /// wide table a series; any delimiter; decimal point or comma; thousands apart or not; any quotes and line ends.
+    #[test]
+    fn every_style_is_the_same_panel(
+        values in proptest::collection::vec(proptest::option::weighted(0.9, -99_999_999i64..99_999_999), 24),
+        decimals in 0usize..4, style in style(), thousands in 0usize..4,
+    ) {
+        let thousands = ["", ".", ",", " "][thousands];
+        let apart = thousands != style.decimal.to_string() && thousands != style.delimiter.to_string();
+        let thousands = if apart { thousands } else { "" };
+        let scale = 10i64.pow(decimals as u32);
+        let mut values = values;
+        values.iter_mut().step_by(6).for_each(|v| { v.get_or_insert(15); }); // no column without a value
+        values.iter_mut().skip(1).step_by(6).for_each(|v| { v.get_or_insert(25); });
+        let number = |value: &Option<i64>| {
+            let Some(value) = value else { return String::new() };
+            let (whole, part) = (value.abs() / scale, value.abs() % scale);
+            let digits = whole.to_string();
+            let mut text = if *value < 0 { "-".to_owned() } else { String::new() };
+            for (i, digit) in digits.chars().enumerate() {
+                if i > 0 && (digits.len() - i) % 3 == 0 {
+                    text += thousands;
+                }
+                text.push(digit);
+            }
+            if decimals > 0 {
+                text += &format!("{}{part:0decimals$}", style.decimal);
+            }
+            if style.quotes { format!("\"{text}\"") } else { text }
+        };
+        let Style { delimiter, decimal, end, .. } = style;
+        let mut keys = format!("delimiter = \"{}\"\ndecimal = \"{decimal}\"\n", delimiter.escape_default());
+        if !thousands.is_empty() {
+            keys += &format!("thousands = \"{thousands}\"\n");
+        }
+        let day = |row: usize| jiff::civil::date(2012, 1, 1 + row as i8).to_string();
+        let expected = |part: &[Option<i64>]| -> Vec<u32> {
+            let plain = |v: &Option<i64>| v.map_or(f32::NAN, |v| format!("{v}e-{decimals}").parse().unwrap());
+            part.iter().map(|v| plain(v).to_bits()).collect()
+        };
+        let bits = |panel: &data::Panel| -> Vec<u32> { panel.values().iter().map(|v| v.to_bits()).collect() };
+        // Two series of six days and two channels.
+        let mut long = format!("id{delimiter}day{delimiter}a{delimiter}b{end}");
+        for (name, part) in ["x", "y"].iter().zip(values.chunks_exact(12)) {
+            let mut wide = format!("day{delimiter}a{delimiter}b{end}");
+            for (row, pair) in part.chunks_exact(2).enumerate() {
+                let cells = format!("{}{delimiter}{}{delimiter}{}{end}", day(row), number(&pair[0]), number(&pair[1]));
+                long += &format!("{name}{delimiter}{cells}");
+                wide += &cells;
+            }
+            let panel = read_with(&wide, &keys).unwrap();
+            prop_assert_eq!(bits(&panel), expected(part), "{}", wide);
+        }
+        let panel = read_with(&long, &format!("{keys}id = \"id\"\n")).unwrap();
+        prop_assert_eq!(bits(&panel), expected(&values), "{}", long);
+        prop_assert_eq!(panel.series().len(), 2);
+    }
+
     /// Law: shuffled rows, sorted on request, are the rows in order.
     #[test]
     fn sorting_undoes_shuffling(order in Just((0..40usize).collect::<Vec<_>>()).prop_shuffle()) {

@@ -139,3 +139,10 @@ fn a_mixed_step_is_refused_and_irregular_rows_can_be_taken() {
     assert_eq!((panel.rows(), panel.observed()), (27, None));
     assert_eq!(panel.time(26).unwrap(), "2012-01-16 11:00:00");
 }
+
+#[test]
+fn seconds_beyond_every_clock_are_refused() {
+    // Found by fuzzing: the smallest integer has no absolute value.
+    let text = message(read(rows(&["0.5", "-9223372036854775808", "1.5"])));
+    assert!(text.contains("-9223372036854775808"), "{text}");
+}

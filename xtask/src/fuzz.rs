@@ -1,0 +1,29 @@
+//! `cargo xtask fuzz`: starts the package `fuzz`.
+
+use std::ffi::OsString;
+
+use anyhow::Result;
+
+use crate::workspace::{Workspace, run};
+
+/// Feed the readers with changed files; a panic, an overflow, a hang or much memory is a finding
+#[derive(clap::Args)]
+#[command(disable_help_flag = true)]
+pub(crate) struct Fuzz {
+    /// Options; `--help` lists them
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<OsString>,
+}
+
+impl Fuzz {
+    pub(crate) fn run(self, workspace: &Workspace) -> Result<()> {
+        let mut cargo =
+            workspace.cargo(["run", "--quiet", "--package", "fuzz", "--features", "parquet", "--"]);
+        run(cargo.args(self.arguments))
+    }
+}
+
+/// A short run of every target.
+pub(crate) fn short(workspace: &Workspace) -> Result<()> {
+    Fuzz { arguments: Vec::new() }.run(workspace)
+}
