@@ -370,3 +370,19 @@ fn the_kernel_density_is_a_density() {
     let found = kernel_log_density(&constant, &width, &Tensor::from_slice(&[1.0])).unwrap();
     assert!(value(&found).is_finite());
 }
+
+/// Oracle: two samples by hand, whose fair score is `mean |x − y| − ½ |x_1 − x_2|`. A value that was not observed has no
+/// part in the mean of its window, and a window without one has no score.
+#[test]
+fn windows_average_the_fair_score_over_what_was_observed() {
+    let samples =
+        Tensor::from_slice(&[0.0, 10.0, 1.0, 1.0, 3.0, 3.0, 4.0, 20.0, 1.0, 3.0, 3.0, 4.0]);
+    let samples = samples.view([2, 3, 2, 1]);
+    let truth = Tensor::from_slice(&[1.0, f64::NAN, 5.0, 0.0, 1.0, 1.0]).view([3, 2, 1]);
+    let observed = Tensor::from_slice(&[1.0, 0.0, 1.0, 1.0, 0.0, 0.0]).view([3, 2, 1]);
+    let found = super::window_crps(&samples, &truth, Some(&observed)).unwrap();
+    let found = Vec::<f64>::try_from(found).unwrap();
+    // (1 + 3)/2 − 4/2 = 0; the mean of 4 − 0 and 2 − 1.
+    assert_eq!(found[..2], [0.0, 2.5]);
+    assert!(found[2].is_nan());
+}
