@@ -179,7 +179,7 @@ impl Source {
         }
     }
 
-    /// What was doubtful about the table, such as a reading that was decided between two, or a channel of a series
+    /// Doubts about the table, such as a reading that was decided between two, or a channel of a series
     /// without training rows.
     pub fn doubts(&self) -> &[String] {
         self.prepared.panel.doubts()
