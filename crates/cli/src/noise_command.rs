@@ -71,7 +71,7 @@ fn table(noise: &ballast::noise::NoiseConfig) -> String {
         f64::NEG_INFINITY => "none".to_owned(),
         db => format!("{db:.1}"),
     };
-    let shown = |row: &StepRow| row.t % stride == 0 || row.t == last;
+    let shown = |row: &StepRow| row.t.is_multiple_of(stride) || row.t == last;
     for (row, (snr, reinjected)) in rows.iter().zip(ratios).filter(|(row, _)| shown(row)) {
         table.row([
             row.t.to_string(),

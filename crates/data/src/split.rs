@@ -241,7 +241,7 @@ fn dates(
             },
         };
         column.push(text.as_bytes()).map_err(|_| fail())?;
-        let times = column.finish(None, &[0..1]).map_err(|_| fail())?;
+        let times = column.finish(None, std::slice::from_ref(&(0..1))).map_err(|_| fail())?;
         if times.clock().is_dated() != clock.is_dated() {
             return Err(fail());
         }

@@ -160,6 +160,9 @@ fn entries<'a>(models: &'a [Forecaster], seeds: &[u64], baselines: &'a [Named]) 
     entries
 }
 
+/// The scores of all entries, those of every window, and the squared errors as D-Va counts them.
+type Compared = (Vec<Scored>, Vec<WindowRow>, Option<DropLast>);
+
 /// Scores all entries on the same windows, and compares the model with each of the others.
 fn compare(
     config: &Config,
@@ -168,7 +171,7 @@ fn compare(
     windows: &WindowSet,
     dump: Option<&std::path::Path>,
     left_out: &mut Vec<String>,
-) -> Result<(Vec<Scored>, Vec<WindowRow>, Option<DropLast>), TrainError> {
+) -> Result<Compared, TrainError> {
     let rows = Vec::<i64>::try_from(windows.first_rows()?.f_to(tch::Device::Cpu)?)?;
     let places = rows.iter().map(|row| source.origin(*row as usize));
     let (series, times): (Vec<usize>, Vec<String>) =

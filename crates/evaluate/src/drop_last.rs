@@ -57,7 +57,7 @@ fn over_series(
         rest = after;
         mean_of_finite(series.iter().copied())
     });
-    mean_of_finite(each.collect::<Vec<_>>().into_iter()).unwrap_or(f64::NAN)
+    mean_of_finite(each.collect::<Vec<_>>()).unwrap_or(f64::NAN)
 }
 
 #[cfg(test)]

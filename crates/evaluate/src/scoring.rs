@@ -25,8 +25,11 @@ pub(crate) enum Depth {
     All,
 }
 
+/// A measure, and where it is in the scores of a window.
+type Column = (Measure, fn(&WindowScores) -> f64);
+
 /// The scores of a window in original units, as the benchmark defines them.
-const RELATIVE: [(Measure, fn(&WindowScores) -> f64); 10] = [
+const RELATIVE: [Column; 10] = [
     (Measure::Crps, |window| window.crps),
     (Measure::Nmae, |window| window.nmae),
     (Measure::Mae, |window| window.mae),

@@ -159,7 +159,7 @@ impl Forecaster {
             self.computed(|| self.model.predict_likelihood(&prepared.inputs, samples, true))?;
         let (truth, observed) = self.truth(batch);
         let truth = hide(prepared.instance.apply(truth)?, observed)?;
-        let truth = self.described.from_window(truth);
+        let truth = self.described.of_window(truth);
         let crps = hide(crps_loss(&forecast.sample()?, &truth)?, observed)?;
         let crps = self.described.to_window(crps * &prepared.instance.scale);
         Ok(crps.f_sum(Kind::Float)? / batch.context.size()[0] as f64)

@@ -555,10 +555,16 @@ mod tests {
         assert_eq!(written(&["43830", "43831", "43832"]), Written::Index);
         assert_eq!(written(&["43831.5", "43831.75", "43832"]), Written::Spreadsheet);
         let dated = named(&["43830", "43831"], Hints { dates: true, ..Hints::default() }).unwrap();
-        assert_eq!(dated.finish(None, &[0..2]).unwrap().written, Written::Spreadsheet);
+        assert_eq!(
+            dated.finish(None, std::slice::from_ref(&(0..2))).unwrap().written,
+            Written::Spreadsheet
+        );
         let weeks =
             named(&["201501", "201502"], Hints { weeks: true, ..Hints::default() }).unwrap();
-        assert_eq!(weeks.finish(None, &[0..2]).unwrap().written, Written::YearWeek);
+        assert_eq!(
+            weeks.finish(None, std::slice::from_ref(&(0..2))).unwrap().written,
+            Written::YearWeek
+        );
     }
 
     #[test]

@@ -586,7 +586,7 @@ fn a_model_reads_later_files_as_it_read_its_own() {
 
 #[test]
 fn models_of_earlier_versions_are_still_read() {
-    let pipeline = load_with(&crate::support::daily(60), SPLIT).unwrap().pipeline;
+    let pipeline = load_with(crate::support::daily(60), SPLIT).unwrap().pipeline;
     let mut stored = serde_json::to_value(&pipeline).unwrap();
     stored.as_object_mut().unwrap().remove("reading").unwrap();
     let old: data::Pipeline = serde_json::from_value(stored).unwrap();

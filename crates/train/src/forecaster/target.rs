@@ -66,14 +66,14 @@ impl Target {
     }
 
     /// The inverse of [`Target::to_window`].
-    pub(super) fn from_window(self, values: Tensor) -> Tensor {
+    pub(super) fn of_window(self, values: Tensor) -> Tensor {
         match self {
             Target::Noised { signal } if signal != 1.0 => values * signal,
             Target::Context | Target::Clean { .. } | Target::Noised { .. } => values,
         }
     }
 
-    /// The logarithm of the derivative of [`Target::from_window`]: the log density of a value of the window is that of
+    /// The logarithm of the derivative of [`Target::of_window`]: the log density of a value of the window is that of
     /// the decoder's value plus this.
     pub(super) fn log_jacobian(self) -> f64 {
         match self {
