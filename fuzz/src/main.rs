@@ -68,10 +68,18 @@ fn caller() -> Option<String> {
 
 /// Runs one target and returns the number of places where it panicked.
 fn fuzz(target: &'static Target, args: &Args) -> usize {
-    let seeds = (target.seeds)();
-    for input in &seeds {
-        (target.run)(&[input, &[0, 0xf8][..]].concat());
-    }
+    let checked = panic::catch_unwind(|| {
+        let seeds = (target.seeds)();
+        for input in &seeds {
+            (target.run)(&[input, &[0, 0xf8][..]].concat());
+        }
+        seeds
+    });
+    let Ok(seeds) = checked else {
+        let panicked = PANIC.lock().unwrap().take().unwrap_or_default();
+        eprintln!("{}: a seed: {}: {}", target.name, panicked.0, panicked.1);
+        return 1;
+    };
     let (begin, mut slowest) = (Instant::now(), Duration::ZERO);
     let mut found: BTreeMap<String, u64> = BTreeMap::new();
     let (done, watched) = std::sync::mpsc::channel::<()>();
