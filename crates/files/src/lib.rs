@@ -2,7 +2,7 @@
 //!
 //! | to | call |
 //! |---|---|
-//! | write where a user says | [`write`], [`write_text`]: follow links, write into devices |
+//! | write where a user says | [`write()`], [`write_text`]: follow links, write into devices |
 //! | write in a directory of ours | [`replace`], [`replace_text`], [`replace_json`]: never follow a link |
 //! | read what somebody may have put there | [`read`], [`read_text`], [`read_json`]: regular files up to a size |
 //! | be the only process at work | [`Lock`] |

@@ -36,10 +36,10 @@ pub fn write(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) 
     }
 }
 
-/// Writes `text` as [`write`] does.
+/// Writes `text` as [`write()`] does.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_text(path: &Path, text: &str) -> io::Result<()> {
     write(path, |file| file.write_all(text.as_bytes()))
 }
@@ -50,7 +50,7 @@ pub fn write_text(path: &Path, text: &str) -> io::Result<()> {
 /// lead the content elsewhere. Content and name are on the disk when this returns.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn replace(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,

@@ -35,7 +35,7 @@ use super::{ConfigError, Located, read};
 pub enum Noise {
     /// The noise that a table describes.
     Fixed(NoiseConfig),
-    /// The best of several candidates, which include no noise: [`crate::NoiseSearch`].
+    /// The best of several candidates, which include no noise: [`record::NoiseSearch`].
     Auto(AutoNoise),
 }
 
