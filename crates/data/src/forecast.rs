@@ -440,12 +440,7 @@ impl ForecastInput {
     /// # Errors
     /// [`DataError::Length`], [`DataError::OutOfRange`], [`DataError::NoLevel`].
     pub fn to_original(&self, series: usize, values: &mut [f32]) -> Result<(), DataError> {
-        let out = || DataError::OutOfRange {
-            what: "series",
-            index: series,
-            count: self.panel.series.len(),
-        };
-        let origin = self.windows.origin(series).ok_or_else(out)?;
+        let origin = self.origin(series)?;
         let horizon = self.windows.horizon();
         self.inverse.in_place(&self.panel, &self.pipeline.scaler, origin, horizon, values)
     }
@@ -455,14 +450,16 @@ impl ForecastInput {
     /// # Errors
     /// As [`ForecastInput::to_original`].
     pub fn original(&self, series: usize, values: &[f32]) -> Result<Vec<f64>, DataError> {
-        let out = || DataError::OutOfRange {
-            what: "series",
-            index: series,
-            count: self.panel.series.len(),
-        };
-        let origin = self.windows.origin(series).ok_or_else(out)?;
+        let origin = self.origin(series)?;
         let horizon = self.windows.horizon();
         self.inverse.apply(&self.panel, &self.pipeline.scaler, origin, horizon, values)
+    }
+
+    /// The first row to be forecast of a series.
+    fn origin(&self, series: usize) -> Result<usize, DataError> {
+        let count = self.panel.series.len();
+        let out = || DataError::OutOfRange { what: "series", index: series, count };
+        self.windows.origin(series).ok_or_else(out)
     }
 
     /// The times to be forecast for series `series`, as a forecast file writes them.

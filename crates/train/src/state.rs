@@ -88,7 +88,7 @@ impl State {
         }
     }
 
-    /// Whether so many steps in a row were skipped that the training should end; waits for the device.
+    /// Whether the number of steps skipped in a row has reached its limit, which ends the training; waits for the device.
     pub(crate) fn is_stuck(&mut self) -> Result<bool, TrainError> {
         self.tally.settle()?;
         Ok(self.tally.worst().length >= MOST_SKIPPED)
