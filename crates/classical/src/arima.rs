@@ -1,0 +1,7 @@
+//! TODO arima
+
+use crate::{Forecaster, Past};
+
+pub(crate) fn fit(_past: &Past) -> Option<Box<dyn Forecaster>> {
+    None
+}
