@@ -122,6 +122,16 @@ impl Pipeline {
         self.read_input(path, Gaps::Fill)
     }
 
+    /// As [`Pipeline::forecast_input`], from rows that are read already and have no calendar features yet, such as a
+    /// [`Panel::until`]; with `masks` false as [`Pipeline::forecast_input_without_gaps`].
+    ///
+    /// # Errors
+    /// As these two, but for the faults of a file.
+    pub fn forecast_panel(&self, panel: Panel, masks: bool) -> Result<ForecastInput, DataError> {
+        self.validate()?;
+        self.forecast_from(panel, if masks { Gaps::Mask } else { Gaps::Fill })
+    }
+
     fn read_input(&self, path: &Path, gaps: Gaps) -> Result<ForecastInput, DataError> {
         self.validate()?;
         let config = self.input_config(path);

@@ -31,6 +31,7 @@ mod finding;
 mod forecast;
 mod init;
 mod number;
+mod origin;
 mod panel;
 mod prepare;
 mod read;

@@ -77,6 +77,10 @@ impl Split {
                     fractions(rows, *train, *validation, *test)
                 }
                 SplitConfig::Rows(counts) => row_counts(*counts, rows, &series.name)?,
+                SplitConfig::Last([validation, test]) => {
+                    let test_from = rows - (*test).min(rows / 3);
+                    [test_from - (*validation).min(rows / 3), test_from, rows]
+                }
                 SplitConfig::Dates { .. } => dates
                     .unwrap_or([i64::MAX; 3])
                     .map(|moment| series.timeline.rows_before(moment, rows, &panel.clock)),

@@ -23,6 +23,9 @@ pub enum SplitConfig {
     },
     /// Row counts of training, validation and test, from the start of each series.
     Rows([usize; 3]),
+    /// Row counts of validation and test at the end of each series; at most a third of a short series each. All rows
+    /// before them are training rows.
+    Last([usize; 2]),
     /// First times of validation, test, and of the rows after the test part.
     Dates {
         /// First time of the validation part.
@@ -54,6 +57,8 @@ struct SplitTable {
     test: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rows: Option<Vec<usize>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last: Option<[usize; 2]>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     validation_from: Option<Moment>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -120,6 +125,18 @@ impl JsonSchema for SplitConfig {
                 },
                 {
                     "type": "object",
+                    "properties": { "last": {
+                        "description": "Rows of validation and test at the end of each series.",
+                        "type": "array",
+                        "prefixItems": [rows(0), rows(0)],
+                        "minItems": 2,
+                        "maxItems": 2,
+                    } },
+                    "required": ["last"],
+                    "additionalProperties": false,
+                },
+                {
+                    "type": "object",
                     "properties": {
                         "validation_from": time("First time of the validation part."),
                         "test_from": time("First time of the test part."),
@@ -147,6 +164,7 @@ impl TryFrom<SplitTable> for SplitConfig {
             key: "split",
             value: "(this combination of keys)".into(),
             expected: "one of { train, validation, test }, { rows = [train, validation, test] }, \
+                       { last = [validation, test] }, \
                        { validation_from, test_from } with or without `until`, { protocol }"
                 .into(),
         };
@@ -155,11 +173,22 @@ impl TryFrom<SplitTable> for SplitConfig {
             validation,
             test,
             rows,
+            last,
             validation_from,
             test_from,
             until,
             protocol,
         } = table;
+        let alone = [train, validation, test].iter().all(Option::is_none)
+            && rows.is_none()
+            && [&validation_from, &test_from, &until].iter().all(|time| time.is_none())
+            && protocol.is_none();
+        if let Some(last) = last.filter(|_| alone) {
+            return Ok(SplitConfig::Last(last));
+        }
+        if last.is_some() {
+            return Err(one_of());
+        }
         let split =
             match (train, validation, test, rows, validation_from, test_from, until, protocol) {
                 (Some(train), Some(validation), Some(test), None, None, None, None, None) => {
@@ -199,6 +228,7 @@ impl From<SplitConfig> for SplitTable {
             validation: None,
             test: None,
             rows: None,
+            last: None,
             validation_from: None,
             test_from: None,
             until: None,
@@ -210,6 +240,7 @@ impl From<SplitConfig> for SplitTable {
                     (Some(train), Some(validation), Some(test));
             }
             SplitConfig::Rows(rows) => table.rows = Some(rows.to_vec()),
+            SplitConfig::Last(rows) => table.last = Some(rows),
             SplitConfig::Dates { validation_from, test_from, until } => {
                 table.validation_from = Some(Moment::Text(validation_from));
                 table.test_from = Some(Moment::Text(test_from));
@@ -249,7 +280,7 @@ impl SplitConfig {
                     });
                 }
             }
-            SplitConfig::Dates { .. } | SplitConfig::Protocol(_) => {}
+            SplitConfig::Last(_) | SplitConfig::Dates { .. } | SplitConfig::Protocol(_) => {}
         }
         Ok(())
     }

@@ -213,6 +213,21 @@ impl Frequency {
             Frequency::Days(_) | Frequency::Index(_) | Frequency::Irregular => None,
         }
     }
+
+    /// All natural seasons, in rows, the shortest first: of hours the day and the week, of days the week and the year.
+    pub fn seasons(self) -> Vec<usize> {
+        let longer = match self {
+            Frequency::Micros(step) if step > 0 && step < MINUTE => (HOUR % step == 0).then(|| HOUR / step),
+            Frequency::Micros(step) if step > 0 => (7 * DAY % step == 0).then(|| 7 * DAY / step),
+            Frequency::Days(1) => Some(365),
+            Frequency::Weekdays(week) => Some(52 * week.per_week()),
+            _ => None,
+        };
+        let longer = longer.map(|rows| rows as usize).filter(|rows| *rows > 1);
+        let mut seasons: Vec<usize> = self.season().into_iter().chain(longer).collect();
+        seasons.dedup();
+        seasons
+    }
 }
 
 /// The most common positive step; the smallest of several.
