@@ -134,6 +134,22 @@ pub(crate) struct Found {
     pub(crate) time: Option<Vec<String>>,
 }
 
+/// Reads the table that `config` names. Columns that name the series, or tell the time together, are found where the
+/// table needs them and `config` does not give them; the returned config names them.
+///
+/// # Errors
+/// [`DataError`] where the table cannot be read.
+pub fn discover(config: &DataConfig, base: &Path) -> Result<(Panel, DataConfig), DataError> {
+    config.validate()?;
+    let (panel, found) = read_guessing(config, base)?;
+    let config = DataConfig {
+        id: found.id.or_else(|| config.id.clone()),
+        time: found.time.map(TimeColumns::from).or_else(|| config.time.clone()),
+        ..config.clone()
+    };
+    Ok((panel, config))
+}
+
 /// Reads; where times repeat and other columns tell the rows apart, takes those as part of the time, or one of
 /// text as `id`.
 pub(crate) fn read_guessing(config: &DataConfig, base: &Path) -> Result<(Panel, Found), DataError> {

@@ -42,7 +42,9 @@ mod statics;
 mod time;
 mod window;
 
-pub use check::{ChannelInfo, Description, Proposal, Remark, SeriesInfo, Suspicion, check};
+pub use check::{
+    ChannelInfo, Description, Proposal, Remark, SeriesInfo, Suspicion, check, discover,
+};
 pub use config::{
     CalendarFeature, DataConfig, Ddof, Duplicates, Encoding, Fill, Format, Layout, Protocol,
     ScaleConfig, ScaleKind, ScalePer, SplitConfig, TimeColumns, Transform, Unsorted,

@@ -4,7 +4,7 @@ use crate::config::CalendarFeature;
 use crate::error::DataError;
 use crate::panel::{Panel, Series};
 use crate::read::assemble::add_calendar;
-use crate::time::Timeline;
+use crate::time::{Frequency, Timeline};
 
 impl Panel {
     /// The panel as it was known when series `s` had `ends[s]` rows: later rows are cut off. If there are future
@@ -85,6 +85,29 @@ impl Panel {
             *observed = self.values.iter().map(|value| !value.is_nan()).collect();
         }
         Ok(self)
+    }
+
+    /// The times of the `horizon` rows after the first `rows` rows of a series, as a forecast file writes them. Rows
+    /// beyond the table go on at its time step.
+    ///
+    /// # Errors
+    /// [`DataError::OutOfRange`] if there is no such series.
+    pub fn times_after(
+        &self,
+        series: usize,
+        rows: usize,
+        horizon: usize,
+    ) -> Result<Vec<String>, DataError> {
+        let out = || DataError::OutOfRange { what: "series", index: series, count: self.series.len() };
+        let Series { timeline, rows: all, .. } = self.series.get(series).ok_or_else(out)?;
+        let below_a_day = matches!(self.frequency, Frequency::Micros(_));
+        let time = |row: usize| {
+            let inside = (row < all.len()).then(|| timeline.at(row, &self.clock)).flatten();
+            let beyond = |steps| timeline.beyond(all.len(), steps, self.frequency, &self.clock);
+            let time = inside.unwrap_or_else(|| beyond((row + 1).saturating_sub(all.len())));
+            self.clock.show_with(time, below_a_day)
+        };
+        Ok((rows..rows + horizon).map(time).collect())
     }
 
     /// Whether its rows have dates, which calendar features need.

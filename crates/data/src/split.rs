@@ -78,8 +78,8 @@ impl Split {
                 }
                 SplitConfig::Rows(counts) => row_counts(*counts, rows, &series.name)?,
                 SplitConfig::Last([validation, test]) => {
-                    let test_from = rows - (*test).min(rows / 3);
-                    [test_from - (*validation).min(rows / 3), test_from, rows]
+                    let test_from = rows - (*test).min(rows * 2 / 5);
+                    [test_from - (*validation).min(rows * 2 / 5), test_from, rows]
                 }
                 SplitConfig::Dates { .. } => dates
                     .unwrap_or([i64::MAX; 3])

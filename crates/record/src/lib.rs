@@ -39,6 +39,7 @@ mod error;
 mod evaluation;
 mod features;
 mod file;
+mod forecast;
 mod metrics;
 pub mod or_null;
 mod run;
@@ -52,6 +53,7 @@ pub use evaluation::{
     Scored, Supplement,
 };
 pub use features::{Feature, Features, Probe, ProcessOrigin, StepFeatures};
+pub use forecast::{Forecast, SeriesForecast};
 pub use metrics::Epoch;
 pub use run::{DataInfo, Divergence, Fitted, RunInfo, Status, WindowCounts};
 pub use scores::{Calibration, Coverage, Scores, SeriesScores, WindowRow, read_rows, write_rows};

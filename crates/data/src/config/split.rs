@@ -23,7 +23,7 @@ pub enum SplitConfig {
     },
     /// Row counts of training, validation and test, from the start of each series.
     Rows([usize; 3]),
-    /// Row counts of validation and test at the end of each series; at most a third of a short series each. All rows
+    /// Row counts of validation and test at the end of each series; at most two fifths of a short series each. All rows
     /// before them are training rows.
     Last([usize; 2]),
     /// First times of validation, test, and of the rows after the test part.

@@ -1,0 +1,27 @@
+//! From a table to a pooled, calibrated forecast.
+//!
+//! ```text
+//! file → Table: rows, seasons, lengths → members fitted before past origins → scores → weights, calibration
+//!      → members fitted again on all rows → Forecast, Report in words, picture
+//! ```
+//!
+//! The members are the classical methods of [`classical`] and the network of [`train`]. [`Fitted::fit`] chooses and
+//! fits; [`forecast`] makes the table that is written; [`Report`] says in words what was found, what the forecast rests
+//! on, and how well that did on past rows. [`backtest()`] does the same from past origins, where the truth is known, and
+//! scores every member beside the pool.
+
+mod backtest;
+mod fit;
+mod lengths;
+mod network;
+mod output;
+mod picture;
+mod report;
+mod table;
+
+pub use backtest::{Backtest, Origins, POOL, Score, Window, backtest};
+pub use fit::{Fitted, NETWORK, Options, UnitForecast};
+pub use output::{Form, forecast};
+pub use picture::picture;
+pub use report::Report;
+pub use table::{Table, Wanted};

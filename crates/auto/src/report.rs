@@ -1,0 +1,236 @@
+//! What was found, what a forecast rests on, and how far to trust it, in words.
+
+use std::fmt;
+
+use crate::fit::{Fitted, NETWORK};
+use crate::table::Table;
+
+/// A forecast in words. `Display` writes one paragraph, and a line for each warning.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// File, rows, time step, seasons, trend, zeros and gaps.
+    pub found: String,
+    /// The members with their weights, and the rows they were fitted to.
+    pub rests_on: String,
+    /// Scores on past rows beside the naive and the best classical method.
+    pub past: String,
+    /// What to beware of.
+    pub warnings: Vec<String>,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.found, self.rests_on, self.past)?;
+        for warning in &self.warnings {
+            write!(f, "\nwarning: {warning}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Share of the variance that a line in time explains from which a series is said to rise or fall.
+const TREND: f64 = 0.5;
+/// Weights below this are not named.
+const NAMED: f64 = 0.05;
+
+impl Report {
+    /// The report of a fit.
+    pub fn of(table: &Table, fitted: &Fitted) -> Report {
+        let past = Past::of(fitted);
+        Report {
+            found: found(table),
+            rests_on: rests_on(table, fitted),
+            past: past.words(),
+            warnings: past.warnings(table, fitted),
+        }
+    }
+}
+
+fn found(table: &Table) -> String {
+    let units = table.units();
+    let values = || units.iter().flat_map(|unit| unit.values.iter().copied());
+    let rows: usize = table.known.iter().sum();
+    let series = match table.known.len() {
+        1 => String::new(),
+        many => format!(" in {many} series"),
+    };
+    let observed = values().filter(|value| value.is_finite()).count();
+    let missing = values().count() - observed;
+    let zeros = values().filter(|value| *value == 0.0).count();
+    let seasons = match table.seasons.as_slice() {
+        [] => "no season".to_owned(),
+        [one] => format!("a season of {one} rows"),
+        many => {
+            let rows: Vec<String> = many.iter().map(ToString::to_string).collect();
+            format!("seasons of {} rows", rows.join(" and "))
+        }
+    };
+    let trend = match units.as_slice() {
+        [unit] => match slope(&unit.values) {
+            share if share >= TREND => ", rising",
+            share if share <= -TREND => ", falling",
+            _ => ", no steady trend",
+        },
+        _ => "",
+    };
+    let gaps = match missing {
+        0 => "no gaps".to_owned(),
+        some => format!("{some} missing values"),
+    };
+    let zeros = match zeros {
+        0 => String::new(),
+        some => format!(", {:.0} % zeros", 100.0 * some as f64 / observed.max(1) as f64),
+    };
+    format!(
+        "{}: {rows} rows{series}, time step {}, {seasons}{trend}, {gaps}{zeros}.",
+        table.path().display(),
+        table.panel.frequency(),
+    )
+}
+
+/// The share of the variance that a line in time explains, with the sign of its slope.
+fn slope(values: &[f64]) -> f64 {
+    let points: Vec<(f64, f64)> =
+        values.iter().enumerate().filter(|(_, y)| y.is_finite()).map(|(x, y)| (x as f64, *y)).collect();
+    let count = points.len() as f64;
+    let mean = |of: fn(&(f64, f64)) -> f64| points.iter().map(of).sum::<f64>() / count;
+    let (x, y) = (mean(|point| point.0), mean(|point| point.1));
+    let sum = |of: &dyn Fn(f64, f64) -> f64| points.iter().map(|point| of(point.0 - x, point.1 - y)).sum::<f64>();
+    let (both, xx, yy) = (sum(&|x, y| x * y), sum(&|x, _| x * x), sum(&|_, y| y * y));
+    if xx > 0.0 && yy > 0.0 { both * both.abs() / (xx * yy) } else { 0.0 }
+}
+
+fn rests_on(table: &Table, fitted: &Fitted) -> String {
+    let mut weights = vec![0.0; fitted.members.len()];
+    for pool in &fitted.pools {
+        let share = 1.0 / fitted.pools.len() as f64;
+        weights.iter_mut().zip(&pool.weights.values).for_each(|(sum, weight)| *sum += share * weight);
+    }
+    let mut named: Vec<(&String, f64)> = fitted.members.iter().zip(weights).collect();
+    named.sort_by(|a, b| b.1.total_cmp(&a.1));
+    named.retain(|(_, weight)| *weight >= NAMED);
+    let words: Vec<String> =
+        named.iter().map(|(name, weight)| format!("{name} ({:.0} %)", 100.0 * weight)).collect();
+    let rows: usize = table.known.iter().sum();
+    format!("The forecast averages {}, each fitted to all {rows} rows.", list(&words))
+}
+
+/// `a, b and c`.
+fn list(words: &[String]) -> String {
+    match words {
+        [] => "nothing".to_owned(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+/// Scores of past forecasts, averaged over units in units of the naive scale of each.
+struct Past {
+    origins: usize,
+    disjoint: usize,
+    pool: f64,
+    naive: Option<f64>,
+    /// Name and score of the best classical method.
+    classic: Option<(String, f64)>,
+    network: Option<f64>,
+    coverage: f64,
+}
+
+impl Past {
+    fn of(fitted: &Fitted) -> Past {
+        let count = fitted.members.len();
+        let (mut sums, mut counts) = (vec![0.0; count], vec![0usize; count]);
+        let (mut pool, mut covered, mut pools) = (0.0, 0.0, 0usize);
+        let (mut origins, mut disjoint) = (0, 0);
+        for (history, own) in fitted.histories().zip(&fitted.pools) {
+            for member in 0..count {
+                if let Some(score) = history.score_of(member) {
+                    sums[member] += score / history.scale;
+                    counts[member] += 1;
+                }
+            }
+            let combined = history.combined(&own.weights.values);
+            let calibrated: Option<Vec<pool::Quantiles>> =
+                combined.iter().map(|q| own.calibration.apply(q.as_ref()?)).collect();
+            let Some(calibrated) = calibrated else { continue };
+            let scores = history.score(&calibrated).zip(history.coverage(&calibrated, 0.8));
+            if let Some((score, coverage)) = scores {
+                pool += score / history.scale;
+                covered += coverage;
+                pools += 1;
+            }
+            origins = origins.max(history.folds.len());
+            disjoint = disjoint.max(history.disjoint);
+        }
+        let score = |member: usize| {
+            (counts[member] > 0 && counts[member] == pools).then(|| sums[member] / counts[member] as f64)
+        };
+        let of_name = |name: &str| score(fitted.members.iter().position(|member| member == name)?);
+        let classics = fitted.members.iter().enumerate().filter(|(_, name)| *name != NETWORK);
+        let classic = classics
+            .filter_map(|(member, name)| Some((name.clone(), score(member)?)))
+            .min_by(|a, b| a.1.total_cmp(&b.1));
+        Past {
+            origins,
+            disjoint,
+            pool: pool / pools as f64,
+            naive: of_name("seasonal naive"),
+            classic,
+            network: of_name(NETWORK),
+            coverage: covered / pools as f64,
+        }
+    }
+
+    fn words(&self) -> String {
+        if self.origins == 0 || !self.pool.is_finite() {
+            return "The rows are too few to try it on the past.".to_owned();
+        }
+        let against = |other: f64| {
+            let gain = 100.0 * (1.0 - self.pool / other);
+            let word = if gain >= 0.0 { "below" } else { "above" };
+            format!("{:.0} % {word}", gain.abs())
+        };
+        let mut compared = Vec::new();
+        compared.extend(self.naive.map(|naive| format!("{} that of the seasonal naive forecast", against(naive))));
+        compared.extend(self.classic.as_ref().map(|(name, score)| {
+            format!("{} that of {name}, the best single classical method", against(*score))
+        }));
+        compared.extend(self.network.map(|score| format!("{} that of the network alone", against(score))));
+        format!(
+            "From {} past origins its error (CRPS) was {}. Its 80 % intervals covered {:.0} % there.",
+            self.origins,
+            list(&compared),
+            100.0 * self.coverage,
+        )
+    }
+
+    fn warnings(&self, table: &Table, fitted: &Fitted) -> Vec<String> {
+        let mut warnings: Vec<String> = table.doubts.clone();
+        warnings.extend(fitted.without_network.clone());
+        if self.origins == 0 {
+            warnings.push("the weights are a prior, and the intervals were never checked".to_owned());
+            return warnings;
+        }
+        if self.disjoint < 3 {
+            warnings.push(format!(
+                "past origins cover only {} separate horizons, so the weights lean on a prior",
+                self.disjoint
+            ));
+        }
+        if self.naive.is_some_and(|naive| self.pool >= naive) {
+            warnings.push("the forecast was no better than the seasonal naive one on past rows".to_owned());
+        }
+        if let Some((name, score)) = self.classic.as_ref().filter(|(_, score)| self.pool > *score) {
+            warnings.push(format!(
+                "{name} alone was {:.0} % better on past rows",
+                100.0 * (1.0 - score / self.pool)
+            ));
+        }
+        if let Some((_, classic)) = &self.classic
+            && self.network.is_some_and(|network| network > *classic)
+        {
+            warnings.push("the network alone did not beat the best classical method on past rows".to_owned());
+        }
+        warnings
+    }
+}
