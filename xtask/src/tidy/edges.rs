@@ -48,6 +48,7 @@ enum Use {
 
 const RULES: &[Rule] = &[
     rule("chart", &[], &[]),
+    rule("classical", &[], &[]),
     rule("data", &["files"], &[]),
     rule("events", &[], &[]),
     rule("files", &[], &[]),
@@ -57,6 +58,7 @@ const RULES: &[Rule] = &[
     rule("objective", &["tch"], &[]),
     rule("torch-ext", &["tch"], &[]),
     rule("vae", &["objective", "tch", "torch-ext"], &[]),
+    rule("pool", &["classical", "stats"], &[]),
     rule("record", &["data", "files", "stats"], &[]),
     rule("stats", &[], &[]),
     rule("feed", &["data", "stats", "tch", "torch-ext"], &[]),

@@ -1,0 +1,102 @@
+//! Where past forecasts start.
+
+/// Origins of past forecasts in the last part of the known rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    /// First rows of the targets, rising.
+    pub origins: Vec<usize>,
+    /// Steps forecast from each.
+    pub horizon: usize,
+    /// How many of these horizons have no row in common.
+    pub disjoint: usize,
+}
+
+/// The share of the known rows that folds may take from the end.
+const SHARE: f64 = 0.4;
+
+impl Layout {
+    /// At most `most` origins within the last two fifths of `rows`, the last one a horizon before the end.
+    ///
+    /// ```text
+    /// first ≥ max(3/5 rows, 2 seasons + 4, horizon)        spacing ≥ max(1, horizon / 4)
+    /// ```
+    ///
+    /// `season` is the longest season that repeats at least three times. Without room for one fold there is none.
+    pub fn rolling(rows: usize, horizon: usize, seasons: &[usize], most: usize) -> Layout {
+        let repeated = seasons.iter().filter(|season| 3 * **season <= rows);
+        let season = repeated.copied().max().unwrap_or(1);
+        let share = rows - (SHARE * rows as f64).floor() as usize;
+        let first = share.max(2 * season + 4).max(horizon);
+        let none = Layout { origins: Vec::new(), horizon, disjoint: 0 };
+        if horizon == 0 || most == 0 || first + horizon > rows {
+            return none;
+        }
+        let room = rows - horizon - first;
+        let count = most.min(room / (horizon / 4).max(1) + 1);
+        // From the last one back, evenly spread over the room.
+        let back = |k: usize| (k * room).checked_div(count - 1).unwrap_or(0);
+        let origins: Vec<usize> = (0..count).rev().map(|k| rows - horizon - back(k)).collect();
+        let disjoint = disjoint(&origins, horizon);
+        Layout { origins, horizon, disjoint }
+    }
+}
+
+/// The most targets that can be taken without a common row, the earliest first.
+fn disjoint(origins: &[usize], horizon: usize) -> usize {
+    let mut free = 0;
+    origins.iter().fold(0, |count, origin| {
+        if *origin < free {
+            return count;
+        }
+        free = origin + horizon;
+        count + 1
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_end_a_horizon_before_the_end() {
+        let found = Layout::rolling(100, 10, &[12], 12);
+        assert_eq!(found.origins.last(), Some(&90));
+        assert_eq!(found.origins[..5], [60, 63, 66, 69, 71]);
+        // By hand: 60, 71 and 82.
+        assert_eq!((found.origins.len(), found.disjoint), (12, 3));
+        let found = Layout::rolling(1000, 10, &[], 5);
+        assert_eq!(found.origins, [600, 698, 795, 893, 990]);
+        assert_eq!(found.disjoint, 5);
+    }
+
+    #[test]
+    fn short_series_have_no_folds() {
+        for (rows, horizon) in [(0, 1), (5, 3), (3, 0), (20, 15)] {
+            assert_eq!(
+                Layout::rolling(rows, horizon, &[12], 8).origins,
+                [0; 0],
+                "{rows} {horizon}"
+            );
+        }
+        // Two seasons and a few rows stay for the fit.
+        let found = Layout::rolling(40, 6, &[12], 8);
+        assert!(found.origins[0] >= 28 && found.origins.last() == Some(&34), "{found:?}");
+    }
+
+    /// Law: all origins leave a horizon, rise, and are at most as many as asked for.
+    #[test]
+    fn layouts_hold_their_promises() {
+        for rows in 0..150 {
+            for horizon in [1, 3, 12, 30] {
+                for most in [1, 2, 8] {
+                    let found = Layout::rolling(rows, horizon, &[7, 24], most);
+                    assert!(found.origins.len() <= most);
+                    assert!(found.origins.windows(2).all(|pair| pair[0] < pair[1]));
+                    assert!(found.origins.iter().all(|origin| origin + horizon <= rows));
+                    assert!(found.disjoint <= found.origins.len());
+                    assert_eq!(found.origins.is_empty(), found.disjoint == 0);
+                }
+            }
+        }
+    }
+}
