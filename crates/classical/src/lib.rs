@@ -20,8 +20,10 @@ mod arima;
 mod climatology;
 mod ets;
 mod intermittent;
+mod minimize;
 mod naive;
 mod ridge;
+mod season;
 mod theta;
 
 use std::fmt::Debug;
