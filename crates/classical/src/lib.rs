@@ -23,6 +23,7 @@ mod intermittent;
 mod minimize;
 mod naive;
 mod ridge;
+mod scale;
 mod season;
 mod theta;
 
