@@ -20,8 +20,11 @@ mod arima;
 mod climatology;
 mod ets;
 mod intermittent;
+mod minimize;
 mod naive;
 mod ridge;
+mod scale;
+mod season;
 mod theta;
 
 use std::fmt::Debug;
