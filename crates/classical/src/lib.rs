@@ -16,11 +16,13 @@
 //! assert_eq!(paths.iter().next().unwrap().len(), 12);
 //! ```
 
+mod adjust;
 mod arima;
 mod climatology;
 mod ets;
 mod intermittent;
 mod minimize;
+mod mixture;
 mod naive;
 mod ridge;
 mod scale;
@@ -86,6 +88,11 @@ impl Paths {
     /// The paths.
     pub fn iter(&self) -> impl Iterator<Item = &[f64]> {
         self.values.chunks(self.horizon.max(1))
+    }
+
+    /// One path.
+    pub(crate) fn row(&self, path: usize) -> &[f64] {
+        &self.values[path * self.horizon..(path + 1) * self.horizon]
     }
 
     /// The values of one step over all paths.

@@ -45,6 +45,13 @@ impl Scale {
         value.clamp(f64::MIN, f64::MAX)
     }
 
+    /// A difference in working units as a difference in original units, or as a ratio for the logarithm.
+    pub(crate) fn difference(&self, off: f64) -> f64 {
+        let off = self.factor * off;
+        let off = if self.floor.is_some() { off.exp() } else { off };
+        off.clamp(f64::MIN, f64::MAX)
+    }
+
     /// Logarithm of the derivative of the map, summed over the observed rows: what a log likelihood in working units
     /// gains in original ones.
     pub(crate) fn log_derivative(&self, values: &[f64]) -> f64 {

@@ -1,6 +1,7 @@
 //! Seasons: classical decomposition with missing rows, a test whether there is one, and its strength.
 
 use crate::Past;
+use crate::scale::Scale;
 
 /// Rows per season that the rows can tell something about: at least two full seasons of rows, and as many observed.
 pub(crate) fn usable(past: &Past, season: usize) -> bool {
@@ -92,6 +93,93 @@ fn trimmed_mean(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let kept = if values.len() >= 6 { &values[1..values.len() - 1] } else { &values[..] };
     kept.iter().sum::<f64>() / kept.len() as f64
+}
+
+/// Seasonal indices of a long season of few cycles, smoothed over neighboring phases and shrunk.
+///
+/// Each cycle is foretold from the mean of the others, averaged over `2 w + 1` phases and multiplied by a factor from
+/// 0 to 1. Width and factor are those with the least squared error over all cycles. `None` where the factor is 0, so
+/// that there is no season to foretell. Forms as in [`indices`].
+pub(crate) fn smooth_indices(
+    values: &[f64],
+    season: usize,
+    multiplicative: bool,
+) -> Option<Vec<f64>> {
+    let positive = values.iter().all(|value| value.is_nan() || *value > 0.0);
+    if season < 2 || values.len() < 2 * season || (multiplicative && !positive) {
+        return None;
+    }
+    let units = if multiplicative { Scale::log(values) } else { Scale::standard(values) };
+    let worked: Vec<f64> = values.iter().map(|value| units.to(*value)).collect();
+    let off = deviations(&worked, season)?;
+    let widths = [0, season / 52, season / 26, season / 13, season / 8];
+    let (_, factor, width) = widths
+        .into_iter()
+        .map(|width| foretold(&off, season, width))
+        .min_by(|a, b| a.0.total_cmp(&b.0))?;
+    if factor <= 0.0 {
+        return None;
+    }
+    let smooth = smoothed(&phase_sums(&off, season), width);
+    let mean = smooth.iter().sum::<f64>() / season as f64;
+    let back = |index: &f64| units.difference(factor * (index - mean));
+    Some(smooth.iter().map(back).collect())
+}
+
+/// Rows minus their moving average over a season, which is continued flat at both ends.
+fn deviations(values: &[f64], season: usize) -> Option<Vec<f64>> {
+    let filled = filled(values, season)?;
+    let trend = moving_average(&filled, season);
+    let first = trend.iter().position(|value| value.is_finite())?;
+    let last = trend.iter().rposition(|value| value.is_finite())?;
+    Some((0..values.len()).map(|row| values[row] - trend[row.clamp(first, last)]).collect())
+}
+
+/// Sum and number of the observed rows of each phase.
+fn phase_sums(off: &[f64], season: usize) -> Vec<(f64, f64)> {
+    let mut sums = vec![(0.0, 0.0); season];
+    for (row, value) in off.iter().enumerate().filter(|(_, value)| value.is_finite()) {
+        sums[row % season].0 += value;
+        sums[row % season].1 += 1.0;
+    }
+    sums
+}
+
+/// Means over `width` phases on each side; 0 where nothing was observed.
+fn smoothed(sums: &[(f64, f64)], width: usize) -> Vec<f64> {
+    let size = sums.len();
+    let add = |a: (f64, f64), b: &(f64, f64)| (a.0 + b.0, a.1 + b.1);
+    let mut sum = (0..=2 * width).map(|i| &sums[(i + size - width) % size]).fold((0.0, 0.0), add);
+    (0..size)
+        .map(|phase| {
+            let mean = if sum.1 > 0.0 { sum.0 / sum.1 } else { 0.0 };
+            let (old, new) =
+                (sums[(phase + size - width) % size], sums[(phase + width + 1) % size]);
+            sum = (sum.0 - old.0 + new.0, sum.1 - old.1 + new.1);
+            mean
+        })
+        .collect()
+}
+
+/// Squared error of foretelling each cycle from the others, the best factor, and the width.
+fn foretold(off: &[f64], season: usize, width: usize) -> (f64, f64, usize) {
+    let all = phase_sums(off, season);
+    let (mut square, mut product, mut total) = (0.0, 0.0, 0.0);
+    for cycle in off.chunks(season) {
+        let mut others = all.clone();
+        for (sum, value) in others.iter_mut().zip(cycle).filter(|(_, value)| value.is_finite()) {
+            *sum = (sum.0 - value, sum.1 - 1.0);
+        }
+        for (guess, value) in smoothed(&others, width).iter().zip(cycle) {
+            if value.is_finite() {
+                square += guess * guess;
+                product += guess * value;
+                total += value * value;
+            }
+        }
+    }
+    let factor = if square > 0.0 { (product / square).clamp(0.0, 1.0) } else { 0.0 };
+    (total - 2.0 * factor * product + factor * factor * square, factor, width)
 }
 
 /// Autocorrelations of the values at lags 1 to `lags`; a missing value counts as the mean.

@@ -154,13 +154,18 @@ fn factor(
     shrunk.exp()
 }
 
-/// The conformal quantile of scores at `share`, with `n` of them independent.
+/// The conformal quantile at `share` of N scores, of which `n` are independent.
 ///
 /// ```text
-/// quantile at share · (1 + 1/n)
+/// s_(k) with k = share · N (1 + 1/n), from 1, linear between order statistics, at most N
 /// ```
 fn conformal(scores: &mut [f64], share: f64, n: usize) -> f64 {
     scores.sort_unstable_by(f64::total_cmp);
-    let level = (share * (1.0 + 1.0 / n as f64)).min(1.0);
-    stats::quantile(scores, level).filter(|q| !q.is_nan()).unwrap_or(f64::INFINITY)
+    let most = scores.len().saturating_sub(1) as f64;
+    let position = (share * scores.len() as f64 * (1.0 + 1.0 / n as f64) - 1.0).clamp(0.0, most);
+    let level = if most > 0.0 { position / most } else { 0.0 };
+    stats::quantile(scores, level.min(1.0)).filter(|q| !q.is_nan()).unwrap_or(f64::INFINITY)
 }
+
+#[cfg(test)]
+mod tests;

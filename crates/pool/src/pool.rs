@@ -107,3 +107,6 @@ fn calibrate(histories: &[&History], weights: &Weights, widening: &Widening) -> 
     let horizons = histories.iter().map(|history| history.disjoint).sum();
     Calibration::fit(&pairs.collect::<Vec<_>>(), horizons, widening)
 }
+
+#[cfg(test)]
+mod tests;

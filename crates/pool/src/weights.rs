@@ -109,3 +109,6 @@ fn problem(histories: &[&History], members: usize) -> Problem {
     }
     problem
 }
+
+#[cfg(test)]
+mod tests;
