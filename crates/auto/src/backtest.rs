@@ -51,10 +51,27 @@ pub struct Backtest {
     pub forecasters: Vec<String>,
     /// One entry per origin, series, channel and forecaster that made a forecast.
     pub windows: Vec<Window>,
+    /// The weights of each fit.
+    pub weights: Vec<OwnWeights>,
     /// Names of series and channels.
     names: (Vec<String>, Vec<String>),
     horizon: usize,
     stride: usize,
+}
+
+/// The weights of the members for one series and channel.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OwnWeights {
+    /// The origin before which they were chosen, counted from 1.
+    pub fold: usize,
+    /// Name of the series.
+    pub series: String,
+    /// Name of the channel.
+    pub channel: String,
+    /// Names of the members.
+    pub members: Vec<String>,
+    /// Their weights, which add up to one.
+    pub weights: Vec<f64>,
 }
 
 /// One forecast and what came.
@@ -108,6 +125,7 @@ pub fn backtest(
     let mut found = Backtest {
         forecasters: Vec::new(),
         windows: Vec::new(),
+        weights: Vec::new(),
         names: names(table),
         horizon: table.horizon(),
         stride: origins.stride,
@@ -120,6 +138,9 @@ pub fn backtest(
             fitted = Some(Fitted::fit(&table.until(&known)?, &directory, options)?);
         }
         let Some(fitted) = &mut fitted else { continue };
+        if fold == 0 || refit {
+            found.note_weights(table, fitted, fold);
+        }
         let forecasts = fitted.forecast(table, ends)?;
         found.add(table, fitted, fold, ends, forecasts);
     }
@@ -154,6 +175,18 @@ impl Backtest {
                 let (quantiles, truth) = (quantiles?, truth.clone());
                 Some(Window { fold, known, series, channel, forecaster, quantiles, truth })
             }));
+        }
+    }
+
+    fn note_weights(&mut self, table: &Table, fitted: &Fitted, fold: usize) {
+        for (unit, pool) in table.units().iter().zip(&fitted.pools) {
+            self.weights.push(OwnWeights {
+                fold: fold + 1,
+                series: self.names.0[unit.series].clone(),
+                channel: self.names.1[unit.channel].clone(),
+                members: fitted.members.clone(),
+                weights: pool.weights.values.clone(),
+            });
         }
     }
 

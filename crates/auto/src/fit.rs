@@ -104,9 +104,10 @@ impl Fitted {
             (None, true) => Some("the rows are too few to train the network".to_owned()),
             (None, false) => Some("the network was switched off".to_owned()),
         };
+        let (tasks, methods) = (tasks.as_slice(), methods.as_slice());
         let (network, classics) = std::thread::scope(|scope| {
             let threads = std::thread::available_parallelism().map_or(1, usize::from);
-            let classics = scope.spawn(|| Classics::fit_many(&tasks, &methods, effort, options.seed, threads));
+            let classics = scope.spawn(move || Classics::fit_many(tasks, methods, effort, options.seed, threads));
             let fit = |config| Network::fit(table, config, directory, options.run);
             let network = config.as_ref().map(fit).transpose();
             (network, classics.join())

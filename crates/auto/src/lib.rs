@@ -19,9 +19,9 @@ mod picture;
 mod report;
 mod table;
 
-pub use backtest::{Backtest, Origins, POOL, Score, Window, backtest};
+pub use backtest::{Backtest, Origins, OwnWeights, POOL, Score, Window, backtest};
 pub use fit::{Fitted, NETWORK, Options, UnitForecast};
 pub use output::{Form, forecast};
-pub use picture::picture;
+pub use picture::{page, picture};
 pub use report::Report;
 pub use table::{Table, Wanted};

@@ -1,8 +1,9 @@
 //! A fan chart of a forecast behind the history of its series.
 
-use chart::{Chart, Color};
+use chart::{Chart, Color, escape};
 use record::{Forecast, SeriesForecast};
 
+use crate::report::Report;
 use crate::table::Table;
 
 /// Seasons of history in a picture, or this many horizons without a season.
@@ -44,4 +45,20 @@ pub fn picture(table: &Table, forecast: &Forecast, series: &SeriesForecast, chan
         .line(label, ahead, &center)
         .color(Color::Blue)
         .render()
+}
+
+/// An HTML page that loads nothing: the report, and the charts below it.
+pub fn page(report: &Report, charts: &[String]) -> String {
+    let warnings: String =
+        report.warnings.iter().map(|warning| format!("<p><strong>Warning:</strong> {}</p>\n", escape(warning))).collect();
+    let text = format!("{} {} {}", report.found, report.rests_on, report.past);
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n<title>Forecast</title>\n\
+         <style>:root {{ color-scheme: light dark }} body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; \
+         margin: 2rem auto; padding: 0 1rem }} svg {{ width: 100%; height: auto }}</style>\n\
+         <p>{}</p>\n{warnings}{}\n</html>\n",
+        escape(&text),
+        charts.join("\n"),
+    )
 }

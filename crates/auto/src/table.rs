@@ -97,6 +97,11 @@ impl Table {
         &self.understood
     }
 
+    /// SHA-256 of the rows as they were read.
+    pub fn fingerprint(&self) -> String {
+        self.panel.fingerprint()
+    }
+
     /// Rows to forecast.
     pub fn horizon(&self) -> usize {
         self.config.horizon

@@ -47,7 +47,7 @@ pub use evaluate::Forecast;
 pub use record::{Evaluation, RunInfo};
 pub use train::{Config, Control, RunOptions, TrainError as Error};
 pub use {
-    baseline, data, evaluate, feed, files, noise, objective, probe, record, stats, train, vae,
+    auto, baseline, data, evaluate, feed, files, noise, objective, probe, record, stats, train, vae,
 };
 
 /// The default config for a table: `horizon` rows ahead for every numeric column, with a context and a split that suit

@@ -43,8 +43,10 @@ pub(crate) enum Command {
     Evaluate(Evaluate),
     /// Measure how much the latent variables of a trained run know at each diffusion step.
     Features(Features),
-    /// Forecast the rows that follow a table.
+    /// Forecast the rows that follow a table: choose, fit and forecast in one command, or forecast with a trained run.
     Forecast(Forecast),
+    /// Forecast known rows of a table from past origins, and score every member beside the pool.
+    Backtest(Backtest),
     /// Show what a noise schedule does to a signal.
     Noise(Noise),
     /// Check a data file, or fetch a public one.
@@ -141,24 +143,120 @@ pub(crate) struct Features {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Forecast {
-    /// The run directory.
-    pub(crate) run: PathBuf,
-    /// The rows to forecast from, with the columns that the run was trained on.
+    /// A table to forecast, or the directory of a trained run.
+    #[arg(value_name = "FILE|RUN")]
+    pub(crate) source: PathBuf,
+    /// With a run: the rows to forecast from, with the columns that the run was trained on.
     #[arg(long, value_name = "CSV")]
-    pub(crate) input: PathBuf,
-    /// Read the file with another key of [data] than the training data, e.g. `data.time_format=%d.%m.%Y`; may be
+    pub(crate) input: Option<PathBuf>,
+    /// Where to write the forecast: one row per step, with quantiles of each channel [default: FILE-forecast.csv in the
+    /// current folder].
+    #[arg(long, value_name = "CSV")]
+    pub(crate) output: Option<PathBuf>,
+    /// Where to write the page with a fan chart of each series [default: FILE-forecast.html in the current folder].
+    #[arg(long, value_name = "HTML|SVG", conflicts_with = "input")]
+    pub(crate) picture: Option<PathBuf>,
+    /// Levels of the quantiles, such as 0.1,0.5,0.9.
+    #[arg(long, value_name = "P,…", value_delimiter = ',', value_parser = level, default_values = ["0.05", "0.1", "0.25", "0.5", "0.75", "0.9", "0.95"])]
+    pub(crate) levels: Vec<f64>,
+    /// Also write this many sample paths, to the output with `-samples` added to its name.
+    #[arg(long, value_name = "N", conflicts_with = "input")]
+    pub(crate) samples: Option<u32>,
+    /// Forecast from this many origins, the last one at the end of the table; everything is fitted before the first.
+    #[arg(long, value_name = "K", conflicts_with = "input", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) origins: Option<u16>,
+    /// Rows between origins [default: the horizon].
+    #[arg(long, value_name = "N", requires = "origins")]
+    pub(crate) stride: Option<std::num::NonZeroUsize>,
+    #[command(flatten)]
+    pub(crate) table: TableArgs,
+    /// Seed of the training and of the samples.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+}
+
+/// A table, and how to fit the members to it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct TableArgs {
+    /// Number of rows to forecast [default: one natural season].
+    #[arg(long, value_name = "H")]
+    pub(crate) horizon: Option<usize>,
+    /// Number of rows that the network looks back over [default: a few seasons].
+    #[arg(long, value_name = "L")]
+    pub(crate) context: Option<usize>,
+    /// Column to forecast; may be repeated [default: every numeric column].
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) target: Vec<String>,
+    /// The column that names the series of a long table [default: detected].
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) id: Option<String>,
+    /// The column of times; repeat it to join several columns, such as a date and an hour [default: detected].
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) time: Vec<String>,
+    /// Format of the times, such as `%d/%m/%Y` [default: detected].
+    #[arg(long)]
+    pub(crate) time_format: Option<String>,
+    /// Time step, such as `1d`, `business-day` or `month` [default: detected].
+    #[arg(long)]
+    pub(crate) frequency: Option<String>,
+    /// Rows per season; 1 for none [default: those of the time step].
+    #[arg(long, value_name = "M")]
+    pub(crate) season: Option<usize>,
+    /// Leave the network out, and combine the classical methods alone.
+    #[arg(long)]
+    pub(crate) without_network: bool,
+    /// Change one key of the network's config, or of how the file is read, such as `data.time_format=%d.%m.%Y`; may be
     /// repeated.
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
-    /// Where to write the forecast: one row per step, with quantiles of each channel.
-    #[arg(long, value_name = "CSV")]
-    pub(crate) output: PathBuf,
+    /// The run directory that is kept [default: runs/FILE-HASH].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) run: Option<PathBuf>,
     /// Device: auto, cpu, cuda or cuda:N.
     #[arg(long, default_value_t)]
     pub(crate) device: DeviceChoice,
-    /// Seed of the samples.
-    #[arg(long, default_value_t = 0)]
+    /// CPU threads of the network [default: $OMP_NUM_THREADS, else 1].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Backtest {
+    /// A table whose last rows are forecast.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Number of origins; the horizon of the last one ends with the table.
+    #[arg(long, value_name = "K", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) folds: u16,
+    /// Instead of `--folds`: forecast from the first of the last N rows on, while a whole horizon is left.
+    #[arg(long, value_name = "N", conflicts_with = "folds")]
+    pub(crate) rows: Option<usize>,
+    /// Rows between origins [default: the horizon].
+    #[arg(long, value_name = "N")]
+    pub(crate) stride: Option<std::num::NonZeroUsize>,
+    /// Fit everything again before each origin, instead of once before the first.
+    #[arg(long)]
+    pub(crate) refit: bool,
+    /// Where to write the scores of every origin, step and member.
+    #[arg(long, value_name = "CSV")]
+    pub(crate) output: Option<PathBuf>,
+    /// Where to write mean scores and weights.
+    #[arg(long, value_name = "JSON")]
+    pub(crate) json: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) table: TableArgs,
+    /// Seed of the training and of the samples.
+    #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
+}
+
+/// A level of a quantile.
+fn level(text: &str) -> Result<f64, String> {
+    let level: f64 = text.trim().parse().map_err(|error: std::num::ParseFloatError| error.to_string())?;
+    match (0.005..=0.995).contains(&level) {
+        true => Ok(level),
+        false => Err("a level is from 0.005 to 0.995".to_owned()),
+    }
 }
 
 #[derive(Debug, clap::Args)]

@@ -1,6 +1,7 @@
 //! The `ballast` command: parses arguments, calls the libraries, prints, and ends with a documented exit code.
 
 mod args;
+mod backtest;
 mod config_command;
 mod data_command;
 mod display;
@@ -11,6 +12,7 @@ mod forecast;
 mod noise_command;
 mod output;
 mod signals;
+mod automatic;
 mod table;
 mod threads;
 mod train_command;
@@ -30,6 +32,8 @@ fn main() -> ExitCode {
     threads::restart_without_spinning(match &args.command {
         Command::Train(command) => command.threads,
         Command::Evaluate(command) => command.threads,
+        Command::Forecast(command) => command.table.threads,
+        Command::Backtest(command) => command.table.threads,
         _ => None,
     });
     let done = match args.command {
@@ -37,6 +41,7 @@ fn main() -> ExitCode {
         Command::Evaluate(command) => evaluate::run(command),
         Command::Features(command) => features::run(command),
         Command::Forecast(command) => forecast::run(command),
+        Command::Backtest(command) => backtest::run(command),
         Command::Noise(command) => noise_command::run(command),
         Command::Data(command) => data_command::run(command),
         Command::Init(command) => data_command::init(command),

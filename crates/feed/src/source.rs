@@ -75,7 +75,20 @@ impl Source {
         selection: Selection,
         device: Device,
     ) -> Result<Source, FeedError> {
-        let prepared = data::load(config, Path::new(""))?;
+        Source::of_panel(config, selection, data::read(config, Path::new(""))?, device)
+    }
+
+    /// As [`Source::load`], from rows that were read, with the calendar features of `config`.
+    ///
+    /// # Errors
+    /// As [`Source::load`].
+    pub fn of_panel(
+        config: &DataConfig,
+        selection: Selection,
+        panel: data::Panel,
+        device: Device,
+    ) -> Result<Source, FeedError> {
+        let prepared = data::prepare(config, panel)?;
         let set = |part: Part| {
             let windows = part.of(&prepared);
             if windows.is_empty() {

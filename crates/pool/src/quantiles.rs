@@ -119,6 +119,15 @@ impl Quantiles {
         interpolate(&LEVELS, self.step(step), level)
     }
 
+    /// The mean of one step: the integral of the quantiles over the levels.
+    ///
+    /// ```text
+    /// E y = ∫ q_τ dτ
+    /// ```
+    pub fn mean(&self, step: usize) -> f64 {
+        self.step(step).iter().zip(SHARES.iter()).map(|(value, share)| share * value).sum()
+    }
+
     /// The continuous ranked probability score of one step, as the integral of the quantile loss over [`LEVELS`].
     ///
     /// ```text

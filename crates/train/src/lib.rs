@@ -83,7 +83,10 @@ pub use forecaster::{Forecaster, Terms, inputs};
 pub use job::Job;
 pub use optimizer::AdamW;
 pub use plan::{Plan, plan};
-pub use run::{Loaded, RunOptions, RunProgress, Training, data_info, load, prepare, set_threads};
+pub use run::{
+    Loaded, RunOptions, RunProgress, Training, Weights, data_info, load, prepare, prepare_source, selection,
+    set_threads,
+};
 pub use shape::shape;
 pub use tch::Device;
 pub use tensors::serialized;

@@ -48,11 +48,12 @@ pub enum RunProgress<'a> {
 /// # Errors
 /// As [`Source::load`].
 pub fn load(config: &Config, device: Device) -> Result<Source, TrainError> {
-    let selection = Selection {
-        season: config.evaluate.season,
-        validation_stride: config.train.validation_stride,
-    };
-    Ok(Source::load(&config.data, selection, device)?)
+    Ok(Source::load(&config.data, selection(config), device)?)
+}
+
+/// The settings of a config that concern its data.
+pub fn selection(config: &Config) -> Selection {
+    Selection { season: config.evaluate.season, validation_stride: config.train.validation_stride }
 }
 
 /// A training that is ready to start or to continue, and holds the lock of its directory.
@@ -76,9 +77,21 @@ pub struct Training {
 /// [`ConfigError::OtherRun`] if the directory holds a run of another config, [`RecordError::Locked`] if
 /// another process trains in it, [`RecordError::Refused`] if its checkpoint is damaged.
 pub fn prepare(config: &Config, path: &Path, options: RunOptions) -> Result<Training, TrainError> {
-    let device = options.device.resolve()?;
+    let source = load(config, options.device.resolve()?)?;
+    prepare_source(config, source, path, options)
+}
+
+/// As [`prepare`], with data that were loaded.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn prepare_source(
+    config: &Config,
+    source: Source,
+    path: &Path,
+    options: RunOptions,
+) -> Result<Training, TrainError> {
     let threads = set_threads(options.threads);
-    let source = load(config, device)?;
     let directory = RunDirectory::create(path)?;
     let lock = directory.lock()?;
     let resolved = config.to_toml()?;
@@ -258,6 +271,15 @@ fn naive_crps(
     validation_crps(config, source, forecaster, &mut draw)
 }
 
+/// Which weights of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weights {
+    /// Those that were selected, which never saw validation and test rows.
+    Selected,
+    /// Those fitted again on all rows.
+    Refitted,
+}
+
 /// A finished run that was loaded.
 #[derive(Debug)]
 pub struct Loaded {
@@ -318,6 +340,19 @@ impl Loaded {
     /// [`TrainError::Record`] if the weights do not fit the config.
     pub fn forecaster(&self, panel: &DevicePanel) -> Result<Forecaster, TrainError> {
         self.with_weights(&self.directory.weights(), panel)
+    }
+
+    /// The preparation of data that belongs to `weights`.
+    pub fn pipeline(&self, _weights: Weights) -> &data::Pipeline {
+        &self.info.pipeline
+    }
+
+    /// The forecaster with `weights`.
+    ///
+    /// # Errors
+    /// [`TrainError::Record`] if the run does not have them, or they do not fit the config.
+    pub fn forecaster_with(&self, _weights: Weights, panel: &DevicePanel) -> Result<Forecaster, TrainError> {
+        self.forecaster(panel)
     }
 
     /// The forecaster with the weights of the last epoch.

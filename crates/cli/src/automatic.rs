@@ -1,0 +1,73 @@
+//! What `ballast forecast FILE` and `ballast backtest` share: the table, the options, the run directory.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Error;
+use ballast::auto::{Options, Table, Wanted};
+use ballast::data::DataConfig;
+use ballast::train::{Config, RunOptions, TrainError};
+
+use crate::args::TableArgs;
+
+/// Reads the table that the arguments describe.
+pub(crate) fn read(file: &Path, args: &TableArgs) -> Result<Table, Error> {
+    let wanted = Wanted {
+        data: data_config(file, args)?,
+        horizon: args.horizon,
+        context: args.context,
+        season: args.season,
+    };
+    Ok(Table::read(&wanted)?)
+}
+
+fn data_config(file: &Path, args: &TableArgs) -> Result<DataConfig, Error> {
+    let set: Vec<String> =
+        args.set.iter().filter(|item| item.trim_start().starts_with("data.")).cloned().collect();
+    let plain = DataConfig::new("", 1, 1); // the file's own path may not fit into TOML text
+    let text = "[data]\npath = \"-\"\ncontext = 1\nhorizon = 1\n";
+    let set = match set.is_empty() {
+        true => plain,
+        false => Config::parse(text, "the command line", &set)?.data,
+    };
+    Ok(DataConfig {
+        path: Some(std::path::absolute(file)?),
+        targets: if args.target.is_empty() { set.targets } else { Some(args.target.clone()) },
+        id: args.id.clone().or(set.id),
+        time: if args.time.is_empty() { set.time } else { Some(args.time.clone().into()) },
+        time_format: args.time_format.clone().or(set.time_format),
+        frequency: args.frequency.clone().or(set.frequency),
+        ..set
+    })
+}
+
+pub(crate) fn options(args: &TableArgs, seed: u64) -> Options {
+    Options {
+        seed,
+        run: RunOptions { device: args.device, threads: args.threads.map(usize::from) },
+        network: !args.without_network,
+        overrides: args.set.iter().filter(|item| !item.trim_start().starts_with("data.")).cloned().collect(),
+    }
+}
+
+/// `runs/FILE-HASH`, where the hash is that of the rows and of what was asked for: the same question is answered from
+/// the same run, another one in another directory.
+pub(crate) fn directory(file: &Path, args: &TableArgs, asked: &str, table: &Table) -> Result<PathBuf, Error> {
+    if let Some(run) = &args.run {
+        return Ok(run.clone());
+    }
+    let text = format!("{} {args:?} {asked}", table.fingerprint());
+    let hash = ballast::files::sha256_of(text.as_bytes())?;
+    Ok(Path::new("runs").join(format!("{}-{}", stem(file), &hash[..8])))
+}
+
+/// The name of a file without its ending, for the names of outputs.
+pub(crate) fn stem(file: &Path) -> String {
+    file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// [`TrainError`] for a mistake on the command line.
+pub(crate) fn usage(origin: &str, message: &str, hint: &str) -> Error {
+    let (origin, message) = (origin.to_owned(), message.to_owned());
+    let error = ballast::train::ConfigError::Invalid { origin, message, hint: Some(hint.to_owned()) };
+    TrainError::from(error).into()
+}
