@@ -19,6 +19,7 @@
 mod adjust;
 mod arima;
 mod climatology;
+mod descend;
 mod ets;
 mod intermittent;
 mod minimize;
