@@ -19,9 +19,13 @@
 mod arima;
 mod climatology;
 mod ets;
+mod fourier;
+mod gaps;
 mod intermittent;
+mod linear;
 mod naive;
 mod ridge;
+pub mod support;
 mod theta;
 
 use std::fmt::Debug;
