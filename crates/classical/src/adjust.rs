@@ -87,7 +87,7 @@ pub(crate) fn long(past: &Past, most: usize) -> Option<Pattern> {
 
 #[cfg(test)]
 mod tests {
-    use rand::SeedableRng;
+    use rand::{Rng, SeedableRng};
     use rand_chacha::ChaCha8Rng;
 
     use super::*;
@@ -101,16 +101,13 @@ mod tests {
         let values: Vec<f64> = (0..28 * 4 + 5).map(|row| short[row % 4] + long_of(row)).collect();
         let pattern = long(&Past { values: &values, seasons: &[4, 28] }, 24).unwrap();
         for (row, value) in pattern.without(&values).iter().enumerate() {
-            assert!((value - short[row % 4]).abs() < 0.7, "{row}: {value}");
+            assert!((value - short[row % 4]).abs() < 1.0, "{row}: {value}");
         }
-        let noise: Vec<f64> = (0..120).map(|row: u32| f64::from(row * row * 7919 % 101)).collect();
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let noise: Vec<f64> = (0..170).map(|_| rng.random_range(-1.0..1.0)).collect();
         let none = long(&Past { values: &noise, seasons: &[4, 28] }, 24);
-        assert!(
-            none.is_none_or(|pattern| pattern
-                .indices
-                .iter()
-                .all(|index| (index - 1.0).abs() < 0.3))
-        );
+        let small = |pattern: Pattern| pattern.indices.iter().all(|index| index.abs() < 0.25);
+        assert!(none.is_none_or(small));
     }
 
     /// Oracle: the naive method on a flat rest gives back the pattern alone.

@@ -19,14 +19,19 @@
 mod adjust;
 mod arima;
 mod climatology;
+mod descend;
 mod ets;
+mod fourier;
+mod gaps;
 mod intermittent;
+mod linear;
 mod minimize;
 mod mixture;
 mod naive;
 mod ridge;
 mod scale;
 mod season;
+pub mod support;
 mod theta;
 
 use std::fmt::Debug;

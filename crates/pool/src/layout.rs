@@ -15,18 +15,29 @@ pub struct Layout {
 const SHARE: f64 = 0.4;
 
 impl Layout {
-    /// At most `most` origins within the last two fifths of `rows`, the last one a horizon before the end.
+    /// [`Layout::within`] the last two fifths of `rows`.
+    pub fn rolling(rows: usize, horizon: usize, seasons: &[usize], most: usize) -> Layout {
+        Layout::within(SHARE, rows, horizon, seasons, most)
+    }
+
+    /// At most `most` origins within the last `share` of `rows`, the last one a horizon before the end.
     ///
     /// ```text
-    /// first ≥ max(3/5 rows, 2 seasons + 4, horizon)        spacing ≥ max(1, horizon / 4)
+    /// first ≥ max((1 − share) rows, 2 seasons + 4, horizon)        spacing ≥ max(1, horizon / 4)
     /// ```
     ///
     /// `season` is the longest season that repeats at least three times. Without room for one fold there is none.
-    pub fn rolling(rows: usize, horizon: usize, seasons: &[usize], most: usize) -> Layout {
+    pub fn within(
+        share: f64,
+        rows: usize,
+        horizon: usize,
+        seasons: &[usize],
+        most: usize,
+    ) -> Layout {
         let repeated = seasons.iter().filter(|season| 3 * **season <= rows);
         let season = repeated.copied().max().unwrap_or(1);
-        let share = rows - (SHARE * rows as f64).floor() as usize;
-        let first = share.max(2 * season + 4).max(horizon);
+        let known = rows - (share.clamp(0.0, 1.0) * rows as f64).floor() as usize;
+        let first = known.max(2 * season + 4).max(horizon);
         let none = Layout { origins: Vec::new(), horizon, disjoint: 0 };
         if horizon == 0 || most == 0 || first + horizon > rows {
             return none;

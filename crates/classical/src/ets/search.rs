@@ -1,0 +1,149 @@
+//! The most likely parameters and first states of a form.
+
+use super::filter::{self, Gradient, State, Tape};
+use super::form::{Form, Kind, Weights};
+use crate::descend::descend;
+use crate::season;
+
+/// Seasons above this keep their first states from the decomposition.
+const SEARCHED: usize = 24;
+
+/// Steps of the search.
+const STEPS: usize = 80;
+
+/// Rows that give the first level and slope.
+const FIRST: usize = 10;
+
+/// Weights from which the search may start.
+const STARTS: [(f64, f64, f64); 6] = [
+    (0.1, 0.01, 0.1),
+    (0.3, 0.05, 0.1),
+    (0.3, 0.05, 0.4),
+    (0.6, 0.05, 0.2),
+    (0.6, 0.3, 0.1),
+    (0.9, 0.1, 0.05),
+];
+
+/// The first state of a form by decomposition: seasonal indices, and a line through the first rows without them.
+pub(super) fn first(form: Form, season: usize, values: &[f64]) -> Option<State> {
+    let multiplied = form.season == Kind::Multiplicative;
+    let indices = match form.season {
+        Kind::None => vec![if multiplied { 1.0 } else { 0.0 }],
+        _ => season::indices(values, season, multiplied)?,
+    };
+    let size = indices.len();
+    let off = |(row, value): (usize, &f64)| {
+        let index = indices[row % size];
+        (row as f64 + 1.0, if multiplied { value / index } else { value - index })
+    };
+    let rows = values.iter().enumerate().map(off).filter(|(_, value)| value.is_finite());
+    let rows: Vec<(f64, f64)> = rows.take(FIRST.max(size)).collect();
+    let count = rows.len() as f64;
+    let mean = |of: fn(&(f64, f64)) -> f64| rows.iter().map(of).sum::<f64>() / count;
+    let (time, center) = (mean(|row| row.0), mean(|row| row.1));
+    let spread: f64 = rows.iter().map(|row| (row.0 - time).powi(2)).sum();
+    let product: f64 = rows.iter().map(|row| (row.0 - time) * (row.1 - center)).sum();
+    let slope = if form.has_trend() && spread > 0.0 { product / spread } else { 0.0 };
+    let mut level = center - slope * time;
+    if (form.relative || multiplied) && level <= 0.0 {
+        level = 0.5 * center;
+    }
+    Some(State { level, slope, season: indices, next: 0 })
+}
+
+/// The parameters as one vector: unbounded weights, level, slope, and all seasonal states but the last.
+struct Vector {
+    form: Form,
+    searched: bool,
+    base: State,
+}
+
+impl Vector {
+    fn pack(&self, weights: Weights) -> Vec<f64> {
+        let mut x = self.form.unbounded(weights);
+        x.push(self.base.level);
+        if self.form.has_trend() {
+            x.push(self.base.slope);
+        }
+        if self.searched {
+            x.extend(&self.base.season[..self.base.season.len() - 1]);
+        }
+        x
+    }
+
+    fn unpack(&self, x: &[f64], state: &mut State) -> Weights {
+        let mut rest = x[self.form.weights()..].iter();
+        state.level = *rest.next().unwrap_or(&0.0);
+        if self.form.has_trend() {
+            state.slope = *rest.next().unwrap_or(&0.0);
+        }
+        if self.searched {
+            let size = state.season.len();
+            let total = if self.form.season == Kind::Multiplicative { size as f64 } else { 0.0 };
+            let mut sum = 0.0;
+            for (index, value) in state.season.iter_mut().zip(rest) {
+                *index = *value;
+                sum += value;
+            }
+            state.season[size - 1] = total - sum;
+        }
+        self.form.bounded(&x[..self.form.weights()])
+    }
+
+    fn chain(&self, x: &[f64], by: &Gradient, out: &mut [f64]) {
+        let count = self.form.weights();
+        self.form.chain(&x[..count], by.weights, &mut out[..count]);
+        let mut rest = out[count..].iter_mut();
+        let mut put = |value: f64| {
+            if let Some(slot) = rest.next() {
+                *slot = value;
+            }
+        };
+        put(by.level);
+        if self.form.has_trend() {
+            put(by.slope);
+        }
+        if self.searched {
+            let last = by.season[by.season.len() - 1];
+            by.season[..by.season.len() - 1].iter().for_each(|value| put(value - last));
+        }
+    }
+}
+
+/// The most likely weights and first state of a form, and the loss there.
+pub(super) fn fit(form: Form, season: usize, values: &[f64]) -> Option<(Weights, State, f64)> {
+    let base = first(form, season, values)?;
+    let searched = form.has_season() && base.season.len() <= SEARCHED;
+    let start = STARTS
+        .iter()
+        .map(|(alpha, beta, gamma)| {
+            let beta = if form.has_trend() { *beta } else { 0.0 };
+            let gamma = if form.has_season() { *gamma } else { 0.0 };
+            let phi = match form.trend {
+                super::form::Trend::None => 0.0,
+                super::form::Trend::Additive => 1.0,
+                super::form::Trend::Damped => 0.95,
+            };
+            let weights = Weights { alpha: *alpha, beta, gamma: gamma * (1.0 - alpha), phi };
+            (weights, filter::run(form, weights, &base, values).loss)
+        })
+        .filter(|(_, loss)| loss.is_finite())
+        .min_by(|a, b| a.1.total_cmp(&b.1))?
+        .0;
+    let vector = Vector { form, searched, base };
+    let mut state = vector.base.clone();
+    let mut tape = Tape::default();
+    let mut gradient = Gradient::default();
+    let mut loss = |x: &[f64], out: &mut [f64]| {
+        let weights = vector.unpack(x, &mut state);
+        let found = tape.loss(form, weights, &state, values, &mut gradient);
+        if found.is_finite() {
+            vector.chain(x, &gradient, out);
+        }
+        found
+    };
+    let (x, found) = descend(&mut loss, &vector.pack(start), STEPS);
+    let mut state = vector.base.clone();
+    let weights = vector.unpack(&x, &mut state);
+    (found < f64::MAX).then_some((weights, state, found))
+}
