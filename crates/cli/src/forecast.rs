@@ -22,6 +22,9 @@ pub(crate) fn run(args: Forecast) -> Result<(), Error> {
     for left_out in &forecast.left_out {
         print(format_args!("series `{}` is left out: {}", left_out.series, left_out.reason))?;
     }
+    if let Some(rows) = forecast.refitted_on {
+        print(format_args!("forecast by the weights that were fitted again on all {rows} rows"))?;
+    }
     Ok(print(format_args!(
         "{} series, {} channels, {} steps each, written to {}",
         forecast.series.len(),

@@ -90,6 +90,16 @@ pub fn load(config: &DataConfig, base: &Path) -> Result<Prepared, DataError> {
     prepare(config, read(config, base)?)
 }
 
+/// As [`load`], with all rows up to the end of the test part as training rows: [`Split::whole`].
+///
+/// # Errors
+/// [`DataError`]
+pub fn load_whole(config: &DataConfig, base: &Path) -> Result<Prepared, DataError> {
+    let panel = read(config, base)?;
+    let split = Split::new(config, &panel)?.whole();
+    prepare_fold(config, panel, split)
+}
+
 /// Splits, transforms, fills, fits the scaler on training rows, scales, and places windows.
 ///
 /// # Errors

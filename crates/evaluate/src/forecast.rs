@@ -33,6 +33,28 @@ pub struct Forecast {
     pub untrained: Vec<String>,
     /// Gaps of the file that were filled, for a model that was trained without gaps.
     pub filled: Vec<Filled>,
+    /// Number of rows that the weights were fitted on, if they are those of a refit on all rows.
+    pub refitted_on: Option<usize>,
+}
+
+/// Samples of the horizon that follows each series of a file, from which a [`Forecast`] is computed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sampled {
+    /// The forecast without its series.
+    pub about: Forecast,
+    /// One entry per series.
+    pub series: Vec<SeriesSamples>,
+}
+
+/// Samples of the forecast of one series, in original units.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeriesSamples {
+    /// Name of the series.
+    pub name: String,
+    /// Times of the steps, `[H]`.
+    pub times: Vec<String>,
+    /// Samples, `[S · H · C]`, with the channels of the forecast.
+    pub values: Vec<f64>,
 }
 
 /// The forecast of one series, in original units.
@@ -48,7 +70,8 @@ pub struct SeriesForecast {
     pub quantiles: Vec<Vec<[f64; 7]>>,
 }
 
-/// Forecasts the horizon after the last rows of `input` with the run at `path`.
+/// Forecasts the horizon after the last rows of `input` with the run at `path`, by the weights of its refit on all rows
+/// if it has one.
 ///
 /// The file is read as the training data were; each `data.KEY=VALUE` in `set` names a key of
 /// [`Pipeline::READING_KEYS`] that differs in it. If the model was trained without gaps, those of the file are filled
@@ -63,26 +86,47 @@ pub fn forecast(
     draw: u64,
     options: RunOptions,
 ) -> Result<Forecast, TrainError> {
+    let Sampled { about, series } = forecast_samples(path, input, set, SAMPLES, draw, options)?;
+    let channels = about.channels.len();
+    let series = series.into_iter().map(|SeriesSamples { name, times, values }| {
+        summarize(name, times, &values, channels)
+    });
+    Ok(Forecast { series: series.collect(), ..about })
+}
+
+/// As [`forecast`], but returns the samples themselves, `samples` for each series.
+///
+/// # Errors
+/// As [`forecast`].
+pub fn forecast_samples(
+    path: &Path,
+    input: &Path,
+    set: &[String],
+    samples: i64,
+    draw: u64,
+    options: RunOptions,
+) -> Result<Sampled, TrainError> {
     let device = options.device.resolve()?;
     set_threads(options.threads);
     let run = Loaded::open(path)?;
     let data = &run.config.data;
-    let pipeline = pipeline(&run, set)?;
-    let input = match run.info.masked {
+    let fit = run.latest();
+    let pipeline = pipeline(&run, fit.pipeline(), set)?;
+    let input = match fit.masked() {
         true => pipeline.forecast_input(input),
         false => pipeline.forecast_input_without_gaps(input),
     };
-    let input = input.map_err(|error| other_reading(&run.info.pipeline, error))?;
+    let input = input.map_err(|error| other_reading(fit.pipeline(), error))?;
     let channels = input.panel.channels();
-    let mut trained = trained(&run, channels.len());
+    let mut trained = trained(&run, fit.pipeline(), channels.len());
     let mut panel = DevicePanel::of(&input.panel, data, device)?;
     if trained.contains(&false) {
         panel = panel.with_columns(&trained)?;
     }
-    if !run.info.masked {
+    if !fit.masked() {
         panel = panel.without_masks();
     }
-    let forecaster = run.forecaster(&panel)?;
+    let forecaster = fit.forecaster(&panel)?;
     if forecaster.autoencodes() {
         return Err(TrainError::NoForecast);
     }
@@ -91,13 +135,15 @@ pub fn forecast(
     trained.truncate(names.len());
     let starts = input.windows.starts().enumerate();
     let series = starts.map(|(index, start)| {
-        let samples = no_grad(|| sample(&forecaster, &panel, start))?;
-        let values = input.original(index, &Vec::<f32>::try_from(samples)?)?;
+        let drawn = no_grad(|| sample(&forecaster, &panel, start, samples))?;
+        let mut values = input.original(index, &Vec::<f32>::try_from(drawn)?)?;
+        if trained.contains(&false) {
+            let mut all = values.chunks(names.len()).map(<[f64]>::to_vec).collect::<Vec<_>>();
+            all.iter_mut().for_each(|step| keep(step, &trained));
+            values = all.concat();
+        }
         let name = input.panel.series()[index].name().to_owned();
-        let mut summary = summarize(name, input.times(index)?, &values, names.len());
-        summary.mean.iter_mut().for_each(|step| keep(step, &trained));
-        summary.quantiles.iter_mut().for_each(|step| keep(step, &trained));
-        Ok(summary)
+        Ok(SeriesSamples { name, times: input.times(index)?, values })
     });
     let series = series.collect::<Result<_, TrainError>>()?;
     let reading = input.panel.reading();
@@ -111,16 +157,18 @@ pub fn forecast(
     keep(&mut channels, &trained);
     untrained.retain(|name| !channels.contains(name));
     let (left_out, filled) = (input.left_out, input.filled);
-    Ok(Forecast {
+    let about = Forecast {
         time_column,
         series_column,
         named,
         channels,
-        series,
+        series: Vec::new(),
         left_out,
         untrained,
         filled,
-    })
+        refitted_on: fit.refitted_on(),
+    };
+    Ok(Sampled { about, series })
 }
 
 /// Standardized samples of the horizon after one context, flattened to `[S · H · C]`.
@@ -128,16 +176,17 @@ fn sample(
     forecaster: &train::Forecaster,
     panel: &DevicePanel,
     start: usize,
+    samples: i64,
 ) -> Result<Tensor, TrainError> {
     let start = Tensor::f_from_slice(&[start as i64])?.f_to(panel.device())?;
-    let samples = forecaster.sample(&panel.gather(&start)?, SAMPLES)?;
+    let samples = forecaster.sample(&panel.gather(&start)?, samples)?;
     let flat = samples.f_contiguous()?.f_view([-1])?.f_to_kind(Kind::Float)?;
     Ok(flat.f_to(tch::Device::Cpu)?)
 }
 
 /// Whether each channel has a value in the training rows of some series: without one, its scale is not known.
-fn trained(run: &Loaded, channels: usize) -> Vec<bool> {
-    let unseen = run.info.pipeline.scaler().unseen();
+fn trained(run: &Loaded, pipeline: &Pipeline, channels: usize) -> Vec<bool> {
+    let unseen = pipeline.scaler().unseen();
     let series = |channel| unseen.iter().filter(|(_, other)| *other == channel).count();
     (0..channels).map(|channel| series(channel) < run.info.data.series).collect()
 }
@@ -149,9 +198,9 @@ fn keep<T>(values: &mut Vec<T>, channels: &[bool]) {
 }
 
 /// The pipeline of a run, for a file that differs from the training data by the keys in `set`.
-fn pipeline(run: &Loaded, set: &[String]) -> Result<Pipeline, TrainError> {
+fn pipeline(run: &Loaded, own: &Pipeline, set: &[String]) -> Result<Pipeline, TrainError> {
     if set.is_empty() {
-        return Ok(run.info.pipeline.clone());
+        return Ok(own.clone());
     }
     let keys = Pipeline::READING_KEYS;
     for item in set {
@@ -168,7 +217,7 @@ fn pipeline(run: &Loaded, set: &[String]) -> Result<Pipeline, TrainError> {
     }
     let text = run.directory.read_config()?;
     let origin = run.directory.config().display().to_string();
-    Ok(run.info.pipeline.rereading(&Config::parse(&text, &origin, set)?.data))
+    Ok(own.rereading(&Config::parse(&text, &origin, set)?.data))
 }
 
 /// Adds to a fault of a file how the training data were read, if that may be the reason.

@@ -40,5 +40,5 @@ mod table;
 mod write;
 
 pub use compare::{EvaluateOptions, evaluate};
-pub use forecast::{Forecast, SeriesForecast, forecast};
+pub use forecast::{Forecast, Sampled, SeriesForecast, SeriesSamples, forecast, forecast_samples};
 pub use runs::{evaluate_run, evaluate_runs};
