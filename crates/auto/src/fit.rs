@@ -8,7 +8,7 @@ use pool::{Classics, Effort, History, Layout, Pool, Quantiles, Settings, Support
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use record::RunInfo;
-use train::{RunOptions, TrainError, Weights};
+use train::{RunOptions, TrainError};
 
 use crate::lengths;
 use crate::network::{self, Network};
@@ -139,7 +139,7 @@ impl Fitted {
             *seen = (*seen).max(*end);
         }
         let drawn = match &self.network {
-            Some(network) => by_name(network.paths(&table.until(ends)?, Weights::Refitted, PATHS)?),
+            Some(network) => by_name(network.latest(&table.until(ends)?, PATHS)?),
             None => BTreeMap::new(),
         };
         let mut forecasts = Vec::new();

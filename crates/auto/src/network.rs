@@ -3,11 +3,10 @@
 use std::path::Path;
 
 use data::{CalendarFeature, DataConfig, Frequency, SplitConfig};
-use feed::Source;
 use pool::Quantiles;
 use classical::Paths;
 use record::RunInfo;
-use train::{Config, Control, Loaded, RunOptions, TrainError, Weights};
+use train::{Config, Control, Fit, Loaded, RunOptions, TrainError};
 
 use crate::table::Table;
 
@@ -72,10 +71,8 @@ impl Network {
         directory: &Path,
         options: RunOptions,
     ) -> Result<Network, TrainError> {
-        let device = options.device.resolve()?;
         let panel = table.panel.clone().with_calendar(&config.data.calendar)?;
-        let source = Source::of_panel(&config.data, train::selection(config), panel, device)?;
-        let training = train::prepare_source(config, source, directory, options)?;
+        let training = train::prepare_panel(config, panel, directory, options)?;
         if training.already_done().is_none() {
             training.run(&Control::default().write_events(false), &mut |_| {})?;
         }
@@ -88,17 +85,21 @@ impl Network {
         &self.loaded.info
     }
 
-    /// Sample paths of each channel of each series of a table from the end of its rows, `[series][channel]`, by name of
-    /// the series; series that cannot be forecast are missing.
-    pub(crate) fn paths(
+    /// Sample paths of each channel of each series of a table from the end of its rows, by the weights that were fitted
+    /// again on all rows. Series that cannot be forecast are missing.
+    pub(crate) fn latest(&self, table: &Table, count: usize) -> Result<Vec<(String, Vec<Paths>)>, TrainError> {
+        self.paths(table, &self.loaded.latest(), count)
+    }
+
+    fn paths(
         &self,
         table: &Table,
-        weights: Weights,
+        fit: &Fit,
         count: usize,
     ) -> Result<Vec<(String, Vec<Paths>)>, TrainError> {
         let mut drawn = Vec::new();
         let panel = table.panel.clone();
-        for (name, values) in evaluate::samples(&self.loaded, weights, panel, count, self.seed, self.options)? {
+        for (name, values) in evaluate::samples(fit, panel, count, self.seed, self.options)? {
             let horizon = table.horizon();
             let channels = values.len() / (count * horizon).max(1);
             let of_channel = |channel: usize| {
@@ -117,7 +118,7 @@ impl Network {
 
     /// The honest forecasts of one fold, as [`Network::paths`], as quantiles.
     pub(crate) fn fold(&self, table: &Table) -> Result<Vec<(String, Vec<Option<Quantiles>>)>, TrainError> {
-        let paths = self.paths(table, Weights::Selected, PATHS)?;
+        let paths = self.paths(table, &self.loaded.honest(), PATHS)?;
         let quantiles = |(name, channels): (String, Vec<Paths>)| {
             (name, channels.iter().map(Quantiles::of_paths).collect())
         };

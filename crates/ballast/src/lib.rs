@@ -15,7 +15,7 @@
 //! }
 //! let forecast = run.forecast("load.csv")?; // the 7 rows that follow the table
 //! for (time, step) in forecast.series[0].times.iter().zip(&forecast.series[0].quantiles) {
-//!     let [_, low, _, median, _, high, _] = step[0]; // 5, 10, 25, 50, 75, 90 and 95 %
+//!     let [_, low, _, median, _, high, _] = step[0][..] else { continue }; // 5, 10, 25, 50, 75, 90 and 95 %
 //!     println!("{time}: {median:.1}, with 80 % between {low:.1} and {high:.1}");
 //! }
 //! # assert_eq!(forecast.series[0].times.len(), 7);
@@ -43,12 +43,14 @@
 
 use std::path::{Path, PathBuf};
 
-pub use evaluate::Forecast;
-pub use record::{Evaluation, RunInfo};
+pub use record::{Evaluation, Forecast, RunInfo};
 pub use train::{Config, Control, RunOptions, TrainError as Error};
 pub use {
     auto, baseline, data, evaluate, feed, files, noise, objective, probe, record, stats, train, vae,
 };
+
+/// Levels of the quantiles of a forecast.
+const LEVELS: [f64; 7] = [0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95];
 
 /// The default config for a table: `horizon` rows ahead for every numeric column, with a context and a split that suit
 /// its length and time step.
@@ -133,6 +135,6 @@ impl Run {
     /// # Errors
     /// If the rows do not have the form of those of the training.
     pub fn forecast(&self, table: impl AsRef<Path>) -> Result<Forecast, Error> {
-        evaluate::forecast(&self.directory, table.as_ref(), &[], 0, self.options)
+        evaluate::forecast(&self.directory, table.as_ref(), &[], &LEVELS, 0, self.options)
     }
 }

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::time::Instant;
 
-use ballast::record::{Epoch, NoiseSearch, RunDirectory, RunInfo, Trial};
+use ballast::record::{Epoch, Fitted, NoiseSearch, RunDirectory, RunInfo, Trial};
 use ballast::train::{Config, Progress, RunProgress, SearchProgress, Training};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
@@ -14,6 +14,8 @@ use crate::output::{note, print};
 /// Shows the progress of a training. The training continues even if nobody can read it.
 pub(crate) struct Display<'a> {
     config: &'a Config,
+    /// Number of epochs if nothing stops the training early.
+    epochs: usize,
     shown: Shown,
     clock: Clock,
 }
@@ -51,19 +53,20 @@ impl<'a> Display<'a> {
         } else {
             Shown::Json
         };
-        Display { config, shown, clock: Clock::start() }
+        Display { config, epochs: config.train.epochs, shown, clock: Clock::start() }
     }
 
     pub(crate) fn already_done(&self, directory: &Path, done: &RunInfo) {
         let best = done.fitted.best_epoch;
         self.say(
-            || format!("already trained: {} (best epoch {best})", directory.display()),
+            || format!("already trained: {} ({})", directory.display(), self::best(done)),
             || json!({ "event": "already-done", "run": directory, "best_epoch": best }),
         );
     }
 
     pub(crate) fn start(&mut self, training: &Training, directory: &Path) {
         self.clock.since = Instant::now();
+        self.epochs = training.config().train.epochs;
         let summary = training.summary();
         let resumed = training.checkpoint().map(|checkpoint| checkpoint.step());
         let from = resumed.map_or(String::new(), |step| format!("\ncontinues after step {step}"));
@@ -97,6 +100,13 @@ impl<'a> Display<'a> {
                     bar.set_position(*done as u64);
                 }
             }
+            RunProgress::Refit { done, of } => {
+                if let Shown::Table { bar, .. } = &self.shown {
+                    bar.set_length(*of as u64);
+                    bar.set_position(*done as u64);
+                    bar.set_message("on all rows");
+                }
+            }
             RunProgress::Search(SearchProgress::Trial(search)) => self.trial(search),
             RunProgress::Search(SearchProgress::Chosen(search)) => self.chosen(search),
         }
@@ -106,7 +116,7 @@ impl<'a> Display<'a> {
         let Shown::Table { bar, .. } = &self.shown else { return };
         bar.set_position(((epoch - 1) * of + done) as u64);
         if bar.length() == Some(0) {
-            bar.set_length((of * self.config.train.epochs) as u64);
+            bar.set_length((of * self.epochs) as u64);
             bar.reset_eta(); // the steps of an earlier start took no time in this one
         }
     }
@@ -147,7 +157,7 @@ impl<'a> Display<'a> {
     fn epoch(&mut self, epoch: &Epoch) {
         let seconds = self.clock.since.elapsed().as_secs_f64();
         let windows_per_second = self.clock.windows as f64 / seconds;
-        let left = self.config.train.epochs.saturating_sub(epoch.epoch) as f64 * seconds;
+        let left = self.epochs.saturating_sub(epoch.epoch) as f64 * seconds;
         self.clock = Clock::start();
         let header = matches!(self.shown, Shown::Table { lines, .. } if lines.is_multiple_of(PAGE));
         self.say(
@@ -185,7 +195,7 @@ impl<'a> Display<'a> {
             || summary(self.config, directory, info),
             || json!({ "event": "done", "run": directory, "fitted": fitted }),
         );
-        if let Some(skill) = skill(directory, info).filter(|skill| *skill < 0.0) {
+        if let Some(skill) = skill(directory).filter(|skill| *skill < 0.0) {
             note(format_args!(
                 "warning: on the validation windows the CRPS is {:.1} % worse than that of the naive forecast; \
                  do not rely on this model",
@@ -204,27 +214,53 @@ impl<'a> Display<'a> {
 }
 
 /// Skill of the weights that were selected, in percent of the naive forecast's CRPS, by the metrics of the run.
-fn skill(directory: &Path, info: &RunInfo) -> Option<f64> {
+fn skill(directory: &Path) -> Option<f64> {
     let epochs = RunDirectory::open(directory).ok()?.read_epochs().ok()?;
-    epochs.iter().find(|epoch| epoch.epoch == info.fitted.best_epoch)?.skill
+    epochs.iter().rfind(|epoch| epoch.best)?.skill
 }
 
 /// How a training ended, and the next command.
 fn summary(config: &Config, directory: &Path, info: &RunInfo) -> String {
     let fitted = &info.fitted;
-    let (best, epochs) = (fitted.best_epoch, fitted.epochs);
-    let mut text = format!("best epoch {best} of {epochs}: {}", score(config, info));
+    let mut text = match config.train.keep {
+        ballast::train::Keep::Last if !fitted.best_validation.is_finite() => {
+            format!("{} epochs, without validation", fitted.epochs)
+        }
+        _ => format!("{}: {}", best(info), score(config, info)),
+    };
     if fitted.skipped > 0 {
         text += &format!("\n{} steps were skipped because they were not finite", fitted.skipped);
     }
     if config.train.keep == ballast::train::Keep::Last {
         text += "\nkept the weights of the last epoch, as `train.keep` says";
     }
+    if let Some(refit) = &info.refit {
+        text += &match &refit.diverged {
+            None => format!(
+                "\nfitted again on all {} rows in {} steps, to forecast",
+                refit.rows, refit.steps
+            ),
+            Some(divergence) => format!(
+                "\nthe fit on all rows diverged at step {}, so that these weights forecast",
+                divergence.step
+            ),
+        };
+    }
     text += &format!("\nwritten to {}", directory.display());
     if config.model.kind != ballast::train::ModelKind::Autoencode {
         text += &format!("\nnext: ballast evaluate {}", directory.display());
     }
     text
+}
+
+/// The place of the selected weights in the training.
+fn best(info: &RunInfo) -> String {
+    let Fitted { best_epoch, best_step, epochs, steps, .. } = info.fitted;
+    match (best_epoch, best_step) {
+        (0, 0) => "the start, before the first step, was best".to_owned(),
+        (0, step) => format!("best after step {step} of {steps}"),
+        (epoch, _) => format!("best epoch {epoch} of {epochs}"),
+    }
 }
 
 /// The score that selected the weights, in words.

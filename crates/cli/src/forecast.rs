@@ -91,6 +91,9 @@ fn remarks(forecast: &record::Forecast) -> Result<(), Error> {
     for left_out in &forecast.left_out {
         print(format_args!("series `{}` is left out: {}", left_out.series, left_out.reason))?;
     }
+    if let Some(rows) = forecast.refitted_on {
+        print(format_args!("forecast by the weights that were fitted again on all {rows} rows"))?;
+    }
     Ok(())
 }
 

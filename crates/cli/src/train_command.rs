@@ -78,7 +78,7 @@ fn dry_run(config: &Config, directory: &Path, options: RunOptions) -> Result<(),
     }
     print(format_args!(
         "{} epochs of {} steps, {} steps in all; the first step took {:.0} ms",
-        config.train.epochs,
+        plan.epochs,
         plan.steps_per_epoch,
         plan.steps,
         1e3 * plan.step_seconds

@@ -54,7 +54,7 @@ pub use finding::{Finding, FindingKind};
 pub use forecast::{Filled, ForecastInput, LeftOut};
 pub use init::{Init, Initial, init};
 pub use panel::{Channels, Panel, Series};
-pub use prepare::{Pipeline, Prepared, load, prepare, prepare_fold};
+pub use prepare::{Pipeline, Prepared, load, prepare, prepare_fold, prepare_whole};
 pub use read::{read, read_bytes};
 pub use reading::Reading;
 pub use scale::{Affine, Scaler};

@@ -90,6 +90,15 @@ pub fn load(config: &DataConfig, base: &Path) -> Result<Prepared, DataError> {
     prepare(config, read(config, base)?)
 }
 
+/// As [`prepare`], with all rows up to the end of the test part as training rows: [`Split::whole`].
+///
+/// # Errors
+/// As [`prepare`].
+pub fn prepare_whole(config: &DataConfig, panel: Panel) -> Result<Prepared, DataError> {
+    let split = Split::new(config, &panel)?.whole();
+    prepare_fold(config, panel, split)
+}
+
 /// Splits, transforms, fills, fits the scaler on training rows, scales, and places windows.
 ///
 /// # Errors

@@ -112,6 +112,18 @@ impl Split {
         self
     }
 
+    /// The same with all rows of each series, up to the end of its test part, as training rows. Scalers are fitted on
+    /// these rows, and the other parts are empty. Rows after the test part stay unused.
+    #[must_use]
+    pub fn whole(mut self) -> Split {
+        for Parts { train, validation, test, scaler } in &mut self.parts {
+            let end = train.end.max(validation.end).max(test.end);
+            (train.end, *validation, *test) = (end, end..end, end..end);
+            *scaler = train.clone();
+        }
+        self
+    }
+
     /// One split per rolling origin, in order of time; `purge` rows are left out before each border.
     ///
     /// # Errors
@@ -278,6 +290,20 @@ mod tests {
         assert_eq!(fractions(10, 0.5, 0.2, 0.2), [5, 7, 9]);
         assert_eq!(fractions(11, 0.8, 0.0, 0.2), [8, 8, 11]);
         assert_eq!(fractions(11, 0.8, 0.2, 0.0), [8, 11, 11]);
+    }
+
+    /// Oracle: borders by hand, of a series that starts at row 5; two purged rows come back.
+    #[test]
+    fn a_whole_split_trains_on_everything() {
+        let parts = |ends| parts(ends, 2, 5, Some(3));
+        let split = |parts| Split { parts: vec![parts], stride: 1, drop_exact: false, lags: 0 };
+        let expected = Parts { train: 5..15, validation: 15..15, test: 15..15, scaler: 5..15 };
+        for ends in [[6, 8, 10], [6, 10, 10], [10, 10, 10]] {
+            assert_eq!(split(parts(ends)).whole(), split(expected.clone()));
+        }
+        // Rows after the test part stay unused, and a learning curve keeps the recent rows of all.
+        assert_eq!(split(parts([4, 6, 8])).whole().parts[0].train, 5..13);
+        assert_eq!(split(parts([6, 8, 10])).whole().recent(0.3).parts[0].train, 12..15);
     }
 
     proptest! {

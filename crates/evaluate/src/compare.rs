@@ -66,10 +66,10 @@ pub(crate) fn evaluate_models(
         return Err(TrainError::NoForecast);
     }
     no_grad(|| {
+        let test = source.required(Part::Test)?;
         let mut left_out = Vec::new();
         let baselines = fit_baselines(config, source, &mut left_out)?;
         let entries = entries(models, seeds, &baselines);
-        let test = source.windows(Part::Test);
         let (mut forecasters, table, drop_last) =
             compare(config, source, &entries, test, options.dump.as_deref(), &mut left_out)?;
         let window = (config.data.horizon * source.channels().len()) as i64;
@@ -286,7 +286,10 @@ fn health(
 ) -> Result<LatentHealth, TrainError> {
     seed(config.seed, Stream::Evaluation);
     let panel = source.panel();
-    let windows = source.windows(Part::Validation).at_most(MAX_HEALTH);
+    let validation = source.windows(Part::Validation);
+    let held_out = validation.count() > 0;
+    let windows = if held_out { validation } else { source.windows(Part::Train) };
+    let windows = windows.at_most(MAX_HEALTH);
     health::measure(forecaster, windows.batches(panel, panel.scored_at_once(32)))
 }
 

@@ -1,54 +1,18 @@
 //! Forecasts that continue new rows, from a trained run.
 
-use std::io;
 use std::path::Path;
 
 use data::{DataError, Filled, LeftOut, Pipeline};
 use feed::{DevicePanel, Stream, seed};
-use record::RecordError;
+use record::{Forecast, SeriesForecast};
 use tch::{Kind, Tensor, no_grad};
 use train::{Config, ConfigError, Loaded, RunOptions, TrainError, set_threads};
 
-/// Levels of the quantiles in a forecast.
-const LEVELS: [f64; 7] = [0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95];
 /// Samples per forecast: fifty of them lie below the 5 % quantile.
 const SAMPLES: i64 = 1000;
 
-/// Quantiles of the horizon that follows each series of a file.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Forecast {
-    /// The column of times in the file, or `time` where it has several or none.
-    pub time_column: String,
-    /// The column of series in the file, or `series` where it has none.
-    pub series_column: String,
-    /// Whether the file names its series.
-    pub named: bool,
-    /// Names of the channels.
-    pub channels: Vec<String>,
-    /// One entry per series.
-    pub series: Vec<SeriesForecast>,
-    /// Series of the file that cannot be forecast, and why.
-    pub left_out: Vec<LeftOut>,
-    /// Channels without a value in the training rows of any series, which are not forecast.
-    pub untrained: Vec<String>,
-    /// Gaps of the file that were filled, for a model that was trained without gaps.
-    pub filled: Vec<Filled>,
-}
-
-/// The forecast of one series, in original units.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SeriesForecast {
-    /// Name of the series.
-    pub name: String,
-    /// Times of the steps, `[H]`.
-    pub times: Vec<String>,
-    /// Means, `[H][C]`.
-    pub mean: Vec<Vec<f64>>,
-    /// Quantiles at 5, 10, 25, 50, 75, 90 and 95 %, `[H][C][7]`.
-    pub quantiles: Vec<Vec<[f64; 7]>>,
-}
-
-/// Forecasts the horizon after the last rows of `input` with the run at `path`.
+/// Forecasts the horizon after the last rows of `input` with the run at `path`, by the weights of its refit on all rows
+/// if it has one.
 ///
 /// The file is read as the training data were; each `data.KEY=VALUE` in `set` names a key of
 /// [`Pipeline::READING_KEYS`] that differs in it. If the model was trained without gaps, those of the file are filled
@@ -60,6 +24,7 @@ pub fn forecast(
     path: &Path,
     input: &Path,
     set: &[String],
+    levels: &[f64],
     draw: u64,
     options: RunOptions,
 ) -> Result<Forecast, TrainError> {
@@ -67,22 +32,23 @@ pub fn forecast(
     set_threads(options.threads);
     let run = Loaded::open(path)?;
     let data = &run.config.data;
-    let pipeline = pipeline(&run, set)?;
-    let input = match run.info.masked {
+    let fit = run.latest();
+    let pipeline = pipeline(&run, fit.pipeline(), set)?;
+    let input = match fit.masked() {
         true => pipeline.forecast_input(input),
         false => pipeline.forecast_input_without_gaps(input),
     };
-    let input = input.map_err(|error| other_reading(&run.info.pipeline, error))?;
+    let input = input.map_err(|error| other_reading(fit.pipeline(), error))?;
     let channels = input.panel.channels();
-    let mut trained = trained(&run, channels.len());
+    let mut trained = trained(&run, fit.pipeline(), channels.len());
     let mut panel = DevicePanel::of(&input.panel, data, device)?;
     if trained.contains(&false) {
         panel = panel.with_columns(&trained)?;
     }
-    if !run.info.masked {
+    if !fit.masked() {
         panel = panel.without_masks();
     }
-    let forecaster = run.forecaster(&panel)?;
+    let forecaster = fit.forecaster(&panel)?;
     if forecaster.autoencodes() {
         return Err(TrainError::NoForecast);
     }
@@ -91,13 +57,16 @@ pub fn forecast(
     trained.truncate(names.len());
     let starts = input.windows.starts().enumerate();
     let series = starts.map(|(index, start)| {
-        let samples = no_grad(|| sample(&forecaster, &panel, start))?;
-        let values = input.original(index, &Vec::<f32>::try_from(samples)?)?;
+        let drawn = no_grad(|| sample(&forecaster, &panel, start, SAMPLES))?;
+        let mut values = input.original(index, &Vec::<f32>::try_from(drawn)?)?;
+        if trained.contains(&false) {
+            let mut all = values.chunks(names.len()).map(<[f64]>::to_vec).collect::<Vec<_>>();
+            all.iter_mut().for_each(|step| keep(step, &trained));
+            values = all.concat();
+        }
         let name = input.panel.series()[index].name().to_owned();
-        let mut summary = summarize(name, input.times(index)?, &values, names.len());
-        summary.mean.iter_mut().for_each(|step| keep(step, &trained));
-        summary.quantiles.iter_mut().for_each(|step| keep(step, &trained));
-        Ok(summary)
+        let kept = trained.iter().filter(|kept| **kept).count();
+        Ok(summarize(name, input.times(index)?, &values, kept, levels))
     });
     let series = series.collect::<Result<_, TrainError>>()?;
     let reading = input.panel.reading();
@@ -116,10 +85,12 @@ pub fn forecast(
         series_column,
         named,
         channels,
+        levels: levels.to_vec(),
         series,
         left_out,
         untrained,
         filled,
+        refitted_on: fit.refitted_on(),
     })
 }
 
@@ -128,16 +99,17 @@ fn sample(
     forecaster: &train::Forecaster,
     panel: &DevicePanel,
     start: usize,
+    samples: i64,
 ) -> Result<Tensor, TrainError> {
     let start = Tensor::f_from_slice(&[start as i64])?.f_to(panel.device())?;
-    let samples = forecaster.sample(&panel.gather(&start)?, SAMPLES)?;
+    let samples = forecaster.sample(&panel.gather(&start)?, samples)?;
     let flat = samples.f_contiguous()?.f_view([-1])?.f_to_kind(Kind::Float)?;
     Ok(flat.f_to(tch::Device::Cpu)?)
 }
 
 /// Whether each channel has a value in the training rows of some series: without one, its scale is not known.
-fn trained(run: &Loaded, channels: usize) -> Vec<bool> {
-    let unseen = run.info.pipeline.scaler().unseen();
+fn trained(run: &Loaded, pipeline: &Pipeline, channels: usize) -> Vec<bool> {
+    let unseen = pipeline.scaler().unseen();
     let series = |channel| unseen.iter().filter(|(_, other)| *other == channel).count();
     (0..channels).map(|channel| series(channel) < run.info.data.series).collect()
 }
@@ -149,9 +121,9 @@ fn keep<T>(values: &mut Vec<T>, channels: &[bool]) {
 }
 
 /// The pipeline of a run, for a file that differs from the training data by the keys in `set`.
-fn pipeline(run: &Loaded, set: &[String]) -> Result<Pipeline, TrainError> {
+fn pipeline(run: &Loaded, own: &Pipeline, set: &[String]) -> Result<Pipeline, TrainError> {
     if set.is_empty() {
-        return Ok(run.info.pipeline.clone());
+        return Ok(own.clone());
     }
     let keys = Pipeline::READING_KEYS;
     for item in set {
@@ -168,7 +140,7 @@ fn pipeline(run: &Loaded, set: &[String]) -> Result<Pipeline, TrainError> {
     }
     let text = run.directory.read_config()?;
     let origin = run.directory.config().display().to_string();
-    Ok(run.info.pipeline.rereading(&Config::parse(&text, &origin, set)?.data))
+    Ok(own.rereading(&Config::parse(&text, &origin, set)?.data))
 }
 
 /// Adds to a fault of a file how the training data were read, if that may be the reason.
@@ -189,7 +161,13 @@ fn other_reading(pipeline: &Pipeline, error: DataError) -> TrainError {
     }
 }
 
-fn summarize(name: String, times: Vec<String>, samples: &[f64], channels: usize) -> SeriesForecast {
+fn summarize(
+    name: String,
+    times: Vec<String>,
+    samples: &[f64],
+    channels: usize,
+    levels: &[f64],
+) -> SeriesForecast {
     let horizon = times.len();
     let draws = samples.len() / (horizon * channels);
     let mut mean = vec![Vec::with_capacity(channels); horizon];
@@ -200,49 +178,11 @@ fn summarize(name: String, times: Vec<String>, samples: &[f64], channels: usize)
             let mut sorted: Vec<f64> = (0..draws).map(at).collect();
             sorted.sort_by(f64::total_cmp);
             mean[step].push(sorted.iter().sum::<f64>() / draws as f64);
-            let at =
-                |level| stats::quantile(&sorted, level).expect("levels in [0, 1] of some samples");
-            quantiles[step].push(LEVELS.map(at));
+            let at = |level: &f64| stats::quantile(&sorted, *level).unwrap_or(f64::NAN);
+            quantiles[step].push(levels.iter().map(at).collect());
         }
     }
-    SeriesForecast { name, times, mean, quantiles }
-}
-
-impl Forecast {
-    /// Writes a CSV with one row per series and step. The columns of series, which a file of one series without `id`
-    /// lacks, and of times are named as in the input; each
-    /// channel has the columns `NAME_mean` and `NAME_q05` to `NAME_q95`.
-    ///
-    /// # Errors
-    /// [`TrainError::Record`]; an older file is then intact.
-    pub fn write_csv(&self, path: &Path) -> Result<(), TrainError> {
-        let mut header: Vec<String> = Vec::new();
-        header.extend(self.named.then(|| self.series_column.clone()));
-        header.push(self.time_column.clone());
-        for channel in &self.channels {
-            header.push(format!("{channel}_mean"));
-            header.extend(LEVELS.map(|level| format!("{channel}_q{:02.0}", 100.0 * level)));
-        }
-        let write = |file: &mut dyn io::Write| -> io::Result<()> {
-            let mut table = csv::Writer::from_writer(file);
-            table.write_record(&header)?;
-            for series in &self.series {
-                for (step, time) in series.times.iter().enumerate() {
-                    let mut cells: Vec<String> = Vec::new();
-                    cells.extend(self.named.then(|| series.name.clone()));
-                    cells.push(time.clone());
-                    for channel in 0..self.channels.len() {
-                        cells.push(series.mean[step][channel].to_string());
-                        cells
-                            .extend(series.quantiles[step][channel].map(|value| value.to_string()));
-                    }
-                    table.write_record(&cells)?;
-                }
-            }
-            table.flush()
-        };
-        Ok(files::write(path, write).map_err(RecordError::writing(path))?)
-    }
+    SeriesForecast { name, times, mean, quantiles, ..SeriesForecast::default() }
 }
 
 #[cfg(test)]
@@ -256,8 +196,8 @@ mod tests {
         let samples: Vec<f64> =
             (0..draws * horizon * channels).map(|i| (i % (horizon * channels)) as f64).collect();
         let times = vec!["a".to_owned(), "b".to_owned()];
-        let forecast = summarize("s".to_owned(), times, &samples, channels);
+        let forecast = summarize("s".to_owned(), times, &samples, channels, &[0.1, 0.9]);
         assert_eq!(forecast.mean, [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]);
-        assert_eq!(forecast.quantiles[1][2], [5.0; LEVELS.len()]);
+        assert_eq!(forecast.quantiles[1][2], [5.0; 2]);
     }
 }

@@ -41,6 +41,6 @@ mod table;
 mod write;
 
 pub use compare::{EvaluateOptions, evaluate};
-pub use forecast::{Forecast, SeriesForecast, forecast};
+pub use forecast::forecast;
 pub use runs::{evaluate_run, evaluate_runs};
 pub use samples::samples;

@@ -39,6 +39,7 @@ pub fn evaluate_runs(
     for (index, run) in runs.iter().enumerate().skip(1) {
         let mut config = run.asked.clone();
         config.seed = first.asked.seed;
+        config.train.refit = first.asked.train.refit;
         let twice = runs[..index].iter().any(|other| other.config.seed == run.config.seed);
         if twice || config != first.asked {
             return Err(RecordError::Refused {

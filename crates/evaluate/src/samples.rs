@@ -3,7 +3,7 @@
 use data::Panel;
 use feed::{DevicePanel, Stream, seed};
 use tch::{Device, Kind, Tensor, no_grad};
-use train::{Loaded, RunOptions, TrainError, Weights};
+use train::{Fit, RunOptions, TrainError};
 
 /// Sample paths of each series of `panel` from the end of its rows, by name of the series: `[S · H · C]` in original
 /// units. The rows are as they were read, without calendar features. Series that cannot be forecast are missing.
@@ -11,20 +11,19 @@ use train::{Loaded, RunOptions, TrainError, Weights};
 /// # Errors
 /// [`TrainError`] if no series can be forecast, or the weights are missing.
 pub fn samples(
-    run: &Loaded,
-    weights: Weights,
+    fit: &Fit,
     panel: Panel,
     count: usize,
     draw: u64,
     options: RunOptions,
 ) -> Result<Vec<(String, Vec<f64>)>, TrainError> {
     let device = options.device.resolve()?;
-    let input = run.pipeline(weights).forecast_panel(panel, run.info.masked)?;
-    let mut rows = DevicePanel::of(&input.panel, &run.config.data, device)?;
-    if !run.info.masked {
+    let input = fit.pipeline().forecast_panel(panel, fit.masked())?;
+    let mut rows = DevicePanel::of(&input.panel, fit.pipeline().config(), device)?;
+    if !fit.masked() {
         rows = rows.without_masks();
     }
-    let forecaster = run.forecaster_with(weights, &rows)?;
+    let forecaster = fit.forecaster(&rows)?;
     seed(draw, Stream::Evaluation);
     let starts: Vec<i64> = input.windows.starts().map(|start| start as i64).collect();
     let mut found = Vec::with_capacity(starts.len());

@@ -8,7 +8,7 @@ pub enum FeedError {
     Data(#[from] data::DataError),
     /// A part of the split is too short for a window.
     #[error(
-        "the {part} part is too short for a window of {context} + {horizon} rows\n  hint: lower `data.context` or `data.horizon`, or give it more rows in `data.split`"
+        "the {part} part is empty or too short for a window of {context} + {horizon} rows\n  hint: lower `data.context` or `data.horizon`, or give it more rows in `data.split`"
     )]
     NoWindows {
         /// Name of the part.

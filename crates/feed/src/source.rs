@@ -66,10 +66,11 @@ pub struct Source {
 }
 
 impl Source {
-    /// Reads and prepares the data that `config` names.
+    /// Reads and prepares the data that `config` names. The validation and the test part may be empty, see
+    /// [`Source::required`].
     ///
     /// # Errors
-    /// [`FeedError::Data`], or [`FeedError::NoWindows`] if a part is too short for one window.
+    /// [`FeedError::Data`], or [`FeedError::NoWindows`] if the training part is too short for one window.
     pub fn load(
         config: &DataConfig,
         selection: Selection,
@@ -88,14 +89,31 @@ impl Source {
         panel: data::Panel,
         device: Device,
     ) -> Result<Source, FeedError> {
-        let prepared = data::prepare(config, panel)?;
+        Source::of(data::prepare(config, panel)?, config, selection, device)
+    }
+
+    /// As [`Source::of_panel`], with every row up to the end of the test part as a training row, on which the scaler is
+    /// fitted too; the other parts are empty. This is for a model whose settings have been selected.
+    ///
+    /// # Errors
+    /// As [`Source::load`].
+    pub fn whole(
+        config: &DataConfig,
+        selection: Selection,
+        panel: data::Panel,
+        device: Device,
+    ) -> Result<Source, FeedError> {
+        Source::of(data::prepare_whole(config, panel)?, config, selection, device)
+    }
+
+    fn of(
+        prepared: Prepared,
+        config: &DataConfig,
+        selection: Selection,
+        device: Device,
+    ) -> Result<Source, FeedError> {
         let set = |part: Part| {
-            let windows = part.of(&prepared);
-            if windows.is_empty() {
-                let (context, horizon) = (config.context, config.horizon);
-                return Err(FeedError::NoWindows { part: part.name(), context, horizon });
-            }
-            let segments = windows.segments().iter();
+            let segments = part.of(&prepared).segments().iter();
             let segments = segments.map(|s| (s.first as i64, s.count as i64, s.stride as i64));
             WindowSet::new(segments, device)
         };
@@ -103,6 +121,7 @@ impl Source {
         let panel = DevicePanel::of(&prepared.panel, config, device)?;
         let season = selection.season;
         let mut source = Source { config: config.clone(), season, prepared, panel, windows };
+        source.required(Part::Train)?;
         if let Some(windows) = source.selection_windows(selection.validation_stride)? {
             source.windows[Part::Validation as usize] = windows;
         }
@@ -113,6 +132,9 @@ impl Source {
     /// has fewer than [`ENOUGH_WINDOWS`], the stride is the largest divisor of the split's that gives as many, or else 1.
     fn selection_windows(&self, asked: usize) -> Result<Option<WindowSet>, FeedError> {
         let part = Part::Validation;
+        if self.windows(part).count() == 0 {
+            return Ok(None);
+        }
         let stride = self.windows(part).stride();
         // The windows of a protocol are kept: it may leave out one that ends at the border.
         if asked == stride {
@@ -141,9 +163,60 @@ impl Source {
         &self.panel
     }
 
-    /// The windows of a part.
+    /// The windows of a part. Without rows in the validation or the test part, there are none.
     pub fn windows(&self, part: Part) -> &WindowSet {
         &self.windows[part as usize]
+    }
+
+    /// The windows of a part that cannot be done without.
+    ///
+    /// # Errors
+    /// [`FeedError::NoWindows`] if there are none.
+    pub fn required(&self, part: Part) -> Result<&WindowSet, FeedError> {
+        let windows = self.windows(part);
+        if windows.count() == 0 {
+            let (context, horizon) = (self.config.context, self.config.horizon);
+            return Err(FeedError::NoWindows { part: part.name(), context, horizon });
+        }
+        Ok(windows)
+    }
+
+    /// The training windows in two parts, in order of time within each series. The first part has about `share` of
+    /// them; windows whose targets lie in both are left out.
+    ///
+    /// # Errors
+    /// [`FeedError::Torch`] if the device has no room.
+    pub fn divided_train(&self, share: f64) -> Result<[WindowSet; 2], FeedError> {
+        let (device, gap) = (self.panel.device(), self.config.horizon - 1);
+        let (mut before, mut after) = (Vec::new(), Vec::new());
+        for segment in Part::Train.of(&self.prepared).segments() {
+            let border = (share * segment.count as f64).ceil() as usize;
+            let later = (border + gap.div_ceil(segment.stride)).min(segment.count);
+            let (first, stride) = (segment.first as i64, segment.stride as i64);
+            before.push((first, border.min(segment.count) as i64, stride));
+            after.push((first + stride * later as i64, (segment.count - later) as i64, stride));
+        }
+        Ok([WindowSet::new(before, device)?, WindowSet::new(after, device)?])
+    }
+
+    /// Maximum number of windows of a series in `windows` whose targets do not overlap.
+    ///
+    /// # Errors
+    /// [`FeedError::Torch`] if libtorch fails.
+    pub fn disjoint_horizons(&self, windows: &WindowSet) -> Result<usize, FeedError> {
+        let first_rows = Vec::<i64>::try_from(windows.first_rows()?.f_to(Device::Cpu)?)?;
+        let (mut most, mut here, mut series, mut free) = (0, 0, None, 0);
+        for row in first_rows {
+            let of = self.prepared.panel.series_of(row as usize);
+            if of != series {
+                (here, series, free) = (0, of, row);
+            }
+            if row >= free {
+                (here, free) = (here + 1, row + self.config.horizon as i64);
+            }
+            most = most.max(here);
+        }
+        Ok(most)
     }
 
     /// The windows of a part, `stride` rows apart, from the first one of each series to the end of the part.
@@ -176,6 +249,28 @@ impl Source {
     /// The number of rows of all series.
     pub fn rows(&self) -> usize {
         self.prepared.panel.rows()
+    }
+
+    /// Checks that a context and a horizon from each of `first_rows` on lie within one series.
+    ///
+    /// # Errors
+    /// [`FeedError::Data`] if one does not.
+    pub fn check_windows(&self, first_rows: &[i64]) -> Result<(), FeedError> {
+        let (panel, rows) = (&self.prepared.panel, self.config.context + self.config.horizon);
+        for &first in first_rows {
+            let row = usize::try_from(first).unwrap_or(usize::MAX);
+            let series = panel.series_of(row);
+            if series.is_none() || series != panel.series_of(row.saturating_add(rows - 1)) {
+                let (what, count) = ("first row of a window", panel.rows());
+                return Err(data::DataError::OutOfRange { what, index: row, count }.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// The number of training rows of all series.
+    pub fn fitted_rows(&self) -> usize {
+        self.prepared.split.parts().iter().map(|parts| parts.train.len()).sum()
     }
 
     /// The names of the channels to forecast.

@@ -99,6 +99,9 @@ impl WindowSet {
             true => indices.shallow_clone(),
             false => (indices * self.all).f_floor_divide_scalar(self.count)?,
         };
+        if self.cumulative.numel() == 0 {
+            return Ok(indices);
+        }
         if self.cumulative.numel() == 1 {
             return Ok(indices * &self.stride + &self.shift);
         }
@@ -147,6 +150,18 @@ mod tests {
         assert_eq!(Vec::<i64>::try_from(rows).unwrap(), [16, 7]);
         let thinned = WindowSet::new([(0, 10, 1)], Device::Cpu).unwrap().at_most(4);
         assert_eq!(first_rows(&thinned), [0, 2, 5, 7]);
+    }
+
+    #[test]
+    fn a_set_may_be_empty() {
+        let none = WindowSet::new([], Device::Cpu).unwrap();
+        assert_eq!((none.count(), none.stride(), none.at_most(3).count()), (0, 1, 0));
+        assert!(first_rows(&none).is_empty());
+        let columns = Columns { context: 1, horizon: 1, targets: 1, past: 0, future: 0 };
+        let panel = DevicePanel::new(&[0.0; 4], None, columns, Device::Cpu).unwrap();
+        assert_eq!(none.batches(&panel, 2).count(), 0);
+        let nothing = panel.gather(&none.first_rows().unwrap()).unwrap();
+        assert_eq!(nothing.target.size(), [0, 1, 1]);
     }
 
     /// Oracle: batches by hand; the first row of each window holds the number of the window.

@@ -18,12 +18,15 @@ use crate::search::NoiseSearch;
 ///
 /// | file | content |
 /// |---|---|
-/// | `config.toml` | the resolved config: reproduces the run by itself |
+/// | `config.toml` | the resolved config, with what was chosen: reproduces the run by itself |
+/// | `asked.toml` | the config that the run was started with |
 /// | `run.json` | seed, device, versions, data fingerprint, scaler, parameter count, wall time |
 /// | `noise.json` | with `noise = "auto"`: every candidate's validation scores and steps, and the choice |
 /// | `search/` | the state of such a search, while it goes on |
 /// | `metrics.jsonl` | one JSON object per epoch |
 /// | `model.safetensors` | the weights of the best epoch by validation (or the last, by `train.keep`) |
+/// | `refit.safetensors` | with `train.refit`: the weights of the same training on all rows, which forecast |
+/// | `refit/` | the state of that training, while it goes on |
 /// | `last.safetensors` | with `train.keep = "both"`: the weights of the last epoch |
 /// | `checkpoint.safetensors` | the state of training, to go on from bit for bit |
 /// | `events/` | the same metrics, latent histograms and pictures for TensorBoard |
@@ -88,6 +91,21 @@ impl RunDirectory {
     /// `config.toml`.
     pub fn config(&self) -> PathBuf {
         self.path.join("config.toml")
+    }
+
+    /// `asked.toml`.
+    pub fn asked(&self) -> PathBuf {
+        self.path.join("asked.toml")
+    }
+
+    /// `refit.safetensors`.
+    pub fn refit_weights(&self) -> PathBuf {
+        self.path.join("refit.safetensors")
+    }
+
+    /// `refit/`.
+    pub fn refit(&self) -> PathBuf {
+        self.path.join("refit")
     }
 
     /// `run.json`.
@@ -165,9 +183,9 @@ impl RunDirectory {
         };
         let entries = fs::read_dir(&self.path).into_iter().flatten().flatten();
         let scores = entries.map(|entry| entry.path()).filter(is_scores);
-        let named =
-            [self.info(), self.evaluation(), self.features(), self.weights(), self.last_weights()];
-        for path in named.into_iter().chain(scores) {
+        let weights = [self.weights(), self.last_weights(), self.refit_weights()];
+        let named = [self.info(), self.evaluation(), self.features()].into_iter().chain(weights);
+        for path in named.chain(scores) {
             match fs::remove_file(&path) {
                 Err(source) if source.kind() != io::ErrorKind::NotFound => {
                     return Err(RecordError::Write { path, source });
@@ -176,6 +194,20 @@ impl RunDirectory {
             }
         }
         Ok(())
+    }
+
+    /// Removes the state of a refit that has ended.
+    ///
+    /// # Errors
+    /// [`RecordError::Write`] if it cannot be removed.
+    pub fn remove_refit(&self) -> Result<(), RecordError> {
+        let path = self.refit();
+        match fs::remove_dir_all(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(RecordError::Write { path, source })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The text of `config.toml`.
@@ -192,6 +224,24 @@ impl RunDirectory {
     /// [`RecordError::Write`], the old file intact, as of the other writing functions.
     pub fn write_config(&self, text: &str) -> Result<(), RecordError> {
         let path = self.config();
+        files::replace_text(&path, text).map_err(RecordError::writing(&path))
+    }
+
+    /// The text of `asked.toml`; `None` in a run of an earlier version, whose `config.toml` is as it was asked for.
+    ///
+    /// # Errors
+    /// [`RecordError::Refused`].
+    pub fn read_asked(&self) -> Result<Option<String>, RecordError> {
+        let path = self.asked();
+        if path.exists() { read_text(&path).map(Some) } else { Ok(None) }
+    }
+
+    /// Writes `asked.toml`.
+    ///
+    /// # Errors
+    /// [`RecordError::Write`].
+    pub fn write_asked(&self, text: &str) -> Result<(), RecordError> {
+        let path = self.asked();
         files::replace_text(&path, text).map_err(RecordError::writing(&path))
     }
 

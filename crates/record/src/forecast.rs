@@ -28,6 +28,8 @@ pub struct Forecast {
     pub untrained: Vec<String>,
     /// Gaps of the file that were filled, for a model that was trained without gaps.
     pub filled: Vec<Filled>,
+    /// Number of rows that the weights were fitted on, if they are those of a refit on all rows.
+    pub refitted_on: Option<usize>,
 }
 
 /// The forecast of one series from one origin, in original units.

@@ -1,18 +1,18 @@
-//! `metrics.jsonl`: one line per epoch.
+//! `metrics.jsonl`: one line per validation.
 
 use serde::{Deserialize, Serialize};
 
 use crate::or_null;
 
-/// One line of `metrics.jsonl`: an epoch. Holds no wall time, so that a repeated run writes the same bytes.
+/// One line of `metrics.jsonl`: an epoch, or a validation before the end of the first. Holds no wall time, so that a repeated run writes the same bytes.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Epoch {
-    /// Number of the epoch, from 1.
+    /// Number of the epoch, from 1; 0 before the end of the first.
     pub epoch: usize,
     /// Optimizer steps so far.
     pub step: usize,
     /// Mean loss over the epoch, nats per window; this and the next two are NaN (`null` in the file) where every
-    /// step was skipped.
+    /// step was skipped, or before the first step.
     #[serde(with = "or_null")]
     pub loss: f64,
     /// Mean over the epoch of `log p(ỹ | z)`, nats per window.

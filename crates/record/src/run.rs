@@ -41,11 +41,31 @@ pub struct RunInfo {
     pub masked: bool,
     /// The preparation of the data, with the scaler fitted on the training rows.
     pub pipeline: Pipeline,
+    /// With `train.refit` the same training on all rows, whose weights are in `refit.safetensors`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refit: Option<Refit>,
 }
 
 impl RunInfo {
     /// The version of `run.json` that is written and read.
     pub const VERSION: u32 = 1;
+}
+
+/// A training on all rows, with the settings and for the number of passes that were selected before.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Refit {
+    /// Rows that it was fitted on, of all series.
+    pub rows: usize,
+    /// Windows to train on.
+    pub windows: i64,
+    /// Optimizer steps.
+    pub steps: usize,
+    /// Whether the data had gaps, so that the model is told of them.
+    pub masked: bool,
+    /// The preparation of the data, with the scaler fitted on these rows.
+    pub pipeline: Pipeline,
+    /// The place where training left the finite numbers, if it did; there are no weights then.
+    pub diverged: Option<Divergence>,
 }
 
 /// How a training ended.
@@ -63,9 +83,14 @@ pub enum Status {
 pub struct Fitted {
     /// Epochs trained.
     pub epochs: usize,
-    /// Epoch with the best validation score, whose weights were kept unless the config keeps the last.
+    /// Number of finished epochs at the best validation score, whose weights were kept unless the config keeps the
+    /// last; 0 before the end of the first epoch.
     pub best_epoch: usize,
-    /// Validation score of that epoch.
+    /// Number of optimizer steps at the best validation score; 0 for the initial weights. Runs of earlier versions do
+    /// not have it.
+    #[serde(default)]
+    pub best_step: usize,
+    /// Best validation score; NaN if there was no validation.
     #[serde(with = "or_null")]
     pub best_validation: f64,
     /// Optimizer steps.

@@ -119,7 +119,7 @@ impl Checkpoint {
             }
             .into());
         }
-        let note: Note = serde_json::from_str(&text)
+        let mut note: Note = serde_json::from_str(&text)
             .map_err(|error| refused(path, format!("its header is damaged ({error})")))?;
         if note.data != data {
             return Err(RecordError::Refused {
@@ -128,6 +128,12 @@ impl Checkpoint {
                 hint: "restore the old data, or train again in another directory".to_owned(),
             }
             .into());
+        }
+        let Note { position, history, .. } = &mut note;
+        if position.best_epoch > 0 && !position.selected {
+            // Earlier versions did not write these two.
+            let best = history.iter().find(|line| line.epoch == position.best_epoch);
+            (position.selected, position.best_step) = (true, best.map_or(0, |line| line.step));
         }
         Ok(Some(Checkpoint { note, tensors: contents.tensors, path: path.to_owned() }))
     }
@@ -180,7 +186,7 @@ impl Checkpoint {
         if let Some(average) = &mut state.average {
             average.set_weights(&take("average", &size)?)?;
         }
-        if self.note.position.best_epoch > 0 {
+        if self.note.position.selected {
             state.best = Some(self.take("best", &size, on)?);
         }
         let generator = self.tensors.remove("generator");

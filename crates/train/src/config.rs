@@ -156,6 +156,9 @@ pub struct EvaluateConfig {
     pub baselines: Option<Vec<baseline::Rule>>,
 }
 
+/// Number of epochs of a config that gives `train.steps_per_epoch` alone.
+const EPOCHS_OF_STEPS: usize = 25;
+
 /// Largest number of epochs, steps per epoch, windows per batch, samples per window, and rows per season.
 const MAX_COUNT: usize = 1_000_000;
 
@@ -219,6 +222,9 @@ impl Config {
         };
         // A config that gives `instance_norm` alone has made the choice.
         let chosen = named("model", "instance_norm") && !named("train", "choose_instance_norm");
+        let counted = named("train", "epochs") || named("train", "steps_per_epoch");
+        let late = counted && !named("train", "validate_early");
+        let by_steps = named("train", "steps_per_epoch") && !named("train", "epochs");
         let mut config = if overrides.is_empty() {
             from_text(text).map_err(|fault| fault.in_file(text, origin))?
         } else {
@@ -240,6 +246,10 @@ impl Config {
             })?
         };
         config.train.choose_instance_norm &= !chosen;
+        if by_steps {
+            config.train.epochs = EPOCHS_OF_STEPS;
+        }
+        config.train.validate_early &= !(late && config.train.epochs > 0);
         Config::check(config)
     }
 
@@ -258,7 +268,8 @@ impl Config {
             _ => (1, 1.0),
         };
         for (key, value, least) in [
-            ("train.epochs", train.epochs, 1),
+            ("train.epochs", train.epochs, 0),
+            ("train.max_steps", train.max_steps, 1),
             ("train.batch_size", train.batch_size, 1),
             ("train.steps_per_epoch", train.steps_per_epoch, 0),
             ("train.learning_rate_schedule.step.every", every, 1),
@@ -475,6 +486,25 @@ mod tests {
         let both = "[model]\ninstance_norm = true\n[train]\nchoose_instance_norm = true";
         assert!(chooses(both, &[]));
         assert!(chooses("[model]\ninstance_norm = true", &["train.choose_instance_norm=true"]));
+    }
+
+    /// A config that gives its length is validated after each epoch, as it always was, unless it says otherwise.
+    #[test]
+    fn a_written_length_is_kept() {
+        let parse = |lines: &str, overrides: &[&str]| {
+            let text = format!("[data]\npath = \"a\"\ncontext = 2\nhorizon = 1\n[train]\n{lines}");
+            let overrides: Vec<String> = overrides.iter().map(|set| (*set).to_owned()).collect();
+            let TrainConfig { epochs, steps_per_epoch, validate_early, .. } =
+                Config::parse(&text, "a", &overrides).unwrap().train;
+            (epochs, steps_per_epoch, validate_early)
+        };
+        assert_eq!(parse("", &[]), (0, 100, true));
+        assert_eq!(parse("epochs = 0\nsteps_per_epoch = 100", &[]), (0, 100, true));
+        assert_eq!(parse("epochs = 7", &[]), (7, 100, false));
+        assert_eq!(parse("", &["train.epochs=7"]), (7, 100, false));
+        assert_eq!(parse("steps_per_epoch = 9", &[]), (25, 9, false));
+        assert_eq!(parse("epochs = 7\nvalidate_early = true", &[]), (7, 100, true));
+        assert_eq!(parse("epochs = 0\nvalidate_early = false", &[]), (0, 100, false));
     }
 
     #[test]

@@ -43,6 +43,16 @@ pub enum TrainError {
         /// How the training data were read.
         trained: String,
     },
+    /// There is nothing to select by.
+    #[error(
+        "{what} is selected on validation windows, and there are none\n  hint: give the validation part rows in `data.split`, or {remedy}"
+    )]
+    NoValidation {
+        /// The thing to be selected.
+        what: &'static str,
+        /// The way to do without.
+        remedy: &'static str,
+    },
     /// The model makes no forecasts.
     #[error(
         "`model.kind = \"autoencode\"` describes its context and forecasts nothing\n  hint: choose predict, conditional or hierarchical"
@@ -151,6 +161,7 @@ impl TrainError {
             TrainError::Feed(error) => error.exit_code(),
             TrainError::NothingObserved { .. }
             | TrainError::TooFewWindows { .. }
+            | TrainError::NoValidation { .. }
             | TrainError::OtherReading { .. } => 65,
             TrainError::NoForecast => 2,
             TrainError::Record(error) => error.exit_code(),

@@ -7,7 +7,7 @@ use record::{Divergence, Epoch, Fitted};
 use tch::{Kind, Tensor};
 
 use crate::checkpoint::{Checkpoint, save};
-use crate::config::Keep;
+use crate::config::{Config, Keep};
 use crate::control::Control;
 use crate::copula;
 use crate::diagnose::diagnose;
@@ -34,15 +34,19 @@ pub enum Progress<'a> {
         /// Number of windows in the batch.
         windows: usize,
     },
-    /// An epoch is done; the forecaster has the weights that were validated.
+    /// A validation is done; the forecaster has the weights that were validated. Those before the end of the first
+    /// epoch have the number 0.
     Epoch(&'a Epoch, &'a Forecaster),
 }
 
 /// Steps between synchronizations: the loop reads back the losses and checks for divergence.
-const SYNC_EVERY: usize = 32;
+pub(crate) const SYNC_EVERY: usize = 32;
 
-/// Trains `forecaster`, continuing from `checkpoint` if there is one. The weights of the best epoch, or of the last one
-/// if the config says so, end up in `forecaster` and in the run directory.
+/// Trains `forecaster`, continuing from `checkpoint` if there is one. The weights with the best validation score, or
+/// the last ones if the config says so, end up in `forecaster` and in the run directory.
+///
+/// With `train.validate_early` the initial weights and some of the first epoch are candidates too, and the best epoch
+/// may be 0. These validations have no effect on the steps.
 ///
 /// A training that diverges to numbers that are not finite stops and sets [`Fitted::diverged`]; the best weights before
 /// that are kept.
@@ -57,15 +61,22 @@ pub fn fit(
     control: &Control,
     observe: &mut dyn FnMut(Progress),
 ) -> Result<Fitted, TrainError> {
-    let Job { config, source, run, .. } = *job;
-    let (table, train) = (&config.train, source.windows(Part::Train));
+    let train = job.source.windows(Part::Train);
+    let table = &job.config.train.resolved(train.count());
+    let config = &Config { train: table.clone(), ..job.config.clone() };
+    let job = &Job { config, ..*job };
+    let Job { source, run, .. } = *job;
     let mut state = State::new(config, forecaster)?;
     let mut resumed = checkpoint.map(|checkpoint| checkpoint.restore(&mut state)).transpose()?;
     let mut checkpointer = Checkpointer::new(job, control, &state);
     run.write_epochs(&state.history)?;
-    let done = state.history.last().map_or(0, |line| line.step);
-    let mut board = control.events().then(|| Board::open(job, done)).transpose()?;
+    let done = state.history.last().map(|line| line.step);
+    let board = control.events().then(|| Board::open(job, done)).transpose()?;
+    let mut watch = Watch { job, board, observe };
     let mut diverged = None;
+    if table.validate_early && state.position.step == 0 {
+        watch.look(forecaster, &mut state, table.steps_of_epoch(train.count()))?;
+    }
 
     while diverged.is_none() && state.goes_on(table) {
         let epoch = state.position.epochs + 1;
@@ -75,6 +86,7 @@ pub fn fit(
         if let Some(resumed) = resumed.take() {
             resumed.restore_generator(config.seed, &state, batches.len())?;
         }
+        let early = if epoch == 1 { table.early_steps(batches.len()) } else { Vec::new() };
         for indices in batches.iter().skip(state.position.done) {
             let _span = tracing::trace_span!("step", step = state.position.step).entered();
             let batch = source.panel().gather(&train.first_rows_of(indices)?)?;
@@ -85,7 +97,10 @@ pub fn fit(
             let windows = indices.size()[0];
             state.step(&terms, rate, windows)?;
             let (done, of, windows) = (state.position.done, batches.len(), windows as usize);
-            observe(Progress::Step { epoch, done, of, windows });
+            (watch.observe)(Progress::Step { epoch, done, of, windows });
+            if early.contains(&done) {
+                watch.look(forecaster, &mut state, of)?;
+            }
             checkpointer.save_if_due(&mut state)?;
             // The check comes at fixed steps, so that it does not depend on when checkpoints are saved.
             if state.position.step.is_multiple_of(SYNC_EVERY) && state.is_stuck()? {
@@ -96,42 +111,84 @@ pub fn fit(
             diverged = Some(diagnosis(job, forecaster, &state, &batches)?);
             break;
         }
-        let validated = state.with_average(|state| {
-            let Some(held) = validate(job, forecaster, state.position.step)? else {
-                return Ok(false);
-            };
-            let line = end_epoch(job, forecaster, state, &held, batches.len());
-            run.append_epoch(&line)?;
-            if let Some(board) = &mut board {
-                board.epoch(job, forecaster, &line, &held)?;
-            }
-            observe(Progress::Epoch(&line, forecaster));
-            Ok(true)
-        })?;
-        if !validated {
+        if !watch.validate(forecaster, &mut state, epoch, batches.len())? {
             let (step, what) = (state.position.step, "validation forecast".to_owned());
             diverged = Some(Divergence { epoch, step, what });
-        } else if state.goes_on(table) {
+            break;
+        }
+        state.end_epoch();
+        if state.goes_on(table) {
             checkpointer.save_if_due(&mut state)?;
         }
     }
     finish(job, forecaster, &mut state, &mut checkpointer, diverged)
 }
 
-/// Ends the current epoch and returns its line.
-fn end_epoch(
+/// Validates a training, and reports it to everyone concerned.
+struct Watch<'a> {
+    job: &'a Job<'a>,
+    board: Option<Board>,
+    observe: &'a mut dyn FnMut(Progress),
+}
+
+impl Watch<'_> {
+    /// Validates before the end of the first epoch, and leaves the random generator as it was. Weights that do not
+    /// forecast finite numbers are no candidate.
+    fn look(
+        &mut self,
+        forecaster: &Forecaster,
+        state: &mut State,
+        per_epoch: usize,
+    ) -> Result<(), TrainError> {
+        let generator = torch_ext::generator_state(state.device())?;
+        state.tally.settle()?;
+        if !self.validate(forecaster, state, 0, per_epoch)? {
+            tracing::warn!(step = state.position.step, "no candidate: a forecast is not finite");
+        }
+        Ok(torch_ext::set_generator_state(state.device(), &generator)?)
+    }
+
+    /// Validates the weights to keep and adds a line for `epoch`; `false` if a forecast is not finite.
+    fn validate(
+        &mut self,
+        forecaster: &Forecaster,
+        state: &mut State,
+        epoch: usize,
+        per_epoch: usize,
+    ) -> Result<bool, TrainError> {
+        let Watch { job, board, observe } = self;
+        state.with_average(|state| {
+            let Some(held) = validate(job, forecaster, state.position.step)? else {
+                return Ok(false);
+            };
+            let mut line = line(job, forecaster, state, &held, per_epoch);
+            line.epoch = epoch;
+            // A model that makes no forecasts is selected by its bound, whatever its current KL weight is.
+            let score = if forecaster.autoencodes() { -held.bound } else { held.crps };
+            let held_out = job.source.windows(Part::Validation).count() > 0;
+            state.select(&mut line, held_out.then_some(score));
+            job.run.append_epoch(&line)?;
+            if let Some(board) = board {
+                board.epoch(job, forecaster, &line, &held)?;
+            }
+            observe(Progress::Epoch(&line, forecaster));
+            Ok(true)
+        })
+    }
+}
+
+/// The line of a validation, but for its epoch.
+fn line(
     job: &Job,
     forecaster: &Forecaster,
-    state: &mut State,
+    state: &State,
     held: &Held,
     per_epoch: usize,
 ) -> Epoch {
     let Means { loss, reconstruction, kl, skipped } = state.tally.means();
     let last = state.position.step.saturating_sub(1);
-    // A model that makes no forecasts is selected by its bound, whatever its current KL weight is.
-    let score = if forecaster.autoencodes() { -held.bound } else { held.crps };
-    let mut line = Epoch {
-        epoch: state.position.epochs + 1,
+    Epoch {
+        epoch: 0,
         step: state.position.step,
         loss,
         reconstruction,
@@ -145,13 +202,11 @@ fn end_epoch(
         validation_crps: held.crps,
         skill: job.naive_crps.map(|naive| 100.0 * (1.0 - held.crps / naive)),
         best: false,
-    };
-    state.end_epoch(&mut line, score);
-    line
+    }
 }
 
 /// The term that was not finite, and its first step; the skipped steps did not change the weights of `state`.
-fn diagnosis(
+pub(crate) fn diagnosis(
     job: &Job,
     forecaster: &Forecaster,
     state: &State,
@@ -195,11 +250,13 @@ fn finish(
         copula::fit(job, forecaster)?;
         save_store(&job.run.weights(), forecaster.store())?;
     }
-    let Position { epochs, best_epoch, best_score, step, skipped, .. } = state.position;
+    let Position { epochs, best_epoch, best_step, best_score, step, skipped, selected, .. } =
+        state.position;
     Ok(Fitted {
         epochs,
         best_epoch,
-        best_validation: best_score,
+        best_step,
+        best_validation: if selected { best_score } else { f64::NAN },
         steps: step,
         skipped: skipped + state.tally.means().skipped,
         parameters: state.flat.len(),
@@ -208,7 +265,7 @@ fn finish(
 }
 
 /// Saves checkpoints when they are due.
-struct Checkpointer<'a> {
+pub(crate) struct Checkpointer<'a> {
     job: &'a Job<'a>,
     control: &'a Control,
     /// Seconds of training in earlier processes.
@@ -218,13 +275,13 @@ struct Checkpointer<'a> {
 }
 
 impl<'a> Checkpointer<'a> {
-    fn new(job: &'a Job<'a>, control: &'a Control, state: &State) -> Checkpointer<'a> {
+    pub(crate) fn new(job: &'a Job<'a>, control: &'a Control, state: &State) -> Checkpointer<'a> {
         let now = Instant::now();
         Checkpointer { job, control, before: state.position.seconds, started: now, saved: now }
     }
 
     /// Saves if a checkpoint is due or the training is to stop; the error [`TrainError::Interrupted`] stops it.
-    fn save_if_due(&mut self, state: &mut State) -> Result<(), TrainError> {
+    pub(crate) fn save_if_due(&mut self, state: &mut State) -> Result<(), TrainError> {
         let stops = self.control.stops();
         if stops || self.control.save_is_due(self.saved) {
             self.save(state)?;
@@ -233,7 +290,7 @@ impl<'a> Checkpointer<'a> {
         if stops { Err(TrainError::Interrupted { epoch: epochs + 1, step }) } else { Ok(()) }
     }
 
-    fn save(&mut self, state: &mut State) -> Result<(), TrainError> {
+    pub(crate) fn save(&mut self, state: &mut State) -> Result<(), TrainError> {
         state.position.seconds = self.before + self.started.elapsed().as_secs_f64();
         save(&self.job.run.checkpoint(), state, self.job.source.fingerprint())?;
         tracing::debug!(step = state.position.step, "saved");
@@ -244,7 +301,7 @@ impl<'a> Checkpointer<'a> {
 
 /// The windows of an epoch in random order, cut into batches. The last batch may be smaller, and no window is dropped.
 /// With `steps > 0` there are exactly `steps` batches, which start over when the windows run out.
-fn batches(train: &WindowSet, size: i64, steps: usize) -> Result<Vec<Tensor>, TrainError> {
+pub(crate) fn batches(train: &WindowSet, size: i64, steps: usize) -> Result<Vec<Tensor>, TrainError> {
     let on = (Kind::Int64, train.device());
     let mut batches = Vec::new();
     loop {

@@ -1,7 +1,9 @@
 //! Initial weights: random ones, with a linear skip from ridge regression if the config asks for it.
 
+use std::cell::RefCell;
+
 use baseline::{RIDGE_STRENGTHS, penalized};
-use feed::{Batch, FeedError, Part, Source, Stream, seed};
+use feed::{Batch, FeedError, Part, Source, Stream, WindowSet, seed};
 use tch::{Kind, Tensor, no_grad};
 use vae::ModelKind;
 
@@ -10,18 +12,36 @@ use crate::error::TrainError;
 use crate::forecaster::Forecaster;
 use crate::shape::shape;
 
+/// A forecaster with its initial weights.
+pub(crate) struct Start {
+    pub(crate) forecaster: Forecaster,
+    /// Strength of the ridge regression in the linear skip; `None` without one.
+    pub(crate) strength: Option<f64>,
+}
+
 /// A forecaster for a training of `config` with its initial weights. They are needed even if a checkpoint replaces
 /// them, since weight decay pulls towards them.
 ///
 /// # Errors
 /// As [`Forecaster::new`], or an error of libtorch.
 pub(crate) fn forecaster(config: &Config, source: &Source) -> Result<Forecaster, TrainError> {
+    Ok(start(config, source, None)?.forecaster)
+}
+
+/// As [`forecaster`]. The ridge regression has the given strength, or else chooses one.
+///
+/// # Errors
+/// As [`forecaster`].
+pub(crate) fn start(
+    config: &Config,
+    source: &Source,
+    strength: Option<f64>,
+) -> Result<Start, TrainError> {
     seed(config.seed, Stream::Weights);
     let forecaster = Forecaster::new(config, shape(source.panel()), source.panel().device())?;
-    if config.train.ridge_start {
-        from_ridge(source, &forecaster)?;
-    }
-    Ok(forecaster)
+    let strength =
+        if config.train.ridge_start { from_ridge(source, &forecaster, strength)? } else { None };
+    Ok(Start { forecaster, strength })
 }
 
 /// Windows per batch of the regression.
@@ -30,49 +50,122 @@ const AT_ONCE: i64 = 256;
 const MAX_VALIDATION: i64 = 1024;
 
 /// Sets the linear skip of a fresh model to the ridge regression from context to horizon. It is fitted on the clean
-/// training windows in the units of the model, and its penalty is chosen on the validation windows.
+/// training windows in the units of the model. Its penalty has the strength `given`, or else the best of several on the
+/// validation windows; without any, a model of the first four fifths of the training windows chooses on the rest.
+/// Returns the strength.
 ///
 /// The model stays as it is if it has no skip, or if the data have no complete window.
 ///
 /// # Errors
 /// [`TrainError::Feed`] if libtorch fails.
-fn from_ridge(source: &Source, forecaster: &Forecaster) -> Result<(), TrainError> {
+fn from_ridge(
+    source: &Source,
+    forecaster: &Forecaster,
+    given: Option<f64>,
+) -> Result<Option<f64>, TrainError> {
     let model = forecaster.model().config();
     if !model.linear_skip || model.kind == ModelKind::Autoencode {
-        return Ok(());
+        return Ok(None);
     }
     no_grad(|| {
-        let panel = source.panel();
-        let train = source.windows(Part::Train).at_most(panel.fitted_at_most());
-        let (gram, moment) = normal_equations(train.batches(panel, AT_ONCE), forecaster)?;
-        // The diagonal entry of the intercept counts the rows.
-        let count = gram.size()[0] - 1;
-        if gram.f_double_value(&[count, count])? == 0.0 {
-            return Ok(());
-        }
-        let held = source.windows(Part::Validation).at_most(MAX_VALIDATION);
-        let held: Vec<_> = held
-            .batches(panel, AT_ONCE)
-            .map(|batch| regression(forecaster, &batch?))
-            .collect::<Result<_, TrainError>>()?;
-        let coefficients = penalized(
-            &gram,
-            &moment,
-            &RIDGE_STRENGTHS,
-            |coefficients| -> Result<f64, TrainError> {
-                let (mut sum, mut numbers) = (0.0, 0);
-                for (inputs, outputs) in &held {
-                    let error = (inputs.f_matmul(coefficients)? - outputs).f_square()?;
-                    sum += error.f_sum(Kind::Double)?.f_double_value(&[])?;
-                    numbers += outputs.numel();
-                }
-                Ok(sum / numbers as f64)
-            },
-        )?;
+        let most = source.panel().fitted_at_most();
+        let train = source.windows(Part::Train).at_most(most);
+        let Some(equations) = Equations::of(source, &train, forecaster)? else { return Ok(None) };
+        let validation = source.windows(Part::Validation).at_most(MAX_VALIDATION);
+        let (coefficients, strength) = match given {
+            Some(strength) => equations.solve(&[strength], &[])?,
+            None if validation.count() > 0 => {
+                equations.solve(&RIDGE_STRENGTHS, &rows(source, &validation, forecaster)?)?
+            }
+            None => {
+                let [before, after] = source.divided_train(BEFORE)?;
+                let after = after.at_most(MAX_VALIDATION);
+                let strength = match Equations::of(source, &before.at_most(most), forecaster)? {
+                    Some(part) if after.count() > 0 => {
+                        part.solve(&RIDGE_STRENGTHS, &rows(source, &after, forecaster)?)?.1
+                    }
+                    _ => UNCHOSEN,
+                };
+                equations.solve(&[strength], &[])?
+            }
+        };
+        let count = equations.inputs();
         let weight = coefficients.f_narrow(0, 0, count)?.f_tr()?;
         let bias = coefficients.f_select(0, count)?;
-        Ok(forecaster.model().set_linear_skip(&weight, &bias)?)
+        forecaster.model().set_linear_skip(&weight, &bias)?;
+        Ok(Some(strength))
     })
+}
+
+/// Share of the training windows on which a penalty is fitted that the others choose.
+const BEFORE: f64 = 0.8;
+/// Strength of the penalty where no window can choose one.
+const UNCHOSEN: f64 = 100.0;
+
+/// The normal equations of a ridge regression: `XᵀX` and `XᵀY`.
+struct Equations {
+    gram: Tensor,
+    moment: Tensor,
+}
+
+impl Equations {
+    /// Those of `windows`; `None` if none of them is complete.
+    fn of(
+        source: &Source,
+        windows: &WindowSet,
+        forecaster: &Forecaster,
+    ) -> Result<Option<Equations>, TrainError> {
+        if windows.count() == 0 {
+            return Ok(None);
+        }
+        let batches = windows.batches(source.panel(), AT_ONCE);
+        let (gram, moment) = normal_equations(batches, forecaster)?;
+        let equations = Equations { gram, moment };
+        // The diagonal entry of the intercept counts the rows.
+        let last = equations.inputs();
+        let none = equations.gram.f_double_value(&[last, last])? == 0.0;
+        Ok(if none { None } else { Some(equations) })
+    }
+
+    /// Number of inputs, without the intercept.
+    fn inputs(&self) -> i64 {
+        self.gram.size()[0] - 1
+    }
+
+    /// The coefficients for the strength with the smallest mean squared error on the rows of `held`, and that strength;
+    /// the first one if there are no rows.
+    fn solve(
+        &self,
+        strengths: &[f64],
+        held: &[(Tensor, Tensor)],
+    ) -> Result<(Tensor, f64), TrainError> {
+        let errors = RefCell::new(Vec::new());
+        let error = |coefficients: &Tensor| -> Result<f64, TrainError> {
+            let (mut sum, mut numbers) = (0.0, 0);
+            for (inputs, outputs) in held {
+                let error = (inputs.f_matmul(coefficients)? - outputs).f_square()?;
+                sum += error.f_sum(Kind::Double)?.f_double_value(&[])?;
+                numbers += outputs.numel();
+            }
+            errors.borrow_mut().push(sum / numbers as f64);
+            Ok(sum / numbers as f64)
+        };
+        let coefficients = penalized(&self.gram, &self.moment, strengths, error)?;
+        let errors = errors.into_inner();
+        // The choice of `penalized`: the first of the smallest, and NaN is never smaller.
+        let best = (1..errors.len()).fold(0, |best, at| if errors[at] < errors[best] { at } else { best });
+        Ok((coefficients, strengths[best]))
+    }
+}
+
+/// The rows of the regression of some windows, batch by batch.
+fn rows(
+    source: &Source,
+    windows: &WindowSet,
+    forecaster: &Forecaster,
+) -> Result<Vec<(Tensor, Tensor)>, TrainError> {
+    let batches = windows.batches(source.panel(), AT_ONCE);
+    batches.map(|batch| regression(forecaster, &batch?)).collect()
 }
 
 /// `XᵀX` and `XᵀY` over the training windows, summed batch by batch.
@@ -143,7 +236,7 @@ mod tests {
             let config = Config::parse(&text, "test", &[]).unwrap();
             let source = crate::run::load(&config, Device::Cpu).unwrap();
             let forecaster = Forecaster::new(&config, shape(source.panel()), Device::Cpu).unwrap();
-            from_ridge(&source, &forecaster).unwrap();
+            let strength = from_ridge(&source, &forecaster, None).unwrap();
 
             let (x, y) = by_hand(&source, Part::Train, last);
             let (held_x, held_y) = by_hand(&source, Part::Validation, last);
@@ -154,7 +247,7 @@ mod tests {
                     Tensor::cat(&[&y, &Tensor::zeros([9, 3], (Kind::Double, Device::Cpu))], 0);
                 let found = design.linalg_lstsq(&padded, None, "gelsd").0;
                 let error = (held_x.matmul(&found) - &held_y).square().mean(Kind::Double);
-                (error.double_value(&[]), found)
+                (error.double_value(&[]), found, strength)
             });
             let best = candidates.iter().min_by(|a, b| a.0.total_cmp(&b.0)).unwrap();
 
@@ -163,6 +256,11 @@ mod tests {
             let bias = variables["skip.bias"].to_kind(Kind::Double).unsqueeze(0);
             let gap = (Tensor::cat(&[weight, bias], 0) - &best.1).abs().max().double_value(&[]);
             assert!(gap < 5e-4, "{center}: {gap}");
+            assert_eq!(strength, Some(best.2));
+            // The same strength again gives the same weights.
+            let again = Forecaster::new(&config, shape(source.panel()), Device::Cpu).unwrap();
+            assert_eq!(from_ridge(&source, &again, strength).unwrap(), strength);
+            assert_eq!(again.store().variables()["skip.weight"], variables["skip.weight"]);
         }
     }
 }

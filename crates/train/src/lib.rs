@@ -39,7 +39,7 @@
 //! | read a config from a file or from text | [`Config`], its JSON Schema [`schema()`] |
 //! | train a config in a run directory, or continue | [`prepare`], [`Training::run`], [`Control`], [`RunProgress`] |
 //! | estimate the cost of a run before it starts | [`plan()`] |
-//! | load a finished run | [`Loaded`] |
+//! | load a finished run, forecast at any origin of its data | [`Loaded`], [`Fit`], [`Replay`] |
 //! | train a model in memory, without a directory | [`Forecaster`], [`shape()`], [`Flat`], [`AdamW`] |
 //! | call the training loop directly | [`fit()`], [`Job`] |
 //!
@@ -54,6 +54,7 @@ mod copula;
 mod diagnose;
 mod error;
 mod fit;
+mod fitted;
 mod flat;
 mod forecaster;
 mod initialize;
@@ -62,6 +63,7 @@ mod memory;
 mod metrics;
 mod optimizer;
 mod plan;
+mod refit;
 mod run;
 mod shape;
 mod state;
@@ -78,14 +80,14 @@ pub use config::{
 pub use control::Control;
 pub use error::TrainError;
 pub use fit::{Progress, fit};
+pub use fitted::{Fit, Replay, forecast_at};
 pub use flat::Flat;
 pub use forecaster::{Forecaster, Terms, inputs};
 pub use job::Job;
 pub use optimizer::AdamW;
 pub use plan::{Plan, plan};
 pub use run::{
-    Loaded, RunOptions, RunProgress, Training, Weights, data_info, load, prepare, prepare_source, selection,
-    set_threads,
+    Loaded, RunOptions, RunProgress, Training, data_info, load, load_whole, prepare, prepare_panel, set_threads,
 };
 pub use shape::shape;
 pub use tch::Device;

@@ -15,7 +15,7 @@ use crate::error::TrainError;
 use crate::flat::Flat;
 use crate::forecaster::Forecaster;
 use crate::optimizer::AdamW;
-use crate::run::{RunOptions, data_info, describe, is_of_another, load, set_threads};
+use crate::run::{RunOptions, data_info, describe, is_of_another, load, resolved, set_threads};
 use crate::shape::shape;
 
 /// A training that was checked but not started; nothing was written.
@@ -29,6 +29,8 @@ pub struct Plan {
     pub device: String,
     /// Number of trainable parameters.
     pub parameters: usize,
+    /// Number of epochs if nothing stops the training early.
+    pub epochs: usize,
     /// Number of optimizer steps per epoch.
     pub steps_per_epoch: usize,
     /// Number of optimizer steps if nothing stops the training early.
@@ -57,6 +59,7 @@ pub fn plan(config: &Config, run: &Path, options: RunOptions) -> Result<Plan, Tr
     let device = options.device.resolve()?;
     let threads = set_threads(options.threads);
     let source = load(config, device)?;
+    let config = &resolved(config, &source)?;
     Checkpoint::read(&directory.checkpoint(), source.fingerprint())?;
     seed(config.seed, Stream::Weights);
     let (train, panel) = (source.windows(Part::Train), source.panel());
@@ -81,7 +84,11 @@ pub fn plan(config: &Config, run: &Path, options: RunOptions) -> Result<Plan, Tr
     let _ = optimizer.step(&flat, &terms.loss.detach(), 0.0)?.f_double_value(&[])?;
     let step_seconds = started.elapsed().as_secs_f64();
     let samples = table.validation_samples as i64;
-    let held = source.windows(Part::Validation).at_most(panel.scored_at_once(samples));
+    let held = match source.windows(Part::Validation) {
+        none if none.count() == 0 => train,
+        held => held,
+    };
+    let held = held.at_most(panel.scored_at_once(samples));
     let held = panel.gather(&held.first_rows()?)?;
     drop(no_grad(|| forecaster.sample(&held, samples))?);
     // Weights, gradients, two moments, the best weights, and the average if there is one.
@@ -91,6 +98,7 @@ pub fn plan(config: &Config, run: &Path, options: RunOptions) -> Result<Plan, Tr
         data: data_info(&source),
         device: device_name(device),
         parameters: flat.len(),
+        epochs: table.epochs,
         steps_per_epoch,
         steps: steps_per_epoch * table.epochs,
         search_steps,

@@ -11,13 +11,15 @@ use tch::Device;
 
 use crate::checkpoint::Checkpoint;
 use crate::choose::{SearchProgress, instance_helps, resolve, search};
-use crate::config::{Config, ConfigError, Noise};
+use crate::config::{Config, ConfigError, Keep, Noise};
 use crate::control::Control;
 use crate::error::TrainError;
 use crate::fit::{Progress, fit};
+use crate::fitted::Fit;
 use crate::forecaster::Forecaster;
-use crate::initialize;
+use crate::initialize::{self, Start};
 use crate::job::Job;
+use crate::refit::{Chosen, Goal, refit};
 use crate::shape::shape;
 use crate::tensors::load_store;
 use crate::validate::validation_crps;
@@ -41,6 +43,13 @@ pub enum RunProgress<'a> {
     Search(SearchProgress<'a>),
     /// Progress of the training.
     Fit(Progress<'a>),
+    /// A step of the second training, on all rows, is done.
+    Refit {
+        /// Number of its finished steps.
+        done: usize,
+        /// Total number of its steps.
+        of: usize,
+    },
 }
 
 /// Reads and prepares the data that a config names.
@@ -51,16 +60,46 @@ pub fn load(config: &Config, device: Device) -> Result<Source, TrainError> {
     Ok(Source::load(&config.data, selection(config), device)?)
 }
 
-/// The settings of a config that concern its data.
-pub fn selection(config: &Config) -> Selection {
-    Selection { season: config.evaluate.season, validation_stride: config.train.validation_stride }
+/// As [`load`], with all rows as training rows: the data of a refit.
+///
+/// # Errors
+/// As [`Source::whole`].
+pub fn load_whole(config: &Config, device: Device) -> Result<Source, TrainError> {
+    let panel = data::read(&config.data, Path::new(""))?;
+    Ok(Source::whole(&config.data, selection(config), panel, device)?)
+}
+
+fn selection(config: &Config) -> Selection {
+    let Config { train, evaluate, .. } = config;
+    Selection { season: evaluate.season, validation_stride: train.validation_stride }
+}
+
+/// The config with the length of its training in numbers, after a check that the data have everything it needs.
+///
+/// # Errors
+/// [`TrainError::NoValidation`].
+pub(crate) fn resolved(config: &Config, source: &Source) -> Result<Config, TrainError> {
+    let train = config.train.resolved(source.windows(Part::Train).count());
+    if source.windows(Part::Validation).count() == 0 {
+        let missing = |what, remedy| Err(TrainError::NoValidation { what, remedy });
+        if config.noise.fixed().is_none() {
+            return missing("the noise", "name one, as in `noise = { schedule = \"none\" }`");
+        }
+        if train.keep != Keep::Last {
+            return missing("the best epoch", "keep the last one: `train.keep = \"last\"`");
+        }
+    }
+    Ok(Config { train, ..config.clone() })
 }
 
 /// A training that is ready to start or to continue, and holds the lock of its directory.
 #[derive(Debug)]
 pub struct Training {
+    /// With the length of the training in numbers.
     config: Config,
     source: Source,
+    /// The rows of a refit, if they were given and are not to be read again.
+    panel: Option<data::Panel>,
     directory: RunDirectory,
     threads: usize,
     done: Option<RunInfo>,
@@ -81,11 +120,23 @@ pub fn prepare(config: &Config, path: &Path, options: RunOptions) -> Result<Trai
     prepare_source(config, source, path, options)
 }
 
-/// As [`prepare`], with data that were loaded.
+/// As [`prepare`], with rows that were read, with the calendar features of `config`.
 ///
 /// # Errors
 /// As [`prepare`].
-pub fn prepare_source(
+pub fn prepare_panel(
+    config: &Config,
+    panel: data::Panel,
+    path: &Path,
+    options: RunOptions,
+) -> Result<Training, TrainError> {
+    let device = options.device.resolve()?;
+    let source = Source::of_panel(&config.data, selection(config), panel.clone(), device)?;
+    let training = prepare_source(config, source, path, options)?;
+    Ok(Training { panel: Some(panel), ..training })
+}
+
+fn prepare_source(
     config: &Config,
     source: Source,
     path: &Path,
@@ -94,37 +145,54 @@ pub fn prepare_source(
     let threads = set_threads(options.threads);
     let directory = RunDirectory::create(path)?;
     let lock = directory.lock()?;
-    let resolved = config.to_toml()?;
+    let asked = config.to_toml()?;
     if directory.begun() && is_of_another(config, &directory)? {
         return Err(ConfigError::OtherRun { path: path.to_owned() }.into());
     }
     let info = directory.info().exists().then(|| directory.read_info()).transpose()?;
+    let refits = config.train.refit && config.model.kind != vae::ModelKind::Autoencode;
     let whole = |info: &RunInfo| {
+        let refitted = match &info.refit {
+            Some(refit) => refit.diverged.is_some() || directory.refit_weights().exists(),
+            None => !refits,
+        };
         info.status == Status::Done
             && info.data.fingerprint == source.fingerprint()
             && directory.weights().exists()
+            && refitted
             && (config.noise.fixed().is_some() || directory.noise().exists())
     };
     let done = info.filter(whole);
     let mut checkpoint = None;
+    let resolved = resolved(config, &source)?;
     if done.is_none() {
         checkpoint = Checkpoint::read(&directory.checkpoint(), source.fingerprint())?;
-        directory.write_config(&resolved)?;
+        // A run may be continued from its own `config.toml`, which is not what was asked for.
+        if !directory.begun() || !directory.asked().exists() {
+            directory.write_asked(&asked)?;
+            directory.write_config(&asked)?;
+        }
     }
-    let config = config.clone();
-    Ok(Training { config, source, directory, threads, done, checkpoint, lock })
+    let config = resolved;
+    Ok(Training { config, source, panel: None, directory, threads, done, checkpoint, lock })
 }
 
-/// Whether the directory has a different config. A key that one of the two leaves out has its default.
+/// Whether the directory has a different config: one that is neither what was asked for nor, with what was chosen, its
+/// `config.toml`. A key that one of the two leaves out has its default, and a run may be refitted later.
 pub(crate) fn is_of_another(config: &Config, directory: &RunDirectory) -> Result<bool, TrainError> {
     if !directory.config().exists() {
         return Ok(false);
     }
-    let text = directory.read_config()?;
-    let written = Config::parse(&text, &directory.config().display().to_string(), &[]);
+    let parsed = |text: &str| {
+        let mut config = Config::parse(text, "a config of the run", &[]).ok()?;
+        config.train.refit = false;
+        Some(config)
+    };
     // Our config goes through text too, so that both have the same form.
-    let ours = Config::parse(&config.to_toml()?, "the config", &[])?;
-    Ok(written.ok().as_ref() != Some(&ours))
+    let ours = parsed(&config.to_toml()?);
+    let same = |text: &str| ours.is_some() && parsed(text) == ours;
+    let asked = directory.read_asked()?;
+    Ok(!same(&directory.read_config()?) && !asked.is_some_and(|asked| same(&asked)))
 }
 
 impl Training {
@@ -143,6 +211,11 @@ impl Training {
         &self.source
     }
 
+    /// The config, with the length of the training in numbers.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// A summary in two lines of the training to come.
     pub fn summary(&self) -> String {
         describe(&self.config, &self.source, self.threads)
@@ -159,7 +232,7 @@ impl Training {
         observe: &mut dyn FnMut(RunProgress),
     ) -> Result<RunInfo, TrainError> {
         let started = Instant::now();
-        let Training { mut config, source, directory, threads, checkpoint, lock, .. } = self;
+        let Training { mut config, source, panel, directory, threads, checkpoint, lock, .. } = self;
         let _span = tracing::info_span!("run", directory = %directory.path().display()).entered();
         let before = checkpoint.as_ref().map_or(0.0, Checkpoint::seconds);
         // An unfinished run has no run.json.
@@ -168,7 +241,9 @@ impl Training {
         let instance_norm = if chooses { instance_helps(&config, &source)? } else { None };
         if let Some(on) = instance_norm {
             config.model.instance_norm = on;
+            config.train.choose_instance_norm = false;
         }
+        directory.write_config(&config.to_toml()?)?;
         let search = match config.noise {
             Noise::Fixed(_) => None,
             Noise::Auto(auto) => {
@@ -180,11 +255,28 @@ impl Training {
             config = resolve(search, &config, &directory)?;
         }
         let device = source.panel().device();
-        let mut forecaster = initialize::forecaster(&config, &source)?;
+        let Start { mut forecaster, strength } = initialize::start(&config, &source, None)?;
         let naive_crps = naive_crps(&config, &source, &forecaster)?;
         let job = Job { config: &config, source: &source, naive_crps, run: &directory };
         let mut report = |progress: Progress| observe(RunProgress::Fit(progress));
         let fitted = fit(&job, &mut forecaster, checkpoint, control, &mut report)?;
+        let refits = config.train.refit && !forecaster.autoencodes() && fitted.diverged.is_none();
+        drop(forecaster);
+        let refit = match refits {
+            false => None,
+            true => {
+                let whole = match panel {
+                    Some(panel) => Source::whole(&config.data, selection(&config), panel, device)?,
+                    None => load_whole(&config, device)?,
+                };
+                let [part, all] = [&source, &whole].map(|source| source.windows(Part::Train).count());
+                let goal = Goal::new(&config, &fitted, part, all);
+                let chosen = Chosen { config: &config, strength, goal };
+                let of = goal.steps;
+                let mut step = |done| observe(RunProgress::Refit { done, of });
+                Some(refit(&chosen, &whole, &directory, control, &mut step)?)
+            }
+        };
         let info = RunInfo {
             version: RunInfo::VERSION,
             status: if fitted.diverged.is_some() { Status::Diverged } else { Status::Done },
@@ -201,10 +293,12 @@ impl Training {
             data: data_info(&source),
             masked: source.panel().masked(),
             pipeline: source.pipeline().clone(),
+            refit,
         };
-        let saved = info.fitted.best_epoch > 0;
+        let saved = directory.weights().exists();
         if saved {
             directory.write_info(&info)?;
+            directory.remove_refit()?;
         }
         drop(lock);
         match info.fitted.diverged.clone() {
@@ -261,7 +355,7 @@ fn naive_crps(
     source: &Source,
     forecaster: &Forecaster,
 ) -> Result<Option<f64>, TrainError> {
-    if forecaster.autoencodes() {
+    if forecaster.autoencodes() || source.windows(Part::Validation).count() == 0 {
         return Ok(None);
     }
     let mut fitted = Baseline::fit_all(source, &[Rule::naive(source)], config.seed)?;
@@ -271,23 +365,14 @@ fn naive_crps(
     validation_crps(config, source, forecaster, &mut draw)
 }
 
-/// Which weights of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Weights {
-    /// Those that were selected, which never saw validation and test rows.
-    Selected,
-    /// Those fitted again on all rows.
-    Refitted,
-}
-
 /// A finished run that was loaded.
 #[derive(Debug)]
 pub struct Loaded {
     /// The directory of the run.
     pub directory: RunDirectory,
-    /// The config in `config.toml`.
+    /// The config that the run was started with.
     pub asked: Config,
-    /// The same config with the noise and the instance normalization that were chosen.
+    /// The same config with the noise, the instance normalization and the length of the training that were chosen.
     pub config: Config,
     /// The record in `run.json`.
     pub info: RunInfo,
@@ -302,11 +387,15 @@ impl Loaded {
         let directory = RunDirectory::open(path)?;
         let file = directory.config();
         let text = directory.read_config()?;
-        let asked = Config::parse(&text, &file.display().to_string(), &[])?;
+        let written = Config::parse(&text, &file.display().to_string(), &[])?;
+        let asked = match directory.read_asked()? {
+            Some(text) => Config::parse(&text, &directory.asked().display().to_string(), &[])?,
+            None => written.clone(),
+        };
         let info = directory.read_info()?;
-        let mut config = match (&asked.noise, directory.read_search()?) {
-            (Noise::Fixed(_), _) => asked.clone(),
-            (Noise::Auto(_), Some(search)) => resolve(&search, &asked, &directory)?,
+        let mut config = match (&written.noise, directory.read_search()?) {
+            (Noise::Fixed(_), _) => written,
+            (Noise::Auto(_), Some(search)) => resolve(&search, &written, &directory)?,
             (Noise::Auto(_), None) => {
                 let hint = format!("train again: `ballast train --run {}`", path.display());
                 return Err(RecordError::Missing { path: directory.noise(), hint }.into());
@@ -334,7 +423,7 @@ impl Loaded {
         .into())
     }
 
-    /// The forecaster with the weights of the run.
+    /// The forecaster with the weights of the run that have seen the training rows alone.
     ///
     /// # Errors
     /// [`TrainError::Record`] if the weights do not fit the config.
@@ -342,17 +431,17 @@ impl Loaded {
         self.with_weights(&self.directory.weights(), panel)
     }
 
-    /// The preparation of data that belongs to `weights`.
-    pub fn pipeline(&self, _weights: Weights) -> &data::Pipeline {
-        &self.info.pipeline
+    /// The weights to forecast with: those of the refit, if the run has one.
+    pub fn latest(&self) -> Fit<'_> {
+        match &self.info.refit {
+            Some(refit) if refit.diverged.is_none() => Fit { run: self, refit: Some(refit) },
+            _ => self.honest(),
+        }
     }
 
-    /// The forecaster with `weights`.
-    ///
-    /// # Errors
-    /// [`TrainError::Record`] if the run does not have them, or they do not fit the config.
-    pub fn forecaster_with(&self, _weights: Weights, panel: &DevicePanel) -> Result<Forecaster, TrainError> {
-        self.forecaster(panel)
+    /// The weights that have seen the training rows alone, which are those to score.
+    pub fn honest(&self) -> Fit<'_> {
+        Fit { run: self, refit: None }
     }
 
     /// The forecaster with the weights of the last epoch.
@@ -368,7 +457,7 @@ impl Loaded {
         self.with_weights(&path, panel)
     }
 
-    fn with_weights(&self, path: &Path, panel: &DevicePanel) -> Result<Forecaster, TrainError> {
+    pub(crate) fn with_weights(&self, path: &Path, panel: &DevicePanel) -> Result<Forecaster, TrainError> {
         let forecaster = Forecaster::new(&self.config, shape(panel), panel.device())?;
         load_store(path, forecaster.store())?;
         Ok(forecaster)

@@ -19,7 +19,7 @@ pub(crate) struct State {
     pub(crate) optimizer: AdamW,
     /// The averaged weights, if the config asks for them.
     pub(crate) average: Option<Average>,
-    /// The weights of the best epoch so far.
+    /// The weights with the best validation score so far.
     pub(crate) best: Option<Tensor>,
     pub(crate) position: Position,
     /// The sums of the current epoch.
@@ -37,8 +37,14 @@ pub(crate) struct Position {
     pub(crate) done: usize,
     /// Number of finished steps of all epochs, including skipped ones.
     pub(crate) step: usize,
-    /// The epoch with the best validation score; 0 before the first.
+    /// Whether a validation has selected weights.
+    #[serde(default)]
+    pub(crate) selected: bool,
+    /// Number of finished epochs at the best validation score.
     pub(crate) best_epoch: usize,
+    /// Number of finished steps at the best validation score.
+    #[serde(default)]
+    pub(crate) best_step: usize,
     #[serde(with = "record::or_null")]
     pub(crate) best_score: f64,
     /// Number of skipped steps in finished epochs.
@@ -119,20 +125,28 @@ impl State {
         Ok(())
     }
 
-    /// Ends the current epoch with its line; the epoch with the lowest `score` is selected.
-    pub(crate) fn end_epoch(&mut self, line: &mut Epoch, score: f64) {
-        let Position { best_epoch, best_score, .. } = self.position;
-        self.position.epochs += 1;
-        self.position.done = 0;
-        self.position.skipped += line.skipped;
-        self.tally.next_epoch();
-        // Any score is better than NaN.
-        line.best = best_epoch == 0 || score < best_score || best_score.is_nan();
-        if line.best {
-            (self.position.best_epoch, self.position.best_score) = (self.position.epochs, score);
-            self.best = Some(self.weights().copy());
+    /// Selects the current weights if their validation `score` is the lowest so far; `None` stands for no validation.
+    pub(crate) fn select(&mut self, line: &mut Epoch, score: Option<f64>) {
+        if let Some(score) = score {
+            let Position { selected, best_score, .. } = self.position;
+            // Any score is better than NaN.
+            line.best = !selected || score < best_score || best_score.is_nan();
+            if line.best {
+                let (best_epoch, best_step) = (line.epoch, line.step);
+                self.position =
+                    Position { selected: true, best_epoch, best_step, best_score: score, ..self.position };
+                self.best = Some(self.weights().copy());
+            }
         }
         self.history.push(line.clone());
+    }
+
+    /// Ends the current epoch.
+    pub(crate) fn end_epoch(&mut self) {
+        self.position.epochs += 1;
+        self.position.done = 0;
+        self.position.skipped += self.tally.means().skipped;
+        self.tally.next_epoch();
     }
 
     /// Whether another epoch is to be trained.

@@ -22,12 +22,12 @@ const SIZE: (u32, u32) = (640, 240);
 pub(crate) struct Board(EventWriter);
 
 impl Board {
-    /// Starts a file. It discards the steps after `done` in earlier files; with `done = 0` all of their steps.
-    pub(crate) fn open(job: &Job, done: usize) -> Result<Board, TrainError> {
+    /// Starts a file. It discards the steps after `done` in earlier files, or without it all of their steps.
+    pub(crate) fn open(job: &Job, done: Option<usize>) -> Result<Board, TrainError> {
         let folder = job.run.events();
         let writer = match done {
-            0 => EventWriter::create(&folder),
-            done => EventWriter::resume(&folder, done as i64 + 1),
+            None => EventWriter::create(&folder),
+            Some(done) => EventWriter::resume(&folder, done as i64 + 1),
         };
         Ok(Board(writer.map_err(failed)?))
     }

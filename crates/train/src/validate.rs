@@ -1,4 +1,4 @@
-//! Validation after every epoch: scores on windows that the model does not train on.
+//! Validation after every epoch, and earlier if the config asks for it: scores on windows that the model does not train on.
 
 use feed::{Batch, Part, Source, Stream, WindowSet, seed};
 use objective::ObjectiveError;
@@ -11,7 +11,8 @@ use crate::error::TrainError;
 use crate::forecaster::Forecaster;
 use crate::job::Job;
 
-/// Results of a validation: means over clean windows.
+/// Results of a validation: means over clean windows. Without validation windows, those of validation are NaN, and the
+/// latent variables are those of training windows.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Held {
     pub(crate) loss: f64,
@@ -77,8 +78,11 @@ fn held(job: &Job, forecaster: &Forecaster, step: usize) -> Result<Held, TrainEr
         let (mut loss, mut bound, mut windows) = (0.0, 0.0, 0.0);
         let (mut meter, mut sample) = (HealthMeter::new(), Vec::new());
         let validation = scored_windows(source);
+        let train = source.windows(Part::Train).at_most(MAX_TRAIN);
+        let held_out = validation.count() > 0;
         let panel = source.panel();
-        for batch in validation.batches(panel, panel.scored_at_once(samples)) {
+        let measured = if held_out { &validation } else { &train };
+        for batch in measured.batches(panel, panel.scored_at_once(samples)) {
             let batch = batch?;
             let count = batch.context.size()[0] as f64;
             let (terms, latents) = forecaster.clean_terms(&batch, step)?;
@@ -90,13 +94,16 @@ fn held(job: &Job, forecaster: &Forecaster, step: usize) -> Result<Held, TrainEr
                 sample = latents.iter().map(LatentSample::of).collect::<Result<_, _>>()?;
             }
         }
-        let train = source.windows(Part::Train).at_most(MAX_TRAIN);
         let mut crps = |windows: &WindowSet, part: Part| {
             mean_crps(config, source, windows, forecaster, &mut draw)?
                 .ok_or(TrainError::NothingObserved { part: part.name() })
         };
-        let (validation_crps, train_crps) =
-            (crps(&validation, Part::Validation)?, crps(&train, Part::Train)?);
+        let validation_crps =
+            if held_out { crps(&validation, Part::Validation)? } else { f64::NAN };
+        let train_crps = crps(&train, Part::Train)?;
+        if !held_out {
+            (loss, bound) = (f64::NAN, f64::NAN);
+        }
         let groups = meter.report()?.groups;
         Ok(Held {
             loss: loss / windows,

@@ -70,6 +70,7 @@ pub(crate) fn shortened(
         warmup_steps: (table.warmup_steps as f64 / pace).round() as usize,
         learning_rate_schedule: schedule,
         patience: 0,
+        validate_early: false,
         ..table.clone()
     };
     let noise = Noise::Fixed(candidate.noise.clone());

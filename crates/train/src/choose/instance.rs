@@ -1,21 +1,30 @@
 //! The choice whether to normalize windows.
 
 use baseline::{Examples, ridge_crps};
-use feed::{Part, Source, Stream, seed};
+use feed::{Part, Source, Stream, WindowSet, seed};
 use tch::no_grad;
 
 use crate::config::Config;
 use crate::error::TrainError;
 
-/// Maximum number of validation windows for the decision.
+/// Maximum number of windows for each comparison.
 const MAX_DECIDING: i64 = 200;
 /// Levels persist if the level of the context explains at least this share of the variance of the target's level.
 const PERSISTENCE_THRESHOLD: f64 = 0.1;
+/// Minimum number of horizons, one after another, on which normalization may be turned off.
+const LEAST_HORIZONS: usize = 3;
+/// Share of the training windows on which the two models of the second comparison are fitted.
+const BEFORE: f64 = 0.7;
 
-/// Whether to normalize windows by their own level and spread. The answer is no if two things hold: levels do not
-/// persist, as those of returns, and ridge regression with residuals has a smaller validation CRPS without
-/// normalization, where the 95 % interval of the difference is above zero. Windows that overlap or share a time count
-/// as in `ballast evaluate`. `None` if gaps leave nothing to fit.
+/// Whether to normalize windows by their own level and spread. The answer is no if all of these hold:
+///
+/// - Levels do not persist, as those of returns do not.
+/// - The validation windows have at least [`LEAST_HORIZONS`] horizons of one series that do not overlap.
+/// - Ridge regression with residuals has a smaller validation CRPS without normalization, where the 95 % interval of the
+///   difference is above zero. Windows that overlap or share a time count as in `ballast evaluate`.
+/// - So it has when the earlier training windows forecast the later ones.
+///
+/// `None` if gaps leave nothing to fit.
 ///
 /// Levels that persist can move to values that did not occur in training. A model of the levels in training is far off
 /// there, no matter how good it was on validation windows.
@@ -26,8 +35,7 @@ pub(crate) fn instance_helps(config: &Config, source: &Source) -> Result<Option<
     no_grad(|| {
         let panel = source.panel();
         let train = source.windows(Part::Train).at_most(panel.fitted_at_most());
-        let train = Examples::new(panel, &train)?;
-        let persistence = train.persistence()?;
+        let persistence = Examples::new(panel, &train)?.persistence()?;
         tracing::info!(
             persistence,
             "share of the variance of the target's level that the level of the context explains"
@@ -35,23 +43,45 @@ pub(crate) fn instance_helps(config: &Config, source: &Source) -> Result<Option<
         if persistence >= PERSISTENCE_THRESHOLD {
             return Ok(Some(true));
         }
-        let windows = source.windows(Part::Validation).at_most(MAX_DECIDING);
-        let validation = Examples::new(panel, &windows)?;
-        let scores = |instance| {
-            // Both use the same draws.
-            seed(config.seed, Stream::Validation);
-            ridge_crps(&train, &validation, instance)
-        };
-        let (Some(relative), Some(as_they_are)) = (scores(true)?, scores(false)?) else {
-            return Ok(None);
-        };
-        let difference = relative.iter().zip(&as_they_are).map(|(a, b)| a - b).collect();
-        let difference = source.pairing(&windows)?.difference(&[difference]);
-        tracing::info!(
-            ?difference,
-            "validation CRPS of ridge, with instance normalization minus without"
-        );
-        // Fewer than three origins give no interval, and windows stay normalized.
-        Ok(Some(!difference.is_some_and(|difference| difference.low > 0.0)))
+        let validation = source.windows(Part::Validation);
+        match hurts(config, source, &train, validation)? {
+            Some(true) => {}
+            Some(false) => return Ok(Some(true)),
+            None => return Ok(None),
+        }
+        let [before, after] = source.divided_train(BEFORE)?;
+        let before = before.at_most(panel.fitted_at_most());
+        Ok(Some(hurts(config, source, &before, &after)? != Some(true)))
     })
+}
+
+/// Whether ridge regression on the windows `fitted` clearly has a larger CRPS on the windows `held` with instance
+/// normalization than without; `None` if gaps leave nothing to fit.
+fn hurts(
+    config: &Config,
+    source: &Source,
+    fitted: &WindowSet,
+    held: &WindowSet,
+) -> Result<Option<bool>, TrainError> {
+    let horizons = source.disjoint_horizons(held)?;
+    if horizons < LEAST_HORIZONS || fitted.count() == 0 {
+        tracing::info!(horizons, "too few horizons that do not overlap: windows stay normalized");
+        return Ok(Some(false));
+    }
+    let panel = source.panel();
+    let windows = held.at_most(MAX_DECIDING);
+    let (train, held) = (Examples::new(panel, fitted)?, Examples::new(panel, &windows)?);
+    let scores = |instance| {
+        // Both use the same draws.
+        seed(config.seed, Stream::Validation);
+        ridge_crps(&train, &held, instance)
+    };
+    let (Some(relative), Some(as_they_are)) = (scores(true)?, scores(false)?) else {
+        return Ok(None);
+    };
+    let difference = relative.iter().zip(&as_they_are).map(|(a, b)| a - b).collect();
+    let difference = source.pairing(&windows)?.difference(&[difference]);
+    tracing::info!(?difference, "CRPS of ridge, with instance normalization minus without");
+    // Fewer than three origins give no interval, and windows stay normalized.
+    Ok(Some(difference.is_some_and(|difference| difference.low > 0.0)))
 }

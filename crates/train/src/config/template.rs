@@ -103,7 +103,9 @@ impl Config {
         page.key("ridge_start", &train.ridge_start)?;
         page.key("choose_instance_norm", &train.choose_instance_norm)?;
         page.key("epochs", &train.epochs)?;
+        page.key("max_steps", &train.max_steps)?;
         page.key("steps_per_epoch", &train.steps_per_epoch)?;
+        page.key("refit", &train.refit)?;
         page.key("batch_size", &train.batch_size)?;
         page.key("learning_rate", &train.learning_rate)?;
         page.key("learning_rate_schedule", &train.learning_rate_schedule)?;

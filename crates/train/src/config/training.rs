@@ -13,11 +13,22 @@ pub struct TrainConfig {
     pub ridge_start: bool,
     /// Whether `model.instance_norm` is chosen before training, unless it is given. Normalization is turned off if the
     /// level of a horizon does not follow the level of its context, as with returns, and ridge regression has a clearly
-    /// smaller validation CRPS without it.
+    /// smaller CRPS without it, both on three or more validation horizons that do not overlap and within the training
+    /// rows.
     pub choose_instance_norm: bool,
-    /// Passes over the training windows, or groups of `steps_per_epoch` steps.
-    #[schemars(range(min = 1, max = MAX_COUNT))]
+    /// Passes over the training windows, or groups of `steps_per_epoch` steps; 0 to choose both by the number of
+    /// training windows, see [`TrainConfig::resolved`].
+    #[schemars(range(max = MAX_COUNT))]
     pub epochs: usize,
+    /// Maximum number of optimizer steps if `epochs` is 0.
+    #[schemars(range(min = 1, max = MAX_COUNT))]
+    pub max_steps: usize,
+    /// Whether to validate at the start and several times in the first epoch too, so that the ridge start is a
+    /// candidate. Off by default if `epochs` is given.
+    pub validate_early: bool,
+    /// Whether the selected training is repeated on all rows, those of validation and test included, for the weights
+    /// that `ballast forecast` uses. `ballast evaluate` scores the weights that have not seen the test rows.
+    pub refit: bool,
     /// Windows per optimizer step.
     #[schemars(range(min = 1, max = MAX_COUNT))]
     pub batch_size: usize,
@@ -105,7 +116,10 @@ impl Default for TrainConfig {
         TrainConfig {
             ridge_start: true,
             choose_instance_norm: true,
-            epochs: 25,
+            epochs: 0,
+            max_steps: 2500,
+            validate_early: true,
+            refit: true,
             batch_size: 64,
             steps_per_epoch: 100,
             learning_rate: 1e-3,
@@ -143,7 +157,49 @@ pub enum LearningRateSchedule {
     },
 }
 
+/// Number of epochs of a training whose length follows from the number of windows.
+const EPOCHS: usize = 25;
+/// Training windows up to which [`LEAST_STEPS`] are enough.
+const FEW_WINDOWS: f64 = 150.0;
+/// Optimizer steps of the shortest such training.
+const LEAST_STEPS: f64 = 50.0;
+
 impl TrainConfig {
+    /// The same training with its length in numbers, over `windows` training windows. It changes a table with
+    /// `epochs = 0` only.
+    ///
+    /// ```text
+    /// steps = min(max(50, 50 · (windows / 150)^1.5), max_steps)
+    /// ```
+    ///
+    /// That is 50 steps for up to 150 windows and 2500 for 2036 or more. They make up 25 epochs, or more if
+    /// `steps_per_epoch` is smaller; the last epoch may add a few steps.
+    #[must_use]
+    pub fn resolved(&self, windows: i64) -> TrainConfig {
+        if self.epochs > 0 {
+            return self.clone();
+        }
+        let grown = LEAST_STEPS * (windows as f64 / FEW_WINDOWS).powf(1.5);
+        let steps = (grown.max(LEAST_STEPS).round() as usize).min(self.max_steps).max(1);
+        let most = if self.steps_per_epoch == 0 { steps } else { self.steps_per_epoch };
+        let per_epoch = steps.div_ceil(EPOCHS).min(most);
+        TrainConfig {
+            epochs: steps.div_ceil(per_epoch),
+            steps_per_epoch: per_epoch,
+            ..self.clone()
+        }
+    }
+
+    /// The steps of the first epoch, of `per_epoch` steps, after which to validate: an eighth, a quarter and a half of
+    /// it, besides its end.
+    pub(crate) fn early_steps(&self, per_epoch: usize) -> Vec<usize> {
+        let shares = if self.validate_early { &[8, 4, 2][..] } else { &[] };
+        let mut steps: Vec<usize> = shares.iter().map(|share| per_epoch / share).collect();
+        steps.dedup();
+        steps.retain(|&step| step > 0 && step < per_epoch);
+        steps
+    }
+
     /// Optimizer steps of an epoch over `windows` training windows.
     pub(crate) fn steps_of_epoch(&self, windows: i64) -> usize {
         match self.steps_per_epoch {
@@ -174,6 +230,40 @@ impl TrainConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Oracle: steps by hand; 50 · (600 / 150)^1.5 = 50 · 8.
+    #[test]
+    fn the_length_follows_from_the_windows() {
+        let of = |windows, table: &TrainConfig| {
+            let TrainConfig { epochs, steps_per_epoch, .. } = table.resolved(windows);
+            (epochs, steps_per_epoch)
+        };
+        let table = TrainConfig::default();
+        for (windows, expected) in
+            [(0, (25, 2)), (1, (25, 2)), (150, (25, 2)), (600, (25, 16)), (2036, (25, 100))]
+        {
+            assert_eq!(of(windows, &table), expected, "{windows}");
+        }
+        assert_eq!(of(1_000_000, &table), (25, 100));
+        assert_eq!(of(10_000, &TrainConfig { max_steps: 10_000, ..table.clone() }), (100, 100));
+        assert_eq!(of(600, &TrainConfig { max_steps: 7, ..table.clone() }), (7, 1));
+        assert_eq!(of(600, &TrainConfig { steps_per_epoch: 0, ..table.clone() }), (25, 16));
+        assert_eq!(of(600, &TrainConfig { steps_per_epoch: 5, ..table.clone() }), (80, 5));
+        let given = TrainConfig { epochs: 3, steps_per_epoch: 0, ..table };
+        assert_eq!(given.resolved(600), given);
+    }
+
+    #[test]
+    fn the_first_epoch_is_validated_early() {
+        let table = TrainConfig::default();
+        for (per_epoch, expected) in
+            [(1, vec![]), (2, vec![1]), (4, vec![1, 2]), (16, vec![2, 4, 8]), (100, vec![12, 25, 50])]
+        {
+            assert_eq!(table.early_steps(per_epoch), expected);
+        }
+        let late = TrainConfig { validate_early: false, ..table };
+        assert!(late.early_steps(100).is_empty());
+    }
 
     /// Oracle: the cosine at its start, middle and end, the steps by hand, and the warm-up at its middle.
     #[test]
