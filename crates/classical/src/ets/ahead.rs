@@ -46,15 +46,19 @@ mod tests {
     use super::super::form::{Kind, Trend};
     use super::*;
 
-    /// Oracle: with α = 0 the forecast is always the first level, so that the errors are those of the rows themselves:
-    /// 9, 1 and so on over the largest value, 4.
+    /// Oracle: with α = 0 the forecast is always the first level, 1, so that the errors are 3, 1 and
+    /// in the last row 2, over the largest value, 4. Twelve rows have one origin after a third of them.
     #[test]
     fn errors_of_a_fixed_level_are_those_of_the_rows() {
-        let values: Vec<f64> = (0..30).map(|row| if row % 2 == 0 { 4.0 } else { 2.0 }).collect();
+        let mut values: Vec<f64> =
+            (0..12).map(|row| if row % 2 == 0 { 4.0 } else { 2.0 }).collect();
+        values[11] = 3.0;
         let form = Form { relative: false, trend: Trend::None, season: Kind::None };
         let state = State { level: 1.0, slope: 0.0, season: vec![0.0], next: 0 };
         let scale = Scale::standard(&[]);
         let found = mean_square(form, Weights::default(), &state, &values, scale).unwrap();
-        assert!((found - (9.0 + 1.0) / 2.0 / 16.0).abs() < 1e-12, "{found}");
+        // Origin 4 alone: rows 4 to 11.
+        let wanted = (4.0 * 9.0 + 3.0 * 1.0 + 4.0) / 8.0 / 16.0;
+        assert!((found - wanted).abs() < 1e-12, "{found} {wanted}");
     }
 }

@@ -83,3 +83,37 @@ fn units_do_not_matter() {
         }
     }
 }
+
+/// Oracle: by hand for 2, 4, 6, whose line is 2 t, with α = 1/2, θ = 2 and the first level 0: levels 1, 2.5, 4.25 and
+/// the forecast `4.25 + 1/2 · (1 − 1/16) / (1/2) · 2`.
+#[test]
+fn a_forecast_is_that_of_hand() {
+    let model = Theta::by_hand(&[2.0, 4.0, 6.0], false, 0.0, 0.5, 2.0);
+    let paths = model.paths(1, 1, &mut ChaCha8Rng::seed_from_u64(1));
+    assert!((paths.step(0).next().unwrap() - 6.125).abs() < 1e-12);
+}
+
+/// Oracle: no level, α or θ of a grid has a smaller squared error than the fit, on rows whose trend breaks.
+#[test]
+fn no_parameters_of_a_grid_are_better() {
+    let values: Vec<f64> = (0..24)
+        .map(|row| {
+            f64::from(row * 7919 % 101) / 10.0 + if row < 15 { f64::from(row) } else { 15.0 }
+        })
+        .collect();
+    let squares = |model: &Theta| model.errors(&values).iter().map(|e| e * e).sum::<f64>();
+    for dynamic in [false, true] {
+        let (_, ours) = Theta::fit(&values, dynamic, None, 0).unwrap();
+        assert!(ours.weight > 0.05 && ours.weight < 0.95, "the optimum lies at a bound");
+        let least = squares(&ours);
+        for level in (-20..40).map(f64::from) {
+            for alpha in (1..20).map(|a| 0.05 * f64::from(a)) {
+                for weight in (0..20).map(|w| 0.05 * f64::from(w)) {
+                    let other =
+                        Theta::by_hand(&values, dynamic, level, alpha, 1.0 / (1.0 - weight));
+                    assert!(least <= squares(&other) * (1.0 + 1e-6), "{level} {alpha} {weight}");
+                }
+            }
+        }
+    }
+}
