@@ -238,6 +238,11 @@ impl Theta {
         model
     }
 
+    /// First level in original units, α and the weight of the line.
+    pub(super) fn parameters(&self) -> (f64, f64, f64) {
+        (self.scale.back(self.first.level), self.alpha, self.weight)
+    }
+
     /// One-step errors in original units, without those of the first rows.
     pub(super) fn errors(&self, values: &[f64]) -> Vec<f64> {
         let mut model = self.clone();
