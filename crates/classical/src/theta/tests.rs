@@ -102,11 +102,12 @@ fn no_parameters_of_a_grid_are_better() {
             let (_, ours) = Theta::fit(&values, dynamic, None, 0).unwrap();
             let least = squares(&ours, &values);
             let (level, alpha, weight) = ours.parameters();
-            for off in [-0.02, 0.02] {
+            let moved = |off: f64| {
                 let theta = 1.0 / (1.0 - weight);
-                let other = Theta::by_hand(&values, dynamic, level + off, alpha, theta);
-                assert!(least < squares(&other, &values), "level {off}");
-            }
+                squares(&Theta::by_hand(&values, dynamic, level + off, alpha, theta), &values)
+            };
+            assert!((moved(0.0) / least - 1.0).abs() < 1e-9, "{} {least}", moved(0.0));
+            assert!(least < moved(-0.02) && least < moved(0.02), "the first level is not the best");
             for_grid(|level, alpha, weight| {
                 let theta = 1.0 / (1.0 - weight);
                 let other = Theta::by_hand(&values, dynamic, level, alpha, theta);
