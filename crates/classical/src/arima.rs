@@ -69,7 +69,7 @@ fn logarithmic(values: &[f64], season: usize) -> bool {
         if season > 1 {
             rows = differences::difference(&rows, season);
         }
-        let model = Model::fit(&rows, season, orders, Likelihood::Conditional, &[])?;
+        let model = Model::fit(&rows, season, orders, Likelihood::Conditional, &orders.start(), 0.01)?;
         Some((model.profile.deviance, rows.len()))
     };
     match (deviance(values), deviance(&logs)) {
@@ -84,6 +84,8 @@ fn logarithmic(values: &[f64], season: usize) -> bool {
 /// A fitted seasonal ARIMA model that stands after the rows it has followed.
 #[derive(Debug, Clone)]
 struct Arima {
+    /// Orders of the differenced rows.
+    orders: Orders,
     /// Magnitude by which values are divided.
     scale: f64,
     /// Whether the model is of logarithms.
@@ -110,6 +112,7 @@ struct Arima {
 impl Arima {
     fn new(model: &Model, lags: Vec<f64>, rows: usize) -> Option<Arima> {
         Some(Arima {
+            orders: model.orders,
             scale: 1.0,
             log: false,
             harmonics: Harmonics::default(),

@@ -3,7 +3,7 @@
 use super::polynomial::autocovariances;
 
 /// Change of the state's covariance below which it is taken as steady.
-const STEADY: f64 = 1e-8;
+const STEADY: f64 = 1e-7;
 
 /// Filter of `φ(B) w = θ(B) e` with innovations of variance one, started from the stationary law.
 ///
