@@ -107,6 +107,12 @@ impl Filter {
         &self.phi
     }
 
+    /// Moving-average coefficients with the one in front, filled with zeros to the size of the state.
+    #[cfg(test)]
+    pub(crate) fn theta(&self) -> &[f64] {
+        &self.theta
+    }
+
     /// Moves the covariance on: `P'ᵢⱼ = Pᵢ₊₁,ⱼ₊₁ - Pᵢ₊₁,₀ Pⱼ₊₁,₀ / P₀₀ + θᵢθⱼ`.
     pub(crate) fn settle(&mut self) {
         if self.covariance.is_empty() {
