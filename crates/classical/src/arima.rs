@@ -18,7 +18,9 @@ use crate::gaps::fill;
 use crate::{Forecaster, Past, Paths};
 use filter::{Filter, propagate};
 use model::{Likelihood, Model, Orders};
-use search::{differenced, search};
+use search::search;
+
+pub(crate) use search::differenced;
 
 /// Fewest observed rows.
 const LEAST: usize = 12;
@@ -217,11 +219,19 @@ impl Forecaster for Arima {
 }
 
 impl Arima {
+    /// One of the known innovations, blurred by a Gaussian kernel of the width of Silverman's rule and of variance one
+    /// again.
+    ///
+    /// # References
+    /// Silverman (1986), *Density Estimation for Statistics and Data Analysis*, equation (3.28) and section 6.4.
     fn shock(&self, rng: &mut dyn RngCore) -> f64 {
+        let normal: f64 = rng.sample(StandardNormal);
         if self.shocks.is_empty() {
-            return rng.sample(StandardNormal);
+            return normal;
         }
-        self.shocks[rng.random_range(0..self.shocks.len())]
+        let count = self.shocks.len();
+        let width = 1.06 * (count as f64).powf(-0.2);
+        (self.shocks[rng.random_range(0..count)] + width * normal) / (1.0 + width * width).sqrt()
     }
 }
 
