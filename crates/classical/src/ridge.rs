@@ -31,7 +31,7 @@ const VALIDATED: usize = 400;
 /// Steps ahead that a validation looks at.
 const STEPS: usize = 6;
 /// Fewest errors of origins at the same phase of the season before those of neighboring phases join.
-const SAME_PHASE: usize = 40;
+const SAME_PHASE: usize = 80;
 /// Most regressions that are averaged, and how much larger than the smallest their error may be.
 const MEMBERS: usize = 4;
 const NEAR: f64 = 1.1;
