@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn series_of_another_kind_are_refused() {
         let refused = |values: &[f64]| fit(&Past { values, seasons: &[] }).is_none();
-        let mut values = vec![0.0, 1.0, 1.0, 1.0].repeat(5);
+        let mut values = [0.0, 1.0, 1.0, 1.0].repeat(5);
         assert!(!refused(&values));
         values[0] = 1.0;
         assert!(refused(&values));

@@ -215,3 +215,54 @@ fn a_missing_row_is_the_mean_ahead() {
     let next = still.paths(1, 1, &mut ChaCha8Rng::seed_from_u64(4));
     close(next.step(0).next().unwrap(), ahead.step(1).next().unwrap(), 1e-6);
 }
+
+#[test]
+fn paths_of_steep_growth_stay_near_the_known_rows() {
+    for growth in [1.05_f64, 1.3, 2.0] {
+        let values: Vec<f64> =
+            (0..40).map(|row| growth.powi(row) * (1.0 + 0.05 * f64::from(row * 7 % 5))).collect();
+        let arima = Arima::fit(&Past { values: &values, seasons: &[] }).unwrap();
+        let paths = arima.paths(400, 20, &mut ChaCha8Rng::seed_from_u64(5));
+        let (low, high) = arima.bounds();
+        let (low, high) = (arima.original(low, 0), arima.original(high, 0));
+        assert!(paths.iter().flatten().all(|value| (low..=high).contains(value)));
+    }
+}
+
+/// Share of the four rows after each of many simulated series of `count` rows that lie in the central 80 %.
+fn coverage(count: usize, phi: f64, theta: f64, sums: bool) -> f64 {
+    const SERIES: u64 = 150;
+    const HORIZON: usize = 4;
+    let mut covered = 0;
+    for seed in 0..SERIES {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let (mut row, mut error, mut sum) = (0.0, 0.0, 0.0);
+        let all: Vec<f64> = (0..count + HORIZON)
+            .map(|_| {
+                let next: f64 = rng.sample(StandardNormal);
+                row = phi * row + next + theta * error;
+                error = next;
+                sum += row;
+                if sums { sum } else { row }
+            })
+            .collect();
+        let arima = Arima::fit(&Past { values: &all[..count], seasons: &[] }).unwrap();
+        let paths = arima.paths(HORIZON, 200, &mut rng);
+        for step in 0..HORIZON {
+            let below = paths.step(step).filter(|value| *value < all[count + step]).count();
+            covered += usize::from((20..=180).contains(&below));
+        }
+    }
+    covered as f64 / (SERIES as usize * HORIZON) as f64
+}
+
+#[test]
+fn intervals_cover_rows_of_simulated_series() {
+    // Steps of one series are correlated; 150 series alone give a standard error of 0.033.
+    for (count, phi, theta, sums, most_missing) in
+        [(200, 0.6, 0.0, false, 0.08), (60, 0.6, 0.3, false, 0.12), (100, 0.0, -0.5, true, 0.1)]
+    {
+        let found = coverage(count, phi, theta, sums);
+        assert!((0.8 - most_missing..0.87).contains(&found), "{count} {phi} {theta}: {found}");
+    }
+}
