@@ -130,7 +130,7 @@ fn forecasts_without_innovations_are_those_of_another_library() {
 }
 
 #[test]
-fn the_spread_of_paths_is_that_of_the_psi_weights() {
+fn the_mean_and_spread_of_paths_are_those_of_the_psi_weights() {
     const COUNT: usize = 20_000;
     let mut arima = forecaster(&logs(), 12, (1, 1), orders(0, 1, 0, 1, false));
     arima.range = (-1e3, 1e3);
@@ -138,19 +138,27 @@ fn the_spread_of_paths_is_that_of_the_psi_weights() {
     let theta = fitted(&differenced_logs(), 12, orders(0, 1, 0, 1, false)).theta;
     let weights = psi(&phi, &theta, 24);
     let paths = arima.paths(24, COUNT, &mut ChaCha8Rng::seed_from_u64(2));
-    let mean = arima.shocks.iter().sum::<f64>() / arima.shocks.len() as f64;
-    // The innovations are the known ones, whose mean is close to zero but not zero.
-    let variance = arima.std.powi(2) * (1.0 - mean * mean);
+    // The innovations are the known ones, whose mean is close to zero but not zero, and half a Gaussian.
+    let known = arima.shocks.iter().sum::<f64>() / arima.shocks.len() as f64;
+    let width = 1.06 * (arima.shocks.len() as f64).powf(-0.2);
+    let mean = arima.std * known / (1.0 + width * width).sqrt();
+    let variance = arima.std.powi(2) - mean * mean;
+    let still = Arima { std: 0.0, ..arima.clone() };
+    let still = still.paths(24, 1, &mut ChaCha8Rng::seed_from_u64(2));
+    let still = still.iter().next().unwrap();
     for step in [0, 1, 11, 12, 23] {
         let values: Vec<f64> = paths.step(step).collect();
         let average = values.iter().sum::<f64>() / COUNT as f64;
+        let drift = mean * (1.0 + weights[..step].iter().sum::<f64>());
         let squares: Vec<f64> = values.iter().map(|value| (value - average).powi(2)).collect();
         let found = squares.iter().sum::<f64>() / COUNT as f64;
         let fourth = squares.iter().map(|square| square * square).sum::<f64>() / COUNT as f64;
         let error = ((fourth - found * found) / COUNT as f64).sqrt();
         let wanted = variance * (1.0 + weights[..step].iter().map(|psi| psi * psi).sum::<f64>());
-        // The first rows of the filter are not quite steady any more after 131 rows, hence the share of 1e-3.
+        // The filter is not quite steady after 131 rows, hence the share of 2e-3.
         assert!((found - wanted).abs() < 4.0 * error + 2e-3 * wanted, "{step}: {found} {wanted}");
+        let off = average - still[step] - drift;
+        assert!(off.abs() < 4.0 * (found / COUNT as f64).sqrt(), "{step}: {off}");
     }
 }
 
