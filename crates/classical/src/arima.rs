@@ -7,6 +7,8 @@ mod minimize;
 mod model;
 mod polynomial;
 mod search;
+#[cfg(test)]
+mod tests;
 
 use rand::{Rng, RngCore};
 use rand_distr::StandardNormal;
@@ -16,7 +18,9 @@ use crate::gaps::fill;
 use crate::{Forecaster, Past, Paths};
 use filter::{Filter, propagate};
 use model::{Likelihood, Model, Orders};
-use search::{differenced, search};
+use search::search;
+
+pub(crate) use search::differenced;
 
 /// Fewest observed rows.
 const LEAST: usize = 12;
@@ -29,27 +33,8 @@ const REACH: f64 = 1e6;
 /// differenced rows. Rows above zero are modeled in logarithms where that raises the likelihood in original units.
 /// Gaps are bridged first; more than 40 % of missing rows are refused.
 pub(crate) fn fit(past: &Past) -> Option<Box<dyn Forecaster>> {
-    let lag = past.season();
-    let filled = fill(past.values, lag, LEAST)?;
-    let rows = filled.values.len();
-    let season = if lag <= LONGEST && rows >= 3 * lag { lag } else { 1 };
-    let long: Vec<usize> = past.seasons.iter().copied().filter(|&other| other != season).collect();
-    let log = logarithmic(&filled.values, season);
-    let transformed: Vec<f64> =
-        filled.values.iter().map(|value| if log { value.ln() } else { *value }).collect();
-    let harmonics = Harmonics::fit(&transformed, season, &long);
-    let values: Vec<f64> =
-        transformed.iter().enumerate().map(|(row, value)| value - harmonics.at(row)).collect();
-    let differenced = differenced(&values, season);
-    let model = search(&differenced, season)?;
-    let lags = polynomial::differencing(differenced.ordinary, differenced.seasonal, season);
-    let mut arima = Arima::new(&model, lags, rows)?;
-    (arima.scale, arima.log, arima.harmonics) = (filled.scale, log, harmonics);
-    values.iter().for_each(|&value| arima.follow(value));
-    arima.calibrate(&model);
-    Some(Box::new(arima))
+    Arima::fit(past).map(|arima| Box::new(arima) as Box<dyn Forecaster>)
 }
-
 /// Whether a fixed model, differenced once at both lags with a moving average at each, is likelier for the logarithms
 /// of the rows than for the rows themselves; the density of the former is brought to original units by the Jacobian.
 fn logarithmic(values: &[f64], season: usize) -> bool {
@@ -69,7 +54,8 @@ fn logarithmic(values: &[f64], season: usize) -> bool {
         if season > 1 {
             rows = differences::difference(&rows, season);
         }
-        let model = Model::fit(&rows, season, orders, Likelihood::Conditional, &[])?;
+        let model =
+            Model::fit(&rows, season, orders, Likelihood::Conditional, &orders.start(), 0.01)?;
         Some((model.profile.deviance, rows.len()))
     };
     match (deviance(values), deviance(&logs)) {
@@ -108,6 +94,29 @@ struct Arima {
 }
 
 impl Arima {
+    fn fit(past: &Past) -> Option<Arima> {
+        let lag = past.season();
+        let filled = fill(past.values, lag, LEAST)?;
+        let rows = filled.values.len();
+        let season = if lag <= LONGEST && rows >= 3 * lag { lag } else { 1 };
+        let long: Vec<usize> =
+            past.seasons.iter().copied().filter(|&other| other != season).collect();
+        let log = logarithmic(&filled.values, season);
+        let transformed: Vec<f64> =
+            filled.values.iter().map(|value| if log { value.ln() } else { *value }).collect();
+        let harmonics = Harmonics::fit(&transformed, season, &long);
+        let values: Vec<f64> =
+            transformed.iter().enumerate().map(|(row, value)| value - harmonics.at(row)).collect();
+        let differenced = differenced(&values, season);
+        let model = search(&differenced, season)?;
+        let lags = polynomial::differencing(differenced.ordinary, differenced.seasonal, season);
+        let mut arima = Arima::new(&model, lags, rows)?;
+        (arima.scale, arima.log, arima.harmonics) = (filled.scale, log, harmonics);
+        values.iter().for_each(|&value| arima.follow(value));
+        arima.calibrate(&model);
+        Some(arima)
+    }
+
     fn new(model: &Model, lags: Vec<f64>, rows: usize) -> Option<Arima> {
         Some(Arima {
             scale: 1.0,
@@ -139,13 +148,23 @@ impl Arima {
         self.time += 1;
     }
 
-    /// Sets the scale of the innovations, with the degrees of freedom that the model has used, and standardizes them.
+    /// Sets the variance of the innovations of `n` rows with `k` coefficients to that of a forecast with estimated ones,
+    ///
+    /// ```text
+    /// Σ v² / n · (n + k) / (n - k)
+    /// ```
+    ///
+    /// and standardizes them.
+    ///
+    /// # References
+    /// Akaike (1969), *Fitting autoregressive models for prediction*, the final prediction error.
     fn calibrate(&mut self, model: &Model) {
-        let count = self.shocks.len() as f64;
-        let free = (count - (model.orders.unknowns() - 1) as f64).max(1.0);
-        let squares: f64 = self.shocks.iter().map(|shock| shock * shock).sum();
-        let root = (squares / count.max(1.0)).sqrt();
-        self.std = (squares / free).sqrt().max(f64::MIN_POSITIVE);
+        let count = self.shocks.len().max(1) as f64;
+        let used = (model.orders.unknowns() - 1) as f64;
+        let squares: f64 = self.shocks.iter().map(|shock| shock * shock).sum::<f64>() / count;
+        let factor = (count + used) / (count - used).max(1.0);
+        self.std = (squares * factor).sqrt().max(f64::MIN_POSITIVE);
+        let root = squares.sqrt();
         if root > 0.0 {
             self.shocks.iter_mut().for_each(|shock| *shock /= root);
         }
@@ -210,11 +229,19 @@ impl Forecaster for Arima {
 }
 
 impl Arima {
+    /// One of the known innovations, blurred by a Gaussian kernel of the width of Silverman's rule and of variance one
+    /// again.
+    ///
+    /// # References
+    /// Silverman (1986), *Density Estimation for Statistics and Data Analysis*, equation (3.28) and section 6.4.
     fn shock(&self, rng: &mut dyn RngCore) -> f64 {
+        let normal: f64 = rng.sample(StandardNormal);
         if self.shocks.is_empty() {
-            return rng.sample(StandardNormal);
+            return normal;
         }
-        self.shocks[rng.random_range(0..self.shocks.len())]
+        let count = self.shocks.len();
+        let width = 1.06 * (count as f64).powf(-0.2);
+        (self.shocks[rng.random_range(0..count)] + width * normal) / (1.0 + width * width).sqrt()
     }
 }
 

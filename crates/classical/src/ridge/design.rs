@@ -11,6 +11,8 @@ pub(crate) enum Level {
     Season,
     /// Last row.
     Last,
+    /// The row one season before, for targets and inputs alike.
+    Phase,
 }
 
 /// What the regression sees.
@@ -38,13 +40,13 @@ impl Inputs {
     /// Rows needed up to the origin.
     pub(crate) fn reach(&self) -> usize {
         let last = self.lags.iter().max().map_or(1, |lag| lag + 1);
-        last.max(self.window)
+        if self.level == Level::Phase { last + self.window } else { last.max(self.window) }
     }
 
-    /// The level before an origin, given the rows up to it.
+    /// The level before an origin, given the rows up to it, where it is the same for all inputs.
     pub(crate) fn level(&self, known: &[f64]) -> f64 {
         let rows = match self.level {
-            Level::Zero => return 0.0,
+            Level::Zero | Level::Phase => return 0.0,
             Level::Season => self.window,
             Level::Last => 1,
         };
@@ -52,11 +54,26 @@ impl Inputs {
         last.iter().sum::<f64>() / last.len().max(1) as f64
     }
 
-    /// One row of inputs: one, lags, phases, harmonics and trend. `time` is the number of the first unknown row.
+    /// The level of a target, `step` rows after the first unknown one.
+    pub(crate) fn anchor(&self, known: &[f64], step: usize) -> f64 {
+        match self.level {
+            Level::Phase => known[known.len() - self.window + step % self.window],
+            Level::Zero | Level::Season | Level::Last => self.level(known),
+        }
+    }
+
+    /// One row of inputs: one, lags, phases, harmonics, and a trend
+    /// where a long season asks for one and no level is taken out. `time` is the number of the first unknown row.
     pub(crate) fn row(&self, known: &[f64], time: usize, out: &mut Vec<f64>) {
         let level = self.level(known);
         out.push(1.0);
-        out.extend(self.lags.iter().map(|lag| known[known.len() - 1 - lag] - level));
+        let last = known.len() - 1;
+        if self.level == Level::Phase {
+            let before = last - self.window;
+            out.extend(self.lags.iter().map(|lag| known[last - lag] - known[before - lag]));
+        } else {
+            out.extend(self.lags.iter().map(|lag| known[last - lag] - level));
+        }
         if self.calendar {
             let phase = time % self.phases.max(1);
             let phases = if self.phases > 1 { self.phases } else { 0 };
@@ -67,7 +84,7 @@ impl Inputs {
                     out.extend([cos, sin]);
                 }
             }
-            if !self.long.is_empty() {
+            if !self.long.is_empty() && self.level == Level::Zero {
                 out.push(time as f64);
             }
         }
@@ -92,8 +109,9 @@ pub(crate) struct Design {
     pub(crate) count: usize,
     /// Inputs, `[count, size]`.
     pub(crate) rows: Vec<f64>,
-    /// Level at each origin.
-    levels: Vec<f64>,
+    /// Levels of the targets at each origin, `[count, horizon]`.
+    anchors: Vec<f64>,
+    horizon: usize,
     /// Number of the first unknown row at the first origin.
     pub(crate) first: usize,
     /// Mean and scale of each column.
@@ -117,10 +135,12 @@ impl Design {
         for origin in first..first + count {
             inputs.row(&values[..origin], origin, &mut rows);
         }
-        let levels = (first..first + count).map(|origin| inputs.level(&values[..origin])).collect();
+        let anchors = (first..first + count)
+            .flat_map(|origin| (0..horizon).map(move |step| inputs.anchor(&values[..origin], step)))
+            .collect();
         let size = rows.len() / count;
         let moments = (0..size).map(|column| moments(&rows, size, column)).collect();
-        let mut design = Design { size, count, rows, levels, first, moments };
+        let mut design = Design { size, count, rows, anchors, horizon, first, moments };
         let mut rows = std::mem::take(&mut design.rows);
         rows.chunks_exact_mut(size).for_each(|row| design.standardize(row));
         design.rows = rows;
@@ -138,11 +158,12 @@ impl Design {
 
     /// The target of one origin, `step` rows after the first unknown one, without the level.
     pub(crate) fn target(&self, values: &[f64], at: usize, step: usize) -> f64 {
-        values[self.first + at + step] - self.levels[at]
+        values[self.first + at + step] - self.anchor(at, step)
     }
 
-    pub(crate) fn level(&self, at: usize) -> f64 {
-        self.levels[at]
+    /// The level of a target.
+    pub(crate) fn anchor(&self, at: usize, step: usize) -> f64 {
+        self.anchors[at * self.horizon + step]
     }
 }
 
