@@ -73,6 +73,7 @@ struct Ets {
     /// Residuals, with the degrees of freedom made good.
     residuals: Vec<f64>,
     /// Log likelihood of the rows in original units.
+    #[cfg(test)]
     log_likelihood: f64,
 }
 
@@ -92,7 +93,16 @@ impl Ets {
         let log_likelihood = scale.log_derivative(values) - loss - constant;
         let correction = 2.0 * size * (size + 1.0) / (count - size - 1.0);
         let criterion = 2.0 * size + correction - 2.0 * log_likelihood;
-        Some((criterion, Ets { scale, form, weights, state: run.state, residuals, log_likelihood }))
+        let fitted = Ets {
+            scale,
+            form,
+            weights,
+            state: run.state,
+            residuals,
+            #[cfg(test)]
+            log_likelihood,
+        };
+        Some((criterion, fitted))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The most likely parameters and first states of a form.
 
 use super::filter::{self, Gradient, State, Tape};
-use super::form::{Form, Kind, Weights};
+use super::form::{Form, Kind, Trend, Weights};
 use crate::descend::descend;
 use crate::season;
 
@@ -14,14 +14,14 @@ const STEPS: usize = 80;
 /// Rows that give the first level and slope.
 const FIRST: usize = 10;
 
-/// Weights from which the search may start.
-const STARTS: [(f64, f64, f64); 6] = [
-    (0.1, 0.01, 0.1),
-    (0.3, 0.05, 0.1),
-    (0.3, 0.05, 0.4),
-    (0.6, 0.05, 0.2),
-    (0.6, 0.3, 0.1),
-    (0.9, 0.1, 0.05),
+/// Steps from each start, before the better one goes on.
+const TRIAL: usize = 25;
+
+/// Weights α, β and γ / (1 − α) from which the search may start, once with a calm season and once with a moving one:
+/// the likelihood often has a maximum of either kind.
+const STARTS: [&[(f64, f64, f64)]; 2] = [
+    &[(0.1, 0.01, 0.1), (0.3, 0.05, 0.1), (0.6, 0.05, 0.2), (0.6, 0.3, 0.1), (0.9, 0.1, 0.05)],
+    &[(0.1, 0.01, 0.6), (0.3, 0.05, 0.4), (0.3, 0.05, 0.8)],
 ];
 
 /// The first state of a form by decomposition: seasonal indices, and a line through the first rows without them.
@@ -114,22 +114,6 @@ impl Vector {
 pub(super) fn fit(form: Form, season: usize, values: &[f64]) -> Option<(Weights, State, f64)> {
     let base = first(form, season, values)?;
     let searched = form.has_season() && base.season.len() <= SEARCHED;
-    let start = STARTS
-        .iter()
-        .map(|(alpha, beta, gamma)| {
-            let beta = if form.has_trend() { *beta } else { 0.0 };
-            let gamma = if form.has_season() { *gamma } else { 0.0 };
-            let phi = match form.trend {
-                super::form::Trend::None => 0.0,
-                super::form::Trend::Additive => 1.0,
-                super::form::Trend::Damped => 0.95,
-            };
-            let weights = Weights { alpha: *alpha, beta, gamma: gamma * (1.0 - alpha), phi };
-            (weights, filter::run(form, weights, &base, values).loss)
-        })
-        .filter(|(_, loss)| loss.is_finite())
-        .min_by(|a, b| a.1.total_cmp(&b.1))?
-        .0;
     let vector = Vector { form, searched, base };
     let mut state = vector.base.clone();
     let mut tape = Tape::default();
@@ -142,8 +126,33 @@ pub(super) fn fit(form: Form, season: usize, values: &[f64]) -> Option<(Weights,
         }
         found
     };
-    let (x, found) = descend(&mut loss, &vector.pack(start), STEPS);
+    let starts = if form.has_season() { &STARTS[..] } else { &STARTS[..1] };
+    let (start, _) = starts
+        .iter()
+        .filter_map(|group| start(form, &vector.base, values, group))
+        .map(|weights| descend(&mut loss, &vector.pack(weights), TRIAL))
+        .min_by(|a, b| a.1.total_cmp(&b.1))?;
+    let (x, found) = descend(&mut loss, &start, STEPS);
     let mut state = vector.base.clone();
     let weights = vector.unpack(&x, &mut state);
     (found < f64::MAX).then_some((weights, state, found))
+}
+
+/// The likeliest of the starts; `None` where none has a finite loss.
+fn start(form: Form, base: &State, values: &[f64], group: &[(f64, f64, f64)]) -> Option<Weights> {
+    let weights = group.iter().map(|(alpha, beta, gamma)| Weights {
+        alpha: *alpha,
+        beta: if form.has_trend() { *beta } else { 0.0 },
+        gamma: if form.has_season() { gamma * (1.0 - alpha) } else { 0.0 },
+        phi: match form.trend {
+            Trend::None => 0.0,
+            Trend::Additive => 1.0,
+            Trend::Damped => 0.95,
+        },
+    });
+    weights
+        .map(|weights| (weights, filter::run(form, weights, base, values).loss))
+        .filter(|(_, loss)| loss.is_finite())
+        .min_by(|a, b| a.1.total_cmp(&b.1))
+        .map(|(weights, _)| weights)
 }

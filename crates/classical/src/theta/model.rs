@@ -25,6 +25,9 @@ pub(super) struct Theta {
     pub(super) residuals: Vec<f64>,
     /// Whether residuals are shares of the forecast.
     relative: bool,
+    /// The state before the first row.
+    #[cfg(test)]
+    pub(super) first: State,
     pub(super) state: State,
 }
 
@@ -85,6 +88,7 @@ impl Theta {
             + 2.0 * size
             + 2.0 * size * (size + 1.0) / (count - size - 1.0);
         let line = if dynamic { Line::default() } else { Line::through(&filled) };
+        let first = State { level: found.level, line, time: 0 };
         let mut model = Theta {
             scale,
             alpha,
@@ -92,7 +96,9 @@ impl Theta {
             dynamic,
             residuals: Vec::new(),
             relative: false,
-            state: State { level: found.level, line, time: 0 },
+            #[cfg(test)]
+            first,
+            state: first,
         };
         model.run(&worked, size + lost as f64);
         Some((criterion, model))
@@ -202,5 +208,45 @@ impl Forecaster for Theta {
                 state.push(next, self.alpha, self.dynamic);
             }
         })
+    }
+}
+
+#[cfg(test)]
+impl Theta {
+    /// The model with parameters from elsewhere, run through the rows without errors to draw.
+    pub(super) fn by_hand(
+        values: &[f64],
+        dynamic: bool,
+        level: f64,
+        alpha: f64,
+        theta: f64,
+    ) -> Theta {
+        let line = if dynamic { Line::default() } else { Line::through(values) };
+        let first = State { level, line, time: 0 };
+        let mut model = Theta {
+            scale: Scale::standard(&[]),
+            alpha,
+            weight: 1.0 - 1.0 / theta,
+            dynamic,
+            residuals: Vec::new(),
+            relative: false,
+            first,
+            state: first,
+        };
+        model.run(values, 0.0);
+        model.residuals = vec![0.0];
+        model
+    }
+
+    /// One-step errors in original units, without those of the first rows.
+    pub(super) fn errors(&self, values: &[f64]) -> Vec<f64> {
+        let mut model = self.clone();
+        model.state = self.first;
+        let error = |value: &f64| {
+            let mean = model.scale.back(model.forecast(&model.state));
+            model.observe(*value);
+            value - mean
+        };
+        values.iter().map(error).skip(BURN).collect()
     }
 }

@@ -21,3 +21,65 @@ fn theta_one_is_simple_smoothing() {
     let mean = |step| paths.step(step).sum::<f64>() / 4000.0;
     assert!((mean(0) - mean(2)).abs() < 5.0 * 3.3 * (2.0_f64 / 4000.0).sqrt());
 }
+
+/// A line with a random walk and noise, rounded.
+const SIMULATED: [f64; 48] = [
+    48.7, 47.8, 50.3, 46.9, 52.3, 49.1, 50.5, 49.1, 54.8, 55.1, 59.5, 55.1, 54.9, 56.9, 54.6, 54.3,
+    57.5, 53.2, 54.2, 53.7, 54.6, 53.6, 54.4, 55.0, 55.5, 54.8, 57.1, 52.9, 52.5, 52.5, 56.1, 53.9,
+    53.1, 52.8, 55.3, 52.3, 51.2, 54.0, 51.0, 52.1, 54.3, 54.5, 53.7, 57.2, 52.7, 51.7, 51.0, 52.7,
+];
+
+/// Golden values: statsforecast 2.1.1, `OptimizedTheta` and `DynamicOptimizedTheta` with `season_length=1`: first level,
+/// α, θ, and the forecasts of steps 1 and 5.
+#[test]
+fn forecasts_are_those_of_another_implementation() {
+    let goldens = [
+        (
+            false,
+            20.928484073308862,
+            0.4435105817644745,
+            2.169099528136906,
+            52.43249173,
+            52.51063553,
+        ),
+        (true, 49.24954882770349, 0.4460106330750335, 1.0080617199311661, 52.3856874, 52.38636167),
+    ];
+    for (dynamic, level, alpha, theta, first, fifth) in goldens {
+        let model = Theta::by_hand(&SIMULATED, dynamic, level, alpha, theta);
+        let paths = model.paths(5, 1, &mut ChaCha8Rng::seed_from_u64(1));
+        let row = paths.iter().next().unwrap();
+        assert!((row[0] - first).abs() < 1e-6, "{dynamic}: {} {first}", row[0]);
+        assert!((row[4] - fifth).abs() < 1e-3, "{dynamic}: {} {fifth}", row[4]);
+        let squares = |residuals: &[f64]| residuals.iter().map(|e| e * e).sum::<f64>();
+        let (_, ours) = Theta::fit(&SIMULATED, dynamic, None, 0).unwrap();
+        assert!(
+            squares(&ours.errors(&SIMULATED)) <= squares(&model.errors(&SIMULATED)) * (1.0 + 1e-6)
+        );
+    }
+}
+
+#[test]
+fn rows_observed_later_move_the_state_as_earlier_ones() {
+    let (_, model) = Theta::fit(&SIMULATED[..40], true, None, 0).unwrap();
+    let (mut one, mut all) = (model.clone(), model);
+    SIMULATED[40..].iter().for_each(|value| one.observe(*value));
+    all.state = all.first;
+    SIMULATED.iter().for_each(|value| all.observe(*value));
+    assert_eq!(one.state, all.state);
+}
+
+/// Oracle: a change of units changes the paths alike, where no error is relative.
+#[test]
+fn units_do_not_matter() {
+    let one: Vec<f64> = SIMULATED.iter().map(|value| value - 50.0).collect();
+    let two: Vec<f64> = one.iter().map(|value| 1e6 * value).collect();
+    for dynamic in [false, true] {
+        let draw = |values: &[f64]| {
+            let (_, model) = Theta::fit(values, dynamic, None, 0).unwrap();
+            model.paths(6, 20, &mut ChaCha8Rng::seed_from_u64(5))
+        };
+        for (a, b) in draw(&one).iter().flatten().zip(draw(&two).iter().flatten()) {
+            assert!((a - b / 1e6).abs() < 1e-5, "{a} {b}");
+        }
+    }
+}
