@@ -7,6 +7,8 @@ mod minimize;
 mod model;
 mod polynomial;
 mod search;
+#[cfg(test)]
+mod tests;
 
 use rand::{Rng, RngCore};
 use rand_distr::StandardNormal;
@@ -29,27 +31,8 @@ const REACH: f64 = 1e6;
 /// differenced rows. Rows above zero are modeled in logarithms where that raises the likelihood in original units.
 /// Gaps are bridged first; more than 40 % of missing rows are refused.
 pub(crate) fn fit(past: &Past) -> Option<Box<dyn Forecaster>> {
-    let lag = past.season();
-    let filled = fill(past.values, lag, LEAST)?;
-    let rows = filled.values.len();
-    let season = if lag <= LONGEST && rows >= 3 * lag { lag } else { 1 };
-    let long: Vec<usize> = past.seasons.iter().copied().filter(|&other| other != season).collect();
-    let log = logarithmic(&filled.values, season);
-    let transformed: Vec<f64> =
-        filled.values.iter().map(|value| if log { value.ln() } else { *value }).collect();
-    let harmonics = Harmonics::fit(&transformed, season, &long);
-    let values: Vec<f64> =
-        transformed.iter().enumerate().map(|(row, value)| value - harmonics.at(row)).collect();
-    let differenced = differenced(&values, season);
-    let model = search(&differenced, season)?;
-    let lags = polynomial::differencing(differenced.ordinary, differenced.seasonal, season);
-    let mut arima = Arima::new(&model, lags, rows)?;
-    (arima.scale, arima.log, arima.harmonics) = (filled.scale, log, harmonics);
-    values.iter().for_each(|&value| arima.follow(value));
-    arima.calibrate(&model);
-    Some(Box::new(arima))
+    Arima::fit(past).map(|arima| Box::new(arima) as Box<dyn Forecaster>)
 }
-
 /// Whether a fixed model, differenced once at both lags with a moving average at each, is likelier for the logarithms
 /// of the rows than for the rows themselves; the density of the former is brought to original units by the Jacobian.
 fn logarithmic(values: &[f64], season: usize) -> bool {
@@ -69,7 +52,8 @@ fn logarithmic(values: &[f64], season: usize) -> bool {
         if season > 1 {
             rows = differences::difference(&rows, season);
         }
-        let model = Model::fit(&rows, season, orders, Likelihood::Conditional, &[])?;
+        let model =
+            Model::fit(&rows, season, orders, Likelihood::Conditional, &orders.start(), 0.01)?;
         Some((model.profile.deviance, rows.len()))
     };
     match (deviance(values), deviance(&logs)) {
@@ -108,6 +92,29 @@ struct Arima {
 }
 
 impl Arima {
+    fn fit(past: &Past) -> Option<Arima> {
+        let lag = past.season();
+        let filled = fill(past.values, lag, LEAST)?;
+        let rows = filled.values.len();
+        let season = if lag <= LONGEST && rows >= 3 * lag { lag } else { 1 };
+        let long: Vec<usize> =
+            past.seasons.iter().copied().filter(|&other| other != season).collect();
+        let log = logarithmic(&filled.values, season);
+        let transformed: Vec<f64> =
+            filled.values.iter().map(|value| if log { value.ln() } else { *value }).collect();
+        let harmonics = Harmonics::fit(&transformed, season, &long);
+        let values: Vec<f64> =
+            transformed.iter().enumerate().map(|(row, value)| value - harmonics.at(row)).collect();
+        let differenced = differenced(&values, season);
+        let model = search(&differenced, season)?;
+        let lags = polynomial::differencing(differenced.ordinary, differenced.seasonal, season);
+        let mut arima = Arima::new(&model, lags, rows)?;
+        (arima.scale, arima.log, arima.harmonics) = (filled.scale, log, harmonics);
+        values.iter().for_each(|&value| arima.follow(value));
+        arima.calibrate(&model);
+        Some(arima)
+    }
+
     fn new(model: &Model, lags: Vec<f64>, rows: usize) -> Option<Arima> {
         Some(Arima {
             scale: 1.0,

@@ -31,17 +31,21 @@ const VALIDATED: usize = 400;
 const STEPS: usize = 6;
 /// Fewest errors of origins at the same phase of the season before those of neighboring phases join.
 const SAME_PHASE: usize = 20;
+/// Most regressions that are averaged, and how much larger than the smallest their error may be.
+const MEMBERS: usize = 4;
+const NEAR: f64 = 1.1;
 /// Longest block of steps that are forecast at once.
 const BLOCK: usize = 64;
 
-/// Chooses the level, the logarithm, the lags, the calendar and the strength by the absolute error of origins that
-/// were left out in blocks.
+/// Chooses the logarithm, the level, the lags, the calendar and the strength by the absolute error of origins that were
+/// left out in blocks, and averages the best few choices.
 pub(crate) fn fit(past: &Past) -> Option<Box<dyn Forecaster>> {
     let filled = fill(past.values, past.season(), LEAST)?;
     let known = Known::new(filled.values);
-    let best = choose(&known, past)?;
+    let members = choose(&known, past);
+    let log = members.first()?.inputs.log;
     let Known { plain, logs } = known;
-    let values = if best.inputs.log { logs? } else { plain };
+    let values = if log { logs? } else { plain };
     Some(Box::new(Ridge {
         scale: filled.scale,
         season: past.season(),
@@ -49,8 +53,8 @@ pub(crate) fn fit(past: &Past) -> Option<Box<dyn Forecaster>> {
         recent: values.clone(),
         range: bounds(&values),
         train: values,
-        inputs: best.inputs,
-        strength: best.strength,
+        log,
+        members,
         solved: Mutex::new(None),
     }))
 }
@@ -77,32 +81,29 @@ struct Choice {
     error: f64,
 }
 
-/// Changes one thing after the other from a first guess, and keeps what lowers the error.
-fn choose(known: &Known, past: &Past) -> Option<Choice> {
-    let start = inputs(known.plain.len(), past);
-    let horizon = past.season().clamp(6, 24).min(known.plain.len() / 6).max(1);
+/// The best choices, the very best first, all with or all without the logarithm: every level with every reach of the
+/// lags, then the best of those without the calendar.
+fn choose(known: &Known, past: &Past) -> Vec<Choice> {
+    let rows = known.plain.len();
+    let horizon = past.season().clamp(6, 24).min(rows / 6).max(1);
     let attempt = |inputs: Inputs| validate(known, inputs, horizon);
-    let mut best =
-        start.iter().cloned().filter_map(&attempt).min_by(|a, b| a.error.total_cmp(&b.error))?;
-    let changes: [fn(&mut Inputs); 5] = [
-        |inputs| inputs.log = true,
-        |inputs| inputs.level = Level::Last,
-        |inputs| inputs.level = Level::Zero,
-        |inputs| inputs.calendar = !inputs.calendar,
-        |inputs| inputs.lags.truncate(inputs.lags.len().div_ceil(2)),
-    ];
-    for change in changes {
-        let mut inputs = best.inputs.clone();
-        change(&mut inputs);
-        if inputs != best.inputs {
-            best = attempt(inputs).filter(|other| other.error < best.error).unwrap_or(best);
-        }
+    let mut choices: Vec<Choice> = candidates(rows, past).into_iter().filter_map(attempt).collect();
+    let sort = |choices: &mut Vec<Choice>| choices.sort_by(|a, b| a.error.total_cmp(&b.error));
+    sort(&mut choices);
+    let without = |choice: &Choice| attempt(Inputs { calendar: false, ..choice.inputs.clone() });
+    let flipped: Vec<Choice> = choices.iter().take(MEMBERS).filter_map(without).collect();
+    choices.extend(flipped);
+    sort(&mut choices);
+    if let Some(best) = choices.first() {
+        let (log, most) = (best.inputs.log, best.error * NEAR);
+        choices.retain(|choice| choice.inputs.log == log && choice.error <= most);
     }
-    Some(best)
+    choices.truncate(MEMBERS);
+    choices
 }
 
-/// First guesses: lags over two seasons, and over one.
-fn inputs(rows: usize, past: &Past) -> Vec<Inputs> {
+/// All combinations of logarithm, level, and lags over two seasons or one.
+fn candidates(rows: usize, past: &Past) -> Vec<Inputs> {
     let season = past.season();
     let short = if season <= LONGEST && rows >= 3 * season { season } else { 1 };
     let most = (rows / 3).max(1);
@@ -115,20 +116,30 @@ fn inputs(rows: usize, past: &Past) -> Vec<Inputs> {
         .filter(|&&other| other != short && other <= SECOND && rows >= 4 * other)
         .flat_map(|&other| other.saturating_sub(short.min(24))..other)
         .collect();
-    let of = |reach: usize| {
+    let mut all = Vec::new();
+    for reach in reaches {
         let mut lags: Vec<usize> = (0..reach.min(most)).collect();
         lags.extend(second.iter().copied().filter(|&lag| lag >= reach && lag < most));
-        Inputs {
-            log: false,
-            level: Level::Season,
-            calendar: true,
-            lags,
-            window: (if short > 1 { short } else { 4 }).min(most),
-            phases: if short <= PHASES { short } else { 1 },
-            long: long.clone(),
+        for (log, level) in combinations(short) {
+            all.push(Inputs {
+                log,
+                level,
+                calendar: true,
+                lags: lags.clone(),
+                window: (if short > 1 { short } else { 4 }).min(most),
+                phases: if short <= PHASES { short } else { 1 },
+                long: long.clone(),
+            });
         }
-    };
-    reaches.into_iter().map(of).collect()
+    }
+    all.dedup();
+    all
+}
+
+fn combinations(season: usize) -> impl Iterator<Item = (bool, Level)> {
+    let levels = [Level::Season, Level::Last, Level::Zero, Level::Phase];
+    let levels = levels.into_iter().filter(move |level| season > 1 || *level != Level::Phase);
+    levels.flat_map(|level| [(false, level), (true, level)])
 }
 
 /// The best strength for the inputs, and its error; `None` where the rows do not allow them.
@@ -179,8 +190,9 @@ struct Ridge {
     range: (f64, f64),
     /// Transformed rows that the coefficients come from.
     train: Vec<f64>,
-    inputs: Inputs,
-    strength: f64,
+    log: bool,
+    /// Regressions whose forecasts are averaged.
+    members: Vec<Choice>,
     /// Coefficients of the horizon that was asked for last.
     solved: Mutex<Option<Arc<Solved>>>,
 }
@@ -189,37 +201,64 @@ struct Ridge {
 #[derive(Debug)]
 struct Solved {
     horizon: usize,
-    design: Design,
-    lines: Vec<Vec<f64>>,
+    parts: Vec<Part>,
+    /// Errors of the average of the members.
     residuals: Vec<Residual>,
 }
 
-impl Solved {
-    fn new(ridge: &Ridge, horizon: usize) -> Option<Solved> {
-        let values = &ridge.train;
-        let design = Design::new(values, &ridge.inputs, horizon, 2)?;
+/// Coefficients of one member.
+#[derive(Debug)]
+struct Part {
+    design: Design,
+    lines: Vec<Vec<f64>>,
+}
+
+impl Part {
+    fn new(values: &[f64], member: &Choice, horizon: usize) -> Option<(Part, Vec<Residual>)> {
+        let design = Design::new(values, &member.inputs, horizon, 2)?;
         let steps: Vec<usize> = (0..horizon).collect();
-        let penalty = ridge.inputs.penalty(ridge.strength, design.size);
+        let penalty = member.inputs.penalty(member.strength, design.size);
         let (all, folds): (Sums, _) =
             folds(&design, values, &steps, blocks(&design), margin(&design, horizon));
         let lines = all.solve(&penalty)?;
         let residuals = residuals(&design, values, &steps, &folds, &penalty, 1)?;
-        Some(Solved { horizon, design, lines, residuals })
+        Some((Part { design, lines }, residuals))
     }
 
     /// Means of the steps after an origin, with the level.
-    fn ahead(&self, ridge: &Ridge, known: &[f64], time: usize) -> Vec<f64> {
+    fn ahead(&self, inputs: &Inputs, known: &[f64], time: usize) -> impl Iterator<Item = f64> {
         let mut row = Vec::with_capacity(self.design.size);
-        ridge.inputs.row(known, time, &mut row);
+        inputs.row(known, time, &mut row);
         self.design.standardize(&mut row);
-        let level = ridge.inputs.level(known);
-        self.lines.iter().map(|line| level + dot(line, &row)).collect()
+        let mean = move |(step, line)| inputs.anchor(known, step) + dot(line, &row);
+        self.lines.iter().map(Vec::as_slice).enumerate().map(mean)
+    }
+}
+
+impl Solved {
+    fn new(ridge: &Ridge, horizon: usize) -> Option<Solved> {
+        let solve = |member| Part::new(&ridge.train, member, horizon);
+        let (parts, residuals): (Vec<Part>, Vec<Vec<Residual>>) =
+            ridge.members.iter().map(solve).collect::<Option<Vec<_>>>()?.into_iter().unzip();
+        let residuals = average(residuals)?;
+        Some(Solved { horizon, parts, residuals })
+    }
+
+    /// Means of the steps after an origin, averaged over the members.
+    fn ahead(&self, ridge: &Ridge, known: &[f64], time: usize) -> Vec<f64> {
+        let mut means = vec![0.0; self.horizon];
+        let share = 1.0 / self.parts.len() as f64;
+        for (part, member) in self.parts.iter().zip(&ridge.members) {
+            let ahead = part.ahead(&member.inputs, known, time);
+            means.iter_mut().zip(ahead).for_each(|(sum, mean)| *sum += share * mean);
+        }
+        means
     }
 
     /// Errors of the origins nearest in phase, as few phases as give enough of them.
     fn pool(&self, season: usize, time: usize) -> Vec<&Residual> {
         let distance = |residual: &Residual| {
-            let apart = (self.design.first + residual.origin).abs_diff(time) % season;
+            let apart = residual.time.abs_diff(time) % season;
             apart.min(season - apart)
         };
         let near =
@@ -229,10 +268,31 @@ impl Solved {
     }
 }
 
+/// Errors averaged over the members at the origins that all of them have, which are the last ones.
+fn average(members: Vec<Vec<Residual>>) -> Option<Vec<Residual>> {
+    let common = members.iter().map(Vec::len).min()?;
+    let share = 1.0 / members.len() as f64;
+    let mut members = members.into_iter().map(|mut all| all.split_off(all.len() - common));
+    let mut first = members.next()?;
+    first.iter_mut().flat_map(|residual| &mut residual.errors).for_each(|error| *error *= share);
+    for other in members {
+        for (sum, residual) in first.iter_mut().zip(&other) {
+            let errors = sum.errors.iter_mut().zip(&residual.errors);
+            errors.for_each(|(sum, error)| *sum += share * error);
+        }
+    }
+    Some(first)
+}
+
 impl Ridge {
+    /// Rows that the members look back at.
+    fn reach(&self) -> usize {
+        self.members.iter().map(|member| member.inputs.reach()).max().unwrap_or(1)
+    }
+
     /// The steps of one block: the horizon, or less where the rows are too few for it.
     fn solve(&self, horizon: usize) -> Option<Arc<Solved>> {
-        let rows = self.train.len() - self.inputs.reach().min(self.train.len());
+        let rows = self.train.len().saturating_sub(self.reach());
         let horizon = horizon.min((rows / 3).max(1)).clamp(1, BLOCK);
         let mut solved = self.solved.lock().ok()?;
         if let Some(solved) = solved.as_ref().filter(|solved| solved.horizon == horizon) {
@@ -244,13 +304,13 @@ impl Ridge {
     }
 
     fn original(&self, value: f64) -> f64 {
-        let scaled = if self.inputs.log { value.exp() } else { value };
+        let scaled = if self.log { value.exp() } else { value };
         (scaled * self.scale).clamp(f64::MIN, f64::MAX)
     }
 
     /// Fills one path block by block; later blocks see the values drawn for earlier ones.
     fn draw(&self, solved: &Solved, first: &Ahead, path: &mut [f64], rng: &mut dyn RngCore) {
-        let mut known = self.recent[self.recent.len() - self.inputs.reach()..].to_vec();
+        let mut known = self.recent[self.recent.len() - self.reach()..].to_vec();
         for (number, block) in path.chunks_mut(solved.horizon).enumerate() {
             let time = self.time + number * solved.horizon;
             let later = (number > 0).then(|| Ahead::new(self, solved, &known, time));
@@ -280,11 +340,11 @@ impl<'a> Ahead<'a> {
 impl Forecaster for Ridge {
     fn observe(&mut self, value: f64) {
         let scaled = (value / self.scale).clamp(-1e6, 1e6);
-        let known = value.is_finite() && (!self.inputs.log || scaled > 0.0);
+        let known = value.is_finite() && (!self.log || scaled > 0.0);
         let value = if !known {
             let solved = self.solve(1);
             solved.map_or(0.0, |solved| solved.ahead(self, &self.recent, self.time)[0])
-        } else if self.inputs.log {
+        } else if self.log {
             scaled.ln()
         } else {
             scaled

@@ -3,7 +3,7 @@
 use super::polynomial::autocovariances;
 
 /// Change of the state's covariance below which it is taken as steady.
-const STEADY: f64 = 1e-8;
+const STEADY: f64 = 1e-7;
 
 /// Filter of `φ(B) w = θ(B) e` with innovations of variance one, started from the stationary law.
 ///
@@ -105,6 +105,12 @@ impl Filter {
     /// Autoregressive coefficients, filled with zeros to the size of the state.
     pub(crate) fn phi(&self) -> &[f64] {
         &self.phi
+    }
+
+    /// Moving-average coefficients with the one in front, filled with zeros to the size of the state.
+    #[cfg(test)]
+    pub(crate) fn theta(&self) -> &[f64] {
+        &self.theta
     }
 
     /// Moves the covariance on: `P'ᵢⱼ = Pᵢ₊₁,ⱼ₊₁ - Pᵢ₊₁,₀ Pⱼ₊₁,₀ / P₀₀ + θᵢθⱼ`.

@@ -1,7 +1,7 @@
 //! A quasi-Newton minimizer for a handful of parameters and a cheap smooth function.
 
 /// A local minimum of `f` near `start` by the method of Broyden, Fletcher, Goldfarb and Shanno with forward
-/// differences: the parameters and the value. A value that is not finite counts as the largest one.
+/// differences, until a step gains less than `tolerance`: the parameters and the value. A value that is not finite counts as the largest one.
 ///
 /// # References
 /// Nocedal & Wright (2006), *Numerical Optimization*, algorithm 6.1 with backtracking (3.1).
@@ -9,6 +9,7 @@ pub(crate) fn minimize(
     f: &dyn Fn(&[f64]) -> f64,
     start: &[f64],
     iterations: usize,
+    tolerance: f64,
 ) -> (Vec<f64>, f64) {
     let size = start.len();
     let bounded = |point: &[f64]| {
@@ -43,7 +44,7 @@ pub(crate) fn minimize(
         let bent: Vec<f64> = steeper.iter().zip(&slope).map(|(a, b)| a - b).collect();
         update(&mut inverse, &moved, &bent);
         (point, value, slope) = (next, lower, steeper);
-        if gained < 1e-8 {
+        if gained < tolerance {
             break;
         }
     }
@@ -118,13 +119,13 @@ mod tests {
     #[test]
     fn a_valley_is_followed_to_its_end() {
         let rosenbrock = |x: &[f64]| (1.0 - x[0]).powi(2) + 10.0 * (x[1] - x[0] * x[0]).powi(2);
-        let (point, value) = minimize(&rosenbrock, &[-1.0, 1.0], 200);
+        let (point, value) = minimize(&rosenbrock, &[-1.0, 1.0], 200, 1e-9);
         assert!(value < 1e-6, "{point:?} {value}");
     }
 
     #[test]
     fn no_parameters_and_no_values_are_no_faults() {
-        assert_eq!(minimize(&|_| 3.0, &[], 10), (vec![], 3.0));
-        assert_eq!(minimize(&|_| f64::NAN, &[1.0], 10).0, vec![1.0]);
+        assert_eq!(minimize(&|_| 3.0, &[], 10, 1e-9), (vec![], 3.0));
+        assert_eq!(minimize(&|_| f64::NAN, &[1.0], 10, 1e-9).0, vec![1.0]);
     }
 }

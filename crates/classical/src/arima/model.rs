@@ -8,6 +8,9 @@ use super::polynomial::{from_partial, product};
 const AUTO_BOUND: f64 = 0.99;
 const MOVING_BOUND: f64 = 0.985;
 
+/// Parameter of a coefficient that no fitted model had.
+const NEW: f64 = 0.1;
+
 /// Orders `(p, q)(P, Q)` of a model of rows that are already differenced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Orders {
@@ -22,12 +25,35 @@ pub(crate) struct Orders {
 impl Orders {
     /// The number of coefficients.
     pub(crate) fn coefficients(&self) -> usize {
-        self.auto + self.moving + self.seasonal_auto + self.seasonal_moving
+        self.sizes().iter().sum()
     }
 
     /// The number of unknowns: coefficients, mean, variance.
     pub(crate) fn unknowns(&self) -> usize {
         self.coefficients() + usize::from(self.constant) + 1
+    }
+
+    /// Parameters to start from.
+    pub(crate) fn start(&self) -> Vec<f64> {
+        vec![NEW; self.coefficients()]
+    }
+
+    /// Parameters to start from, those of a fitted model where both have them. A partial autocorrelation of zero leaves
+    /// a model as it was, so a small one is close to it.
+    pub(crate) fn start_from(&self, model: &Model) -> Vec<f64> {
+        let mut rest = model.parameters.as_slice();
+        let mut start = Vec::with_capacity(self.coefficients());
+        let (from, to) = (model.orders.sizes(), self.sizes());
+        for (known, wanted) in from.into_iter().zip(to) {
+            let (part, after) = rest.split_at(known);
+            start.extend((0..wanted).map(|at| part.get(at).map_or(NEW, |x| x.clamp(-2.0, 2.0))));
+            rest = after;
+        }
+        start
+    }
+
+    fn sizes(&self) -> [usize; 4] {
+        [self.auto, self.moving, self.seasonal_auto, self.seasonal_moving]
     }
 
     /// Full polynomials `φ` and `θ` from parameters on the real line.
@@ -66,13 +92,15 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    /// Fits the coefficients, from `start` where its size agrees. `None` where the rows are too few.
+    /// Fits the coefficients from `start` until a step changes the deviance by less than `tolerance`. `None` where the
+    /// rows are too few.
     pub(crate) fn fit(
         rows: &[f64],
         season: usize,
         orders: Orders,
         likelihood: Likelihood,
         start: &[f64],
+        tolerance: f64,
     ) -> Option<Model> {
         let rest = rows.len().checked_sub(orders.unknowns() + 2)?;
         let profile = |parameters: &[f64]| -> Option<Profile> {
@@ -88,9 +116,7 @@ impl Model {
             profile(parameters)
                 .map_or(f64::NAN, |profile| profile.deviance / rows.len() as f64 + outside)
         };
-        let zeros = vec![0.1; orders.coefficients()];
-        let start = if start.len() == zeros.len() { start } else { &zeros };
-        let (parameters, _) = minimize(&objective, start, 40);
+        let (parameters, _) = minimize(&objective, start, 60, tolerance / rows.len() as f64);
         let profile = profile(&parameters)?;
         let (phi, theta) = orders.polynomials(&parameters, season);
         let unknowns = orders.unknowns() as f64;

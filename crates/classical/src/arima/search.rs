@@ -12,6 +12,10 @@ const BUDGET: usize = 60;
 /// Models of the conditional likelihood that are fitted again by the exact one.
 const FINALISTS: usize = 3;
 
+/// Changes of the deviance below which a fit ends, in the search and at its end.
+const COARSE: f64 = 0.02;
+const FINE: f64 = 1e-6;
+
 /// Rows after differencing, and how they were differenced.
 #[derive(Debug, Clone)]
 pub(crate) struct Differenced {
@@ -49,12 +53,9 @@ pub(crate) fn search(differenced: &Differenced, season: usize) -> Option<Model> 
         Search { differenced, season, likelihood, tried: Vec::new(), models: Vec::new() };
     search.run();
     search.models.sort_by(|a, b| a.criterion.total_cmp(&b.criterion));
-    if few {
-        return search.models.into_iter().next();
-    }
-    let again = search.models.iter().take(FINALISTS).filter_map(|model| {
+    let again = search.models.iter().take(if few { 1 } else { FINALISTS }).filter_map(|model| {
         let rows = &differenced.rows;
-        Model::fit(rows, season, model.orders, Likelihood::Exact, &model.parameters)
+        Model::fit(rows, season, model.orders, Likelihood::Exact, &model.parameters, FINE)
     });
     again.min_by(|a, b| a.criterion.total_cmp(&b.criterion))
 }
@@ -78,7 +79,7 @@ impl Search<'_> {
             self.attempt(self.orders(0, 0, 0, 0, false));
         }
         while let Some(best) = self.best() {
-            let found = neighbors(best).into_iter().any(|orders| {
+            let found = neighbors(best.orders).into_iter().any(|orders| {
                 let before = self.least();
                 self.attempt(orders);
                 self.least() < before
@@ -89,9 +90,8 @@ impl Search<'_> {
         }
     }
 
-    fn best(&self) -> Option<Orders> {
-        let best = self.models.iter().min_by(|a, b| a.criterion.total_cmp(&b.criterion));
-        best.map(|model| model.orders)
+    fn best(&self) -> Option<&Model> {
+        self.models.iter().min_by(|a, b| a.criterion.total_cmp(&b.criterion))
     }
 
     fn least(&self) -> f64 {
@@ -109,7 +109,8 @@ impl Search<'_> {
         }
         self.tried.push(orders);
         let rows = &self.differenced.rows;
-        self.models.extend(Model::fit(rows, self.season, orders, self.likelihood, &[]));
+        let start = self.best().map_or_else(|| orders.start(), |best| orders.start_from(best));
+        self.models.extend(Model::fit(rows, self.season, orders, self.likelihood, &start, COARSE));
     }
 
     fn allows(&self, orders: &Orders) -> bool {

@@ -11,6 +11,8 @@ pub(crate) enum Level {
     Season,
     /// Last row.
     Last,
+    /// For a target, the row one season before it; for inputs, the mean of the last season.
+    Phase,
 }
 
 /// What the regression sees.
@@ -45,11 +47,19 @@ impl Inputs {
     pub(crate) fn level(&self, known: &[f64]) -> f64 {
         let rows = match self.level {
             Level::Zero => return 0.0,
-            Level::Season => self.window,
+            Level::Season | Level::Phase => self.window,
             Level::Last => 1,
         };
         let last = &known[known.len() - rows.min(known.len())..];
         last.iter().sum::<f64>() / last.len().max(1) as f64
+    }
+
+    /// The level of a target, `step` rows after the first unknown one.
+    pub(crate) fn anchor(&self, known: &[f64], step: usize) -> f64 {
+        match self.level {
+            Level::Phase => known[known.len() - self.window + step % self.window],
+            Level::Zero | Level::Season | Level::Last => self.level(known),
+        }
     }
 
     /// One row of inputs: one, lags, phases, harmonics and trend. `time` is the number of the first unknown row.
@@ -92,8 +102,9 @@ pub(crate) struct Design {
     pub(crate) count: usize,
     /// Inputs, `[count, size]`.
     pub(crate) rows: Vec<f64>,
-    /// Level at each origin.
-    levels: Vec<f64>,
+    /// Levels of the targets at each origin, `[count, horizon]`.
+    anchors: Vec<f64>,
+    horizon: usize,
     /// Number of the first unknown row at the first origin.
     pub(crate) first: usize,
     /// Mean and scale of each column.
@@ -117,10 +128,12 @@ impl Design {
         for origin in first..first + count {
             inputs.row(&values[..origin], origin, &mut rows);
         }
-        let levels = (first..first + count).map(|origin| inputs.level(&values[..origin])).collect();
+        let anchors = (first..first + count)
+            .flat_map(|origin| (0..horizon).map(move |step| inputs.anchor(&values[..origin], step)))
+            .collect();
         let size = rows.len() / count;
         let moments = (0..size).map(|column| moments(&rows, size, column)).collect();
-        let mut design = Design { size, count, rows, levels, first, moments };
+        let mut design = Design { size, count, rows, anchors, horizon, first, moments };
         let mut rows = std::mem::take(&mut design.rows);
         rows.chunks_exact_mut(size).for_each(|row| design.standardize(row));
         design.rows = rows;
@@ -138,11 +151,12 @@ impl Design {
 
     /// The target of one origin, `step` rows after the first unknown one, without the level.
     pub(crate) fn target(&self, values: &[f64], at: usize, step: usize) -> f64 {
-        values[self.first + at + step] - self.levels[at]
+        values[self.first + at + step] - self.anchor(at, step)
     }
 
-    pub(crate) fn level(&self, at: usize) -> f64 {
-        self.levels[at]
+    /// The level of a target.
+    pub(crate) fn anchor(&self, at: usize, step: usize) -> f64 {
+        self.anchors[at * self.horizon + step]
     }
 }
 

@@ -87,8 +87,10 @@ pub(crate) fn folds(
 /// Errors of one origin, left out of its own fit: `target - forecast` at each step.
 #[derive(Debug, Clone)]
 pub(crate) struct Residual {
-    /// Number of the origin.
+    /// Number of the origin in the design.
     pub(crate) origin: usize,
+    /// Number of the first unknown row.
+    pub(crate) time: usize,
     /// Errors by step.
     pub(crate) errors: Vec<f64>,
 }
@@ -110,7 +112,12 @@ pub(crate) fn residuals(
             let error = |(line, &step): (&Vec<f64>, &usize)| {
                 design.target(values, origin, step) - dot(line, row)
             };
-            all.push(Residual { origin, errors: lines.iter().zip(steps).map(error).collect() });
+            let time = design.first + origin;
+            all.push(Residual {
+                origin,
+                time,
+                errors: lines.iter().zip(steps).map(error).collect(),
+            });
         }
     }
     Some(all)
@@ -129,7 +136,7 @@ pub(crate) fn mean_error(
     for residual in residuals {
         for (error, &step) in residual.errors.iter().zip(steps) {
             let value =
-                design.target(values, residual.origin, step) + design.level(residual.origin);
+                design.target(values, residual.origin, step) + design.anchor(residual.origin, step);
             sum +=
                 if inputs.log { (value.exp() - (value - error).exp()).abs() } else { error.abs() };
             count += 1.0;
