@@ -1,9 +1,11 @@
 //! Values that a series can take, as far as its known rows tell.
 
+use serde::{Deserialize, Serialize};
+
 use crate::Paths;
 
 /// Bounds and grid of the values of a series.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Support {
     /// Zero if no known value is negative.
     pub lower: Option<f64>,

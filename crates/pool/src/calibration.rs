@@ -19,8 +19,9 @@ pub struct Calibration {
 
 /// How strongly the factors are shrunk, and to what.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Widening {
-    /// The factor without evidence; above 1, as members fitted to the rows they describe promise too much.
+    /// The factor without evidence.
     pub prior: f64,
     /// Disjoint horizons that weigh as much as the prior.
     pub strength: f64,
@@ -32,7 +33,7 @@ pub struct Widening {
 
 impl Default for Widening {
     fn default() -> Widening {
-        Widening { prior: 1.1, strength: 4.0, halves_from: 20, reach: 1.0 }
+        Widening { prior: 1.0, strength: 6.0, halves_from: 10, reach: 0.25 }
     }
 }
 
@@ -62,12 +63,14 @@ impl Calibration {
     ///
     /// ```text
     /// s_i(c) = max((median − y) / (median − q_low), (y − median) / (q_high − median))       [q_low, q_high] holds c
-    /// f(c)   = quantile of s_i at c (1 + 1/n)
-    /// log f  = (n · mean_c log f(c) + k · log prior) / (n + k)
+    /// f(c)   = s_(k), k = c (N + 1), of the N scores of the steps around
+    /// log f  = (n · mean_c log f(c) + k · log prior) / (n + k)        c = .7, .8, .9
     /// ```
     ///
-    /// over the steps around each step, `n` disjoint horizons, `k` the strength. With enough horizons each half of
-    /// the forecast gets its own factor, of the errors on its side of the median.
+    /// with `n` disjoint horizons and `k` the strength. Errors of one horizon depend on each other, so that the
+    /// conformal rank promises its coverage only with a factor of 1 for independent ones; the shrinkage, which
+    /// counts horizons, takes care of the rest. With enough horizons each half of the forecast gets its own factor,
+    /// of the errors on its side of the median.
     ///
     /// # References
     /// Romano, Patterson & Candès (2019), eq. 9, with widths in place of a constant; Vovk, Gammerman & Shafer (2005),
@@ -146,7 +149,7 @@ fn factor(
             errors.iter().filter(near).map(|error| of(error, index)).collect();
         // A half covers its own side and the whole other half.
         let share = if halves { (1.0 + coverage) / 2.0 } else { *coverage };
-        conformal(&mut scores, share, horizons).clamp(LEAST, 1.0 / LEAST).ln()
+        conformal(&mut scores, share).clamp(LEAST, 1.0 / LEAST).ln()
     });
     let learned = logs.sum::<f64>() / COVERAGES.len() as f64;
     let n = horizons as f64;
@@ -154,15 +157,15 @@ fn factor(
     shrunk.exp()
 }
 
-/// The conformal quantile at `share` of N scores, of which `n` are independent.
+/// The conformal quantile of N scores at `share`.
 ///
 /// ```text
-/// s_(k) with k = share · N (1 + 1/n), from 1, linear between order statistics, at most N
+/// s_(k) with k = share · (N + 1), from 1, linear between order statistics, at most N
 /// ```
-fn conformal(scores: &mut [f64], share: f64, n: usize) -> f64 {
+fn conformal(scores: &mut [f64], share: f64) -> f64 {
     scores.sort_unstable_by(f64::total_cmp);
     let most = scores.len().saturating_sub(1) as f64;
-    let position = (share * scores.len() as f64 * (1.0 + 1.0 / n as f64) - 1.0).clamp(0.0, most);
+    let position = (share * (scores.len() + 1) as f64 - 1.0).clamp(0.0, most);
     let level = if most > 0.0 { position / most } else { 0.0 };
     stats::quantile(scores, level.min(1.0)).filter(|q| !q.is_nan()).unwrap_or(f64::INFINITY)
 }

@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | where past forecasts start | [`Layout`] | origins in the last part of the known rows |
 //! | what they said, and what came | [`Fold`], [`History`] | quantiles `Q_m` of each member, the truth `y` |
-//! | weights | [`Weights`] | `min Σ CRPS(Σ w_m Q_m, y) + λ KL(w ‖ prior)` over the simplex |
+//! | weights | [`Weights`] | `min Σ CRPS(Σ w_m Q_m, y) + λ KL(w ‖ ρ)` over the simplex |
 //! | calibration | [`Calibration`] | `q' = median + f · (q − median)`, `f` from the errors of the pool |
 //! | the pool | [`Pool`] | combines quantiles, and draws joint paths with the ranks of the members |
 //! | the classical members | [`Classics`] | fitted before the first fold, followed forward, fitted again on all rows |
@@ -51,14 +51,13 @@ mod layout;
 mod pool;
 mod quantiles;
 mod shuffle;
-mod support;
 mod weights;
 
 pub use calibration::{Calibration, Widening};
+pub use classical::support::Support;
 pub use classics::{Classics, Effort, Task};
 pub use fold::{Fold, History};
 pub use layout::Layout;
 pub use pool::{Pool, Settings};
 pub use quantiles::{LEVELS, Quantiles};
-pub use support::Support;
-pub use weights::{Source, Weights};
+pub use weights::{Shrinkage, Source, Weights};

@@ -6,24 +6,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::fold::average;
 use crate::shuffle::shuffle;
-use crate::{Calibration, History, Quantiles, Support, Weights, Widening};
+use crate::{Calibration, History, Quantiles, Shrinkage, Support, Weights, Widening};
 
 /// How a pool is fitted.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Settings {
-    /// κ of [`Weights::fit`].
-    pub shrink: f64,
+    /// How strongly the weights are held back.
+    pub shrinkage: Shrinkage,
     /// The prior weight of each member, in any unit; equal where empty.
     pub prior: Vec<f64>,
     /// How the intervals are calibrated.
     pub widening: Widening,
-}
-
-impl Default for Settings {
-    fn default() -> Settings {
-        Settings { shrink: 0.5, prior: Vec::new(), widening: Widening::default() }
-    }
 }
 
 /// Several forecasters of one series as one.
@@ -49,7 +43,7 @@ impl Pool {
     ) -> Pool {
         let equal = vec![1.0; members.len()];
         let prior = if settings.prior.is_empty() { &equal } else { &settings.prior };
-        let weights = Weights::fit(histories, prior, settings.shrink);
+        let weights = Weights::fit(histories, prior, &settings.shrinkage);
         let calibration = calibrate(histories, &weights, &settings.widening);
         Pool { members, weights, calibration, support }
     }

@@ -64,14 +64,14 @@ fn the_conformal_quantile_covers_fresh_draws() {
         let mut inside = 0;
         for _ in 0..trials {
             let mut scores: Vec<f64> = (0..n).map(|_| draw(&mut rng).abs()).collect();
-            let factor = conformal(&mut scores, share, n);
+            let factor = conformal(&mut scores, share);
             inside += usize::from(draw(&mut rng).abs() <= factor);
         }
         let error = (share * (1.0 - share) / f64::from(trials)).sqrt();
         let found = inside as f64 / f64::from(trials);
         assert!((found - share).abs() < 4.0 * error, "{n} {share} {found}");
     }
-    assert_eq!(conformal(&mut [3.0, 1.0, 2.0], 0.8, 3), 3.0);
+    assert_eq!(conformal(&mut [3.0, 1.0, 2.0], 0.8), 3.0);
 }
 
 /// Coverage of fresh truths after a fit on 200 folds with dependent steps, within its standard error.

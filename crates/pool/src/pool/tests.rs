@@ -33,7 +33,7 @@ fn history(rng: &mut ChaCha8Rng) -> History {
 fn a_pool_learns_and_its_paths_have_its_quantiles() {
     let rng = &mut ChaCha8Rng::seed_from_u64(1);
     let history = history(rng);
-    let pool = Pool::fit(names(), &[&history], Support::default(), &Settings::default());
+    let pool = Pool::fit(names(), &[&history], Support::of(&[]), &Settings::default());
     assert!(pool.weights.values[0] > 0.8, "{pool:?}");
     assert_eq!(pool.weights.source, Source::Learned { horizons: 12 });
     let members = [Some(walk(5.0, 400, rng)), Some(walk(13.0, 400, rng))];
@@ -52,7 +52,7 @@ fn a_pool_learns_and_its_paths_have_its_quantiles() {
 #[test]
 fn the_support_holds() {
     let rng = &mut ChaCha8Rng::seed_from_u64(2);
-    let support = Support { non_negative: true, integer: true };
+    let support = Support { lower: Some(0.0), integer: true };
     let pool = Pool::fit(names(), &[], support, &Settings::default());
     assert_eq!(pool.weights.values, [0.5, 0.5]);
     let members = [Some(walk(0.0, 100, rng)), None];
@@ -69,7 +69,7 @@ fn the_support_holds() {
 #[test]
 fn the_last_member_standing_forecasts() {
     let rng = &mut ChaCha8Rng::seed_from_u64(3);
-    let mut pool = Pool::fit(names(), &[], Support::default(), &Settings::default());
+    let mut pool = Pool::fit(names(), &[], Support::of(&[]), &Settings::default());
     pool.weights.values = vec![1.0, 0.0];
     assert!(pool.paths(&[None, Some(walk(0.0, 50, rng))], 50, rng).is_some());
 }
