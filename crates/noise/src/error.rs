@@ -64,6 +64,19 @@ pub enum NoiseError {
         kind: &'static str,
     },
 
+    /// A key contradicts the shape of the noise.
+    #[error("`{key}` is {value}, which noise of the shape \"{shape}\" does not allow\n  hint: {remedy}")]
+    Contradiction {
+        /// The key.
+        key: &'static str,
+        /// Its value, as written.
+        value: String,
+        /// Value of `noise.shape`.
+        shape: String,
+        /// What to write instead.
+        remedy: &'static str,
+    },
+
     /// `steps` and the length of `betas` contradict each other.
     #[error("`steps` is {steps}, but `betas` lists {betas} values")]
     StepsDisagree {
