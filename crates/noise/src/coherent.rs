@@ -108,7 +108,8 @@ impl Coherent {
     /// Shapes, kinds or devices that do not fit; as [`Diffuser::apply`] for `t`.
     pub fn apply_drawn(&self, windows: Windows, t: &Tensor) -> Result<Tensor, NoiseError> {
         check(windows, t)?;
-        let (signal, std) = (self.by_window(self.diffuser.signal_at(t)?)?, self.diffuser.std_at(t)?);
+        let (signal, std) =
+            (self.by_window(self.diffuser.signal_at(t)?)?, self.diffuser.std_at(t)?);
         let keeps = std.f_eq(0.0)?; // [B, 1, 1]
         let std = self.by_window(std)?;
         let observed = windows.observed.map(|mask| mask.f_not_equal(0.0)).transpose()?;
@@ -118,9 +119,7 @@ impl Coherent {
         };
         let values = hide(channels_first(windows.values)?, seen.as_ref())?;
         let noised = match self.space {
-            NoiseSpace::Raw => {
-                self.mixed(&values, seen.as_ref(), windows.known, &signal, &std)?
-            }
+            NoiseSpace::Raw => self.mixed(&values, seen.as_ref(), windows.known, &signal, &std)?,
             NoiseSpace::NormalScores => {
                 let size = values.size();
                 let flat = values.f_view([size[0], -1])?;
@@ -139,8 +138,7 @@ impl Coherent {
                     }
                 };
                 let scores = hide(scores.f_view(size.as_slice())?, seen.as_ref())?;
-                let noised =
-                    self.mixed(&scores, seen.as_ref(), windows.known, &signal, &std)?;
+                let noised = self.mixed(&scores, seen.as_ref(), windows.known, &signal, &std)?;
                 marginals.values(&noised.f_view([size[0], -1])?)?.f_view(size.as_slice())?
             }
         };
@@ -261,7 +259,8 @@ fn hide(values: Tensor, seen: Option<&Tensor>) -> Result<Tensor, NoiseError> {
 fn check(windows: Windows, t: &Tensor) -> Result<(), NoiseError> {
     let Windows { values, observed, known } = windows;
     let found = values.size();
-    let fault = |tensor, found, expected: String| Err(NoiseError::Shape { tensor, found, expected });
+    let fault =
+        |tensor, found, expected: String| Err(NoiseError::Shape { tensor, found, expected });
     if found.len() != 3 || found.contains(&0) {
         return fault("values", found, "expected windows `[B, W, C]`, at least one".to_owned());
     }

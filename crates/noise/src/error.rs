@@ -65,7 +65,9 @@ pub enum NoiseError {
     },
 
     /// A key contradicts the shape of the noise.
-    #[error("`{key}` is {value}, which noise of the shape \"{shape}\" does not allow\n  hint: {remedy}")]
+    #[error(
+        "`{key}` is {value}, which noise of the shape \"{shape}\" does not allow\n  hint: {remedy}"
+    )]
     Contradiction {
         /// The key.
         key: &'static str,

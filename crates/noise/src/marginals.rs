@@ -86,7 +86,8 @@ impl Marginals {
         }
         let on = (Kind::Double, self.device());
         let share = Tensor::f_linspace(0.0, 1.0, knots, on)?.f_unsqueeze(0)?;
-        let rank = (share * self.last.f_to_kind(Kind::Double)?).f_round()?.f_to_kind(Kind::Int64)?;
+        let rank =
+            (share * self.last.f_to_kind(Kind::Double)?).f_round()?.f_to_kind(Kind::Int64)?;
         let sorted = self.sorted.f_gather(1, &rank, false)?.f_contiguous()?;
         let count = self.count.f_full_like(knots as f64)?;
         Ok(Marginals { sorted, count, last: self.last.f_full_like(knots - 1)? })
