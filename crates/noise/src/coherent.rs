@@ -77,7 +77,7 @@ impl Coherent {
             return Err(NoiseError::Contradiction {
                 key: "noise.shape",
                 value: "\"white\"".to_owned(),
-                shape: "white".to_owned(),
+                with: "`Coherent`".to_owned(),
                 remedy: "choose \"gaussian\" or \"window\", or use `Diffuser`",
             });
         }
@@ -160,11 +160,20 @@ impl Coherent {
         std: &Tensor,
     ) -> Result<Tensor, NoiseError> {
         let (mean, own) = around_mean(values, seen, known)?;
-        let other = match self.shape {
-            NoiseShape::Window => partners(&own, seen)?,
-            NoiseShape::White | NoiseShape::Gaussian => combinations(&own, seen)?,
+        let mix = |other: &Tensor| own.f_mul(signal)?.f_addcmul_(other, std);
+        let mixed = match self.shape {
+            NoiseShape::White | NoiseShape::Gaussian => mix(&combinations(&own, seen)?)?,
+            NoiseShape::Window => {
+                let partner = partners(&own)?;
+                let mixed = mix(&own.f_index_select(1, &partner)?)?;
+                match seen {
+                    // Without a partner's value the window's own stays as it is, which keeps its law.
+                    Some(seen) => mixed.f_where_self(&seen.f_index_select(1, &partner)?, &own)?,
+                    None => mixed,
+                }
+            }
         };
-        Ok((own.f_mul(signal)?).f_addcmul_(&other, std)?.f_add_(&mean)?)
+        Ok(mixed.f_add(&mean)?)
     }
 
     /// `[B, 1, 1]` as `[1, B, 1]`.
@@ -224,16 +233,10 @@ fn combinations(own: &Tensor, seen: Option<&Tensor>) -> Result<Tensor, NoiseErro
     })
 }
 
-/// Another window of the batch for each window, itself included: `P(self) = 1/B` makes the covariance exact. Where the
-/// partner has no value, the window's own value takes its place.
-fn partners(own: &Tensor, seen: Option<&Tensor>) -> Result<Tensor, NoiseError> {
+/// The index of another window of the batch for each window, itself included: `P(self) = 1/B` makes the covariance exact.
+fn partners(own: &Tensor) -> Result<Tensor, NoiseError> {
     let batch = own.size()[1];
-    let partner = Tensor::f_randint(batch, [batch], (Kind::Int64, own.device()))?;
-    let other = own.f_index_select(1, &partner)?;
-    Ok(match seen {
-        None => other,
-        Some(seen) => other.f_where_self(&seen.f_index_select(1, &partner)?, own)?,
-    })
+    Ok(Tensor::f_randint(batch, [batch], (Kind::Int64, own.device()))?)
 }
 
 /// Windows that have a value, at least one, `[C, 1, W]`.

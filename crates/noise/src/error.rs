@@ -64,17 +64,15 @@ pub enum NoiseError {
         kind: &'static str,
     },
 
-    /// A key contradicts the shape of the noise.
-    #[error(
-        "`{key}` is {value}, which noise of the shape \"{shape}\" does not allow\n  hint: {remedy}"
-    )]
+    /// A key contradicts another choice, for example the shape of the noise.
+    #[error("`{key}` is {value}, which {with} does not allow; {remedy}")]
     Contradiction {
         /// The key.
         key: &'static str,
         /// Its value, as written.
         value: String,
-        /// Value of `noise.shape`.
-        shape: String,
+        /// The other choice.
+        with: String,
         /// What to write instead.
         remedy: &'static str,
     },

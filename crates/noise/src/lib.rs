@@ -28,7 +28,7 @@ pub use error::NoiseError;
 pub use figure::figure;
 pub use marginals::Marginals;
 pub use reinjection::{MAX_STRENGTH, Normalization, Reinjection};
-pub use report::{StepRow, Verdict, rows, snapshot_steps};
+pub use report::{FarEnd, StepRow, Verdict, rows, snapshot_steps};
 pub use sampler::{StepDistribution, StepSampler};
 pub use schedule::{MAX_STEPS, Schedule};
 pub use shape::{NoiseShape, NoiseSpace};

@@ -152,6 +152,7 @@ impl Marginals {
 
     /// The number of sorted values below each value, and not above it.
     fn bracket(&self, values: &Tensor) -> Result<(Tensor, Tensor), NoiseError> {
+        let values = values.f_contiguous()?;
         let search = |right: bool| {
             let side = if right { "right" } else { "left" };
             values.f_searchsorted(&self.sorted, false, right, side, None::<Tensor>)

@@ -72,7 +72,8 @@ impl fmt::Display for NoiseSpace {
 pub(crate) fn resolve(table: &mut NoiseTable) -> Result<(), NoiseError> {
     let shape = table.shape;
     let refuse = |key, value: String, remedy| {
-        Err(NoiseError::Contradiction { key, value, shape: shape.to_string(), remedy })
+        let with = format!("`noise.shape = \"{shape}\"`");
+        Err(NoiseError::Contradiction { key, value, with, remedy })
     };
     if !shape.is_coherent() {
         return match table.space {

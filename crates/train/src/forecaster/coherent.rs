@@ -21,8 +21,7 @@ pub(super) fn noised(
     let values = Tensor::f_cat(&[context, target], 1)?;
     let observed = observed(batch)?;
     let known = known(batch)?;
-    let windows =
-        Windows { values: &values, observed: observed.as_ref(), known: known.as_ref() };
+    let windows = Windows { values: &values, observed: observed.as_ref(), known: known.as_ref() };
     let noised = coherent.apply_drawn(windows, t)?;
     Ok((noised.f_narrow(1, 0, before)?, noised.f_narrow(1, before, after)?))
 }
