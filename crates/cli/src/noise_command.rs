@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Error};
 use ballast::feed::Part;
-use ballast::noise::{Reinjection, StepRow, Verdict, rows};
+use ballast::noise::{FarEnd, Reinjection, StepRow, Verdict, rows};
 use ballast::record::RecordError;
 use ballast::train::{Config, TrainError};
 
@@ -20,6 +20,9 @@ pub(crate) fn run(args: Noise) -> Result<(), Error> {
         print(serde_json::to_string_pretty(&rows(noise.input()))?)?;
     } else {
         print(format_args!("{}\n\n{verdict}", table(noise)))?;
+        if noise.shape().is_coherent() {
+            print(FarEnd::new(noise))?;
+        }
     }
     if let Some(path) = args.figure {
         let svg = ballast::noise::figure(noise, &window(&config)?)?;

@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use criterion::{BenchmarkId, Criterion, criterion_group};
-use noise::{Diffuser, Normalization, Reinjection, Schedule};
+use noise::{Coherent, Diffuser, Marginals, Normalization, Reinjection, Schedule, Windows};
 use tch::{Device, Kind, Tensor};
 
 /// A window batch as users train on, and one that no cache holds.
@@ -80,10 +80,46 @@ fn draw(diffuser: &Diffuser, x0: &Tensor, t: &Tensor) -> Tensor {
     diffuser.apply_drawn(x0, t).expect("the tensors fit")
 }
 
+/// Prints the cost of coherent noise over that of white noise on context and target, for batches as users train on.
+#[expect(clippy::print_stdout, reason = "a bench reports to its terminal")]
+fn coherent_ratios() {
+    for shape in [[64, 35, 4], [64, 120, 7]] {
+        let Setup { x0, t, diffuser, .. } = setup(shape);
+        let white = || draw(&diffuser, &x0, &t);
+        let channels = x0.permute([2, 0, 1]).reshape([shape[2], -1]);
+        for (text, knots) in [
+            ("shape = 'window'", None),
+            ("shape = 'gaussian'", None),
+            ("shape = 'gaussian'\nspace = 'normal-scores'", None),
+            ("shape = 'gaussian'\nspace = 'normal-scores'", Some(512)),
+        ] {
+            let noise = toml::from_str(&format!("schedule = 'linear'\n{text}")).expect("legal");
+            let coherent = Coherent::new(&noise, Device::Cpu, Kind::Float).expect("on the CPU");
+            let coherent = match knots {
+                None => coherent,
+                Some(knots) => {
+                    let marginals = Marginals::fit(&channels, None).expect("a table");
+                    coherent.with_marginals(marginals.thinned(knots).expect("two or more"))
+                }
+            };
+            let noised = || coherent.apply_drawn(Windows::new(&x0), &t).expect("the tensors fit");
+            let start = Instant::now();
+            (0..200).for_each(|_| drop(black_box(noised())));
+            let micros = start.elapsed().as_micros() / 200;
+            let ratio = least_ratio(500, white, noised);
+            let text = text.replace('\n', ", ");
+            println!(
+                "{shape:?}: {text}, fixed table {knots:?}: {ratio:.2} of white noise, {micros} µs"
+            );
+        }
+    }
+}
+
 criterion_group!(benches, diffusion);
 
 fn main() {
     benches();
+    coherent_ratios();
     ratios();
     Criterion::default().configure_from_args().final_summary();
 }

@@ -7,6 +7,7 @@ use crate::error::{NoiseError, in_range};
 use crate::reinjection::{MAX_STRENGTH, Normalization, Reinjection};
 use crate::sampler::StepDistribution;
 use crate::schedule::{MAX_STEPS, Schedule};
+use crate::shape::{self, NoiseShape, NoiseSpace};
 
 /// Largest size of a signal-to-noise ratio of the sampler, in decibels: beyond it floats of 32 bits have run out.
 const MAX_DB: f64 = 1000.0;
@@ -38,6 +39,13 @@ pub struct NoiseTable {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 1_000_000), inner(range(min = 0, max = 1)))]
     pub betas: Option<Vec<f64>>,
+    /// Law of the noise. The shapes other than `"white"` noise context and target as one window, with the strength
+    /// `input.reinject`, so that the target fits the context; they read no key of `target`.
+    #[serde(default)]
+    pub shape: NoiseShape,
+    /// Units in which windows and noise are added.
+    #[serde(default)]
+    pub space: NoiseSpace,
     /// Noise of the input window.
     #[serde(default)]
     pub input: InputTable,
@@ -214,6 +222,16 @@ impl NoiseConfig {
         &self.sampler
     }
 
+    /// Law of the noise.
+    pub fn shape(&self) -> NoiseShape {
+        self.table.shape
+    }
+
+    /// Units in which windows and noise are added.
+    pub fn space(&self) -> NoiseSpace {
+        self.table.space
+    }
+
     /// Law of the noised target that the decoder is trained with.
     pub fn likelihood(&self) -> TargetLikelihood {
         self.table.target.likelihood
@@ -225,6 +243,7 @@ impl TryFrom<NoiseTable> for NoiseConfig {
 
     fn try_from(mut table: NoiseTable) -> Result<Self, NoiseError> {
         table.check_ranges()?;
+        shape::resolve(&mut table)?;
         let sampling = table.sampler.resolve()?;
         let mut input = table.build_schedule()?;
         let mut target = input.scaled(table.target.scale)?;
@@ -268,6 +287,8 @@ impl NoiseTable {
             beta_start: beta_start(),
             beta_end: beta_end(),
             betas: None,
+            shape: NoiseShape::White,
+            space: NoiseSpace::Raw,
             input: InputTable::default(),
             target: TargetTable::default(),
             sampler: SamplerTable::default(),

@@ -64,6 +64,19 @@ pub enum NoiseError {
         kind: &'static str,
     },
 
+    /// A key contradicts another choice, for example the shape of the noise.
+    #[error("`{key}` is {value}, which {with} does not allow; {remedy}")]
+    Contradiction {
+        /// The key.
+        key: &'static str,
+        /// Its value, as written.
+        value: String,
+        /// The other choice.
+        with: String,
+        /// What to write instead.
+        remedy: &'static str,
+    },
+
     /// `steps` and the length of `betas` contradict each other.
     #[error("`steps` is {steps}, but `betas` lists {betas} values")]
     StepsDisagree {

@@ -15,7 +15,8 @@ use crate::report::snapshot_steps;
 /// Draws `ᾱ_t`, the signal-to-noise ratio in dB and the implied density of plain steps, then `window` at
 /// `t = 0, T/4, T/2, T`, without and with the re-injection of the input: five charts as one SVG.
 ///
-/// `window` is one channel, standardized. The noise of the windows is drawn from a fixed seed.
+/// `window` is one channel, standardized. The noise of the windows is drawn from a fixed seed. A coherent noise depends on
+/// the other windows too, so that only the first three charts are drawn.
 ///
 /// # Errors
 /// Only libtorch's own.
@@ -23,13 +24,13 @@ pub fn figure(config: &NoiseConfig, window: &[f64]) -> Result<String, NoiseError
     let process = config.input();
     let plain = Reinjection::plain(process.schedule().clone());
     let name = format!("λ = {}", process.strength());
-    Ok(grid(&[
-        alpha_bar(process, &name),
-        signal_to_noise(process, &name),
-        implied_density(config)?,
-        windows("One window, plain", &plain, window)?,
-        windows(&format!("The same window, {name}"), process, window)?,
-    ]))
+    let mut charts =
+        vec![alpha_bar(process, &name), signal_to_noise(process, &name), implied_density(config)?];
+    if !config.shape().is_coherent() {
+        charts.push(windows("One window, plain", &plain, window)?);
+        charts.push(windows(&format!("The same window, {name}"), process, window)?);
+    }
+    Ok(grid(&charts))
 }
 
 fn steps(process: &Reinjection) -> Vec<f64> {

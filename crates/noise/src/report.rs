@@ -4,9 +4,11 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::config::NoiseConfig;
 use crate::error::NoiseError;
 use crate::reinjection::Reinjection;
 use crate::sampler::StepDistribution;
+use crate::shape::{NoiseShape, NoiseSpace};
 
 /// One diffusion step of a process; infinite ratios (no noise) are `null` in JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -142,5 +144,53 @@ impl Verdict {
             0.0 => "under 1 %".to_owned(),
             rounded => format!("{rounded} %"),
         }
+    }
+}
+
+/// The far end of a noise: what a window becomes at the last step. Its [`Display`](fmt::Display) is one sentence.
+///
+/// ```
+/// let text = "schedule = 'jsd'\nshape = 'gaussian'\nspace = 'normal-scores'";
+/// let noise: noise::NoiseConfig = toml::from_str(text)?;
+/// assert_eq!(
+///     noise::FarEnd::new(&noise).to_string(),
+///     "at the last step a window keeps 50 % of its variance; the rest is a Gaussian window with the dependence \
+///      of the training windows, and each value keeps its law: every step is a plausible window"
+/// );
+/// # Ok::<(), toml::de::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FarEnd {
+    /// Share of the variance of the last step that is the window's own, `a_T²/(a_T² + s_T²)`.
+    pub kept: f64,
+    /// Law of the noise.
+    pub shape: NoiseShape,
+    /// Units in which it is added.
+    pub space: NoiseSpace,
+}
+
+impl FarEnd {
+    /// The far end of a configured noise.
+    pub fn new(noise: &NoiseConfig) -> FarEnd {
+        let kept = noise.input().equivalent_alpha_bar().last().copied().unwrap_or(1.0);
+        FarEnd { kept, shape: noise.shape(), space: noise.space() }
+    }
+}
+
+impl fmt::Display for FarEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kept = 100.0 * self.kept;
+        write!(f, "at the last step a window keeps {kept:.0} % of its variance; the rest is ")?;
+        f.write_str(match self.shape {
+            NoiseShape::White => return f.write_str("white noise"),
+            NoiseShape::Window => "another training window",
+            NoiseShape::Gaussian => "a Gaussian window with the dependence of the training windows",
+        })?;
+        f.write_str(match self.space {
+            NoiseSpace::Raw => ": every step has the covariance of the windows",
+            NoiseSpace::NormalScores => {
+                ", and each value keeps its law: every step is a plausible window"
+            }
+        })
     }
 }

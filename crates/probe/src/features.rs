@@ -6,7 +6,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 use feed::{Columns, Part, Source, Stream, WindowSet, seed};
-use noise::{NoiseConfig, Reinjection};
+use noise::{NoiseConfig, NoiseError, Reinjection};
 use record::{Feature, Features, ProcessOrigin, StepFeatures, WindowCounts};
 use stats::Pairing;
 use tch::{Device, Kind, Tensor, no_grad};
@@ -62,6 +62,20 @@ fn decided(noise: &Noise) -> Result<NoiseConfig, TrainError> {
     noise.fixed().cloned().ok_or(TrainError::NoiseUndecided)
 }
 
+/// Fails for noise of another shape than white, whose effect on a window depends on the other windows.
+fn check_shape(noise: &NoiseConfig) -> Result<(), TrainError> {
+    if !noise.shape().is_coherent() {
+        return Ok(());
+    }
+    Err(NoiseError::Contradiction {
+        key: "noise.shape",
+        value: format!("\"{}\"", noise.shape()),
+        with: "the measurement of features".to_owned(),
+        remedy: "measure with white noise: give `--process` a file whose `[noise]` table has no `shape`",
+    }
+    .into())
+}
+
 /// Measures a forecaster that was trained on the training part of `source`. The noise is `process` if given, else the
 /// noise of `config`.
 ///
@@ -80,6 +94,7 @@ pub fn features(
             Some(process) => process,
             None => decided(&config.noise)?,
         };
+        check_shape(&process)?;
         seed(config.seed, Stream::Features);
         let study = Study::new(source, forecaster, &process)?;
         let steps = evenly(process.steps(), steps);

@@ -1,9 +1,10 @@
 //! The combination of model, noise and objective, which is trained and then forecasts.
 
+mod coherent;
 mod target;
 
 use feed::Batch;
-use noise::{Diffuser, StepSampler, TargetLikelihood};
+use noise::{Coherent, Diffuser, StepSampler, TargetLikelihood};
 use objective::elbo::{Elbo, FreeBits, KlWeight, sum_over_target};
 use objective::score::crps_loss;
 use tch::nn::VarStore;
@@ -22,6 +23,8 @@ pub struct Forecaster {
     model: Model,
     input: Diffuser,
     target: Diffuser,
+    /// Noise of whole windows, which takes the place of `input` and `target`.
+    coherent: Option<Coherent>,
     /// The quantity that the decoder describes.
     described: Target,
     steps: Option<StepSampler>,
@@ -85,6 +88,10 @@ impl Forecaster {
             model,
             input: Diffuser::new(noise.input(), device, Kind::Float)?,
             target: Diffuser::new(noise.target(), device, Kind::Float)?,
+            coherent: match noise.shape().is_coherent() {
+                true => Some(Coherent::new(noise, device, Kind::Float)?),
+                false => None,
+            },
             described,
             steps,
             kl_weight: config.objective.kl_weight,
@@ -149,6 +156,8 @@ impl Forecaster {
 
     /// The CRPS of forecasts from the noised context, summed over the clean target and averaged over windows. It is in
     /// standardized units, as scores are, so that a calm window weighs less than a volatile one.
+    ///
+    /// With coherent noise the truth is the noised target, which is the one that belongs to the noised context.
     fn forecast_crps(
         &self,
         batch: &Batch,
@@ -158,8 +167,13 @@ impl Forecaster {
         let forecast =
             self.computed(|| self.model.predict_likelihood(&prepared.inputs, samples, true))?;
         let (truth, observed) = self.truth(batch);
-        let truth = hide(prepared.instance.apply(truth)?, observed)?;
-        let truth = self.described.of_window(truth);
+        let truth = match self.coherent.is_some() && !self.autoencodes() {
+            true => prepared.target.shallow_clone(),
+            false => {
+                let truth = hide(prepared.instance.apply(truth)?, observed)?;
+                self.described.of_window(truth)
+            }
+        };
         let crps = hide(crps_loss(&forecast.sample()?, &truth)?, observed)?;
         let crps = self.described.to_window(crps * &prepared.instance.scale);
         Ok(crps.f_sum(Kind::Float)? / batch.context.size()[0] as f64)
@@ -293,20 +307,29 @@ impl Forecaster {
             Some(steps) if noised => Some(steps.sample(context.size()[0])?),
             _ => None,
         };
-        let (context, target, level, noise) = match &steps {
-            None => (self.input.clean(&context)?, self.target.clean(&target)?, None, None),
-            Some(t) => (
+        let (context, target, level, noise) = match (&steps, &self.coherent) {
+            (None, _) => (self.input.clean(&context)?, self.target.clean(&target)?, None, None),
+            (Some(t), Some(coherent)) => {
+                let (context, target) = coherent::noised(coherent, batch, &context, &target, t)?;
+                (context, target, self.level_at(t)?, None)
+            }
+            (Some(t), None) => (
                 self.input.apply_drawn(&context, t)?,
                 self.target.apply_drawn(&target, t)?,
-                match self.model.config().noise_conditioning {
-                    true => Some(self.input.std_at(t)?.f_view([-1])?),
-                    false => None,
-                },
+                self.level_at(t)?,
                 Some((self.target.signal_at(t)?, self.target.std_at(t)?)),
             ),
         };
         let inputs = inputs(batch, context, level)?;
         Ok(Prepared { instance, inputs, target, noise })
+    }
+
+    /// The noise level that the networks are told, if they are told any.
+    fn level_at(&self, t: &Tensor) -> Result<Option<Tensor>, TrainError> {
+        Ok(match self.model.config().noise_conditioning {
+            true => Some(self.input.std_at(t)?.f_view([-1])?),
+            false => None,
+        })
     }
 
     /// Context and target relative to the level and scale of their window; zero where nothing was observed.

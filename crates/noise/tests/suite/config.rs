@@ -1,6 +1,8 @@
 //! The `[noise]` table: defaults, borders, and what each error says.
 
-use noise::{NoiseConfig, NoiseTable, Normalization, Schedule, ScheduleKind, TargetLikelihood};
+use noise::{
+    NoiseConfig, NoiseShape, NoiseTable, Normalization, Schedule, ScheduleKind, TargetLikelihood,
+};
 
 /// The table `text`, of a linear schedule unless it names one.
 fn parse(text: &str) -> Result<NoiseConfig, String> {
@@ -43,6 +45,9 @@ fn the_resolved_table_reads_back_as_itself() {
         "schedule = \"sigmoid\"\nsteps = 7\nsampler = { kind = \"low-noise\", clean = 0.5 }",
         "sampler = { kind = \"snr-uniform\", range_db = [-10, 10] }",
         "sampler = { kind = \"push-forward\", target_reinject = 0 }",
+        "shape = \"window\"",
+        "shape = \"gaussian\"\nspace = \"normal-scores\"\ninput = { reinject = 0.5 }",
+        "shape = \"gaussian\"\ninput = { reinject = 0 }\nsampler = { kind = \"push-forward\" }",
         "target = { scale = 0, reinject = 0, normalization = \"none\", likelihood = \"direct\" }",
     ];
     for text in texts {
@@ -55,6 +60,18 @@ fn the_resolved_table_reads_back_as_itself() {
     let written =
         toml::to_string(&parse("sampler = { kind = \"push-forward\" }").unwrap()).unwrap();
     assert!(written.contains("steps = 100") && written.contains("target_reinject = 1.0"));
+}
+
+/// With a coherent shape context and target are one window: one process, and a likelihood of the noised target itself.
+#[test]
+fn a_coherent_target_has_the_process_of_the_input() {
+    for text in ["", "input = { reinject = 0.25 }", "sampler = { kind = \"push-forward\" }"] {
+        let noise = parse(&format!("shape = \"gaussian\"\n{text}")).unwrap();
+        assert_eq!(noise.target(), noise.input(), "{text}");
+        assert_eq!(noise.likelihood(), TargetLikelihood::Direct);
+        assert_eq!(noise.target().signal()[0], 1.0);
+    }
+    assert!(!NoiseShape::White.is_coherent() && NoiseShape::Window.is_coherent());
 }
 
 #[test]
@@ -130,6 +147,28 @@ fn each_mistake_is_named() {
         ("input = { normalization = \"both\" }", "unknown variant `both`"),
         ("target = { likelihood = \"aware\" }", "unknown variant `aware`"),
         ("steps = -3", "invalid value"),
+        ("shape = \"blue\"", "unknown variant `blue`"),
+        (
+            "space = \"normal-scores\"",
+            "`noise.space` is \"normal-scores\", which `noise.shape = \"white\"` does not allow; set `noise.shape = \"gaussian\"`",
+        ),
+        (
+            "shape = \"gaussian\"\ninput = { normalization = \"signal\" }",
+            "`noise.input.normalization` is \"signal\", which `noise.shape = \"gaussian\"`",
+        ),
+        (
+            "shape = \"window\"\ntarget = { reinject = 3 }",
+            "`noise.target.reinject` is 3, which `noise.shape = \"window\"` does not allow; leave `noise.target` out",
+        ),
+        ("shape = \"window\"\ntarget = { scale = 0 }", "`noise.target.scale` is 0"),
+        (
+            "shape = \"window\"\ntarget = { normalization = \"none\" }",
+            "`noise.target.normalization` is \"none\"",
+        ),
+        (
+            "shape = \"window\"\nsampler = { kind = \"push-forward\", target_reinject = 0 }",
+            "`noise.sampler.target_reinject` is 0",
+        ),
     ];
     for (text, expected) in cases {
         let message = parse(text).expect_err(text);

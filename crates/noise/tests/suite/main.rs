@@ -1,6 +1,8 @@
 //! Journeys through the public API, one binary.
 
+mod coherent;
 mod config;
+mod copula;
 mod diffuser;
 mod distribution;
 mod golden;

@@ -75,6 +75,8 @@ impl Config {
             Noise::Fixed(noise) => {
                 page.open("noise", "NoiseConfig");
                 page.key("schedule", &noise.table().schedule)?;
+                page.hint("shape", &noise.table().shape)?;
+                page.hint("space", &noise.table().space)?;
                 page.hint("input", &InputTable::default())?;
                 page.hint("target", &TargetTable::default())?;
             }

@@ -121,3 +121,68 @@ fn a_direct_decoder_answers_in_the_units_of_the_window() {
     let sampled = forecaster.sample(&batch, 4).unwrap().mean(Kind::Double).double_value(&[]);
     assert!((mean - sampled).abs() < 0.05, "{mean} {sampled}");
 }
+
+/// A forecaster with coherent noise, windows of random values, and their masks if asked for.
+fn coherent_scene(space: &str, clean: f64, gaps: bool) -> (Forecaster, Batch) {
+    let noise = format!(
+        "schedule = \"linear\"\nshape = \"gaussian\"\nspace = \"{space}\"\nsampler = {{ clean = {clean} }}"
+    );
+    let (forecaster, _) = scene(&noise, "", "");
+    tch::manual_seed(5);
+    let columns = Columns { context: 8, horizon: 4, targets: 2, past: 0, future: 0 };
+    let values: Vec<f32> = Vec::try_from(Tensor::randn([600], (Kind::Float, Device::Cpu))).unwrap();
+    let observed: Vec<bool> = (0..600).map(|i| i % 7 > 0).collect();
+    let panel = DevicePanel::new(&values, gaps.then_some(&observed), columns, Device::Cpu).unwrap();
+    let starts = Tensor::arange(64, (Kind::Int64, Device::Cpu)) * 4;
+    (forecaster, panel.gather(&starts).unwrap())
+}
+
+/// Context and target are noised together, at the same windows, and scored as they are; gaps stay gaps.
+#[test]
+fn coherent_noise_moves_context_and_target_together() {
+    for space in ["raw", "normal-scores"] {
+        for gaps in [false, true] {
+            let (forecaster, batch) = coherent_scene(space, 0.5, gaps);
+            let (_, context, target) = forecaster.relative(&batch).unwrap();
+            let prepared = forecaster.prepare(&batch, true).unwrap();
+            let moved = |noised: &Tensor, clean: &Tensor| {
+                noised.not_equal_tensor(clean).flatten(1, 2).any_dim(1, false)
+            };
+            let noised = prepared.inputs.context.narrow(2, 0, 2);
+            let (first, second) = (moved(&noised, &context), moved(&prepared.target, &target));
+            assert_eq!(first, second, "{space} {gaps}");
+            let share = first.to_kind(Kind::Double).mean(Kind::Double).double_value(&[]);
+            assert!((0.2..0.8).contains(&share), "{space} {gaps}: {share} noised");
+            let (scored, noise) = forecaster.described.scored(&batch, &prepared).unwrap();
+            assert!(noise.is_none() && scored == prepared.target);
+            if let Some(observed) = &batch.target_observed {
+                let missing = prepared.target.masked_select(&observed.eq(0.0));
+                assert_eq!(missing.abs().max().double_value(&[]), 0.0);
+            }
+            let terms = forecaster.training_terms(&batch, 0).unwrap();
+            assert!(terms.loss.double_value(&[]).is_finite());
+        }
+    }
+}
+
+/// Bit for bit: a batch that stays clean is trained on as without noise.
+#[test]
+fn a_clean_coherent_batch_is_that_of_no_noise() {
+    for space in ["raw", "normal-scores"] {
+        let (forecaster, batch) = coherent_scene(space, 1.0, false);
+        let (_, context, target) = forecaster.relative(&batch).unwrap();
+        let prepared = forecaster.prepare(&batch, true).unwrap();
+        assert_eq!(prepared.inputs.context, context, "{space}");
+        assert_eq!(prepared.target, target, "{space}");
+    }
+}
+
+/// The CRPS of forecasts scores the target that belongs to the noised context.
+#[test]
+fn the_crps_of_coherent_noise_sees_the_noised_target() {
+    let (forecaster, batch) = coherent_scene("raw", 0.0, false);
+    let mut prepared = forecaster.prepare(&batch, true).unwrap();
+    prepared.target = prepared.target.full_like(f64::NAN);
+    let crps = forecaster.forecast_crps(&batch, &prepared, 2).unwrap();
+    assert!(crps.double_value(&[]).is_nan());
+}
