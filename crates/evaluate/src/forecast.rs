@@ -88,9 +88,9 @@ pub fn forecast(
 ) -> Result<Forecast, TrainError> {
     let Sampled { about, series } = forecast_samples(path, input, set, SAMPLES, draw, options)?;
     let channels = about.channels.len();
-    let series = series.into_iter().map(|SeriesSamples { name, times, values }| {
-        summarize(name, times, &values, channels)
-    });
+    let series = series
+        .into_iter()
+        .map(|SeriesSamples { name, times, values }| summarize(name, times, &values, channels));
     Ok(Forecast { series: series.collect(), ..about })
 }
 

@@ -178,13 +178,7 @@ impl Watch<'_> {
 }
 
 /// The line of a validation, but for its epoch.
-fn line(
-    job: &Job,
-    forecaster: &Forecaster,
-    state: &State,
-    held: &Held,
-    per_epoch: usize,
-) -> Epoch {
+fn line(job: &Job, forecaster: &Forecaster, state: &State, held: &Held, per_epoch: usize) -> Epoch {
     let Means { loss, reconstruction, kl, skipped } = state.tally.means();
     let last = state.position.step.saturating_sub(1);
     Epoch {
@@ -301,7 +295,11 @@ impl<'a> Checkpointer<'a> {
 
 /// The windows of an epoch in random order, cut into batches. The last batch may be smaller, and no window is dropped.
 /// With `steps > 0` there are exactly `steps` batches, which start over when the windows run out.
-pub(crate) fn batches(train: &WindowSet, size: i64, steps: usize) -> Result<Vec<Tensor>, TrainError> {
+pub(crate) fn batches(
+    train: &WindowSet,
+    size: i64,
+    steps: usize,
+) -> Result<Vec<Tensor>, TrainError> {
     let on = (Kind::Int64, train.device());
     let mut batches = Vec::new();
     loop {
