@@ -121,7 +121,12 @@ pub fn fit(
             checkpointer.save_if_due(&mut state)?;
         }
     }
-    finish(job, forecaster, &mut state, &mut checkpointer, diverged)
+    // A training that had ended before has its checkpoint.
+    if diverged.is_none() && resumed.is_none() {
+        state.tally.settle()?;
+        checkpointer.save(&mut state)?;
+    }
+    finish(job, forecaster, &mut state, diverged)
 }
 
 /// Validates a training, and reports it to everyone concerned.
@@ -224,13 +229,8 @@ fn finish(
     job: &Job,
     forecaster: &Forecaster,
     state: &mut State,
-    checkpointer: &mut Checkpointer,
     diverged: Option<Divergence>,
 ) -> Result<Fitted, TrainError> {
-    if diverged.is_none() {
-        state.tally.settle()?;
-        checkpointer.save(state)?;
-    }
     let keep = job.config.train.keep;
     if keep == Keep::Both && diverged.is_none() {
         state.set_weights(&state.weights().copy())?;

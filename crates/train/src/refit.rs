@@ -145,8 +145,11 @@ fn train(
             state.end_epoch();
         }
     }
-    state.tally.settle()?;
-    checkpointer.save(state)?;
+    // A training that had ended before has its checkpoint.
+    if resumed.is_none() {
+        state.tally.settle()?;
+        checkpointer.save(state)?;
+    }
     Ok(None)
 }
 

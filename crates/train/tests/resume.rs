@@ -162,7 +162,8 @@ fn early_stopping_resumes_bit_for_bit() {
 /// A training whose length follows from its windows, and which is validated before its first epoch ends.
 #[test]
 fn early_validations_resume_bit_for_bit() {
-    compare("conditional", "epochs = 0\nmax_steps = 20\nsteps_per_epoch = 9", &[1, 4, 11]);
+    compare("conditional", "epochs = 0\nmax_steps = 40\nsteps_per_epoch = 9", &[1, 5]);
+    compare("predict", "epochs = 2\nvalidate_early = true\nsteps_per_epoch = 9", &[4, 11]);
 }
 
 /// A training refuses to continue from a checkpoint that was damaged or altered in any of these ways.

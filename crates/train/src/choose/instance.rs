@@ -130,7 +130,7 @@ mod tests {
 
     /// Validation alone does not suffice: in these training rows the level lasts for 400 rows.
     #[test]
-    fn the_training_rows_must_agree() {
+    fn levels_that_last_keep_it_on() {
         let stepwise =
             |row: usize| noise(row) + if row < 800 { 40.0 * noise(row / 400) } else { 0.0 };
         assert_eq!(choice(1200, 240, stepwise), Some(true));
