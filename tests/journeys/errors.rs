@@ -42,11 +42,11 @@ fn wrong_configs_name_the_key() {
     desk.write("series.csv", &csv(&autoregression(200, 0.5, 1)));
     let cases = [
         ("[train]", "[train]\nepocs = 3", vec!["config.toml:", "epocs", "did you mean `epochs`"]),
-        ("epochs = 3", "epochs = 0", vec!["train.epochs", "from 1 to 1000000"]),
+        ("epochs = 3", "epochs = 1000001", vec!["train.epochs", "from 0 to 1000000"]),
         (
             "epochs = 3",
             "epochs = 9223372036854775807",
-            vec!["train.epochs", "9223372036854775807", "from 1 to 1000000"],
+            vec!["train.epochs", "9223372036854775807", "from 0 to 1000000"],
         ),
         ("hidden = 16", "hidden = 1000000000", vec!["model.hidden", "from 1 to 16384"]),
         (

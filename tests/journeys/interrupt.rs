@@ -60,7 +60,7 @@ fn assert_whole(desk: &Desk) {
         let bytes = || fs::read(&path).unwrap();
         match name.as_str() {
             _ if name.ends_with(".part") => {} // the next training here removes it
-            "checkpoint.safetensors" | "model.safetensors" => {
+            "checkpoint.safetensors" | "model.safetensors" | "refit.safetensors" => {
                 SafeTensors::deserialize(&bytes()).unwrap_or_else(|e| panic!("{name}: {e}"));
             }
             "run.json" => drop(serde_json::from_slice::<Value>(&bytes()).unwrap()),
@@ -72,7 +72,7 @@ fn assert_whole(desk: &Desk) {
                     serde_json::from_str::<Value>(line).unwrap();
                 }
             }
-            "config.toml" | "lock" | "events" => {}
+            "asked.toml" | "config.toml" | "lock" | "events" | "refit" => {}
             other => panic!("unexpected file {other}"),
         }
     }

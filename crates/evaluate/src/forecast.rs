@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use data::{DataError, Filled, LeftOut, Pipeline};
+use data::{DataError, Pipeline};
 use feed::{DevicePanel, Stream, seed};
 use record::{Forecast, SeriesForecast};
 use tch::{Kind, Tensor, no_grad};

@@ -55,6 +55,6 @@ pub use evaluation::{
 pub use features::{Feature, Features, Probe, ProcessOrigin, StepFeatures};
 pub use forecast::{Forecast, SeriesForecast};
 pub use metrics::Epoch;
-pub use run::{DataInfo, Divergence, Fitted, Refit, RunInfo, Status, WindowCounts};
+pub use run::{DataInfo, Divergence, Fitted, Limits, Refit, RunInfo, Status, WindowCounts};
 pub use scores::{Calibration, Coverage, Scores, SeriesScores, WindowRow, read_rows, write_rows};
 pub use search::{Chosen, NoiseSearch, Rung, Trial};

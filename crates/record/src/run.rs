@@ -41,6 +41,9 @@ pub struct RunInfo {
     pub masked: bool,
     /// The preparation of the data, with the scaler fitted on the training rows.
     pub pipeline: Pipeline,
+    /// Limits of forecasts, from the training windows; runs of earlier versions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Limits>,
     /// With `train.refit` the same training on all rows, whose weights are in `refit.safetensors`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refit: Option<Refit>,
@@ -64,8 +67,21 @@ pub struct Refit {
     pub masked: bool,
     /// The preparation of the data, with the scaler fitted on these rows.
     pub pipeline: Pipeline,
+    /// Limits of forecasts, from all windows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Limits>,
     /// The place where training left the finite numbers, if it did; there are no weights then.
     pub diverged: Option<Divergence>,
+}
+
+/// The smallest and largest value of each channel that is forecast, over the contexts and targets of the windows of a
+/// training, in units of the window. Forecasts stay near this range.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Limits {
+    /// `[C]`.
+    pub low: Vec<f64>,
+    /// `[C]`.
+    pub high: Vec<f64>,
 }
 
 /// How a training ended.

@@ -121,7 +121,12 @@ pub fn fit(
             checkpointer.save_if_due(&mut state)?;
         }
     }
-    finish(job, forecaster, &mut state, &mut checkpointer, diverged)
+    // A training that had ended before has its checkpoint.
+    if diverged.is_none() && resumed.is_none() {
+        state.tally.settle()?;
+        checkpointer.save(&mut state)?;
+    }
+    finish(job, forecaster, &mut state, diverged)
 }
 
 /// Validates a training, and reports it to everyone concerned.
@@ -178,13 +183,7 @@ impl Watch<'_> {
 }
 
 /// The line of a validation, but for its epoch.
-fn line(
-    job: &Job,
-    forecaster: &Forecaster,
-    state: &State,
-    held: &Held,
-    per_epoch: usize,
-) -> Epoch {
+fn line(job: &Job, forecaster: &Forecaster, state: &State, held: &Held, per_epoch: usize) -> Epoch {
     let Means { loss, reconstruction, kl, skipped } = state.tally.means();
     let last = state.position.step.saturating_sub(1);
     Epoch {
@@ -230,13 +229,8 @@ fn finish(
     job: &Job,
     forecaster: &Forecaster,
     state: &mut State,
-    checkpointer: &mut Checkpointer,
     diverged: Option<Divergence>,
 ) -> Result<Fitted, TrainError> {
-    if diverged.is_none() {
-        state.tally.settle()?;
-        checkpointer.save(state)?;
-    }
     let keep = job.config.train.keep;
     if keep == Keep::Both && diverged.is_none() {
         state.set_weights(&state.weights().copy())?;
@@ -301,7 +295,11 @@ impl<'a> Checkpointer<'a> {
 
 /// The windows of an epoch in random order, cut into batches. The last batch may be smaller, and no window is dropped.
 /// With `steps > 0` there are exactly `steps` batches, which start over when the windows run out.
-pub(crate) fn batches(train: &WindowSet, size: i64, steps: usize) -> Result<Vec<Tensor>, TrainError> {
+pub(crate) fn batches(
+    train: &WindowSet,
+    size: i64,
+    steps: usize,
+) -> Result<Vec<Tensor>, TrainError> {
     let on = (Kind::Int64, train.device());
     let mut batches = Vec::new();
     loop {

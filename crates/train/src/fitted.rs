@@ -39,7 +39,10 @@ impl<'a> Fit<'a> {
     pub fn forecaster(&self, panel: &DevicePanel) -> Result<Forecaster, TrainError> {
         match self.refit {
             None => self.run.forecaster(panel),
-            Some(_) => self.run.with_weights(&self.run.directory.refit_weights(), panel),
+            Some(refit) => {
+                let path = self.run.directory.refit_weights();
+                self.run.with_weights(&path, refit.limits.as_ref(), panel)
+            }
         }
     }
 

@@ -7,12 +7,14 @@ use feed::Batch;
 use noise::{Coherent, Diffuser, StepSampler, TargetLikelihood};
 use objective::elbo::{Elbo, FreeBits, KlWeight, sum_over_target};
 use objective::score::crps_loss;
+use record::Limits;
 use tch::nn::VarStore;
 use tch::{Device, Kind, Tensor};
 use vae::{Draw, Inputs, Instance, Latent, Model, ModelKind, Observation, Pass, Shape};
 
 use crate::config::Config;
 use crate::error::TrainError;
+use crate::limits::Bound;
 use crate::memory::keep_freed;
 use target::Target;
 
@@ -36,6 +38,8 @@ pub struct Forecaster {
     crps: Option<(f64, i64)>,
     /// Number type of the networks; `None` for f32.
     half: Option<Kind>,
+    /// Limits of forecasts; a forecaster that was not trained has none.
+    bound: Option<Bound>,
 }
 
 /// Results of one pass through a batch: means over its windows in nats, on the device.
@@ -102,7 +106,25 @@ impl Forecaster {
                 weight => Some((weight, config.objective.crps_samples as i64)),
             },
             half: config.train.precision.half(device),
+            bound: None,
         })
+    }
+
+    /// The forecaster whose samples and means stay within limits.
+    pub(crate) fn with_limits(self, limits: &Limits) -> Result<Forecaster, TrainError> {
+        let bound = match self.described {
+            Target::Context => None,
+            Target::Clean { .. } | Target::Noised { .. } => {
+                Some(Bound::new(limits, self.store.device())?)
+            }
+        };
+        Ok(Forecaster { bound, ..self })
+    }
+
+    /// The forecaster without limits.
+    #[cfg(test)]
+    pub(crate) fn without_limits(self) -> Forecaster {
+        Forecaster { bound: None, ..self }
     }
 
     /// The forecaster of a shorter training, whose KL weight follows its schedule `pace` times as fast.
@@ -233,14 +255,31 @@ impl Forecaster {
     }
 
     /// Samples of the target, `[S, B, H, C]`, or for `autoencode` of the context, `[S, B, L, C]`, in standardized
-    /// units.
+    /// units. Those of a trained forecaster stay within limits, see the crate's documentation.
     ///
     /// # Errors
     /// If the batch does not fit the model.
     pub fn sample(&self, batch: &Batch, samples: i64) -> Result<Tensor, TrainError> {
         let prepared = self.prepare(batch, false)?;
         let drawn = self.computed(|| self.model.sample(&prepared.inputs, samples))?;
-        Ok(prepared.instance.invert(&self.described.to_window(drawn))?)
+        self.bounded(batch, &prepared.instance, self.described.to_window(drawn))
+    }
+
+    /// Forecasts in units of the window as standardized values within the limits.
+    fn bounded(
+        &self,
+        batch: &Batch,
+        instance: &Instance,
+        values: Tensor,
+    ) -> Result<Tensor, TrainError> {
+        let values = match &self.bound {
+            None => values,
+            Some(bound) => {
+                let context = instance.apply(&batch.context)?;
+                bound.apply(&values, &hide(context, batch.context_observed.as_ref())?)?
+            }
+        };
+        Ok(instance.invert(&values)?)
     }
 
     /// The mean forecast, `[B, H, C]`, in standardized units. It averages the means of the decoder over `draws` of the
@@ -257,11 +296,11 @@ impl Forecaster {
             4 => mean.f_mean_dim([0_i64].as_slice(), false, Kind::Float)?,
             _ => mean,
         };
-        Ok(instance.invert(&self.described.to_window(mean))?)
+        self.bounded(batch, &instance, self.described.to_window(mean))
     }
 
     /// The log density of each element of the target, `[B, H, C]`, in nats and standardized units, under the mixture
-    /// over `draws` of the latent variables.
+    /// over `draws` of the latent variables. It is that of the law without limits, which is the same within them.
     ///
     /// ```text
     /// p(y | x) ≈ 1/S Σ_s p(y | z_s, x),    z_s as at forecast time

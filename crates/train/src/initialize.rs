@@ -4,12 +4,14 @@ use std::cell::RefCell;
 
 use baseline::{RIDGE_STRENGTHS, penalized};
 use feed::{Batch, FeedError, Part, Source, Stream, WindowSet, seed};
+use record::Limits;
 use tch::{Kind, Tensor, no_grad};
 use vae::ModelKind;
 
 use crate::config::Config;
 use crate::error::TrainError;
 use crate::forecaster::Forecaster;
+use crate::limits;
 use crate::shape::shape;
 
 /// A forecaster with its initial weights.
@@ -17,6 +19,8 @@ pub(crate) struct Start {
     pub(crate) forecaster: Forecaster,
     /// Strength of the ridge regression in the linear skip; `None` without one.
     pub(crate) strength: Option<f64>,
+    /// Limits of its forecasts.
+    pub(crate) limits: Limits,
 }
 
 /// A forecaster for a training of `config` with its initial weights. They are needed even if a checkpoint replaces
@@ -41,7 +45,9 @@ pub(crate) fn start(
     let forecaster = Forecaster::new(config, shape(source.panel()), source.panel().device())?;
     let strength =
         if config.train.ridge_start { from_ridge(source, &forecaster, strength)? } else { None };
-    Ok(Start { forecaster, strength })
+    let limits = limits::fit(source, &forecaster)?;
+    let forecaster = forecaster.with_limits(&limits)?;
+    Ok(Start { forecaster, strength, limits })
 }
 
 /// Windows per batch of the regression.
@@ -153,7 +159,8 @@ impl Equations {
         let coefficients = penalized(&self.gram, &self.moment, strengths, error)?;
         let errors = errors.into_inner();
         // The choice of `penalized`: the first of the smallest, and NaN is never smaller.
-        let best = (1..errors.len()).fold(0, |best, at| if errors[at] < errors[best] { at } else { best });
+        let best =
+            (1..errors.len()).fold(0, |best, at| if errors[at] < errors[best] { at } else { best });
         Ok((coefficients, strengths[best]))
     }
 }

@@ -5,6 +5,10 @@
 //!   → ELBO → flat gradient → AdamW → validation → weights of the best epoch
 //! ```
 //!
+//! Forecasts of a trained model stay near the range of its training windows and of their own window, both in units of the
+//! window: they pass unchanged up to half the width of this range beyond it, and bend softly from there, so that none is
+//! farther out than the whole width. No gradient passes through this bound.
+//!
 //! Load, fit, forecast, score:
 //!
 //! ```
@@ -59,6 +63,7 @@ mod flat;
 mod forecaster;
 mod initialize;
 mod job;
+mod limits;
 mod memory;
 mod metrics;
 mod optimizer;

@@ -79,7 +79,7 @@ pub(crate) fn refit(
     let Chosen { config, strength, goal } = *chosen;
     let run = RunDirectory::create(&directory.refit())?;
     let checkpoint = Checkpoint::read(&run.checkpoint(), source.fingerprint())?;
-    let Start { forecaster, .. } = initialize::start(config, source, strength)?;
+    let Start { forecaster, limits, .. } = initialize::start(config, source, strength)?;
     let mut forecaster = forecaster.with_pace(1.0 / goal.stretch);
     let job = Job { config, source, naive_crps: None, run: &run };
     let mut state = State::new(config, &forecaster)?;
@@ -95,6 +95,7 @@ pub(crate) fn refit(
         steps: state.position.step,
         masked: source.panel().masked(),
         pipeline: source.pipeline().clone(),
+        limits: Some(limits),
         diverged,
     })
 }
@@ -144,8 +145,11 @@ fn train(
             state.end_epoch();
         }
     }
-    state.tally.settle()?;
-    checkpointer.save(state)?;
+    // A training that had ended before has its checkpoint.
+    if resumed.is_none() {
+        state.tally.settle()?;
+        checkpointer.save(state)?;
+    }
     Ok(None)
 }
 
@@ -167,6 +171,9 @@ mod tests {
         assert_eq!(Goal::new(&config, &start, 60, 90).steps, 0);
         config.train.keep = Keep::Last;
         assert_eq!(Goal::new(&config, &fitted, 60, 90).steps, 75);
-        assert_eq!(Goal::new(&config, &fitted, 90, 90), Goal { steps: 50, stretch: 1.0, per_epoch: 10 });
+        assert_eq!(
+            Goal::new(&config, &fitted, 90, 90),
+            Goal { steps: 50, stretch: 1.0, per_epoch: 10 }
+        );
     }
 }

@@ -6,7 +6,9 @@ use std::time::Instant;
 use baseline::{Baseline, Rule};
 use feed::{Batch, DeviceChoice, DevicePanel, Part, Selection, Source, device_name};
 use files::Lock;
-use record::{DataInfo, Divergence, RecordError, RunDirectory, RunInfo, Status, WindowCounts};
+use record::{
+    DataInfo, Divergence, Limits, RecordError, RunDirectory, RunInfo, Status, WindowCounts,
+};
 use tch::Device;
 
 use crate::checkpoint::Checkpoint;
@@ -255,7 +257,7 @@ impl Training {
             config = resolve(search, &config, &directory)?;
         }
         let device = source.panel().device();
-        let Start { mut forecaster, strength } = initialize::start(&config, &source, None)?;
+        let Start { mut forecaster, strength, limits } = initialize::start(&config, &source, None)?;
         let naive_crps = naive_crps(&config, &source, &forecaster)?;
         let job = Job { config: &config, source: &source, naive_crps, run: &directory };
         let mut report = |progress: Progress| observe(RunProgress::Fit(progress));
@@ -293,6 +295,7 @@ impl Training {
             data: data_info(&source),
             masked: source.panel().masked(),
             pipeline: source.pipeline().clone(),
+            limits: Some(limits),
             refit,
         };
         let saved = directory.weights().exists();
@@ -428,7 +431,7 @@ impl Loaded {
     /// # Errors
     /// [`TrainError::Record`] if the weights do not fit the config.
     pub fn forecaster(&self, panel: &DevicePanel) -> Result<Forecaster, TrainError> {
-        self.with_weights(&self.directory.weights(), panel)
+        self.with_weights(&self.directory.weights(), self.info.limits.as_ref(), panel)
     }
 
     /// The weights to forecast with: those of the refit, if the run has one.
@@ -454,13 +457,31 @@ impl Loaded {
             let hint = "train with `train.keep = \"both\"`".to_owned();
             return Err(RecordError::Missing { path, hint }.into());
         }
-        self.with_weights(&path, panel)
+        self.with_weights(&path, self.info.limits.as_ref(), panel)
     }
 
-    pub(crate) fn with_weights(&self, path: &Path, panel: &DevicePanel) -> Result<Forecaster, TrainError> {
+    /// The forecaster with the weights in `path`; runs of earlier versions have no limits.
+    pub(crate) fn with_weights(
+        &self,
+        path: &Path,
+        limits: Option<&Limits>,
+        panel: &DevicePanel,
+    ) -> Result<Forecaster, TrainError> {
         let forecaster = Forecaster::new(&self.config, shape(panel), panel.device())?;
         load_store(path, forecaster.store())?;
-        Ok(forecaster)
+        match limits {
+            Some(limits)
+                if limits.low.len() as i64 != panel.columns().targets
+                    || limits.high.len() != limits.low.len() =>
+            {
+                let (path, reason) =
+                    (self.directory.info(), "its limits are not those of its channels".to_owned());
+                let hint = "the file was altered or damaged; restore a copy of it".to_owned();
+                Err(RecordError::Refused { path, reason, hint }.into())
+            }
+            Some(limits) => forecaster.with_limits(limits),
+            None => Ok(forecaster),
+        }
     }
 }
 

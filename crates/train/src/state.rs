@@ -133,8 +133,13 @@ impl State {
             line.best = !selected || score < best_score || best_score.is_nan();
             if line.best {
                 let (best_epoch, best_step) = (line.epoch, line.step);
-                self.position =
-                    Position { selected: true, best_epoch, best_step, best_score: score, ..self.position };
+                self.position = Position {
+                    selected: true,
+                    best_epoch,
+                    best_step,
+                    best_score: score,
+                    ..self.position
+                };
                 self.best = Some(self.weights().copy());
             }
         }

@@ -83,7 +83,7 @@ fn train(config: &Config, run: &Path, stops: usize) -> usize {
         let control = Control::new(Arc::clone(&stop)).save_every(Duration::MAX);
         let mut steps = 0;
         let mut observe = |progress: RunProgress| {
-            if let RunProgress::Fit(Progress::Step { .. }) = progress {
+            if let RunProgress::Fit(Progress::Step { .. }) | RunProgress::Refit { .. } = progress {
                 steps += 1;
                 stop.store(steps == stops, Ordering::Relaxed);
             }
@@ -99,11 +99,13 @@ fn train(config: &Config, run: &Path, stops: usize) -> usize {
     }
 }
 
-/// Weights, metrics, and the checkpoint without its seconds.
+/// Weights, those of the refit too, metrics, and the checkpoint without its seconds.
 fn left_behind(run: &Path) -> Vec<Vec<u8>> {
-    let files = ["model.safetensors", "metrics.jsonl", "config.toml"];
+    let files = ["model.safetensors", "metrics.jsonl", "config.toml", "asked.toml"];
     let mut left: Vec<Vec<u8>> =
         files.iter().map(|file| fs::read(run.join(file)).unwrap()).collect();
+    left.extend(fs::read(run.join("refit.safetensors")));
+    assert!(!run.join("refit").exists(), "the state of a refit that has ended");
     let checkpoint = fs::read(run.join("checkpoint.safetensors")).unwrap();
     let (header, metadata) = safetensors::SafeTensors::read_metadata(&checkpoint).unwrap();
     left.push(checkpoint[header + 8..].to_vec());
@@ -122,6 +124,8 @@ fn compare(kind: &str, train_table: &str, stops: &[usize]) {
     let whole = folder.path().join("whole");
     assert_eq!(train(&config, &whole, usize::MAX), 1);
     let expected = left_behind(&whole);
+    let refits = kind != "autoencode" && !train_table.contains("refit = false");
+    assert_eq!(whole.join("refit.safetensors").exists(), refits);
     for &stops in stops {
         let run = folder.path().join(format!("stops-{stops}"));
         assert!(train(&config, &run, stops) > 1);
@@ -153,6 +157,13 @@ fn early_stopping_resumes_bit_for_bit() {
         learning_rate_schedule = { step = { every = 2, factor = 0.5 } }";
     compare("conditional", train, &[4, 9, 10]);
     compare("conditional", &format!("{train}\nkeep = \"last\""), &[7]);
+}
+
+/// A training whose length follows from its windows, and which is validated before its first epoch ends.
+#[test]
+fn early_validations_resume_bit_for_bit() {
+    compare("conditional", "epochs = 0\nmax_steps = 40\nsteps_per_epoch = 9", &[1, 5]);
+    compare("predict", "epochs = 2\nvalidate_early = true\nsteps_per_epoch = 9", &[4, 11]);
 }
 
 /// A training refuses to continue from a checkpoint that was damaged or altered in any of these ways.

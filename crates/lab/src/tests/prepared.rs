@@ -76,6 +76,7 @@ pub(crate) fn info(seed: u64) -> RunInfo {
         },
         masked: false,
         pipeline: PIPELINE.clone(),
+        limits: None,
         refit: None,
     }
 }

@@ -85,3 +85,73 @@ fn hurts(
     // Fewer than three origins give no interval, and windows stay normalized.
     Ok(Some(difference.is_some_and(|difference| difference.low > 0.0)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fmt::Write;
+    use tch::Device;
+
+    /// The choice for `rows` rows of which `validation` validate and the last tenth tests.
+    fn choice(rows: usize, validation: usize, value: impl Fn(usize) -> f64) -> Option<bool> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data.csv");
+        let mut text = String::from("t,a\n");
+        for row in 0..rows {
+            let _ = writeln!(text, "{row},{}", value(row));
+        }
+        std::fs::write(&path, text).unwrap();
+        let test = rows / 10;
+        let text = format!(
+            "[data]\npath = '{}'\ncontext = 6\nhorizon = 12\nsplit = {{ rows = [{}, {validation}, {test}] }}\n",
+            path.display(),
+            rows - validation - test
+        );
+        let config = Config::parse(&text, "test", &[]).unwrap();
+        let source = crate::run::load(&config, Device::Cpu).unwrap();
+        instance_helps(&config, &source).unwrap()
+    }
+
+    /// White noise by a multiplicative generator: neither level nor spread of a context says anything.
+    fn noise(row: usize) -> f64 {
+        let mixed = (row as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mixed = (mixed ^ (mixed >> 31)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        ((mixed ^ (mixed >> 29)) >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// Normalization by six values of noise harms, and is turned off where three horizons or more say so.
+    #[test]
+    fn fewer_than_three_horizons_turn_nothing_off() {
+        assert_eq!(choice(1200, 240, noise), Some(false));
+        // 35 rows have 24 overlapping windows, and two horizons that do not overlap.
+        assert_eq!(choice(1200, 35, noise), Some(true));
+        assert_eq!(choice(1200, 12, noise), Some(true));
+    }
+
+    /// Validation alone does not suffice: in these training rows the level lasts for 400 rows.
+    #[test]
+    fn levels_that_last_keep_it_on() {
+        let stepwise =
+            |row: usize| noise(row) + if row < 800 { 40.0 * noise(row / 400) } else { 0.0 };
+        assert_eq!(choice(1200, 240, stepwise), Some(true));
+    }
+
+    /// Oracle: counting by hand, over overlapping windows.
+    #[test]
+    fn horizons_are_counted_without_overlap() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data.csv");
+        let text: String = (0..100).map(|row| format!("{row},{}\n", row % 7)).collect();
+        std::fs::write(&path, format!("t,a\n{text}")).unwrap();
+        for (validation, expected) in [(12, 1), (23, 1), (24, 2), (36, 3), (47, 3)] {
+            let text = format!(
+                "[data]\npath = '{}'\ncontext = 6\nhorizon = 12\nsplit = {{ rows = [30, {validation}, 12] }}\n",
+                path.display()
+            );
+            let config = Config::parse(&text, "test", &[]).unwrap();
+            let source = crate::run::load(&config, Device::Cpu).unwrap();
+            let windows = source.windows(Part::Validation);
+            assert_eq!(source.disjoint_horizons(windows).unwrap(), expected, "{validation}");
+        }
+    }
+}

@@ -256,9 +256,13 @@ mod tests {
     #[test]
     fn the_first_epoch_is_validated_early() {
         let table = TrainConfig::default();
-        for (per_epoch, expected) in
-            [(1, vec![]), (2, vec![1]), (4, vec![1, 2]), (16, vec![2, 4, 8]), (100, vec![12, 25, 50])]
-        {
+        for (per_epoch, expected) in [
+            (1, vec![]),
+            (2, vec![1]),
+            (4, vec![1, 2]),
+            (16, vec![2, 4, 8]),
+            (100, vec![12, 25, 50]),
+        ] {
             assert_eq!(table.early_steps(per_epoch), expected);
         }
         let late = TrainConfig { validate_early: false, ..table };

@@ -1,0 +1,63 @@
+//! Evaluations score the weights that have not seen the test rows; forecasts come from those of the refit.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+use evaluate::{evaluate_run, forecast, forecast_samples};
+use train::{Config, Control, Loaded, RunOptions, prepare};
+
+fn run(folder: &Path, refit: bool) -> std::path::PathBuf {
+    let text = format!(
+        "seed = 3\n[data]\npath = \"{}\"\ncontext = 8\nhorizon = 4\n[noise]\nschedule = \"none\"\n\
+        [model]\nhidden = 8\n[train]\nepochs = 2\nsteps_per_epoch = 8\nrefit = {refit}\n",
+        folder.join("data.csv").display()
+    );
+    let config = Config::parse(&text, "test", &[]).unwrap();
+    let path = folder.join(format!("refit-{refit}"));
+    let training = prepare(&config, &path, RunOptions::default()).unwrap();
+    training.run(&Control::default(), &mut |_| {}).unwrap();
+    path
+}
+
+#[test]
+fn each_set_of_weights_has_its_use() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut text = String::from("day,a\n");
+    for row in 0..160 {
+        let x = f64::from(row);
+        let _ =
+            writeln!(text, "{row},{}", 5.0 + 0.02 * x + (x / 3.0).sin() + 0.3 * (x * 1.7).sin());
+    }
+    let input = folder.path().join("data.csv");
+    fs::write(&input, text).unwrap();
+    let [with, without] = [true, false].map(|refit| run(folder.path(), refit));
+    let options = RunOptions::default();
+    // Oracle: the scores of the same training without a refit.
+    let scores = [&with, &without].map(|path| evaluate_run(path, options).unwrap());
+    let [one, other] = scores.map(|scores| serde_json::to_string(&scores).unwrap());
+    assert_eq!(one, other);
+
+    let forecasts = [&with, &without].map(|path| forecast(path, &input, &[], 1, options).unwrap());
+    assert_eq!([160], forecasts[0].refitted_on.as_slice());
+    assert_eq!(forecasts[1].refitted_on, None);
+    assert_eq!(forecasts[0].series[0].times, ["160", "161", "162", "163"]);
+    assert_ne!(forecasts[0].series, forecasts[1].series);
+    // Oracle: the scaler of the refit, mean and standard deviation of all rows.
+    let loaded = Loaded::open(&with).unwrap();
+    let affine = loaded.latest().pipeline().scaler().affine(0, 0).unwrap();
+    let values = (0..160).map(|row| {
+        let x = f64::from(row);
+        5.0 + 0.02 * x + (x / 3.0).sin() + 0.3 * (x * 1.7).sin()
+    });
+    let mean = values.clone().sum::<f64>() / 160.0;
+    let variance = values.map(|x| (x - mean).powi(2)).sum::<f64>() / 160.0;
+    assert!((affine.center - mean).abs() < 1e-5 && (affine.spread - variance.sqrt()).abs() < 1e-5);
+
+    // The same samples, summarized by hand at the first step.
+    let sampled = forecast_samples(&with, &input, &[], 1000, 1, options).unwrap();
+    let first: Vec<f64> = sampled.series[0].values.iter().step_by(4).copied().collect();
+    assert_eq!(first.len(), 1000);
+    let mean = first.iter().sum::<f64>() / 1000.0;
+    assert!((forecasts[0].series[0].mean[0][0] - mean).abs() < 1e-9);
+}
