@@ -2,8 +2,12 @@
 //!
 //! The forms have additive or relative errors, no, an additive or a damped trend, and no, an additive or a
 //! multiplicative season; relative errors and multiplicative seasons need positive values. Positive values are also
-//! smoothed as logarithms. Parameters and first states are the most likely ones, and Akaike's corrected criterion,
-//! in original units, weights the forms. Paths are simulated with errors drawn from the residuals.
+//! smoothed as logarithms. Parameters and first states are the most likely ones; where the likelihood of a seasonal
+//! form has two maxima, with a calm and with a moving season, both are kept. Akaike's corrected criterion, in original
+//! units and with errors one season ahead as well as one step ahead, weights the forms. Paths are simulated with
+//! errors drawn from the residuals.
+
+use std::f64::consts::PI;
 
 use rand::{Rng, RngCore};
 
@@ -12,6 +16,7 @@ use crate::mixture::Mixture;
 use crate::scale::Scale;
 use crate::{Forecaster, Past, Paths, season};
 
+mod ahead;
 mod filter;
 mod form;
 mod search;
@@ -78,31 +83,42 @@ struct Ets {
 }
 
 impl Ets {
-    fn fit(form: Form, season: usize, values: &[f64], scale: Scale) -> Option<(f64, Ets)> {
+    /// The form at each maximum of its likelihood, with the criterion
+    ///
+    /// ```text
+    /// c = (−2 ln L + n ln E) / 2 + 2 k + 2 k (k + 1) / (n − k − 1)
+    /// ```
+    ///
+    /// with `k` estimated numbers, `n` observed rows, and the mean squared error `E` of forecasts one season ahead.
+    /// With `n ln E` replaced by `−2 ln L` it is Akaike's corrected criterion.
+    fn fit(form: Form, season: usize, values: &[f64], scale: Scale) -> Vec<(f64, Ets)> {
         let count = values.iter().filter(|value| value.is_finite()).count() as f64;
         let size = form.size(season) as f64;
         if count < size + 2.0 {
-            return None;
+            return Vec::new();
         }
         let worked: Vec<f64> = values.iter().map(|value| scale.to(*value)).collect();
-        let (weights, first, loss) = search::fit(form, season, &worked)?;
-        let run = filter::run(form, weights, &first, &worked);
         let inflation = (count / (count - size).max(0.5 * count)).sqrt();
-        let residuals = run.residuals.iter().map(|residual| residual * inflation).collect();
-        let constant = 0.5 * count * (1.0 + (2.0 * std::f64::consts::PI).ln());
-        let log_likelihood = scale.log_derivative(values) - loss - constant;
-        let correction = 2.0 * size * (size + 1.0) / (count - size - 1.0);
-        let criterion = 2.0 * size + correction - 2.0 * log_likelihood;
-        let fitted = Ets {
-            scale,
-            form,
-            weights,
-            state: run.state,
-            residuals,
-            #[cfg(test)]
-            log_likelihood,
+        let constant = 0.5 * count * (1.0 + (2.0 * PI).ln()) - scale.log_derivative(values);
+        let penalty = 2.0 * size + 2.0 * size * (size + 1.0) / (count - size - 1.0);
+        let complete = |(weights, first, loss): (Weights, State, f64)| {
+            let run = filter::run(form, weights, &first, &worked);
+            let residuals = run.residuals.iter().map(|residual| residual * inflation).collect();
+            let deviance = 2.0 * (loss + constant);
+            let ahead = ahead::mean_square(form, weights, &first, values, scale);
+            let ahead = ahead.map_or(deviance, |square| count * square.max(1e-20).ln());
+            let fitted = Ets {
+                scale,
+                form,
+                weights,
+                state: run.state,
+                residuals,
+                #[cfg(test)]
+                log_likelihood: -0.5 * deviance,
+            };
+            (0.5 * (deviance + ahead) + penalty, fitted)
         };
-        Some((criterion, fitted))
+        search::fit(form, season, &worked).into_iter().map(complete).collect()
     }
 }
 

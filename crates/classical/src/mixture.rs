@@ -15,8 +15,11 @@ impl Mixture {
     /// The forecaster of the parts, weighted by Akaike's criterion; parts below 2 % of the best are left out.
     ///
     /// ```text
-    /// w_i ∝ exp(−(c_i − c_min) / 2)
+    /// w_i ∝ exp(−(c_i − c_min) / 4)
     /// ```
+    ///
+    /// The weights of the reference have 2 for 4. They hold where one part is true; where none is, and the errors of a
+    /// part depend on each other, differences of the criterion are too large, so they are halved.
     ///
     /// `None` without a part whose criterion is finite.
     ///
@@ -25,7 +28,7 @@ impl Mixture {
     pub(crate) fn of_criteria(parts: Vec<(f64, Box<dyn Forecaster>)>) -> Option<Mixture> {
         let least =
             parts.iter().map(|part| part.0).filter(|c| c.is_finite()).fold(f64::MAX, f64::min);
-        let weighted = parts.into_iter().map(|(c, part)| ((0.5 * (least - c)).exp(), part));
+        let weighted = parts.into_iter().map(|(c, part)| ((0.25 * (least - c)).exp(), part));
         let parts: Vec<_> = weighted.filter(|(weight, _)| *weight > 0.02).collect();
         (!parts.is_empty()).then_some(Mixture { parts })
     }
@@ -86,7 +89,7 @@ mod tests {
     fn parts_have_their_share_of_the_paths() {
         let parts: Vec<(f64, Box<dyn Forecaster>)> = vec![
             (7.0, Box::new(Constant(1.0))),
-            (7.0 + 2.0 * 3.0_f64.ln(), Box::new(Constant(2.0))),
+            (7.0 + 4.0 * 3.0_f64.ln(), Box::new(Constant(2.0))),
             (50.0, Box::new(Constant(3.0))),
             (f64::NAN, Box::new(Constant(4.0))),
         ];

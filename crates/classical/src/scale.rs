@@ -29,13 +29,13 @@ impl Scale {
         Scale { shift, factor, floor: Some((0.5 * least).max(f64::MIN_POSITIVE)) }
     }
 
-    /// A value in working units; NaN stays NaN.
+    /// A value in working units, cut at ±1e100 so that squares of it stay finite; NaN for one that is not finite.
     pub(crate) fn to(&self, value: f64) -> f64 {
-        let value = match self.floor {
-            Some(floor) if value.is_finite() => value.max(floor).ln(),
-            _ => value,
-        };
-        (value - self.shift) / self.factor
+        if !value.is_finite() {
+            return f64::NAN;
+        }
+        let value = self.floor.map_or(value, |floor| value.max(floor).ln());
+        ((value - self.shift) / self.factor).clamp(-1e100, 1e100)
     }
 
     /// A value in original units, finite for every argument but NaN.

@@ -216,6 +216,10 @@ pub(crate) fn is_seasonal(values: &[f64], season: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use rand::{Rng, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+    use rand_distr::StandardNormal;
+
     use super::*;
 
     /// Oracle: a straight line plus a known pattern, with a gap; the decomposition is exact on it.
@@ -247,6 +251,26 @@ mod tests {
         let found = autocorrelations(&[1.0, 2.0, 3.0, 4.0], 2);
         assert!((found[0] - 1.25 / 5.0).abs() < 1e-12 && (found[1] + 1.5 / 5.0).abs() < 1e-12);
         assert_eq!(autocorrelations(&[f64::NAN, 5.0], 1), [0.0]);
+    }
+
+    /// Oracle: a wave of 52 rows in noise: smoothing and shrinking come nearer to it than means by phase do, and noise
+    /// alone gives next to nothing.
+    #[test]
+    fn a_smooth_season_is_told_from_noise() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let noise: Vec<f64> = (0..170).map(|_| rng.sample(StandardNormal)).collect();
+        let wave = |row: usize| (row as f64 * std::f64::consts::TAU / 52.0).sin();
+        let values: Vec<f64> = noise.iter().enumerate().map(|(row, e)| wave(row) + e).collect();
+        let error = |found: &[f64], size: f64| {
+            let off =
+                found.iter().enumerate().map(|(row, index)| (index - size * wave(row)).powi(2));
+            off.sum::<f64>() / 52.0
+        };
+        let smooth = error(&smooth_indices(&values, 52, false).unwrap(), 1.0);
+        let rough = error(&indices(&values, 52, false).unwrap(), 1.0);
+        assert!(smooth < 0.2 && smooth < 0.5 * rough, "{smooth} {rough}");
+        let nothing = smooth_indices(&noise, 52, false);
+        assert!(nothing.is_none_or(|found| error(&found, 0.0) < 0.05));
     }
 
     /// Oracle: gaps filled by hand: the seasonal neighbor at its own distance, and a line.

@@ -41,7 +41,7 @@ fn all_finite(forecaster: &dyn Forecaster, horizon: usize) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_series_gives_nothing_or_finite_paths(

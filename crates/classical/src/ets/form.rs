@@ -34,11 +34,9 @@ impl Form {
             for trend in [Trend::None, Trend::Additive, Trend::Damped] {
                 for relative in [false, true] {
                     let multiplied = season == Kind::Multiplicative;
-                    let wanted = seasonal || season == Kind::None;
-                    if wanted
-                        && (positive || !(relative || multiplied))
-                        && (relative || !multiplied)
-                    {
+                    let known = seasonal || season == Kind::None;
+                    let allowed = if relative { positive } else { !multiplied };
+                    if known && allowed {
                         forms.push(Form { relative, trend, season });
                     }
                 }

@@ -14,8 +14,8 @@ const STEPS: usize = 80;
 /// Rows that give the first level and slope.
 const FIRST: usize = 10;
 
-/// Steps from each start, before the better one goes on.
-const TRIAL: usize = 25;
+/// Losses that differ less belong to the same maximum.
+const SAME: f64 = 0.05;
 
 /// Weights α, β and γ / (1 − α) from which the search may start, once with a calm season and once with a moving one:
 /// the likelihood often has a maximum of either kind.
@@ -110,9 +110,9 @@ impl Vector {
     }
 }
 
-/// The most likely weights and first state of a form, and the loss there.
-pub(super) fn fit(form: Form, season: usize, values: &[f64]) -> Option<(Weights, State, f64)> {
-    let base = first(form, season, values)?;
+/// Weights and first states of a form at the maxima of the likelihood, and the loss there, from each kind of start.
+pub(super) fn fit(form: Form, season: usize, values: &[f64]) -> Vec<(Weights, State, f64)> {
+    let Some(base) = first(form, season, values) else { return Vec::new() };
     let searched = form.has_season() && base.season.len() <= SEARCHED;
     let vector = Vector { form, searched, base };
     let mut state = vector.base.clone();
@@ -127,15 +127,17 @@ pub(super) fn fit(form: Form, season: usize, values: &[f64]) -> Option<(Weights,
         found
     };
     let starts = if form.has_season() { &STARTS[..] } else { &STARTS[..1] };
-    let (start, _) = starts
-        .iter()
-        .filter_map(|group| start(form, &vector.base, values, group))
-        .map(|weights| descend(&mut loss, &vector.pack(weights), TRIAL))
-        .min_by(|a, b| a.1.total_cmp(&b.1))?;
-    let (x, found) = descend(&mut loss, &start, STEPS);
-    let mut state = vector.base.clone();
-    let weights = vector.unpack(&x, &mut state);
-    (found < f64::MAX).then_some((weights, state, found))
+    let mut found: Vec<(Weights, State, f64)> = Vec::new();
+    for group in starts {
+        let Some(weights) = start(form, &vector.base, values, group) else { continue };
+        let (x, value) = descend(&mut loss, &vector.pack(weights), STEPS);
+        let mut state = vector.base.clone();
+        let weights = vector.unpack(&x, &mut state);
+        if value < f64::MAX && found.iter().all(|other| (other.2 - value).abs() > SAME) {
+            found.push((weights, state, value));
+        }
+    }
+    found
 }
 
 /// The likeliest of the starts; `None` where none has a finite loss.

@@ -238,6 +238,13 @@ impl Theta {
         model
     }
 
+    /// First level in original units, α and the weight of the line. A shift of the rows by `m` moves the line too, so
+    /// it moves the first level by `m (1 − weight)` only.
+    pub(super) fn parameters(&self) -> (f64, f64, f64) {
+        let level = self.scale.back(self.first.level) - self.weight * self.scale.back(0.0);
+        (level, self.alpha, self.weight)
+    }
+
     /// One-step errors in original units, without those of the first rows.
     pub(super) fn errors(&self, values: &[f64]) -> Vec<f64> {
         let mut model = self.clone();

@@ -50,11 +50,8 @@ fn forecasts_are_those_of_another_implementation() {
         let row = paths.iter().next().unwrap();
         assert!((row[0] - first).abs() < 1e-6, "{dynamic}: {} {first}", row[0]);
         assert!((row[4] - fifth).abs() < 1e-3, "{dynamic}: {} {fifth}", row[4]);
-        let squares = |residuals: &[f64]| residuals.iter().map(|e| e * e).sum::<f64>();
         let (_, ours) = Theta::fit(&SIMULATED, dynamic, None, 0).unwrap();
-        assert!(
-            squares(&ours.errors(&SIMULATED)) <= squares(&model.errors(&SIMULATED)) * (1.0 + 1e-6)
-        );
+        assert!(squares(&ours, &SIMULATED) <= squares(&model, &SIMULATED) * (1.0 + 1e-6));
     }
 }
 
@@ -80,6 +77,57 @@ fn units_do_not_matter() {
         };
         for (a, b) in draw(&one).iter().flatten().zip(draw(&two).iter().flatten()) {
             assert!((a - b / 1e6).abs() < 1e-5, "{a} {b}");
+        }
+    }
+}
+
+/// Oracle: by hand for 2, 4, 6, whose line is 2 t, with α = 1/2, θ = 2 and the first level 0: levels 1, 2.5, 4.25 and
+/// the forecast `4.25 + 1/2 · (1 − 1/16) / (1/2) · 2`.
+#[test]
+fn a_forecast_is_that_of_hand() {
+    let model = Theta::by_hand(&[2.0, 4.0, 6.0], false, 0.0, 0.5, 2.0);
+    let paths = model.paths(1, 1, &mut ChaCha8Rng::seed_from_u64(1));
+    assert!((paths.step(0).next().unwrap() - 6.125).abs() < 1e-12);
+}
+
+/// Oracle: no level, α or θ of a grid has a smaller squared error than the fit, on rows whose trend breaks and on noise
+/// around a slow rise, where α is small and the first level matters.
+#[test]
+fn no_parameters_of_a_grid_are_better() {
+    let noise = |row: i32| f64::from(row * 7919 % 101) / 10.0;
+    let broken: Vec<f64> = (0..24).map(|row| noise(row) + f64::from(row.min(15))).collect();
+    let slow: Vec<f64> = (0..24).map(|row| noise(row) + 0.3 * f64::from(row)).collect();
+    for values in [broken, slow] {
+        for dynamic in [false, true] {
+            let (_, ours) = Theta::fit(&values, dynamic, None, 0).unwrap();
+            let least = squares(&ours, &values);
+            let (level, alpha, weight) = ours.parameters();
+            let moved = |off: f64| {
+                let theta = 1.0 / (1.0 - weight);
+                squares(&Theta::by_hand(&values, dynamic, level + off, alpha, theta), &values)
+            };
+            assert!((moved(0.0) / least - 1.0).abs() < 1e-9, "{} {least}", moved(0.0));
+            assert!(least < moved(-0.02) && least < moved(0.02), "the first level is not the best");
+            for_grid(|level, alpha, weight| {
+                let theta = 1.0 / (1.0 - weight);
+                let other = Theta::by_hand(&values, dynamic, level, alpha, theta);
+                assert!(
+                    least <= squares(&other, &values) * (1.0 + 1e-6),
+                    "{level} {alpha} {weight}"
+                );
+            });
+        }
+    }
+}
+
+fn squares(model: &Theta, values: &[f64]) -> f64 {
+    model.errors(values).iter().map(|error| error * error).sum()
+}
+
+fn for_grid(check: impl Fn(f64, f64, f64)) {
+    for level in (-20..40).map(f64::from) {
+        for alpha in (1..20).map(|a| 0.05 * f64::from(a)) {
+            (0..20).for_each(|weight| check(level, alpha, 0.05 * f64::from(weight)));
         }
     }
 }

@@ -213,7 +213,7 @@ fn fits_are_at_least_as_likely() {
     for golden in &GOLDENS {
         let positive = golden.form.relative || golden.form.season == Kind::Multiplicative;
         let scale = if positive { Scale::ratio } else { Scale::standard }(golden.values);
-        let (_, fitted) = Ets::fit(golden.form, golden.season, golden.values, scale).unwrap();
+        let fitted = best(golden.form, golden.season, golden.values, scale);
         let off = fitted.log_likelihood - golden.log_likelihood;
         assert!(off > -0.02, "{:?}: {off}", golden.form);
     }
