@@ -18,7 +18,9 @@ use crate::gaps::fill;
 use crate::{Forecaster, Past, Paths};
 use filter::{Filter, propagate};
 use model::{Likelihood, Model, Orders};
-use search::{differenced, search};
+use search::search;
+
+pub(crate) use search::differenced;
 
 /// Fewest observed rows.
 const LEAST: usize = 12;
@@ -146,13 +148,23 @@ impl Arima {
         self.time += 1;
     }
 
-    /// Sets the scale of the innovations, with the degrees of freedom that the model has used, and standardizes them.
+    /// Sets the variance of the innovations of `n` rows with `k` coefficients to that of a forecast with estimated ones,
+    ///
+    /// ```text
+    /// Σ v² / n · (n + k) / (n - k)
+    /// ```
+    ///
+    /// and standardizes them.
+    ///
+    /// # References
+    /// Akaike (1969), *Fitting autoregressive models for prediction*, the final prediction error.
     fn calibrate(&mut self, model: &Model) {
-        let count = self.shocks.len() as f64;
-        let free = (count - (model.orders.unknowns() - 1) as f64).max(1.0);
-        let squares: f64 = self.shocks.iter().map(|shock| shock * shock).sum();
-        let root = (squares / count.max(1.0)).sqrt();
-        self.std = (squares / free).sqrt().max(f64::MIN_POSITIVE);
+        let count = self.shocks.len().max(1) as f64;
+        let used = (model.orders.unknowns() - 1) as f64;
+        let squares: f64 = self.shocks.iter().map(|shock| shock * shock).sum::<f64>() / count;
+        let factor = (count + used) / (count - used).max(1.0);
+        self.std = (squares * factor).sqrt().max(f64::MIN_POSITIVE);
+        let root = squares.sqrt();
         if root > 0.0 {
             self.shocks.iter_mut().for_each(|shock| *shock /= root);
         }
@@ -217,11 +229,19 @@ impl Forecaster for Arima {
 }
 
 impl Arima {
+    /// One of the known innovations, blurred by a Gaussian kernel of the width of Silverman's rule and of variance one
+    /// again.
+    ///
+    /// # References
+    /// Silverman (1986), *Density Estimation for Statistics and Data Analysis*, equation (3.28) and section 6.4.
     fn shock(&self, rng: &mut dyn RngCore) -> f64 {
+        let normal: f64 = rng.sample(StandardNormal);
         if self.shocks.is_empty() {
-            return rng.sample(StandardNormal);
+            return normal;
         }
-        self.shocks[rng.random_range(0..self.shocks.len())]
+        let count = self.shocks.len();
+        let width = 1.06 * (count as f64).powf(-0.2);
+        (self.shocks[rng.random_range(0..count)] + width * normal) / (1.0 + width * width).sqrt()
     }
 }
 

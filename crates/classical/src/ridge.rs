@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use rand::{Rng, RngCore};
 
+use crate::arima::differenced;
 use crate::gaps::fill;
 use crate::linear::dot;
 use crate::{Forecaster, Past, Paths};
@@ -30,10 +31,12 @@ const VALIDATED: usize = 400;
 /// Steps ahead that a validation looks at.
 const STEPS: usize = 6;
 /// Fewest errors of origins at the same phase of the season before those of neighboring phases join.
-const SAME_PHASE: usize = 20;
+const SAME_PHASE: usize = 80;
 /// Most regressions that are averaged, and how much larger than the smallest their error may be.
 const MEMBERS: usize = 4;
 const NEAR: f64 = 1.1;
+/// Factor of the error of regressions that take out no level, where it wanders.
+const DISTRUST: f64 = 1.05;
 /// Longest block of steps that are forecast at once.
 const BLOCK: usize = 64;
 
@@ -82,11 +85,20 @@ struct Choice {
 }
 
 /// The best choices, the very best first, all with or all without the logarithm: every level with every reach of the
-/// lags, then the best of those without the calendar.
+/// lags, then the best of those without the calendar. Past
+/// errors say too little about a level that wanders away, so where the test of stationarity rejects, those without a
+/// level must be clearly better.
 fn choose(known: &Known, past: &Past) -> Vec<Choice> {
     let rows = known.plain.len();
     let horizon = past.season().clamp(6, 24).min(rows / 6).max(1);
-    let attempt = |inputs: Inputs| validate(known, inputs, horizon);
+    let wandering = differenced(&known.plain, past.season()).ordinary > 0;
+    let attempt = |inputs: Inputs| {
+        let mut choice = validate(known, inputs, horizon)?;
+        if wandering && choice.inputs.level == Level::Zero {
+            choice.error *= DISTRUST;
+        }
+        Some(choice)
+    };
     let mut choices: Vec<Choice> = candidates(rows, past).into_iter().filter_map(attempt).collect();
     let sort = |choices: &mut Vec<Choice>| choices.sort_by(|a, b| a.error.total_cmp(&b.error));
     sort(&mut choices);
@@ -102,12 +114,13 @@ fn choose(known: &Known, past: &Past) -> Vec<Choice> {
     choices
 }
 
-/// All combinations of logarithm, level, and lags over two seasons or one.
+/// All combinations of logarithm, level, and lags over two seasons, one, or a few rows.
 fn candidates(rows: usize, past: &Past) -> Vec<Inputs> {
     let season = past.season();
     let short = if season <= LONGEST && rows >= 3 * season { season } else { 1 };
     let most = (rows / 3).max(1);
-    let reaches = if short > 1 { [2 * short, short + 1] } else { [(rows / 10).clamp(4, 14), 2] };
+    let reaches =
+        if short > 1 { [2 * short, short + 1, 4] } else { [(rows / 10).clamp(5, 14), 4, 2] };
     let others = past.seasons.iter().copied().filter(|&other| other != short && rows >= 2 * other);
     let long: Vec<usize> =
         others.chain((short > PHASES).then_some(short)).filter(|&other| other > 1).collect();
@@ -125,7 +138,12 @@ fn candidates(rows: usize, past: &Past) -> Vec<Inputs> {
                 log,
                 level,
                 calendar: true,
-                lags: lags.clone(),
+                // Differences over a season reach back one season more.
+                lags: lags
+                    .iter()
+                    .copied()
+                    .filter(|lag| level != Level::Phase || *lag < reach.div_ceil(2))
+                    .collect(),
                 window: (if short > 1 { short } else { 4 }).min(most),
                 phases: if short <= PHASES { short } else { 1 },
                 long: long.clone(),
@@ -153,7 +171,7 @@ fn validate(known: &Known, inputs: Inputs, horizon: usize) -> Option<Choice> {
         let penalty = inputs.penalty(strength, design.size);
         let stride = design.count.div_ceil(VALIDATED);
         let residuals = residuals(&design, values, &steps, &folds, &penalty, stride)?;
-        let error = mean_error(&design, values, &inputs, &steps, &residuals);
+        let error = mean_error(&design, values, inputs.log, &steps, &residuals);
         error.is_finite().then_some((strength, error))
     };
     let (strength, error) =

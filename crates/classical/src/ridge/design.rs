@@ -11,7 +11,7 @@ pub(crate) enum Level {
     Season,
     /// Last row.
     Last,
-    /// For a target, the row one season before it; for inputs, the mean of the last season.
+    /// The row one season before, for targets and inputs alike.
     Phase,
 }
 
@@ -40,14 +40,14 @@ impl Inputs {
     /// Rows needed up to the origin.
     pub(crate) fn reach(&self) -> usize {
         let last = self.lags.iter().max().map_or(1, |lag| lag + 1);
-        last.max(self.window)
+        if self.level == Level::Phase { last + self.window } else { last.max(self.window) }
     }
 
-    /// The level before an origin, given the rows up to it.
+    /// The level before an origin, given the rows up to it, where it is the same for all inputs.
     pub(crate) fn level(&self, known: &[f64]) -> f64 {
         let rows = match self.level {
-            Level::Zero => return 0.0,
-            Level::Season | Level::Phase => self.window,
+            Level::Zero | Level::Phase => return 0.0,
+            Level::Season => self.window,
             Level::Last => 1,
         };
         let last = &known[known.len() - rows.min(known.len())..];
@@ -62,11 +62,18 @@ impl Inputs {
         }
     }
 
-    /// One row of inputs: one, lags, phases, harmonics and trend. `time` is the number of the first unknown row.
+    /// One row of inputs: one, lags, phases, harmonics, and a trend
+    /// where a long season asks for one and no level is taken out. `time` is the number of the first unknown row.
     pub(crate) fn row(&self, known: &[f64], time: usize, out: &mut Vec<f64>) {
         let level = self.level(known);
         out.push(1.0);
-        out.extend(self.lags.iter().map(|lag| known[known.len() - 1 - lag] - level));
+        let last = known.len() - 1;
+        if self.level == Level::Phase {
+            let before = last - self.window;
+            out.extend(self.lags.iter().map(|lag| known[last - lag] - known[before - lag]));
+        } else {
+            out.extend(self.lags.iter().map(|lag| known[last - lag] - level));
+        }
         if self.calendar {
             let phase = time % self.phases.max(1);
             let phases = if self.phases > 1 { self.phases } else { 0 };
@@ -77,7 +84,7 @@ impl Inputs {
                     out.extend([cos, sin]);
                 }
             }
-            if !self.long.is_empty() {
+            if !self.long.is_empty() && self.level == Level::Zero {
                 out.push(time as f64);
             }
         }

@@ -1,7 +1,10 @@
 //! Closed-form solutions, with blocks of origins left out.
 
-use super::design::{Design, Inputs};
+use super::design::Design;
 use crate::linear::{Cholesky, add_outer, dot};
+
+/// Weight of the last origin over that of the first.
+const LATE: f64 = 3.0;
 
 /// Sums of a regression over some origins: `XᵀX` (lower triangle) and `XᵀY`, one line per step.
 #[derive(Debug, Clone)]
@@ -123,31 +126,32 @@ pub(crate) fn residuals(
     Some(all)
 }
 
-/// Mean absolute error in original units over all residuals; `level` and `log` say how they were transformed.
+/// Mean absolute error over all residuals, in units of the rows before logarithms. The weight of an origin grows with
+/// its time, from one at the first to `LATE` at the last, as the last ones are the most like those to come.
 pub(crate) fn mean_error(
     design: &Design,
     values: &[f64],
-    inputs: &Inputs,
+    log: bool,
     steps: &[usize],
     residuals: &[Residual],
 ) -> f64 {
-    let mut sum = 0.0;
-    let mut count = 0.0;
+    let (mut sum, mut weights) = (0.0, 0.0);
     for residual in residuals {
+        let origin = residual.origin;
+        let weight = 1.0 + (LATE - 1.0) * origin as f64 / design.count as f64;
         for (error, &step) in residual.errors.iter().zip(steps) {
-            let value =
-                design.target(values, residual.origin, step) + design.anchor(residual.origin, step);
-            sum +=
-                if inputs.log { (value.exp() - (value - error).exp()).abs() } else { error.abs() };
-            count += 1.0;
+            let value = design.target(values, origin, step) + design.anchor(origin, step);
+            let error = if log { value.exp() - (value - error).exp() } else { *error };
+            sum += weight * error.abs();
+            weights += weight;
         }
     }
-    sum / count
+    sum / weights
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::design::Level;
+    use super::super::design::{Inputs, Level};
     use super::*;
 
     fn case() -> (Vec<f64>, Inputs) {
