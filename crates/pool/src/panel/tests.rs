@@ -3,7 +3,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 
 use super::*;
-use crate::{Fold, LEVELS, Quantiles};
+use crate::{Fold, LEVELS};
 
 fn around(center: f64) -> Option<Quantiles> {
     Quantiles::from_fn(1, |_, level| center + 3.0 * (LEVELS[level] - 0.5))
@@ -34,6 +34,7 @@ fn fit(shares: impl Fn(usize) -> f64, seed: u64) -> (Vec<History>, Panel) {
 fn equal_series_share_their_weights() {
     let (panel, found) = fit(|_| 0.7, 1);
     assert!((found.weights.values[0] - 0.7).abs() < 0.03, "{:?}", found.weights);
+    assert_eq!(found.strength, f64::INFINITY);
     let worst = panel
         .iter()
         .map(|history| (found.pool(history, Support::of(&[])).weights.values[0] - 0.7).abs());
