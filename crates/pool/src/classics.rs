@@ -177,3 +177,6 @@ fn parallel<T: Send>(count: usize, threads: usize, work: impl Fn(usize) -> T + S
     done.sort_unstable_by_key(|(index, _)| *index);
     done.into_iter().map(|(_, found)| found).collect()
 }
+
+#[cfg(test)]
+mod tests;

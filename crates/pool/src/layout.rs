@@ -11,13 +11,18 @@ pub struct Layout {
     pub disjoint: usize,
 }
 
-/// The share of the known rows that folds may take from the end.
-const SHARE: f64 = 0.4;
+/// Shares of the known rows that folds take from the end: as a rule, and at most for the sake of two horizons.
+const SHARES: [f64; 2] = [0.2, 0.4];
 
 impl Layout {
-    /// [`Layout::within`] the last two fifths of `rows`.
+    /// [`Layout::within`] the last fifth of `rows`; more, up to two fifths, where that is less than two horizons.
+    ///
+    /// A longer part would hold more folds, but of forecasters that knew fewer rows than those which forecast in the
+    /// end, and weights that do well for the former are not those of the latter.
     pub fn rolling(rows: usize, horizon: usize, seasons: &[usize], most: usize) -> Layout {
-        Layout::within(SHARE, rows, horizon, seasons, most)
+        let two = 2.0 * horizon as f64 / rows.max(1) as f64;
+        let share = two.clamp(SHARES[0], SHARES[1]);
+        Layout::within(share, rows, horizon, seasons, most)
     }
 
     /// At most `most` origins within the last `share` of `rows`, the last one a horizon before the end.
@@ -70,14 +75,17 @@ mod tests {
 
     #[test]
     fn origins_end_a_horizon_before_the_end() {
-        let found = Layout::rolling(100, 10, &[12], 12);
-        assert_eq!(found.origins.last(), Some(&90));
+        let found = Layout::within(0.4, 100, 10, &[12], 12);
         assert_eq!(found.origins[..5], [60, 63, 66, 69, 71]);
         // By hand: 60, 71 and 82.
         assert_eq!((found.origins.len(), found.disjoint), (12, 3));
-        let found = Layout::rolling(1000, 10, &[], 5);
+        let found = Layout::within(0.4, 1000, 10, &[], 5);
         assert_eq!(found.origins, [600, 698, 795, 893, 990]);
         assert_eq!(found.disjoint, 5);
+        assert_eq!(Layout::rolling(1000, 10, &[], 12).origins[0], 800);
+        // Two horizons of a short series.
+        assert_eq!(Layout::rolling(100, 15, &[], 12).origins[0], 70);
+        assert_eq!(Layout::rolling(100, 30, &[], 12).origins[0], 60);
     }
 
     #[test]

@@ -11,6 +11,7 @@
 //! | weights | [`Weights`] | `min Σ CRPS(Σ w_m Q_m, y) + λ KL(w ‖ ρ)` over the simplex |
 //! | calibration | [`Calibration`] | `q' = median + f · (q − median)`, `f` from the errors of the pool |
 //! | the pool | [`Pool`] | combines quantiles, and draws joint paths with the ranks of the members |
+//! | many series | [`Panel`] | weights of the panel as the prior of each series |
 //! | the classical members | [`Classics`] | fitted before the first fold, followed forward, fitted again on all rows |
 //!
 //! Quantiles are averaged level by level (Vincent 1912; Ratcliff 1979), which keeps the shape of the members and is
@@ -48,6 +49,7 @@ mod classics;
 mod descent;
 mod fold;
 mod layout;
+mod panel;
 mod pool;
 mod quantiles;
 mod shuffle;
@@ -58,6 +60,7 @@ pub use classical::support::Support;
 pub use classics::{Classics, Effort, Task};
 pub use fold::{Fold, History};
 pub use layout::Layout;
+pub use panel::Panel;
 pub use pool::{Pool, Settings};
 pub use quantiles::{LEVELS, Quantiles};
 pub use weights::{Shrinkage, Source, Weights};

@@ -44,7 +44,8 @@ impl Pool {
         let equal = vec![1.0; members.len()];
         let prior = if settings.prior.is_empty() { &equal } else { &settings.prior };
         let weights = Weights::fit(histories, prior, &settings.shrinkage);
-        let calibration = calibrate(histories, &weights, &settings.widening);
+        let same: Vec<Weights> = histories.iter().map(|_| weights.clone()).collect();
+        let calibration = calibrate(histories, &same, &settings.widening);
         Pool { members, weights, calibration, support }
     }
 
@@ -90,10 +91,15 @@ impl Pool {
     }
 }
 
-/// The calibration of the pool with given weights on its folds.
-fn calibrate(histories: &[&History], weights: &Weights, widening: &Widening) -> Calibration {
+/// The calibration of pools on their folds, one pool per series.
+pub(crate) fn calibrate(
+    histories: &[&History],
+    weights: &[Weights],
+    widening: &Widening,
+) -> Calibration {
+    let series = histories.iter().zip(weights);
     let combined: Vec<Vec<Option<Quantiles>>> =
-        histories.iter().map(|history| history.combined(&weights.values)).collect();
+        series.map(|(history, weights)| history.combined(&weights.values)).collect();
     let pairs = histories.iter().zip(&combined).flat_map(|(history, forecasts)| {
         let folds = history.folds.iter().zip(forecasts);
         folds.filter_map(|(fold, forecast)| Some((forecast.as_ref()?, fold.truth.as_slice())))
