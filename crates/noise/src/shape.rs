@@ -91,8 +91,8 @@ pub(crate) fn resolve(table: &mut NoiseTable) -> Result<(), NoiseError> {
         return refuse("noise.input.normalization", format!("\"{value}\""), remedy);
     }
     let strength = table.input.reinject;
-    if let (Some(input), Some(target)) = (table.sampler.reinject, table.sampler.target_reinject)
-        && input != target
+    if let Some(target) = table.sampler.target_reinject
+        && target != table.sampler.reinject.unwrap_or(1.0)
     {
         let remedy = "leave it out: context and target are noised as one window";
         return refuse("noise.sampler.target_reinject", target.to_string(), remedy);

@@ -95,18 +95,18 @@ fn the_covariance_of_windows_survives() {
     tch::manual_seed(4);
     let covariance = root().matmul(&root().tr());
     for shape in ["gaussian", "window"] {
-        for (lambda, t) in [(0, 100), (0, 30), (1, 100), (3, 60)] {
+        for (lambda, t) in [(0, 100), (0, 30), (1, 60)] {
             let coherent =
                 coherent(&format!("shape = \"{shape}\"\ninput = {{ reinject = {lambda} }}"));
             let noised =
                 || flat(&coherent.apply_drawn(Windows::new(&windows()), &steps(t)).unwrap());
-            let second = off(2000, &covariance, || {
+            let second = off(800, &covariance, || {
                 let noised = noised();
                 noised.tr().matmul(&noised) / BATCH as f64
             });
             assert!(second < 4.5, "{shape} {lambda} {t}: covariance off by {second} errors");
             let zero = Tensor::zeros([SIZE[0] * SIZE[1]], DOUBLE);
-            let first = off(2000, &zero, || noised().mean_dim(0, false, Kind::Double));
+            let first = off(800, &zero, || noised().mean_dim(0, false, Kind::Double));
             assert!(first < 4.5, "{shape} {lambda} {t}: mean off by {first} errors");
         }
     }

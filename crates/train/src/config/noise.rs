@@ -94,11 +94,17 @@ impl Default for Noise {
     }
 }
 
-/// Name of the schedule, or `auto`.
+/// Name of the schedule, with the shape unless it is white; or `auto`.
 impl fmt::Display for Noise {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Noise::Fixed(noise) => write!(f, "{:?}", noise.table().schedule),
+            Noise::Fixed(noise) => {
+                write!(f, "{:?}", noise.table().schedule)?;
+                if noise.shape().is_coherent() {
+                    write!(f, " ({}, {})", noise.shape(), noise.space())?;
+                }
+                Ok(())
+            }
             Noise::Auto(AutoNoise { budget }) => write!(f, "auto (budget {budget})"),
         }
     }
@@ -304,6 +310,14 @@ mod tests {
             ("noise = { auto = {}, stepz = 5 }", ["a.toml:1", "`stepz`", "did you mean `steps`?"]),
             ("noise = { auto = {}, steps = 5 }", ["a.toml:1", "`auto` and `steps`", "--set"]),
             ("noise = { steps = 5, auto = {} }", ["a.toml:1", "`auto` and `steps`", "--set"]),
+            (
+                "noise = { schedule = \"linear\", space = \"normal-scores\" }",
+                ["a.toml:1:9", "`noise.space` is \"normal-scores\"", "shape = \"gaussian\"`"],
+            ),
+            (
+                "noise = { schedule = \"linear\", shape = \"gausian\" }",
+                ["a.toml:1", "`gausian`", "did you mean `gaussian`?"],
+            ),
             ("noise = { auto = { budget = 0 } }", ["`noise.auto.budget`", "is 0", "above 0"]),
             ("noise = { auto = { budget = 11.5 } }", ["noise.auto.budget", "11.5", "at most 10"]),
             ("noise = { auto = { budget = nan } }", ["noise.auto.budget", "NaN", "above 0"]),
@@ -313,6 +327,15 @@ mod tests {
                 assert!(error.contains(part), "no `{part}` in {error}");
             }
         }
+    }
+
+    /// The noise in the lines that a training begins with.
+    #[test]
+    fn a_coherent_shape_is_named() {
+        let of = |noise: &str| parse(noise).unwrap().noise.to_string();
+        assert_eq!(of("noise = { schedule = \"linear\" }"), "Linear");
+        let table = "{ schedule = \"linear\", shape = \"gaussian\", space = \"normal-scores\" }";
+        assert_eq!(of(&format!("noise = {table}")), "Linear (gaussian, normal-scores)");
     }
 
     #[test]

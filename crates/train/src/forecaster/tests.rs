@@ -5,8 +5,17 @@ use crate::shape::shape;
 
 const WINDOWS: i64 = 4000;
 
+const COLUMNS: Columns = Columns { context: 8, horizon: 4, targets: 2, past: 0, future: 0 };
+
 /// A forecaster of two channels, and windows of a constant 3, so that all variation is noise.
 fn scene(noise: &str, model: &str, objective: &str) -> (Forecaster, Batch) {
+    let values = vec![3f32; 2 * (WINDOWS as usize + 11)];
+    let panel = DevicePanel::new(&values, None, COLUMNS, Device::Cpu).unwrap();
+    let starts = Tensor::arange(WINDOWS, (Kind::Int64, Device::Cpu));
+    (forecaster_of(noise, model, objective, &panel), panel.gather(&starts).unwrap())
+}
+
+fn forecaster_of(noise: &str, model: &str, objective: &str, panel: &DevicePanel) -> Forecaster {
     let text = format!(
         "[data]\nsource = \"seattle-weather\"\ncontext = 8\nhorizon = 4\n\
         [noise]\n{noise}\n\
@@ -14,12 +23,7 @@ fn scene(noise: &str, model: &str, objective: &str) -> (Forecaster, Batch) {
         [objective]\n{objective}\n"
     );
     let config = Config::parse(&text, "test", &[]).unwrap();
-    let columns = Columns { context: 8, horizon: 4, targets: 2, past: 0, future: 0 };
-    let values = vec![3f32; 2 * (WINDOWS as usize + 11)];
-    let panel = DevicePanel::new(&values, None, columns, Device::Cpu).unwrap();
-    let forecaster = Forecaster::new(&config, shape(&panel), Device::Cpu).unwrap();
-    let starts = Tensor::arange(WINDOWS, (Kind::Int64, Device::Cpu));
-    (forecaster, panel.gather(&starts).unwrap())
+    Forecaster::new(&config, shape(panel), Device::Cpu).unwrap()
 }
 
 /// A noise whose input and target differ in everything: strength, re-injection and normalization.
@@ -127,14 +131,12 @@ fn coherent_scene(space: &str, clean: f64, gaps: bool) -> (Forecaster, Batch) {
     let noise = format!(
         "schedule = \"linear\"\nshape = \"gaussian\"\nspace = \"{space}\"\nsampler = {{ clean = {clean} }}"
     );
-    let (forecaster, _) = scene(&noise, "", "");
     tch::manual_seed(5);
-    let columns = Columns { context: 8, horizon: 4, targets: 2, past: 0, future: 0 };
     let values: Vec<f32> = Vec::try_from(Tensor::randn([600], (Kind::Float, Device::Cpu))).unwrap();
     let observed: Vec<bool> = (0..600).map(|i| i % 7 > 0).collect();
-    let panel = DevicePanel::new(&values, gaps.then_some(&observed), columns, Device::Cpu).unwrap();
+    let panel = DevicePanel::new(&values, gaps.then_some(&observed), COLUMNS, Device::Cpu).unwrap();
     let starts = Tensor::arange(64, (Kind::Int64, Device::Cpu)) * 4;
-    (forecaster, panel.gather(&starts).unwrap())
+    (forecaster_of(&noise, "", "", &panel), panel.gather(&starts).unwrap())
 }
 
 /// Context and target are noised together, at the same windows, and scored as they are; gaps stay gaps.
