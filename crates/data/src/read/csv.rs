@@ -9,7 +9,7 @@ use super::lines::{Cells, Next, PlainLines, Row, Split};
 use super::open::{self, Source};
 use super::table::{RowFault, bad_cell, bad_time};
 use crate::config::{DataConfig, Encoding};
-use crate::error::DataError;
+use crate::error::{Count, DataError};
 use crate::number;
 use crate::reading::Reading;
 
@@ -24,7 +24,8 @@ pub(crate) fn read(
     let text = open::open_text(source, config.encoding)?;
     let start = Start::of(&text.sample, config);
     if start.comments > 0 {
-        builder.note(format!("{} lines with `#` before the table are left out", start.comments));
+        let count = Count(start.comments, "line");
+        builder.note(format!("left out before the table: {count} with `#`"));
     }
     let sample = &text.sample[start.byte as usize..];
     if sample.iter().all(u8::is_ascii_whitespace) {
