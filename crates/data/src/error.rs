@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 pub use cell::{BadCell, BadTime, Hint};
 pub(crate) use text::Count;
-use text::{Difference, Example, Joined, Listed, Shown, Suggest, TimelineText};
+use text::{Difference, Example, Joined, Listed, Shown, Suggest, TimelineText, Unit};
 
 use crate::finding::Finding;
 
@@ -82,7 +82,7 @@ pub enum DataError {
         first: String,
     },
     /// Two columns have one name.
-    #[error("{}:1:{column}: column name `{}` appears twice (columns {first} and {second})\n  hint: rename one of them", .path.display(), Shown(.header))]
+    #[error("{}:1:{column}: column name `{}` appears twice (columns {first} and {second})\n  hint: rename one of them, or set `skip_rows` if the names stand in a later line", .path.display(), Shown(.header))]
     DuplicateHeader {
         /// The file.
         path: PathBuf,
@@ -379,6 +379,18 @@ pub enum DataError {
         expected: String,
         /// The key that decides.
         key: &'static str,
+    },
+    /// A column of a forecast input whose cells carry another unit than those of the training data.
+    #[error("{}: cells of column `{header}` have {}, those of the training data had {}\n  hint: give the numbers in the unit of the training data, written as there", .path.display(), Unit(.found), Unit(.expected))]
+    UnitChanged {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        header: String,
+        /// Its unit.
+        found: Option<String>,
+        /// That of the training data.
+        expected: Option<String>,
     },
     /// A forecast input of another time step than the training data.
     #[error("{}: series `{series}` has time step {found}, the model was trained on {expected}\n  hint: aggregate or resample the input to {expected}", .path.display())]

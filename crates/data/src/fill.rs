@@ -184,7 +184,10 @@ fn steps(panel: &mut Panel, transform: Transform) -> Result<Vec<f64>, DataError>
 }
 
 /// Checks that differences of two columns, in these channels, are within the range of the buffer.
-pub(crate) fn finite_spreads(panel: &Panel, channels: std::ops::Range<usize>) -> Result<(), DataError> {
+pub(crate) fn finite_spreads(
+    panel: &Panel,
+    channels: std::ops::Range<usize>,
+) -> Result<(), DataError> {
     let width = panel.channels.len();
     let too_large = |at: &usize| panel.values[*at].is_infinite();
     let cells = |channel| (channel..panel.values.len()).step_by(width);

@@ -196,9 +196,15 @@ impl fmt::Display for Finding {
                 write!(f, "time step is {frequency}, other series have {expected}")
             }
             FindingKind::OddRows { time, frequency, count } => {
-                write!(f, "time {time} is not on a day of the step {frequency} ({})", Count(*count, "such row"))
+                write!(
+                    f,
+                    "time {time} is not on a day of the step {frequency} ({})",
+                    Count(*count, "such row")
+                )
             }
-            FindingKind::Holidays { count } => write!(f, "{} without a row", Count(*count, "weekday")),
+            FindingKind::Holidays { count } => {
+                write!(f, "{} without a row", Count(*count, "weekday"))
+            }
         }
     }
 }

@@ -43,6 +43,8 @@ pub(super) struct Rows {
     pub(super) decimals: Vec<u8>,
     pub(super) times: Option<TimeColumn>,
     pub(super) lines: Lines,
+    /// Rows that end with a separator more than the header.
+    pub(super) trailing: usize,
 }
 
 /// Which series each row belongs to.
@@ -137,7 +139,7 @@ impl<'a> Builder<'a> {
             byte,
             field,
             header: file.header[field].clone(),
-            cell: String::from_utf8_lossy(cell).trim().to_owned(),
+            cell: decode(cell).trim().to_owned(),
         };
         // A thousands separator, markers such as -999 and double precision need the full look at every cell.
         let missing = self.config.missing.as_slice();
@@ -169,12 +171,15 @@ impl<'a> Builder<'a> {
                         }
                         Cell::Missing => shape.missing += 1,
                         Cell::Bad => match number::marked(cell, style) {
-                            Some((value, mark)) if (value as f32).is_finite() => {
-                                row[slot] = value as f32;
+                            Some(marked) if (marked.value as f32).is_finite() => {
+                                row[slot] = marked.value as f32;
                                 if let Some(exact) = &mut exact {
-                                    exact[start + slot] = value;
+                                    exact[start + slot] = marked.value;
                                 }
-                                shape.mark(mark, || bad(field, cell));
+                                let digits = number::digits(cell);
+                                let count = number::decimals(digits.as_bytes(), style.decimal);
+                                decimals[slot] |= 1 << count.min(7);
+                                shape.mark(marked, || bad(field, cell));
                             }
                             _ if slot >= trials => return Err(RowFault::Cell(bad(field, cell))),
                             _ => {
@@ -199,8 +204,11 @@ impl<'a> Builder<'a> {
                 Use::Static(i) => self.groups.check_static(i, cell, &file.header[field])?,
             }
         }
-        if cells.next().is_some() {
-            return Err(RowFault::Ragged);
+        if let Some(last) = cells.next() {
+            if !last.trim_ascii().is_empty() || cells.next().is_some() {
+                return Err(RowFault::Ragged);
+            }
+            rows.trailing += 1;
         }
         if let (false, Some(times)) = (parts.is_empty(), &mut rows.times) {
             let joined = match self.config.time_format {
