@@ -178,8 +178,7 @@ impl fmt::Display for Finding {
             FindingKind::Sparse { frequency, present, missing } => {
                 write!(
                     f,
-                    "with step {frequency}, {} missing and only {present} present",
-                    Count(*missing, "row")
+                    "with step {frequency}, {missing} rows are missing and only {present} present"
                 )
             }
             FindingKind::OffGrid { time, frequency, count } => {

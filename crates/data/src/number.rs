@@ -1,5 +1,6 @@
 //! One cell → one number, "missing", or a reason why neither.
 
+mod digits;
 mod hint;
 #[cfg(test)]
 mod tests;
@@ -94,23 +95,23 @@ pub(crate) fn plain(text: &[u8], decimal: u8) -> Option<Plain> {
     const HALF: u64 = 1 << 28; // the 29 bits that f32 drops, at their middle
     let negative = text.first() == Some(&b'-');
     let start = usize::from(negative);
-    let (mut mantissa, mut point, mut end) = (0_u64, None, start);
-    while let Some(&byte) = text.get(end) {
-        let digit = byte.wrapping_sub(b'0');
-        if digit < 10 {
-            mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
-        } else if byte == decimal && point.is_none() {
-            point = Some(end);
-        } else {
-            break;
-        }
+    let (mut mantissa, mut end) = (0, start);
+    while let Some(digit) = text.get(end).map(|byte| byte.wrapping_sub(b'0'))
+        && digit < 10
+    {
+        mantissa = u64::wrapping_mul(mantissa, 10).wrapping_add(u64::from(digit));
         end += 1;
     }
-    let digits = end - start - usize::from(point.is_some());
+    let (mut digits, mut fraction) = (end - start, 0);
+    if text.get(end) == Some(&decimal) {
+        let first = end + 1;
+        (mantissa, end) = digits::run(text, first, mantissa);
+        fraction = end - first;
+        digits += fraction;
+    }
     if digits == 0 || digits > 18 {
         return None;
     }
-    let fraction = point.map_or(0, |at| end - at - 1);
     let value = mantissa as i64 as f64 * TENTHS[fraction]; // 18 digits fit, and signed is one instruction
     let dropped = value.to_bits() & (2 * HALF - 1);
     if dropped.abs_diff(HALF) <= 4 {
@@ -159,11 +160,14 @@ fn text(cell: &[u8]) -> Cow<'_, str> {
 }
 
 /// The part of a cell that holds its digits: without a unit, a percent sign, or brackets.
-pub(crate) fn digits(cell: &[u8]) -> String {
+pub(crate) fn bare(cell: &[u8]) -> Cow<'_, str> {
     let text = text(cell);
+    if text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b',' | b'-' | b'+')) {
+        return text;
+    }
     let inner = text.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')).unwrap_or(&text);
     let inner = inner.trim_end_matches('%').trim();
-    unit::split(inner).map_or_else(|| inner.to_owned(), |(_, number)| number)
+    unit::split(inner).map_or_else(|| inner.to_owned(), |(_, number)| number).into()
 }
 
 /// Digits after the decimal separator.

@@ -52,10 +52,10 @@ impl Dialect {
 
 /// The sign that cuts most lines into as many cells as the first; a comma where none does.
 pub(super) fn find_delimiter(sample: &[u8]) -> u8 {
-    let mut best = (0, b',');
+    let (lines, mut best): (Vec<&[u8]>, _) = (lines(sample).collect(), (0, b','));
     for delimiter in *b"\t;|, " {
         let counts: Vec<usize> =
-            lines(sample).map(|line| count_outside_quotes(line, delimiter)).collect();
+            lines.iter().map(|line| count_outside_quotes(line, delimiter)).collect();
         let Some(&first) = counts.first() else { continue };
         let alike = counts.iter().filter(|&&c| c == first).count();
         let score = if first == 0 { 0 } else { alike * 1000 / counts.len() };
@@ -76,6 +76,9 @@ fn lines(sample: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 fn count_outside_quotes(line: &[u8], delimiter: u8) -> usize {
+    if memchr::memchr(b'"', line).is_none() {
+        return memchr::memchr_iter(delimiter, line).count();
+    }
     let mut quoted = false;
     let mut count = 0;
     for &byte in line {
@@ -100,7 +103,8 @@ fn find_style(sample: &[u8], delimiter: u8, header: bool) -> Result<Style, Eithe
         .flexible(true)
         .has_headers(header)
         .from_reader(whole.as_slice());
-    let mut columns: Vec<Votes> = Vec::new();
+    // Columns that tell the time have no vote.
+    let mut columns: Vec<Option<Votes>> = Vec::new();
     let names = match header {
         true => reader.byte_headers().cloned().unwrap_or_default(),
         false => csv::ByteRecord::new(),
@@ -112,16 +116,23 @@ fn find_style(sample: &[u8], delimiter: u8, header: bool) -> Result<Style, Eithe
     let mut record = csv::ByteRecord::new();
     let mut row = 0;
     while let Ok(true) = reader.read_byte_record(&mut record) {
-        columns.resize_with(columns.len().max(record.len()), Votes::default);
-        for (column, cell) in record.iter().enumerate() {
-            columns[column].count(cell.trim_ascii(), row);
+        for column in columns.len()..record.len() {
+            let tells_time = unit_of(&name(column)).is_some_and(|unit| unit != Unit::Vague);
+            columns.push((!tells_time).then(Votes::default));
+        }
+        for (votes, cell) in columns.iter_mut().zip(record.iter()) {
+            if let Some(votes) = votes {
+                votes.count(cell.trim_ascii(), row);
+            }
         }
         row += 1;
     }
-    let tells_time = |column| unit_of(&name(column)).is_some_and(|unit| unit != Unit::Vague);
     let mut votes = Votes::default();
     for (column, own) in columns.into_iter().enumerate() {
-        if own.others <= own.numbers && !own.padded && !tells_time(column) {
+        if let Some(own) = own
+            && own.others <= own.numbers
+            && !own.padded
+        {
             votes.add(own, || name(column));
         }
     }
@@ -151,7 +162,7 @@ struct Votes {
 
 impl Votes {
     fn count(&mut self, cell: &[u8], row: usize) {
-        let text = number::digits(cell);
+        let text = number::bare(cell);
         let bare = text.trim_start_matches(['-', '+']).as_bytes();
         self.padded |= matches!(bare, [b'0', b'0'..=b'9', ..]);
         let shape = shape(&text);
@@ -240,7 +251,31 @@ enum Shape {
 /// Signs that stand between thousands and nowhere else in a number.
 const SPACES: [char; 6] = [' ', '\u{a0}', '\u{202f}', '\u{2009}', '\'', '’'];
 
+/// The shape of a cell with digits, one sign at most, and one separator at most.
+fn plain_shape(text: &str) -> Option<Shape> {
+    let bare = text.strip_prefix(['-', '+']).unwrap_or(text).as_bytes();
+    let at = bare.iter().position(|byte| !byte.is_ascii_digit());
+    let (whole, rest) = bare.split_at(at.unwrap_or(bare.len()));
+    let [sign, fraction @ ..] = rest else {
+        return (!whole.is_empty()).then_some(Shape::Plain);
+    };
+    if whole.is_empty() || fraction.is_empty() || !fraction.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let either = whole.len() <= 3 && fraction.len() == 3 && whole[0] != b'0';
+    match (sign, either) {
+        (b'.', true) => Some(Shape::EitherPoint),
+        (b'.', false) => Some(Shape::Point),
+        (b',', true) => Some(Shape::EitherComma),
+        (b',', false) => Some(Shape::Comma),
+        _ => None,
+    }
+}
+
 fn shape(text: &str) -> Shape {
+    if let Some(shape) = plain_shape(text) {
+        return shape;
+    }
     let style = |decimal, thousands| Style { decimal, thousands };
     let is_value = |style| matches!(number::parse(text.as_bytes(), style, &[]), Cell::Value(_));
     if let Some(by) = text.chars().find(|sign| SPACES.contains(sign)) {

@@ -96,6 +96,20 @@ impl PlainLines {
 pub(crate) trait Row<'a>: Iterator<Item = &'a [u8]> + Clone {
     /// Takes the next cell if it is a number in plain notation; leaves it where it is if not.
     fn number(&mut self, decimal: u8) -> Option<Plain>;
+
+    /// Takes the next cells into `values` for as long as they are such numbers, and their counts of decimals into the
+    /// bits of `decimals`; returns how many it took.
+    #[inline]
+    fn numbers(&mut self, decimal: u8, values: &mut [f32], decimals: &mut [u8]) -> usize {
+        let mut taken = 0;
+        for (value, decimals) in values.iter_mut().zip(decimals) {
+            let Some(plain) = self.number(decimal) else { break };
+            *value = plain.value;
+            *decimals |= 1 << plain.fraction.min(7);
+            taken += 1;
+        }
+        taken
+    }
 }
 
 /// Cells that were split before.
@@ -167,5 +181,33 @@ impl<'a> Row<'a> for Cells<'a> {
             None => None,
         };
         Some(plain)
+    }
+
+    /// As in every row, with the line in a register.
+    #[inline]
+    fn numbers(&mut self, decimal: u8, values: &mut [f32], decimals: &mut [u8]) -> usize {
+        let Some(mut rest) = self.rest else { return 0 };
+        let (delimiter, mut taken) = (self.delimiter, 0);
+        for (value, decimals) in values.iter_mut().zip(decimals) {
+            let Some(plain) = number::plain(rest, decimal) else { break };
+            let after = &rest[plain.length..];
+            let ends = match after {
+                [] => true,
+                [byte, next @ ..] if *byte == delimiter => {
+                    rest = next;
+                    false
+                }
+                _ => break,
+            };
+            *value = plain.value;
+            *decimals |= 1 << plain.fraction.min(7);
+            taken += 1;
+            if ends {
+                self.rest = None;
+                return taken;
+            }
+        }
+        self.rest = Some(rest);
+        taken
     }
 }

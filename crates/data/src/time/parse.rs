@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use self::digits::{compact, decimal, epoch, six_digits, spreadsheet, whole};
 use self::scan::{Scan, numeric};
 use self::words::{NAMED, basic, iso_week, pattern, period, week};
-use super::civil::{DAY, HOUR, MINUTE, SECOND, date_of, days_of};
+use super::civil::{DAY, HOUR, MINUTE, SECOND, days_at};
 
 /// A way to write times.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -291,20 +291,23 @@ fn short_year(two: i64) -> i64 {
 /// all else, which [`numeric`] judges.
 #[inline]
 fn usual(cell: &[u8]) -> Option<Parsed> {
-    let (year, rest) = number(cell, 4)?;
-    let [separator @ (b'-' | b'/'), rest @ ..] = rest else { return None };
-    let (month, rest) = number(rest, 2)?;
+    let digit = |byte: &u8| i64::from(byte.wrapping_sub(b'0'));
+    let [a, b, c, d, separator @ (b'-' | b'/'), rest @ ..] = cell else { return None };
+    let year = [a, b, c, d].map(digit);
+    let (month, rest) = one_or_two(rest)?;
     let [again, rest @ ..] = rest else { return None };
-    let (day, rest) = number(rest, 2)?;
-    if again != separator || year < 1000 {
+    let (day, rest) = one_or_two(rest)?;
+    let year_is_digits = year.iter().all(|digit| *digit < 10);
+    if again != separator || !year_is_digits || year[0] == 0 {
         return None;
     }
+    let year = year[0] * 1000 + year[1] * 100 + year[2] * 10 + year[3];
     let mut parsed = at_midnight(year, month, day)?;
     if rest.is_empty() {
         return Some(parsed);
     }
     let [b' ' | b'T', rest @ ..] = rest else { return None };
-    let (hour, rest) = number(rest, 2)?;
+    let (hour, rest) = one_or_two(rest)?;
     let two = |a: &u8, b: &u8| {
         let (a, b) = (a.wrapping_sub(b'0'), b.wrapping_sub(b'0'));
         (a < 10 && b < 10).then_some(i64::from(a) * 10 + i64::from(b))
@@ -321,20 +324,20 @@ fn usual(cell: &[u8]) -> Option<Parsed> {
     Some(parsed)
 }
 
-/// A number of one to `most` digits, and what follows them.
+/// A number of one or two digits, and what follows them.
 #[inline]
-fn number(text: &[u8], most: usize) -> Option<(i64, &[u8])> {
-    let (mut value, mut count) = (0, 0);
-    while let Some(digit) = text.get(count).map(|b| b.wrapping_sub(b'0'))
-        && digit < 10
-        && count < most
-    {
-        value = value * 10 + i64::from(digit);
-        count += 1;
+fn one_or_two(text: &[u8]) -> Option<(i64, &[u8])> {
+    let [first, rest @ ..] = text else { return None };
+    let first = i64::from(first.wrapping_sub(b'0'));
+    if first > 9 {
+        return None;
     }
-    (count > 0).then(|| (value, &text[count..]))
+    match rest {
+        [second @ b'0'..=b'9', rest @ ..] => Some((first * 10 + i64::from(second - b'0'), rest)),
+        _ => Some((first, rest)),
+    }
 }
 
 fn at_midnight(year: i64, month: i64, day: i64) -> Option<Parsed> {
-    Some(Parsed::naive(days_of(date_of(year, month, day)?) * DAY))
+    Some(Parsed::naive(days_at(year, month, day)? * DAY))
 }

@@ -2,6 +2,9 @@
 
 use super::*;
 
+const SPLIT: &str =
+    "context = 4\nhorizon = 3\nsplit = { train = 0.6, validation = 0.2, test = 0.2 }\n";
+
 #[test]
 fn a_model_reads_later_files_as_it_read_its_own() {
     let hours = |from: i64, count: i64| -> Vec<_> {

@@ -76,7 +76,7 @@ fn lines_before_the_table_are_left_out() {
     let panel = read(format!("# station 42\n# units: mm\n\n{good}")).unwrap();
     assert_eq!(
         (panel.rows(), panel.notes()),
-        (5, &["2 lines with `#` before the table are left out".to_owned()][..])
+        (5, &["left out before the table: 2 lines with `#`".to_owned()][..])
     );
     let text = message(read(format!("# station 42\n# units: mm\n{body}")));
     assert!(text.starts_with("t.csv:6:12: `oops` in column `Value`"), "{text}");
@@ -141,9 +141,6 @@ fn differences_of_large_numbers_are_exact() {
     let prepared = load_with(&spread, "context = 5\nhorizon = 3\nscale = \"none\"\ntargets = [\"wh\"]\nspreads = [[\"cost\", \"base\"]]").unwrap();
     assert_eq!(prepared.panel.row(3).unwrap()[1], 2.25);
 }
-
-const SPLIT: &str =
-    "context = 4\nhorizon = 3\nsplit = { train = 0.6, validation = 0.2, test = 0.2 }\n";
 
 #[test]
 fn differences_beyond_the_range_are_refused() {

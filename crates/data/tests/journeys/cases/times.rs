@@ -216,7 +216,7 @@ fn a_rare_odd_row_is_noted_like_a_holiday() {
     );
     let said = panel.findings()[0].to_string();
     assert!(
-        said.contains("time 2020-03-14 is not on a day of the step business-day (1 such rows)"),
+        said.contains("time 2020-03-14 is not on a day of the step business-day (1 such row)"),
         "{said}"
     );
     assert_eq!(days.last().unwrap().to_string(), "2021-04-22");
