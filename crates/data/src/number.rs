@@ -62,10 +62,9 @@ pub(crate) enum Cell {
 }
 
 /// Spellings of "missing" understood everywhere, compared without regard to case.
-pub(crate) const MISSING: [&str; 29] = [
+pub(crate) const MISSING: [&str; 23] = [
     "", "na", "n/a", "n.a.", "#n/a", "#na", "<na>", "nan", "null", "nil", "none", "nat", "-", "--",
-    "–", "—", "?", ".", "..", "...", "…", ":", "missing", "#null!", "#div/0!", "#value!", "#ref!",
-    "#name?", "#num!",
+    "–", "—", "?", ".", "..", "...", "…", ":", "missing",
 ];
 
 /// Negative powers of ten, each rounded once.

@@ -115,9 +115,12 @@ impl Frequency {
         // Clock times decide whether the step is a calendar one; converting all of them would cost a
         // time-zone look-up per row, so the first rows stand for the column.
         let sample = &times[..times.len().min(10_000)];
-        let civil: Vec<(i64, i64)> = sample.iter().map(|&t| split_day(clock.to_civil(t))).collect();
-        if *clock != Clock::Elapsed && civil.iter().all(|&(_, time)| time == civil[0].1) {
-            let days: Vec<i64> = civil.iter().map(|&(day, _)| day).collect();
+        let civil = |t: i64| split_day(clock.to_civil(t));
+        let (_, first) = civil(sample[0]);
+        let day = |&t: &i64| Some(civil(t)).filter(|&(_, time)| time == first).map(|(day, _)| day);
+        if *clock != Clock::Elapsed
+            && let Some(days) = sample.iter().map(day).collect::<Option<Vec<i64>>>()
+        {
             return infer_days(&days);
         }
         mode(steps()).map_or(Frequency::Irregular, Frequency::Micros)

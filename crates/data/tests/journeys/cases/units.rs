@@ -115,7 +115,7 @@ fn rows_of_units_and_cells_beyond_the_header_are_noted() {
 
 #[test]
 fn no_value_is_written_in_many_ways() {
-    for word in ["n.a.", "N.A.", "..", ":", "–", "…", "#DIV/0!", "#VALUE!"] {
+    for word in ["n.a.", "N.A.", "..", ":", "–", "…"] {
         let panel = read(days(',', |i| if i == 7 { word.into() } else { format!("{i}.5") }));
         let panel = panel.unwrap_or_else(|e| panic!("{word}: {e}"));
         assert_eq!(panel.observed().unwrap().iter().filter(|seen| !**seen).count(), 1, "{word}");
