@@ -6,10 +6,10 @@ mod text;
 use std::path::PathBuf;
 
 pub use cell::{BadCell, BadTime, Hint};
-pub(crate) use text::Count;
 use text::{Difference, Example, Joined, Listed, Shown, Suggest, TimelineText, Unit};
 
 use crate::finding::Finding;
+use crate::text::Count;
 
 /// Everything this crate refuses, located as closely as the fault allows.
 #[derive(Debug, thiserror::Error)]

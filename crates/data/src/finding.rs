@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::error::Count;
+use crate::text::Count;
 
 /// One finding, located by series, row and line.
 #[derive(Debug, Clone, PartialEq, Serialize)]

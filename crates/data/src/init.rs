@@ -4,8 +4,9 @@ use std::path::Path;
 
 use crate::check::{propose, read_guessing};
 use crate::config::{DataConfig, TimeColumns};
-use crate::error::{Count, DataError};
+use crate::error::DataError;
 use crate::read::where_from;
+use crate::text::Count;
 
 /// Wishes of the user about a table.
 #[derive(Debug, Clone, PartialEq)]

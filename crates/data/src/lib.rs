@@ -38,6 +38,7 @@ mod reading;
 mod scale;
 mod split;
 mod statics;
+mod text;
 mod time;
 mod window;
 

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 
 pub(crate) use hint::hint;
 
-use crate::read::open::decode;
+use crate::text::decode;
 
 /// How numbers are written in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{DataConfig, SplitConfig, Transform};
-use crate::error::{Count, DataError};
+use crate::error::DataError;
 use crate::fill;
 use crate::panel::{Channels, Panel};
 use crate::read::read;
@@ -13,6 +13,7 @@ use crate::reading::Reading;
 use crate::scale::Scaler;
 use crate::split::Split;
 use crate::statics::Encoder;
+use crate::text::Count;
 use crate::time::Frequency;
 use crate::window::PartWindows;
 

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::error::Count;
 use crate::panel::Panel;
+use crate::text::Count;
 
 /// Something about a channel that a forecaster would want to know before training.
 #[derive(Debug, Clone, PartialEq, Serialize)]

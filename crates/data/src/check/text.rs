@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{Description, Proposal};
 use crate::config::SplitConfig;
-use crate::error::Count;
+use crate::text::Count;
 
 /// Rows of a list shown before "and n more".
 const MOST: usize = 12;

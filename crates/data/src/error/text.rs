@@ -4,15 +4,6 @@ use std::fmt;
 
 use crate::finding::Finding;
 
-/// A number of things: `1 row`, `2 rows`.
-pub(crate) struct Count<N>(pub(crate) N, pub(crate) &'static str);
-
-impl<N: fmt::Display + PartialEq + From<u8>> fmt::Display for Count<N> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}{}", self.0, self.1, if self.0 == 1.into() { "" } else { "s" })
-    }
-}
-
 /// A cell made fit for one line: control characters escaped, long text cut.
 pub(super) struct Shown<'a>(pub(super) &'a str);
 

@@ -1,4 +1,4 @@
-//! What a cell that is not a number may mean.
+//! The likely meaning of a cell that is not a number.
 
 use super::{Style, may_be_either, rewrite, ungroup};
 use crate::error::Hint;

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 use super::columns::{Unit, check_duplicates, join_times, unit_of};
 use super::lines::Row;
-use super::open::decode;
 use super::roles::Roles;
 use super::table::{Bad, Cells, Lines, RawSeries, RowFault, Use};
 use crate::config::{DataConfig, Transform};
 use crate::error::DataError;
 use crate::number::{self, Cell, Style};
 use crate::reading::Reading;
+use crate::text::decode;
 use crate::time::column::TimeColumn;
 
 /// Collects the rows of one table, file by file.

@@ -9,9 +9,11 @@ use super::lines::{Cells, Next, PlainLines, Row, Split};
 use super::open::{self, Source};
 use super::table::{RowFault, bad_cell, bad_time};
 use crate::config::{DataConfig, Encoding};
-use crate::error::{Count, DataError};
+use crate::error::DataError;
 use crate::number;
 use crate::reading::Reading;
+use crate::text::Count;
+use crate::text::decode;
 
 /// Reads one file into `builder`; returns how it is written.
 pub(crate) fn read(
@@ -161,7 +163,7 @@ fn header(
         (row, (reader.position().line(), reader.position().byte()))
     };
     let cells = |row: Vec<Vec<u8>>| -> Vec<String> {
-        row.iter().map(|cell| open::decode(cell).trim().to_owned()).collect()
+        row.iter().map(|cell| decode(cell).trim().to_owned()).collect()
     };
     let (raw, end) = next();
     let raw = raw.unwrap_or_default();

@@ -12,9 +12,10 @@ use std::path::PathBuf;
 use super::builder::Builder;
 use super::roles::Roles;
 use super::table::{Bad, Cells, Table, bad_cell};
-use crate::error::{Count, DataError, Hint};
+use crate::error::{DataError, Hint};
 use crate::number::{self, Style};
 use crate::reading::{Reading, TimeReading};
+use crate::text::Count;
 use crate::time::column::Times;
 
 impl Builder<'_> {

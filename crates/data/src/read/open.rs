@@ -332,17 +332,10 @@ impl<R> Lines<R> {
     }
 }
 
-/// Text of a cell: UTF-8 where it is, Windows-1252 where it is not.
-pub(crate) fn decode(cell: &[u8]) -> String {
-    match std::str::from_utf8(cell) {
-        Ok(text) => text.to_owned(),
-        Err(_) => WINDOWS_1252.decode_without_bom_handling(cell).0.into_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::decode;
     use proptest::prelude::*;
 
     fn lines(bytes: &[u8]) -> Lines<Cursor<Vec<u8>>> {
