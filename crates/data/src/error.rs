@@ -6,9 +6,10 @@ mod text;
 use std::path::PathBuf;
 
 pub use cell::{BadCell, BadTime, Hint};
-use text::{Difference, Example, Joined, Listed, Shown, Suggest, TimelineText};
+use text::{Difference, Example, Joined, Listed, Shown, Suggest, TimelineText, Unit};
 
 use crate::finding::Finding;
+use crate::text::Count;
 
 /// Everything this crate refuses, located as closely as the fault allows.
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +50,7 @@ pub enum DataError {
         remedy: &'static str,
     },
     /// The file stops in the middle of compressed or structured content.
-    #[error("{}: ends too early after {rows} rows: {message}\n  hint: the file is cut off or damaged; copy or download it again", .path.display())]
+    #[error("{}: ends too early after {}: {message}\n  hint: the file is cut off or damaged; copy or download it again", .path.display(), Count(*.rows, "row"))]
     Truncated {
         /// The file.
         path: PathBuf,
@@ -81,7 +82,7 @@ pub enum DataError {
         first: String,
     },
     /// Two columns have one name.
-    #[error("{}:1:{column}: column name `{}` appears twice (columns {first} and {second})\n  hint: rename one of them", .path.display(), Shown(.header))]
+    #[error("{}:1:{column}: column name `{}` appears twice (columns {first} and {second})\n  hint: rename one of them, or set `skip_rows` if the names stand in a later line", .path.display(), Shown(.header))]
     DuplicateHeader {
         /// The file.
         path: PathBuf,
@@ -121,7 +122,7 @@ pub enum DataError {
         extra: Option<String>,
     },
     /// A row with more or fewer cells than the header.
-    #[error("{}:{line}:1: row has {found} cells, the header has {expected}\n  hint: {}", .path.display(), if *.open_quote { "a quote opened on this line is closed only lines later, or never" } else if *.line < 20 { "check the delimiter, quote cells that contain it, and set `skip_rows` for lines before the table" } else { "check the delimiter, and quote cells that contain it" })]
+    #[error("{}:{line}:1: row has {}, the header has {expected}\n  hint: {}", .path.display(), Count(*.found, "cell"), if *.open_quote { "a quote opened on this line is closed only lines later, or never" } else if *.line < 20 { "check the delimiter, quote cells that contain it, and set `skip_rows` for lines before the table" } else { "check the delimiter, and quote cells that contain it" })]
     RaggedRow {
         /// The file.
         path: PathBuf,
@@ -195,7 +196,7 @@ pub enum DataError {
         findings: Vec<Finding>,
     },
     /// `fill = "error"` and a cell is missing.
-    #[error("{}:{line}:1: no value in column `{header}` of series `{series}` ({missing} missing cells in all)\n  hint: set `fill` under [data] to \"mask\", \"forward\" or \"interpolate\"", .path.display())]
+    #[error("{}:{line}:1: no value in column `{header}` of series `{series}` ({} in all)\n  hint: set `fill` under [data] to \"mask\", \"forward\" or \"interpolate\"", .path.display(), Count(*.missing, "missing cell"))]
     MissingValue {
         /// The file.
         path: PathBuf,
@@ -254,7 +255,8 @@ pub enum DataError {
     },
     /// A part of the split without a single window.
     #[error(
-        "{part} part has no window: the longest series has {rows} usable rows there, context {context} and horizon {horizon} need {needed}\n  hint: shorten context or horizon, give {part} more rows, or bring more data"
+        "{part} part has no window: the longest series has {} there, context {context} and horizon {horizon} need {needed}\n  hint: shorten context or horizon, give {part} more rows, or bring more data",
+        Count(*.rows, "usable row")
     )]
     NoWindows {
         /// "training", "validation" or "test".
@@ -269,7 +271,7 @@ pub enum DataError {
         horizon: usize,
     },
     /// Fewer rows than a protocol's borders or the given row counts ask for.
-    #[error("split needs {needed} rows, series `{series}` has {rows}\n  hint: {remedy}")]
+    #[error("split needs {}, series `{series}` has {rows}\n  hint: {remedy}", Count(*.needed, "row"))]
     TooFewRows {
         /// The series.
         series: String,
@@ -281,7 +283,7 @@ pub enum DataError {
         remedy: &'static str,
     },
     /// A forecast input shorter than the context.
-    #[error("{}: series `{series}` ends with {rows} rows, the model looks back over {context}\n  hint: give at least {context} rows before the first one to forecast", .path.display())]
+    #[error("{}: series `{series}` ends with {}, the model looks back over {context}\n  hint: give at least {} before the first one to forecast", .path.display(), Count(*.rows, "row"), Count(*.context, "row"))]
     ShortContext {
         /// The file.
         path: PathBuf,
@@ -293,7 +295,7 @@ pub enum DataError {
         context: usize,
     },
     /// A series whose last context has no value of a channel, for a model without masks.
-    #[error("{}: series `{series}` has no value of `{header}` in its last {context} rows, and the model was trained without gaps\n  hint: give values in these rows, or train on data with gaps and `fill = \"mask\"`", .path.display())]
+    #[error("{}: series `{series}` has no value of `{header}` in its last {}, and the model was trained without gaps\n  hint: give values in these rows, or train on data with gaps and `fill = \"mask\"`", .path.display(), Count(*.context, "row"))]
     EmptyContext {
         /// The file.
         path: PathBuf,
@@ -342,6 +344,14 @@ pub enum DataError {
         /// The remedy.
         remedy: &'static str,
     },
+    /// A series without a value of any target in the training rows, so that its scale is not known.
+    #[error("{}: series `{series}` had no value of a target in the training rows, so that its scale is not known\n  hint: train on rows of it, or with `scale = {{ kind = \"standard\", per = \"all\" }}`", .path.display())]
+    Untrained {
+        /// The file.
+        path: PathBuf,
+        /// The series.
+        series: String,
+    },
     /// A stored pipeline whose parts do not fit each other.
     #[error("the stored pipeline was changed: {what}\n  hint: train the model again")]
     Stored {
@@ -369,6 +379,18 @@ pub enum DataError {
         expected: String,
         /// The key that decides.
         key: &'static str,
+    },
+    /// A column of a forecast input whose cells carry another unit than those of the training data.
+    #[error("{}: cells of column `{header}` have {}, those of the training data had {}\n  hint: give the numbers in the unit of the training data, written as there", .path.display(), Unit(.found), Unit(.expected))]
+    UnitChanged {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        header: String,
+        /// Its unit.
+        found: Option<String>,
+        /// That of the training data.
+        expected: Option<String>,
     },
     /// A forecast input of another time step than the training data.
     #[error("{}: series `{series}` has time step {found}, the model was trained on {expected}\n  hint: aggregate or resample the input to {expected}", .path.display())]

@@ -183,6 +183,27 @@ fn steps(panel: &mut Panel, transform: Transform) -> Result<Vec<f64>, DataError>
     Ok(levels)
 }
 
+/// Checks that differences of two columns, in these channels, are within the range of the buffer.
+pub(crate) fn finite_spreads(
+    panel: &Panel,
+    channels: std::ops::Range<usize>,
+) -> Result<(), DataError> {
+    let width = panel.channels.len();
+    let too_large = |at: &usize| panel.values[*at].is_infinite();
+    let cells = |channel| (channel..panel.values.len()).step_by(width);
+    match channels.flat_map(cells).find(too_large) {
+        None => Ok(()),
+        Some(at) => Err(undefined(
+            panel,
+            "spread",
+            panel.values[at],
+            at / width,
+            at % width,
+            "their difference is beyond the range of 32-bit numbers; leave the pair out of `spreads`",
+        )),
+    }
+}
+
 fn undefined(
     panel: &Panel,
     transform: &'static str,

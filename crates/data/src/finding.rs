@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::text::Count;
+
 /// One finding, located by series, row and line.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Finding {
@@ -161,14 +163,17 @@ impl fmt::Display for Finding {
         write!(f, " series `{}`, row {}: ", self.series, self.row)?;
         match &self.kind {
             FindingKind::Unsorted { time, before, count } => {
-                write!(f, "time goes back from {before} to {time} ({count} such rows)")
+                write!(f, "time goes back from {before} to {time} ({})", Count(*count, "such row"))
             }
             FindingKind::Duplicate { time, count, .. } => {
-                write!(f, "time {time} is there already ({count} rows too many)")
+                write!(f, "time {time} is there already ({} too many)", Count(*count, "row"))
             }
             FindingKind::Gap { after, before, missing, gaps, all_missing, .. } => write!(
                 f,
-                "{missing} rows missing between {after} and {before} ({all_missing} rows in {gaps} gaps)"
+                "{} missing between {after} and {before} ({} in {})",
+                Count(*missing, "row"),
+                Count(*all_missing, "row"),
+                Count(*gaps, "gap")
             ),
             FindingKind::Sparse { frequency, present, missing } => {
                 write!(
@@ -179,7 +184,8 @@ impl fmt::Display for Finding {
             FindingKind::OffGrid { time, frequency, count } => {
                 write!(
                     f,
-                    "time {time} is no whole number of steps ({frequency}) from the row before ({count} such rows)"
+                    "time {time} is no whole number of steps ({frequency}) from the row before ({})",
+                    Count(*count, "such row")
                 )
             }
             FindingKind::MixedFrequency { frequency, other } => {
@@ -189,9 +195,15 @@ impl fmt::Display for Finding {
                 write!(f, "time step is {frequency}, other series have {expected}")
             }
             FindingKind::OddRows { time, frequency, count } => {
-                write!(f, "time {time} is not on a day of the step {frequency} ({count} such rows)")
+                write!(
+                    f,
+                    "time {time} is not on a day of the step {frequency} ({})",
+                    Count(*count, "such row")
+                )
             }
-            FindingKind::Holidays { count } => write!(f, "{count} weekdays have no row"),
+            FindingKind::Holidays { count } => {
+                write!(f, "{} without a row", Count(*count, "weekday"))
+            }
         }
     }
 }

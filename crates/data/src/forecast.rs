@@ -101,7 +101,8 @@ impl Pipeline {
     pub const READING_KEYS: &'static [&'static str] = &READING_KEYS;
 
     /// Reads `path` as the training table was read and prepares one forecast per series, from the row after its
-    /// last observed target. Series that cannot be forecast are listed, while there are others.
+    /// last observed target. Series that cannot be forecast are listed, while there are others. Channels of a series
+    /// without a value in the training rows are masked, as they were there.
     ///
     /// Rows after that one may give `future_covariates`, with the targets left empty.
     ///
@@ -238,6 +239,12 @@ impl Pipeline {
         }
         self.clear_horizon(&mut panel, horizon);
         let levels = fill::transform(&mut panel, self.config.transform)?;
+        for (series, &own) in index.iter().enumerate() {
+            let unseen = |&channel: &usize| self.scaler.is_unseen(own, channel);
+            for channel in (0..panel.channels.len()).filter(unseen) {
+                panel.mask(series, channel);
+            }
+        }
         self.scaler.scale(&mut panel, &index);
         let segments = origins.iter().enumerate().map(|(series, &origin)| Segment {
             series,
@@ -268,7 +275,7 @@ impl Pipeline {
         for (index, series) in panel.series.iter().enumerate() {
             let extended = self
                 .known(&panel, index, only_one)
-                .and_then(|()| self.with_horizon(&panel, series, gaps));
+                .and_then(|own| self.with_horizon(&panel, series, own, gaps));
             let (rows, own) = match extended {
                 Ok(extended) => extended,
                 Err(error) => {
@@ -306,8 +313,8 @@ impl Pipeline {
         }
     }
 
-    /// Whether the scaler knows the series, and the encoders its static covariates.
-    fn known(&self, panel: &Panel, index: usize, only_one: bool) -> Result<(), DataError> {
+    /// The scale of a series, if it has one and the encoders know its static covariates.
+    fn known(&self, panel: &Panel, index: usize, only_one: bool) -> Result<usize, DataError> {
         let name = &panel.series[index].name;
         let unknown = |what: String, name: &str, remedy| DataError::Unknown {
             path: panel.path.clone(),
@@ -315,12 +322,15 @@ impl Pipeline {
             name: name.to_owned(),
             remedy,
         };
-        if self.scaler.index_of(name, only_one).is_none() {
+        let Some(own) = self.scaler.index_of(name, only_one) else {
             let remedy = "forecast series of the training data, or train with `scale = { kind = \"standard\", per = \"all\" }`";
             return Err(unknown("series".into(), name, remedy));
+        };
+        if panel.channels.targets().all(|channel| self.scaler.is_unseen(own, channel)) {
+            return Err(DataError::Untrained { path: panel.path.clone(), series: name.clone() });
         }
         match panel.statics.unknown(index) {
-            None => Ok(()),
+            None => Ok(own),
             Some((column, value)) => Err(unknown(
                 format!("value of static covariate `{column}`"),
                 value,
@@ -334,6 +344,7 @@ impl Pipeline {
         &self,
         panel: &Panel,
         series: &Series,
+        own: usize,
         gaps: Gaps,
     ) -> Result<(usize, Vec<f32>), DataError> {
         let (context, horizon) = (self.config.context, self.config.horizon);
@@ -353,7 +364,10 @@ impl Pipeline {
                 context: context + lost,
             });
         }
-        let empty = |&c: &usize| (origin - context..origin).all(|row| cell(row, c).is_nan());
+        let empty = |&c: &usize| {
+            !self.scaler.is_unseen(own, c)
+                && (origin - context..origin).all(|row| cell(row, c).is_nan())
+        };
         if let Some(empty) = (0..width).find(empty).filter(|_| gaps == Gaps::Fill) {
             return Err(DataError::EmptyContext {
                 path: panel.path.clone(),
@@ -442,7 +456,8 @@ fn extend(panel: &Panel, series: &Series, rows: usize, horizon: usize) -> Timeli
 }
 
 impl ForecastInput {
-    /// Brings forecasts of series `series` back to original units, in place.
+    /// Brings forecasts of series `series` back to original units, in place; NaN for a target of the series that had
+    /// no value in the training rows.
     ///
     /// # Shapes
     /// `values`: `[.., H, targets]`, any number of paths.

@@ -6,6 +6,7 @@ use crate::check::{propose, read_guessing};
 use crate::config::{DataConfig, TimeColumns};
 use crate::error::DataError;
 use crate::read::where_from;
+use crate::text::Count;
 
 /// Wishes of the user about a table.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,14 +52,14 @@ pub fn init(init: &Init, base: &Path) -> Result<Initial, DataError> {
     };
     let missing = panel.observed.iter().flatten().filter(|seen| !**seen).count();
     let mut about = format!(
-        "{}: {} rows, {} series, time step {}",
+        "{}: {}, {} series, time step {}",
         where_from(&config, base).display(),
-        panel.rows(),
+        Count(panel.rows(), "row"),
         panel.series.len(),
         panel.frequency
     );
     if missing > 0 {
-        about += &format!(", {missing} cells missing");
+        about += &format!(", {} missing", Count(missing, "cell"));
     }
     let mut doubtful = panel.doubts.clone();
     doubtful.extend(found.id.iter().map(|id| format!("`{id}` is taken to name the series")));

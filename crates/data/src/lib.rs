@@ -39,6 +39,7 @@ mod reading;
 mod scale;
 mod split;
 mod statics;
+mod text;
 mod time;
 mod window;
 

@@ -1,6 +1,16 @@
 //! One cell → one number, "missing", or a reason why neither.
 
-use crate::error::Hint;
+mod digits;
+mod hint;
+#[cfg(test)]
+mod tests;
+mod unit;
+
+use std::borrow::Cow;
+
+pub(crate) use hint::hint;
+
+use crate::text::decode;
 
 /// How numbers are written in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -28,6 +38,19 @@ pub(crate) enum Mark {
     Percent,
     /// `TRUE`, `FALSE`, `yes`, `no`: read as 1 and 0.
     Truth,
+    /// `$12`, `12 kWh`: the unit is taken off.
+    Unit,
+    /// `−5`, with the minus sign of typesetters.
+    Minus,
+}
+
+/// A number that is written with more than digits.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Marked {
+    pub(crate) value: f64,
+    pub(crate) mark: Mark,
+    /// Its currency or physical unit.
+    pub(crate) unit: Option<&'static str>,
 }
 
 /// The content of a cell.
@@ -39,9 +62,9 @@ pub(crate) enum Cell {
 }
 
 /// Spellings of "missing" understood everywhere, compared without regard to case.
-pub(crate) const MISSING: [&str; 16] = [
-    "", "na", "n/a", "#n/a", "#na", "<na>", "nan", "null", "nil", "none", "nat", "-", "--", "?",
-    ".", "missing",
+pub(crate) const MISSING: [&str; 23] = [
+    "", "na", "n/a", "n.a.", "#n/a", "#na", "<na>", "nan", "null", "nil", "none", "nat", "-", "--",
+    "–", "—", "?", ".", "..", "...", "…", ":", "missing",
 ];
 
 /// Negative powers of ten, each rounded once.
@@ -71,23 +94,23 @@ pub(crate) fn plain(text: &[u8], decimal: u8) -> Option<Plain> {
     const HALF: u64 = 1 << 28; // the 29 bits that f32 drops, at their middle
     let negative = text.first() == Some(&b'-');
     let start = usize::from(negative);
-    let (mut mantissa, mut point, mut end) = (0_u64, None, start);
-    while let Some(&byte) = text.get(end) {
-        let digit = byte.wrapping_sub(b'0');
-        if digit < 10 {
-            mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
-        } else if byte == decimal && point.is_none() {
-            point = Some(end);
-        } else {
-            break;
-        }
+    let (mut mantissa, mut end) = (0, start);
+    while let Some(digit) = text.get(end).map(|byte| byte.wrapping_sub(b'0'))
+        && digit < 10
+    {
+        mantissa = u64::wrapping_mul(mantissa, 10).wrapping_add(u64::from(digit));
         end += 1;
     }
-    let digits = end - start - usize::from(point.is_some());
+    let (mut digits, mut fraction) = (end - start, 0);
+    if text.get(end) == Some(&decimal) {
+        let first = end + 1;
+        (mantissa, end) = digits::run(text, first, mantissa);
+        fraction = end - first;
+        digits += fraction;
+    }
     if digits == 0 || digits > 18 {
         return None;
     }
-    let fraction = point.map_or(0, |at| end - at - 1);
     let value = mantissa as i64 as f64 * TENTHS[fraction]; // 18 digits fit, and signed is one instruction
     let dropped = value.to_bits() & (2 * HALF - 1);
     if dropped.abs_diff(HALF) <= 4 {
@@ -107,7 +130,7 @@ pub(crate) fn parse(cell: &[u8], style: Style, extra: &[String]) -> Cell {
     let value = match std::str::from_utf8(cell) {
         Ok(text) if plain => text.parse::<f32>().ok(),
         Ok(text) => rewrite(text, style).and_then(|t| t.parse::<f32>().ok()),
-        Err(_) => None,
+        Err(_) => rewrite(&decode(cell), style).and_then(|t| t.parse::<f32>().ok()),
     };
     match value {
         Some(v) if v.is_finite() => Cell::Value(v),
@@ -118,12 +141,32 @@ pub(crate) fn parse(cell: &[u8], style: Style, extra: &[String]) -> Cell {
 
 /// The number in double precision, for a cell that [`parse`] or [`marked`] read.
 pub(crate) fn exact(cell: &[u8], style: Style) -> Option<f64> {
-    let text = std::str::from_utf8(cell.trim_ascii()).ok()?;
+    exact_text(&text(cell), style)
+}
+
+fn exact_text(text: &str, style: Style) -> Option<f64> {
     let value: f64 = match style == Style::default() {
         true => text.parse().ok()?,
         false => rewrite(text, style)?.parse().ok()?,
     };
     value.is_finite().then_some(value)
+}
+
+/// A cell as text: UTF-8, or else Windows-1252.
+fn text(cell: &[u8]) -> Cow<'_, str> {
+    let cell = cell.trim_ascii();
+    std::str::from_utf8(cell).map_or_else(|_| decode(cell).into(), Cow::from)
+}
+
+/// The part of a cell that holds its digits: without a unit, a percent sign, or brackets.
+pub(crate) fn bare(cell: &[u8]) -> Cow<'_, str> {
+    let text = text(cell);
+    if text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b',' | b'-' | b'+')) {
+        return text;
+    }
+    let inner = text.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')).unwrap_or(&text);
+    let inner = inner.trim_end_matches('%').trim();
+    unit::split(inner).map_or_else(|| inner.to_owned(), |(_, number)| number).into()
 }
 
 /// Digits after the decimal separator.
@@ -134,23 +177,50 @@ pub(crate) fn decimals(cell: &[u8], decimal: u8) -> usize {
 }
 
 /// Reads a cell that [`parse`] calls bad and that means a number all the same.
-pub(crate) fn marked(cell: &[u8], style: Style) -> Option<(f64, Mark)> {
-    let text = std::str::from_utf8(cell.trim_ascii()).ok()?;
+pub(crate) fn marked(cell: &[u8], style: Style) -> Option<Marked> {
+    let text = text(cell);
+    let found = |(value, mark)| Marked { value, mark, unit: None };
+    if let Some(found) = amount(&text, style).map(found) {
+        return Some(found);
+    }
+    if !text.bytes().any(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let inner = text.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
+    let (unit, number) = unit::split(inner.unwrap_or(&text).trim())?;
+    let (value, mark) = match inner {
+        Some(_) => {
+            (-exact_text(&number, style).filter(|_| is_unsigned(&number))?, Mark::Accounting)
+        }
+        None => exact_text(&number, style)
+            .filter(|_| number.ends_with(|c: char| c.is_ascii_digit() || c == '.'))
+            .map(|value| (value, Mark::Unit))
+            .or_else(|| amount(&number, style).filter(|(_, mark)| *mark == Mark::Scaled))?,
+    };
+    Some(Marked { value, mark, unit: Some(unit) })
+}
+
+fn is_unsigned(number: &str) -> bool {
+    number.starts_with(|c: char| c.is_ascii_digit() || c == '.')
+}
+
+/// A number with a mark, without a unit.
+fn amount(text: &str, style: Style) -> Option<(f64, Mark)> {
     match text {
         "TRUE" | "True" | "true" | "T" | "YES" | "Yes" | "yes" => return Some((1.0, Mark::Truth)),
         "FALSE" | "False" | "false" | "F" | "NO" | "No" | "no" => return Some((0.0, Mark::Truth)),
         _ => {}
     }
-    let number = |text: &str| exact(text.as_bytes(), style);
-    let unsigned = |text: &str| {
-        number(text).filter(|_| text.starts_with(|c: char| c.is_ascii_digit() || c == '.'))
-    };
+    let number = |text: &str| exact_text(text, style);
+    let unsigned = |text: &str| number(text).filter(|_| is_unsigned(text));
     if let Some(inner) = text.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) {
-        let amount = inner.trim().trim_start_matches(['$', '€', '£', '¥']);
-        return Some((-unsigned(amount)?, Mark::Accounting));
+        return Some((-unsigned(inner.trim())?, Mark::Accounting));
     }
     if let Some(amount) = text.strip_suffix('-') {
         return Some((-unsigned(amount)?, Mark::Accounting));
+    }
+    if let Some(amount) = text.strip_prefix('\u{2212}') {
+        return Some((-unsigned(amount)?, Mark::Minus));
     }
     if let Some(percent) = text.strip_suffix('%') {
         return Some((number(percent.trim_end())?, Mark::Percent));
@@ -216,217 +286,4 @@ fn ungroup(whole: &str, separator: char) -> Option<String> {
     let well_formed = (1..=3).contains(&first.len())
         && groups.all(|g| g.len() == 3 && g.bytes().all(|b| b.is_ascii_digit()));
     well_formed.then(|| whole.replace(separator, ""))
-}
-
-/// The likely meaning of a cell that is not a number.
-pub(crate) fn hint(cell: &str, style: Style) -> Hint {
-    let cell = cell.trim();
-    let lower = cell.trim_start_matches(['-', '+']).to_ascii_lowercase();
-    if matches!(lower.as_str(), "inf" | "infinity" | "∞") {
-        return Hint::Infinite;
-    }
-    let is_number = |s: &str| s.parse::<f64>().is_ok_and(f64::is_finite);
-    let other = if style.decimal == b',' { '.' } else { ',' };
-    if style.thousands.is_none() && may_be_either(cell, other) {
-        return Hint::Either { separator: other, thousands: cell.replace(other, "") };
-    }
-    if style.decimal == b',' && style.thousands.is_none() {
-        let point = Style { thousands: Some('.'), ..style };
-        if cell.contains('.')
-            && rewrite(cell, point).is_some_and(|plain| is_number(&plain))
-            && !is_number(cell)
-        {
-            return Hint::Thousands { separator: '.', rewritten: cell.replace('.', "") };
-        }
-    }
-    if is_number(cell) && style.decimal == b',' && cell.contains('.') {
-        return Hint::DecimalPoint { rewritten: cell.replace('.', ",") };
-    }
-    if is_number(cell) {
-        return if cell.parse::<f32>().is_ok_and(f32::is_finite) {
-            Hint::Unknown
-        } else {
-            Hint::TooLarge
-        };
-    }
-    if cell.parse::<f64>().is_ok_and(f64::is_infinite) {
-        return Hint::TooLarge;
-    }
-    for separator in [',', ' ', '\u{a0}', '\u{202f}', '\'', '’', '_'] {
-        if let Some(rewritten) = grouped(cell, separator) {
-            return Hint::Thousands { separator, rewritten };
-        }
-    }
-    if style.decimal == b'.' && cell.matches(',').count() == 1 {
-        let rewritten = cell.replace(',', ".");
-        if is_number(&rewritten) {
-            return Hint::DecimalComma { rewritten };
-        }
-    }
-    let ascii = cell.replace('\u{2212}', "-");
-    let bare = ascii.trim_matches(|c: char| !c.is_ascii_digit() && !matches!(c, '.' | '-' | '+'));
-    let units = ascii.chars().filter(|c| !c.is_ascii_digit()).count();
-    if is_number(bare) && units <= 12 && !bare.is_empty() {
-        return Hint::Unit { rewritten: bare.to_owned() };
-    }
-    if cell.chars().count() <= 12 && cell.chars().any(char::is_alphabetic) {
-        return Hint::Marker;
-    }
-    Hint::Unknown
-}
-
-/// `1,234.5` or `1,234,567` with `separator` between groups; a single group of three is left to the
-/// decimal-comma hint, for which it is as likely.
-fn grouped(cell: &str, separator: char) -> Option<String> {
-    let (whole, fraction) = cell.split_once('.').map_or((cell, None), |(w, f)| (w, Some(f)));
-    let groups = whole.matches(separator).count();
-    if groups == 0 || (separator == ',' && groups == 1 && fraction.is_none()) {
-        return None;
-    }
-    let mut plain = ungroup(whole, separator)?;
-    if let Some(fraction) = fraction {
-        plain = format!("{plain}.{fraction}");
-    }
-    plain.parse::<f64>().is_ok_and(f64::is_finite).then_some(plain)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(20_000))]
-
-        /// Oracle: the standard library's correctly rounded reading.
-        #[test]
-        fn the_plain_reading_is_correctly_rounded(text in "-?[0-9]{0,10}(\\.[0-9]{0,12})?") {
-            if let Some(Plain { value, length, .. }) = plain(text.as_bytes(), b'.') {
-                prop_assert_eq!(length, text.len());
-                prop_assert_eq!(value.to_bits(), text.parse::<f32>().unwrap().to_bits(), "{}", text);
-            }
-        }
-
-        /// Oracle as above, close to the middle between two neighbors, where rounding twice goes wrong.
-        #[test]
-        fn the_middle_between_two_numbers_is_left_to_the_exact_reading(
-            bits in 0x3f80_0000_u32..0x4780_0000, nudge in -3i64..=3,
-        ) {
-            let (low, high) = (f64::from(f32::from_bits(bits)), f64::from(f32::from_bits(bits + 1)));
-            let text = format!("{:.14}", (low + high) / 2.0 + nudge as f64 * 1e-14);
-            if let Some(Plain { value, length, .. }) = plain(text.as_bytes(), b'.') {
-                prop_assert_eq!(length, text.len());
-                prop_assert_eq!(value.to_bits(), text.parse::<f32>().unwrap().to_bits(), "{}", text);
-            }
-        }
-    }
-
-    #[test]
-    fn the_plain_reading_takes_most_numbers_and_nothing_else() {
-        let reads = |text: &str| {
-            plain(text.as_bytes(), b'.')
-                .map(|Plain { value, length, fraction }| (value, length, fraction))
-        };
-        assert_eq!(reads("-12.50"), Some((-12.5, 6, 2)));
-        assert_eq!(reads("5.827000141143799,1"), Some((5.827, 17, 15)));
-        assert_eq!(reads("-0"), Some((-0.0, 2, 0)));
-        for (text, taken) in [("1e5", 1), ("1.2.3", 3), ("1,5", 1), ("7 ", 1)] {
-            assert_eq!(reads(text).unwrap().1, taken, "{text}"); // the caller sees that the cell goes on
-        }
-        for other in ["", "-", ".", "-.", "+1", " 1", "nan", "1234567890123456789"] {
-            assert_eq!(reads(other), None, "{other}");
-        }
-    }
-
-    const COMMA: Style = Style { decimal: b',', thousands: None };
-    const GERMAN: Style = Style { decimal: b',', thousands: Some('.') };
-
-    #[test]
-    fn cells_are_numbers_missing_or_bad() {
-        let cases: [(&str, Style, Cell); 24] = [
-            ("1", Style::default(), Cell::Value(1.0)),
-            (" -1.5e3 ", Style::default(), Cell::Value(-1500.0)),
-            ("+.5", Style::default(), Cell::Value(0.5)),
-            ("", Style::default(), Cell::Missing),
-            ("  ", Style::default(), Cell::Missing),
-            ("NaN", Style::default(), Cell::Missing),
-            ("-nan", Style::default(), Cell::Bad),
-            ("#N/A", Style::default(), Cell::Missing),
-            ("NULL", Style::default(), Cell::Missing),
-            ("inf", Style::default(), Cell::Bad),
-            ("-Infinity", Style::default(), Cell::Bad),
-            ("1e308", Style::default(), Cell::Bad),
-            ("1e-308", Style::default(), Cell::Value(0.0)),
-            ("1,5", Style::default(), Cell::Bad),
-            ("1,5", COMMA, Cell::Value(1.5)),
-            ("1.5", COMMA, Cell::Bad),
-            ("-1.234.567,5", GERMAN, Cell::Value(-1_234_567.5)),
-            ("1.23,5", GERMAN, Cell::Bad),
-            ("1,2,3", COMMA, Cell::Bad),
-            ("0x10", Style::default(), Cell::Bad),
-            ("1_000", Style::default(), Cell::Bad),
-            ("12%", Style::default(), Cell::Bad),
-            ("-", Style::default(), Cell::Missing),
-            ("1\0", Style::default(), Cell::Bad),
-        ];
-        for (text, style, expected) in cases {
-            assert_eq!(parse(text.as_bytes(), style, &[]), expected, "{text:?} {style:?}");
-        }
-        assert_eq!(parse(b"-999", Style::default(), &["-999".into()]), Cell::Missing);
-        assert_eq!(parse(b"-999.0", Style::default(), &["-999".into()]), Cell::Value(-999.0));
-    }
-
-    #[test]
-    fn amounts_multiples_percent_and_truth_keep_their_meaning() {
-        use Mark::{Accounting, Percent, Scaled, Truth};
-        let reads = |text: &str| marked(text.as_bytes(), Style::default());
-        for (text, value, mark) in [
-            ("(8.93)", -8.93, Accounting),
-            ("($ 8)", 0.0, Accounting),
-            ("(£12.50)", -12.5, Accounting),
-            ("8.5-", -8.5, Accounting),
-            ("574.71K", 574_710.0, Scaled),
-            ("2.31M", 2_310_000.0, Scaled),
-            ("-1.5B", -1.5e9, Scaled),
-            ("-1.11%", -1.11, Percent),
-            ("12 %", 12.0, Percent),
-            ("TRUE", 1.0, Truth),
-            ("false", 0.0, Truth),
-        ] {
-            let expected = (text != "($ 8)").then_some((value, mark));
-            assert_eq!(reads(text), expected, "{text}");
-        }
-        for other in ["(-8.93)", "()", "K", "%", "12m", "tRuE", "5€", ""] {
-            assert_eq!(reads(other), None, "{other}");
-        }
-        assert_eq!(marked(b"(1.234,5)", GERMAN), Some((-1234.5, Accounting)));
-    }
-
-    #[test]
-    fn hints_name_the_likely_cause() {
-        let plain = Style::default();
-        assert_eq!(hint("1,317", plain), Hint::Either { separator: ',', thousands: "1317".into() });
-        assert_eq!(hint("1.317", COMMA), Hint::Either { separator: '.', thousands: "1317".into() });
-        assert_eq!(
-            hint("1.317,5", COMMA),
-            Hint::Thousands { separator: '.', rewritten: "1317,5".into() }
-        );
-        assert_eq!(hint("12,5", plain), Hint::DecimalComma { rewritten: "12.5".into() });
-        assert_eq!(
-            hint("1,234.5", plain),
-            Hint::Thousands { separator: ',', rewritten: "1234.5".into() }
-        );
-        assert_eq!(
-            hint("1 234 567", plain),
-            Hint::Thousands { separator: ' ', rewritten: "1234567".into() }
-        );
-        assert_eq!(hint("$12.50", plain), Hint::Unit { rewritten: "12.50".into() });
-        assert_eq!(hint("12 %", plain), Hint::Unit { rewritten: "12".into() });
-        assert_eq!(hint("\u{2212}3", plain), Hint::Unit { rewritten: "-3".into() });
-        assert_eq!(hint("1e308", plain), Hint::TooLarge);
-        assert_eq!(hint("1e999", plain), Hint::TooLarge);
-        assert_eq!(hint("-inf", plain), Hint::Infinite);
-        assert_eq!(hint("offline", plain), Hint::Marker);
-        assert_eq!(hint("2012/01/01", plain), Hint::Unknown);
-    }
 }

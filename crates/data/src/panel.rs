@@ -194,6 +194,18 @@ impl Panel {
         self.observed.as_ref().is_none_or(|o| o[row * self.channels.len() + channel])
     }
 
+    /// Makes a channel of a series missing in all rows; returns how many of its values were observed.
+    pub(crate) fn mask(&mut self, series: usize, channel: usize) -> usize {
+        let (width, rows) = (self.channels.len(), self.series[series].rows.clone());
+        let observed = self.observed.get_or_insert_with(|| vec![true; self.values.len()]);
+        let mut lost = 0;
+        for at in rows.map(|row| row * width + channel) {
+            lost += usize::from(std::mem::take(&mut observed[at]));
+            self.values[at] = f32::NAN;
+        }
+        lost
+    }
+
     /// SHA-256 over names, times and values as read, in hexadecimal. The same data give the same
     /// fingerprint, whatever the format of the file. Take it before [`prepare`](crate::prepare) scales.
     pub fn fingerprint(&self) -> String {

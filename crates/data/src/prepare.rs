@@ -7,12 +7,13 @@ use serde::{Deserialize, Serialize};
 use crate::config::{DataConfig, SplitConfig, Transform};
 use crate::error::DataError;
 use crate::fill;
-use crate::panel::{Channels, Panel, Series};
+use crate::panel::{Channels, Panel};
 use crate::read::read;
 use crate::reading::Reading;
 use crate::scale::Scaler;
 use crate::split::Split;
 use crate::statics::Encoder;
+use crate::text::Count;
 use crate::time::Frequency;
 use crate::window::PartWindows;
 
@@ -154,19 +155,13 @@ pub fn prepare_fold(
 /// Masks a channel of a series that has no value in the rows the scaler was fitted on, and says so: its values
 /// would enter losses and scores on a scale of their own.
 fn leave_out(panel: &mut Panel, series: usize, channel: usize) {
-    let width = panel.channels.len();
-    let Series { name, rows, .. } = &panel.series[series];
-    let cells = rows.clone().map(|row| row * width + channel);
-    let observed = panel.observed.get_or_insert_with(|| vec![true; panel.values.len()]);
-    let mut lost = 0;
-    for at in cells {
-        lost += usize::from(std::mem::take(&mut observed[at]));
-        panel.values[at] = f32::NAN;
-    }
+    let lost = panel.mask(series, channel);
     if lost > 0 {
         panel.doubts.push(format!(
-            "`{}` of series `{name}` has no value in the training rows: its {lost} values in later rows are left out",
-            panel.channels.names[channel]
+            "`{}` of series `{}` has no value in the training rows: its {} in later rows are left out",
+            panel.channels.names[channel],
+            panel.series[series].name,
+            Count(lost, "value")
         ));
     }
 }
@@ -192,7 +187,7 @@ impl Prepared {
     }
 
     /// Brings forecasts back to original units, in place: unscaled, then the transform undone, each path
-    /// from the last value before it.
+    /// from the last value before it. NaN for a target of a series that has no value in the training rows.
     ///
     /// `origin` is the row of the buffer that the first step forecasts ([`crate::Windows::origin`]).
     ///
@@ -235,7 +230,7 @@ impl Prepared {
             let series = self.panel.series_of(row).unwrap_or(0);
             for (channel, &value) in values.iter().enumerate().take(targets) {
                 let original = match &self.inverse.levels {
-                    Some(_) if self.is_left_out(series, channel) => f32::NAN,
+                    Some(_) if self.pipeline.scaler.is_unseen(series, channel) => f32::NAN,
                     Some(levels) => levels[row * targets + channel] as f32,
                     None if !self.panel.is_observed(row, channel) => f32::NAN,
                     None => {
@@ -252,13 +247,6 @@ impl Prepared {
             }
         }
         Ok(out)
-    }
-}
-
-impl Prepared {
-    /// Whether the scaler knows no value of a channel of a series.
-    fn is_left_out(&self, series: usize, channel: usize) -> bool {
-        self.pipeline.scaler.unseen().contains(&(series, channel))
     }
 }
 
@@ -293,7 +281,12 @@ impl Inverse {
         let series = panel.series_of(origin.saturating_sub(1)).ok_or_else(out)?;
         let mut original = vec![0.0; values.len()];
         for channel in 0..targets {
-            let affine = scaler.affine(self.index[series], channel)?;
+            let own = self.index[series];
+            if scaler.is_unseen(own, channel) {
+                original.iter_mut().skip(channel).step_by(targets).for_each(|v| *v = f64::NAN);
+                continue;
+            }
+            let affine = scaler.affine(own, channel)?;
             let level = self.level(panel, series, origin, channel)?;
             for path in 0..values.len() / (horizon * targets) {
                 let mut undo = fill::invert(self.transform, level);

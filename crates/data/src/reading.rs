@@ -1,5 +1,7 @@
 //! How a table was read: kept with the model, so that later tables are read the same way.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::number::Style;
@@ -21,6 +23,9 @@ pub struct Reading {
     /// The column that names the series.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) id: Option<String>,
+    /// The unit in the cells of a column, for columns with one; none in models of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) units: Option<BTreeMap<String, String>>,
 }
 
 /// How times were read.

@@ -71,7 +71,11 @@ impl Scaler {
     pub fn fit(config: ScaleConfig, panel: &Panel, split: &Split) -> Scaler {
         let width = panel.channels.len();
         let mut affine = Vec::new();
-        let groups: Vec<Vec<usize>> = match config.per {
+        let per = match config.kind {
+            ScaleKind::None => ScalePer::All, // it fits any series
+            _ => config.per,
+        };
+        let groups: Vec<Vec<usize>> = match per {
             ScalePer::Series => (0..panel.series.len()).map(|s| vec![s]).collect(),
             ScalePer::All => vec![(0..panel.series.len()).collect()],
         };
@@ -94,7 +98,7 @@ impl Scaler {
                 statistics(config, values)
             }));
         }
-        let series = match config.per {
+        let series = match per {
             ScalePer::Series => panel.series.iter().map(|s| s.name.clone()).collect(),
             ScalePer::All => Vec::new(),
         };
@@ -118,6 +122,11 @@ impl Scaler {
     /// Series and channels without a value in the rows it was fitted on: their values stay as they are.
     pub fn unseen(&self) -> &[(usize, usize)] {
         &self.unseen
+    }
+
+    /// Whether a channel of the series with these statistics is among them.
+    pub(crate) fn is_unseen(&self, series: usize, channel: usize) -> bool {
+        self.unseen.contains(&(series, channel))
     }
 
     /// Index of the statistics for a series of this name; a model of one series takes any single series.

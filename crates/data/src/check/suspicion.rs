@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::panel::Panel;
+use crate::text::Count;
 
 /// Something about a channel that a forecaster would want to know before training.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -62,7 +63,8 @@ impl fmt::Display for Suspicion {
             }
             Suspicion::Sentinel { value, count } => write!(
                 f,
-                "is {value} in {count} rows, far from the rest: \"missing\"? set `missing = [\"{value}\"]`"
+                "is {value} in {}, far from the rest: \"missing\"? set `missing = [\"{value}\"]`",
+                Count(*count, "row")
             ),
             Suspicion::Outlier { value, time, series } => {
                 write!(

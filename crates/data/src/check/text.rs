@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::{Description, Proposal};
 use crate::config::SplitConfig;
+use crate::text::Count;
 
 /// Rows of a list shown before "and n more".
 const MOST: usize = 12;
@@ -13,10 +14,11 @@ impl fmt::Display for Description {
         writeln!(f, "{}", self.path.display())?;
         let series = self.series.len();
         let many = if series == 1 { "series" } else { "series, one after another" };
-        writeln!(f, "  {} rows in {series} {many}, {} channels", self.rows, self.channels.len())?;
+        let (rows, channels) = (Count(self.rows, "row"), Count(self.channels.len(), "channel"));
+        writeln!(f, "  {rows} in {series} {many}, {channels}")?;
         write!(f, "  time step {}", self.frequency)?;
         match self.season {
-            Some(season) => writeln!(f, ", natural cycle of {season} rows")?,
+            Some(season) => writeln!(f, ", natural cycle of {}", Count(season, "row"))?,
             None => writeln!(f)?,
         }
         writeln!(f, "  understood: {}", self.reading)?;
@@ -72,7 +74,7 @@ impl Description {
             write!(f, "  {:width$}  {:>8} rows  {} to {}", s.name, s.rows, s.from, s.to)?;
             match s.missing {
                 0 => writeln!(f)?,
-                missing => writeln!(f, "  {missing} cells missing")?,
+                missing => writeln!(f, "  {} missing", Count(missing, "cell"))?,
             }
         }
         more(f, self.series.len())
@@ -131,13 +133,15 @@ impl Proposal {
         }
         writeln!(
             f,
-            "\nA model then sees {context} rows of {} channels and forecasts {horizon} rows of {targets}: \
-             {} training windows, of which {} share no target; {} validation and {} test windows.",
-            of.channels.len(),
-            self.train_windows,
+            "\nA model then sees {} of {} and forecasts {} of {targets}: \
+             {}, of which {} share no target; {} validation and {}.",
+            Count(*context, "row"),
+            Count(of.channels.len(), "channel"),
+            Count(*horizon, "row"),
+            Count(self.train_windows, "training window"),
             self.disjoint_windows,
             self.validation_windows,
-            self.test_windows
+            Count(self.test_windows, "test window")
         )?;
         if self.disjoint_windows < 100 {
             writeln!(

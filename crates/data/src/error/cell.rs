@@ -113,7 +113,10 @@ impl fmt::Display for Hint {
                     &thousands[at..]
                 ))
             ),
-            Hint::Unit { rewritten } => write!(f, "write the number alone: `{rewritten}`"),
+            Hint::Unit { rewritten } => write!(
+                f,
+                "write the numbers of the column in one unit and without it, as `{rewritten}`"
+            ),
             Hint::Infinite => {
                 write!(
                     f,
@@ -125,7 +128,7 @@ impl fmt::Display for Hint {
             }
             Hint::Marker => write!(
                 f,
-                "does it mean \"missing\"? list it under `missing`; does it not belong to the data? name the columns in `targets`"
+                "does it mean \"missing\"? list it under `missing`; does it not belong to the data? name the columns in `targets`, or set `skip_rows` if the table starts further down"
             ),
             Hint::Unknown => write!(f, "expected a decimal number such as `-1.5e3`"),
         }

@@ -29,6 +29,17 @@ impl fmt::Display for Suggest<'_> {
     }
 }
 
+pub(super) struct Unit<'a>(pub(super) &'a Option<String>);
+
+impl fmt::Display for Unit<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(unit) => write!(f, "the unit `{}`", Shown(unit)),
+            None => f.write_str("no unit"),
+        }
+    }
+}
+
 pub(super) struct Like<'a>(pub(super) &'a Option<String>);
 
 impl fmt::Display for Like<'_> {

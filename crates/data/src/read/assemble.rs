@@ -91,6 +91,7 @@ pub(crate) fn assemble_with(
         notes: table.notes,
         doubts: table.doubts,
     };
+    fill::finite_spreads(&panel, first..first + config.spreads.len())?;
     if config.fill == Fill::Zero {
         fill::zero(&mut panel);
     }

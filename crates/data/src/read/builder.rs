@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 use super::columns::{Unit, check_duplicates, join_times, unit_of};
 use super::lines::Row;
-use super::open::decode;
 use super::roles::Roles;
 use super::table::{Bad, Cells, Lines, RawSeries, RowFault, Use};
 use crate::config::{DataConfig, Transform};
 use crate::error::DataError;
 use crate::number::{self, Cell, Style};
 use crate::reading::Reading;
+use crate::text::decode;
 use crate::time::column::TimeColumn;
 
 /// Collects the rows of one table, file by file.
@@ -43,6 +43,8 @@ pub(super) struct Rows {
     pub(super) decimals: Vec<u8>,
     pub(super) times: Option<TimeColumn>,
     pub(super) lines: Lines,
+    /// Rows that end with a separator more than the header.
+    pub(super) trailing: usize,
 }
 
 /// Which series each row belongs to.
@@ -108,7 +110,7 @@ impl<'a> Builder<'a> {
         let units = roles.time.iter().map(|name| unit_of(name)).collect();
         let id = uses.iter().position(|what| *what == Use::Id);
         self.roles = Some(roles);
-        Ok(FileUses { header: header.to_vec(), uses, id, units })
+        Ok(FileUses { header: header.to_vec(), runs: runs(&uses), uses, id, units })
     }
 
     /// Adds one row of text cells. `line` is 0 where the format has no lines.
@@ -137,7 +139,7 @@ impl<'a> Builder<'a> {
             byte,
             field,
             header: file.header[field].clone(),
-            cell: String::from_utf8_lossy(cell).trim().to_owned(),
+            cell: decode(cell).trim().to_owned(),
         };
         // A thousands separator, markers such as -999 and double precision need the full look at every cell.
         let missing = self.config.missing.as_slice();
@@ -146,14 +148,18 @@ impl<'a> Builder<'a> {
         let width = rows.width;
         let (row, decimals) = (&mut rows.values[start..start + width], &mut rows.decimals[..width]);
         let (shapes, mut exact) = (&mut rows.cells, rows.exact.as_mut());
-        for (field, what) in file.uses.iter().enumerate() {
-            if let (Use::Channel(slot), true) = (*what, direct)
-                && let Some(plain) = cells.number(style.decimal)
-            {
-                row[slot] = plain.value;
-                decimals[slot] |= 1 << plain.fraction.min(7);
-                continue;
+        let mut field = 0;
+        while let Some(what) = file.uses.get(field) {
+            if let (Use::Channel(slot), true) = (*what, direct) {
+                let run = slot..slot + file.runs[field];
+                let taken =
+                    cells.numbers(style.decimal, &mut row[run.clone()], &mut decimals[run.clone()]);
+                field += taken;
+                if taken == run.len() {
+                    continue;
+                }
             }
+            let what = &file.uses[field];
             let Some(cell) = cells.next() else { return Err(RowFault::Ragged) };
             match *what {
                 Use::Channel(slot) => {
@@ -169,12 +175,15 @@ impl<'a> Builder<'a> {
                         }
                         Cell::Missing => shape.missing += 1,
                         Cell::Bad => match number::marked(cell, style) {
-                            Some((value, mark)) if (value as f32).is_finite() => {
-                                row[slot] = value as f32;
+                            Some(marked) if (marked.value as f32).is_finite() => {
+                                row[slot] = marked.value as f32;
                                 if let Some(exact) = &mut exact {
-                                    exact[start + slot] = value;
+                                    exact[start + slot] = marked.value;
                                 }
-                                shape.mark(mark, || bad(field, cell));
+                                let digits = number::bare(cell);
+                                let count = number::decimals(digits.as_bytes(), style.decimal);
+                                decimals[slot] |= 1 << count.min(7);
+                                shape.mark(marked, || bad(field, cell));
                             }
                             _ if slot >= trials => return Err(RowFault::Cell(bad(field, cell))),
                             _ => {
@@ -198,9 +207,13 @@ impl<'a> Builder<'a> {
                 }
                 Use::Static(i) => self.groups.check_static(i, cell, &file.header[field])?,
             }
+            field += 1;
         }
-        if cells.next().is_some() {
-            return Err(RowFault::Ragged);
+        if let Some(last) = cells.next() {
+            if !last.trim_ascii().is_empty() || cells.next().is_some() {
+                return Err(RowFault::Ragged);
+            }
+            rows.trailing += 1;
         }
         if let (false, Some(times)) = (parts.is_empty(), &mut rows.times) {
             let joined = match self.config.time_format {
@@ -227,10 +240,22 @@ impl<'a> Builder<'a> {
 pub(crate) struct FileUses {
     pub(crate) header: Vec<String>,
     uses: Vec<Use>,
+    /// How many columns from each one on are channels that follow one another.
+    runs: Vec<usize>,
     /// The column that names the series.
     id: Option<usize>,
     /// The units of the time's columns, by their names.
     units: Vec<Option<Unit>>,
+}
+
+fn runs(uses: &[Use]) -> Vec<usize> {
+    let mut runs = vec![0; uses.len()];
+    for (field, what) in uses.iter().enumerate().rev() {
+        let Use::Channel(slot) = *what else { continue };
+        let follows = uses.get(field + 1) == Some(&Use::Channel(slot + 1));
+        runs[field] = if follows { runs[field + 1] + 1 } else { 1 };
+    }
+    runs
 }
 
 impl Rows {

@@ -165,6 +165,11 @@ pub(super) fn guess_time(
             (Some(_), false) if !readings.is_empty() || cell.trim().is_empty() => Some(4),
             // Called a date and unreadable: better an error than rows numbered in silence.
             (Some(Unit::Date), false) if number() == Cell::Bad => Some(5),
+            (Some(Unit::Year | Unit::Quarter | Unit::Month | Unit::Week), false)
+                if number() == Cell::Bad && cell.bytes().any(|b| b.is_ascii_digit()) =>
+            {
+                Some(6)
+            }
             _ => None,
         }
     };

@@ -12,6 +12,8 @@ use crate::config::{DataConfig, Encoding};
 use crate::error::DataError;
 use crate::number;
 use crate::reading::Reading;
+use crate::text::Count;
+use crate::text::decode;
 
 /// Reads one file into `builder`; returns how it is written.
 pub(crate) fn read(
@@ -24,7 +26,8 @@ pub(crate) fn read(
     let text = open::open_text(source, config.encoding)?;
     let start = Start::of(&text.sample, config);
     if start.comments > 0 {
-        builder.note(format!("{} lines with `#` before the table are left out", start.comments));
+        let count = Count(start.comments, "line");
+        builder.note(format!("left out before the table: {count} with `#`"));
     }
     let sample = &text.sample[start.byte as usize..];
     if sample.iter().all(u8::is_ascii_whitespace) {
@@ -36,7 +39,11 @@ pub(crate) fn read(
     if let Some(trained) = builder.trained {
         refuse_other_delimiter(sample, &declared, trained, source)?;
     }
-    let Header { names, first, end } = header(sample, dialect, config, source, &start)?;
+    let Header { names, first, end, units } = header(sample, dialect, config, source, &start)?;
+    for row in units {
+        let cells: Vec<String> = row.iter().map(|cell| format!("`{cell}`")).collect();
+        builder.note(format!("a row of text after the header is left out: {}", cells.join(", ")));
+    }
     let end = (end.0 + start.line, end.1 + start.byte);
     let uses = builder.begin_file(path, series, &names, &first)?;
     let before = builder.rows();
@@ -136,6 +143,8 @@ struct Header {
     first: Vec<String>,
     /// Line and byte after the header.
     end: (u64, u64),
+    /// Rows between the names and the values.
+    units: Vec<Vec<String>>,
 }
 
 fn header(
@@ -154,14 +163,14 @@ fn header(
         (row, (reader.position().line(), reader.position().byte()))
     };
     let cells = |row: Vec<Vec<u8>>| -> Vec<String> {
-        row.iter().map(|cell| open::decode(cell).trim().to_owned()).collect()
+        row.iter().map(|cell| decode(cell).trim().to_owned()).collect()
     };
     let (raw, end) = next();
     let raw = raw.unwrap_or_default();
     if !config.header {
         let first = cells(raw);
         let names = (1..=first.len()).map(|i| format!("column_{i}")).collect();
-        return Ok(Header { names, first, end: (1, 0) });
+        return Ok(Header { names, first, end: (1, 0), units: Vec::new() });
     }
     if config.encoding == Encoding::Utf8 && raw.iter().any(|c| std::str::from_utf8(c).is_err()) {
         return Err(DataError::Format {
@@ -170,12 +179,7 @@ fn header(
             remedy: "set `encoding = \"latin-1\"` or \"auto\" under [data]",
         });
     }
-    let all_numbers = raw.iter().all(|cell| {
-        matches!(number::parse(cell, dialect.style, &[]), number::Cell::Value(_))
-            || crate::time::parse::Written::candidates(&String::from_utf8_lossy(cell))
-                .iter()
-                .any(|w| w.is_explicit())
-    });
+    let all_numbers = raw.iter().all(|cell| is_value(cell, dialect));
     let mut names = cells(raw);
     if all_numbers {
         // The names may stand in the last comment.
@@ -186,7 +190,7 @@ fn header(
                 .then(|| cells(record.iter().map(<[u8]>::to_vec).collect()))
         });
         if let Some(commented) = commented {
-            return Ok(Header { names: commented, first: names, end: (1, 0) });
+            return Ok(Header { names: commented, first: names, end: (1, 0), units: Vec::new() });
         }
         let first = names.first().cloned().unwrap_or_default();
         return Err(DataError::NoHeader { path: path.to_path_buf(), line: start.line + 1, first });
@@ -196,7 +200,39 @@ fn header(
             *name = format!("column_{}", i + 1); // pandas writes its index without a name
         }
     }
-    Ok(Header { names, first: next().0.map(cells).unwrap_or_default(), end })
+    let following: Vec<_> = (0..=MOST_UNITS).map(|_| next()).collect();
+    let row = |at: usize| {
+        let row = following.get(at).and_then(|(row, _)| row.as_ref());
+        row.filter(|row| row.len() == names.len())
+    };
+    let texts = (0..).take_while(|&at| row(at).is_some_and(|row| is_text(row, dialect))).count();
+    let values = |row: &Vec<Vec<u8>>| row.iter().any(|cell| is_value(cell, dialect));
+    let texts = if row(texts).is_some_and(values) { texts } else { 0 };
+    let end = texts.checked_sub(1).map_or(end, |last| following[last].1);
+    let mut rows = following.into_iter().map(|(row, _)| row.map(cells).unwrap_or_default());
+    let units = rows.by_ref().take(texts).collect();
+    Ok(Header { names, first: rows.next().unwrap_or_default(), end, units })
+}
+
+/// Rows of units, and such, that may stand between the header and the values.
+const MOST_UNITS: usize = 2;
+
+/// Whether a cell is a number, or a time by its look.
+fn is_value(cell: &[u8], dialect: Dialect) -> bool {
+    matches!(number::parse(cell, dialect.style, &[]), number::Cell::Value(_))
+        || number::marked(cell, dialect.style).is_some()
+        || crate::time::parse::Written::candidates(&String::from_utf8_lossy(cell))
+            .iter()
+            .any(|w| w.is_explicit())
+}
+
+/// Whether a row has text in some cells, and in all others nothing.
+fn is_text(row: &[Vec<u8>], dialect: Dialect) -> bool {
+    let empty = |cell: &Vec<u8>| cell.trim_ascii().is_empty();
+    let text = |cell: &Vec<u8>| {
+        number::parse(cell, dialect.style, &[]) == number::Cell::Bad && !is_value(cell, dialect)
+    };
+    row.len() > 1 && !row.iter().all(empty) && row.iter().all(|cell| empty(cell) || text(cell))
 }
 
 /// The rows of one file on their way into the table.
@@ -304,8 +340,8 @@ impl Rows<'_, '_> {
             expected: width,
             open_quote,
         };
-        if count != width {
-            return Err(ragged(count));
+        if count != width && count != width + 1 {
+            return Err(ragged(count)); // one cell more may be empty
         }
         let rest = cells.clone();
         let pushed = self.builder.push_row(cells, self.uses, self.dialect.style, (line, byte));

@@ -1,5 +1,6 @@
 //! How a text table is written: its delimiter and its decimal separator, from the first lines.
 
+use super::columns::{Unit, unit_of};
 use crate::config::DataConfig;
 use crate::number::{self, Cell, Style};
 use crate::reading::Reading;
@@ -51,10 +52,10 @@ impl Dialect {
 
 /// The sign that cuts most lines into as many cells as the first; a comma where none does.
 pub(super) fn find_delimiter(sample: &[u8]) -> u8 {
-    let mut best = (0, b',');
+    let (lines, mut best): (Vec<&[u8]>, _) = (lines(sample).collect(), (0, b','));
     for delimiter in *b"\t;|, " {
         let counts: Vec<usize> =
-            lines(sample).map(|line| count_outside_quotes(line, delimiter)).collect();
+            lines.iter().map(|line| count_outside_quotes(line, delimiter)).collect();
         let Some(&first) = counts.first() else { continue };
         let alike = counts.iter().filter(|&&c| c == first).count();
         let score = if first == 0 { 0 } else { alike * 1000 / counts.len() };
@@ -75,6 +76,9 @@ fn lines(sample: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 fn count_outside_quotes(line: &[u8], delimiter: u8) -> usize {
+    if memchr::memchr(b'"', line).is_none() {
+        return memchr::memchr_iter(delimiter, line).count();
+    }
     let mut quoted = false;
     let mut count = 0;
     for &byte in line {
@@ -99,8 +103,8 @@ fn find_style(sample: &[u8], delimiter: u8, header: bool) -> Result<Style, Eithe
         .flexible(true)
         .has_headers(header)
         .from_reader(whole.as_slice());
-    let mut votes = Votes::default();
-    let mut either = None;
+    // Columns that tell the time have no vote.
+    let mut columns: Vec<Option<Votes>> = Vec::new();
     let names = match header {
         true => reader.byte_headers().cloned().unwrap_or_default(),
         false => csv::ByteRecord::new(),
@@ -112,25 +116,27 @@ fn find_style(sample: &[u8], delimiter: u8, header: bool) -> Result<Style, Eithe
     let mut record = csv::ByteRecord::new();
     let mut row = 0;
     while let Ok(true) = reader.read_byte_record(&mut record) {
-        for (column, cell) in record.iter().enumerate() {
-            let cell = cell.trim_ascii();
-            match shape(cell) {
-                Shape::Point => votes.points += 1,
-                Shape::Comma => votes.commas += 1,
-                Shape::Grouped { by: '.' } => votes.german += 1,
-                Shape::Grouped { .. } => votes.american += 1,
-                Shape::EitherPoint => votes.either_points += 1,
-                Shape::EitherComma => {
-                    votes.either_commas += 1;
-                    let cell = String::from_utf8_lossy(cell).into_owned();
-                    either.get_or_insert_with(|| EitherComma { row, header: name(column), cell });
-                }
-                Shape::Other => {}
+        for column in columns.len()..record.len() {
+            let tells_time = unit_of(&name(column)).is_some_and(|unit| unit != Unit::Vague);
+            columns.push((!tells_time).then(Votes::default));
+        }
+        for (votes, cell) in columns.iter_mut().zip(record.iter()) {
+            if let Some(votes) = votes {
+                votes.count(cell.trim_ascii(), row);
             }
         }
         row += 1;
     }
-    votes.style().ok_or(()).or_else(|()| either.map_or(Ok(Style::default()), Err))
+    let mut votes = Votes::default();
+    for (column, own) in columns.into_iter().enumerate() {
+        if let Some(own) = own
+            && own.others <= own.numbers
+            && !own.padded
+        {
+            votes.add(own, || name(column));
+        }
+    }
+    votes.style().ok_or(()).or_else(|()| votes.either.map_or(Ok(Style::default()), Err))
 }
 
 /// Cells of the sample by their shape.
@@ -142,13 +148,76 @@ struct Votes {
     american: usize,
     either_points: usize,
     either_commas: usize,
+    /// The sign between thousands in cells such as `1 234`, and how many have it.
+    spaced: Option<char>,
+    spaces: usize,
+    /// Numbers of any shape, and cells that are none.
+    numbers: usize,
+    others: usize,
+    /// A number begins with a zero before another digit: a date or a name.
+    padded: bool,
+    /// The first of `either_commas`.
+    either: Option<EitherComma>,
 }
 
 impl Votes {
+    fn count(&mut self, cell: &[u8], row: usize) {
+        let text = number::bare(cell);
+        let bare = text.trim_start_matches(['-', '+']).as_bytes();
+        self.padded |= matches!(bare, [b'0', b'0'..=b'9', ..]);
+        let shape = shape(&text);
+        match shape {
+            Shape::Other if number::parse(cell, Style::default(), &[]) == Cell::Missing => return,
+            Shape::Other => self.others += 1,
+            _ => self.numbers += 1,
+        }
+        match shape {
+            Shape::Point => self.points += 1,
+            Shape::Comma => self.commas += 1,
+            Shape::Grouped { by: '.' } => self.german += 1,
+            Shape::Grouped { by: ',' } => self.american += 1,
+            Shape::Grouped { by } if self.spaced.is_none_or(|sign| sign == by) => {
+                self.spaced = Some(by);
+                self.spaces += 1;
+                self.points += usize::from(text.contains('.'));
+                self.commas += usize::from(text.contains(','));
+            }
+            Shape::EitherPoint => self.either_points += 1,
+            Shape::EitherComma => {
+                self.either_commas += 1;
+                let cell = String::from_utf8_lossy(cell).into_owned();
+                self.either.get_or_insert(EitherComma { row, header: String::new(), cell });
+            }
+            Shape::Grouped { .. } | Shape::Plain | Shape::Other => {}
+        }
+    }
+
+    fn add(&mut self, other: Votes, name: impl FnOnce() -> String) {
+        self.points += other.points;
+        self.commas += other.commas;
+        self.german += other.german;
+        self.american += other.american;
+        self.either_points += other.either_points;
+        self.either_commas += other.either_commas;
+        self.spaced = self.spaced.or(other.spaced);
+        self.spaces += other.spaces;
+        if let (None, Some(either)) = (&self.either, other.either) {
+            self.either = Some(EitherComma { header: name(), ..either });
+        }
+    }
+
     /// The style all cells allow; `None` where it takes the user to say what a comma means.
     fn style(&self) -> Option<Style> {
-        let Votes { points, commas, german, american, either_points, either_commas } = *self;
+        let Votes { points, commas, german, american, either_points, either_commas, .. } = *self;
         let comma = |thousands| Some(Style { decimal: b',', thousands });
+        if let Some(sign) = self.spaced.filter(|_| german == 0 && american == 0) {
+            // Beside it a point or comma can only be decimal.
+            match (points + either_points, commas + either_commas) {
+                (0, 1..) => return comma(Some(sign)),
+                (_, 0) => return Some(Style { decimal: b'.', thousands: Some(sign) }),
+                _ => {}
+            }
+        }
         if points == 0 && american == 0 && (german > 0 || commas > 0) {
             // Beside a decimal comma a point can only stand between thousands.
             return comma((german > 0 || either_points > 0).then_some('.'));
@@ -166,7 +235,7 @@ enum Shape {
     Point,
     /// `1,5`
     Comma,
-    /// `1.234,5` by points, `1,234.5` by commas; `1.234.567`, `1,234,567`
+    /// `1.234,5` by points, `1,234.5` by commas; `1.234.567`, `1,234,567`; `1 234` by a sign that is never decimal
     Grouped {
         by: char,
     },
@@ -174,18 +243,51 @@ enum Shape {
     EitherPoint,
     /// `1,234`
     EitherComma,
+    /// `1234`
+    Plain,
     Other,
 }
 
-fn shape(cell: &[u8]) -> Shape {
-    let Ok(text) = std::str::from_utf8(cell) else { return Shape::Other };
+/// Signs that stand between thousands and nowhere else in a number.
+const SPACES: [char; 6] = [' ', '\u{a0}', '\u{202f}', '\u{2009}', '\'', '’'];
+
+/// The shape of a cell with digits, one sign at most, and one separator at most.
+fn plain_shape(text: &str) -> Option<Shape> {
+    let bare = text.strip_prefix(['-', '+']).unwrap_or(text).as_bytes();
+    let at = bare.iter().position(|byte| !byte.is_ascii_digit());
+    let (whole, rest) = bare.split_at(at.unwrap_or(bare.len()));
+    let [sign, fraction @ ..] = rest else {
+        return (!whole.is_empty()).then_some(Shape::Plain);
+    };
+    if whole.is_empty() || fraction.is_empty() || !fraction.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let either = whole.len() <= 3 && fraction.len() == 3 && whole[0] != b'0';
+    match (sign, either) {
+        (b'.', true) => Some(Shape::EitherPoint),
+        (b'.', false) => Some(Shape::Point),
+        (b',', true) => Some(Shape::EitherComma),
+        (b',', false) => Some(Shape::Comma),
+        _ => None,
+    }
+}
+
+fn shape(text: &str) -> Shape {
+    if let Some(shape) = plain_shape(text) {
+        return shape;
+    }
     let style = |decimal, thousands| Style { decimal, thousands };
-    let is_value = |style| matches!(number::parse(cell, style, &[]), Cell::Value(_));
+    let is_value = |style| matches!(number::parse(text.as_bytes(), style, &[]), Cell::Value(_));
+    if let Some(by) = text.chars().find(|sign| SPACES.contains(sign)) {
+        let fits = is_value(style(b'.', Some(by))) || is_value(style(b',', Some(by)));
+        return if fits { Shape::Grouped { by } } else { Shape::Other };
+    }
     match (text.matches('.').count(), text.matches(',').count()) {
         (1, 0) if number::may_be_either(text, '.') => Shape::EitherPoint,
         (0, 1) if number::may_be_either(text, ',') => Shape::EitherComma,
         (1, 0) if is_value(Style::default()) => Shape::Point,
         (0, 1) if is_value(style(b',', None)) => Shape::Comma,
+        (0, 0) if is_value(Style::default()) => Shape::Plain,
         (0, 0) => Shape::Other,
         (_, 0..=1) if is_value(style(b',', Some('.'))) => Shape::Grouped { by: '.' },
         (0..=1, _) if is_value(style(b'.', Some(','))) => Shape::Grouped { by: ',' },

@@ -6,14 +6,16 @@
 //! when at most half of them are; in between, the column means to be numeric and its first bad cell is
 //! an error. No column is dropped silently: those left out are listed in the notes.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::builder::Builder;
 use super::roles::Roles;
 use super::table::{Bad, Cells, Table, bad_cell};
-use crate::error::DataError;
-use crate::number::Style;
+use crate::error::{DataError, Hint};
+use crate::number::{self, Style};
 use crate::reading::{Reading, TimeReading};
+use crate::text::Count;
 use crate::time::column::Times;
 
 impl Builder<'_> {
@@ -66,7 +68,18 @@ impl Builder<'_> {
                 example: like.clone(),
             }),
             id: config.id.clone(),
+            units: dialect.map(|_| self.units(&roles)),
         };
+        if let (Some(before), Some(now)) =
+            (self.trained.and_then(|trained| trained.units.as_ref()), &reading.units)
+        {
+            self.refuse_other_unit(&roles, before, now)?;
+        }
+        if self.rows.trailing > 0 {
+            let count = Count(self.rows.trailing, "row");
+            self.notes
+                .push(format!("{count} with an empty cell beyond the header: it is left out"));
+        }
         Ok(Table {
             files: self.files,
             channels: roles.channels,
@@ -149,18 +162,52 @@ impl Builder<'_> {
     ) -> Result<(), DataError> {
         let cells = &self.rows.cells[slot];
         let Some(example) = cells.first_marked.clone() else { return Ok(()) };
-        if let Some(bad) =
-            cells.first_unit.as_ref().filter(|_| cells.percent.max(cells.truth) != good)
+        if let Some(bad) = cells.other_unit.as_ref().or(cells.first_unit.as_ref())
+            && ![cells.percent, cells.truth, cells.units].contains(&good)
         {
             return Err(bad_cell(&self.files[bad.file], bad, locate(bad), style));
         }
-        let how = match cells {
-            Cells { percent: 1.., .. } => "are read as percent, without the sign",
-            Cells { truth: 1.., .. } => "are read as 1 and 0",
-            Cells { scaled: 1.., .. } => "are read as thousands (K), millions (M) or billions (B)",
-            _ => "are read as negative",
+        let mut how = match cells {
+            Cells { percent: 1.., .. } => "are read as percent, without the sign".into(),
+            Cells { truth: 1.., .. } => "are read as 1 and 0".into(),
+            Cells { unit: Some(unit), .. } => format!("are read without their unit, `{unit}`"),
+            Cells { scaled: 1.., .. } => String::new(),
+            _ => "are read as negative".into(),
         };
+        if cells.scaled > 0 {
+            how += if how.is_empty() { "" } else { ", and " };
+            how += "are read as thousands (K), millions (M) or billions (B)";
+        }
         self.doubts.push(format!("cells such as `{example}` in column `{name}` {how}"));
+        Ok(())
+    }
+
+    /// The channels with a unit, by name.
+    fn units(&self, roles: &Roles) -> BTreeMap<String, String> {
+        let channels = roles.channels.iter().zip(&self.rows.cells);
+        let units = channels.filter_map(|(name, cells)| Some((name.clone(), cells.unit()?.into())));
+        units.collect()
+    }
+
+    /// Numbers in another unit than those of the training data would be wrong without a word.
+    fn refuse_other_unit(
+        &self,
+        roles: &Roles,
+        before: &BTreeMap<String, String>,
+        now: &BTreeMap<String, String>,
+    ) -> Result<(), DataError> {
+        let width = self.rows.width;
+        for (slot, name) in roles.channels.iter().enumerate() {
+            let seen = || self.rows.values.iter().skip(slot).step_by(width).any(|v| !v.is_nan());
+            if before.get(name) != now.get(name) && seen() {
+                return Err(DataError::UnitChanged {
+                    path: self.files.first().cloned().unwrap_or_default(),
+                    header: name.clone(),
+                    found: now.get(name).cloned(),
+                    expected: before.get(name).cloned(),
+                });
+            }
+        }
         Ok(())
     }
 
@@ -280,6 +327,11 @@ impl Builder<'_> {
             return bad_cell(&self.files[bad.file], bad, locate(bad), style);
         }
         let example = cells().find_map(|c| c.first_bad.clone());
+        if let Some(bad) = &example
+            && !matches!(number::hint(&bad.cell, style), Hint::Marker | Hint::Unknown)
+        {
+            return bad_cell(&self.files[bad.file], bad, locate(bad), style);
+        }
         DataError::NoNumbers {
             path: self.files.first().cloned().unwrap_or_default(),
             example: example.map(|bad| (bad.line, bad.header, bad.cell)),

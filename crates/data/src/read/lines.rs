@@ -15,6 +15,8 @@ pub(crate) struct PlainLines {
     /// Unread bytes of the buffer.
     from: usize,
     to: usize,
+    /// The first quote among them, or `to`.
+    quote: usize,
     /// Line and byte at which the unread bytes start.
     line: u64,
     byte: u64,
@@ -38,17 +40,17 @@ impl PlainLines {
     /// Continues `sample`, whose unread part starts at `byte` in line `line`, with `stream`.
     pub(crate) fn new(sample: Vec<u8>, stream: Box<dyn Read>, (line, byte): (u64, u64)) -> Self {
         let (from, to) = ((byte as usize).min(sample.len()), sample.len());
-        PlainLines { stream, buffer: sample, from, to, line, byte, ended: false }
+        let quote = quote(&sample, from, to);
+        PlainLines { stream, buffer: sample, from, to, quote, line, byte, ended: false }
     }
 
     pub(crate) fn next(&mut self) -> io::Result<Next<'_>> {
         let mut searched = 0;
         let length = loop {
-            match memchr::memchr2(b'\n', b'"', &self.buffer[self.from + searched..self.to]) {
-                Some(at) if self.buffer[self.from + searched + at] == b'"' => {
-                    return Ok(Next::Quote);
-                }
-                Some(at) => break searched + at,
+            match memchr::memchr(b'\n', &self.buffer[self.from + searched..self.to]) {
+                Some(at) if self.quote > self.from + searched + at => break searched + at,
+                Some(_) => return Ok(Next::Quote),
+                None if self.quote < self.to => return Ok(Next::Quote),
                 None if self.ended => return Ok(Next::End), // every line ends: see `open::Lines`
                 None => {
                     searched = self.to - self.from;
@@ -68,14 +70,16 @@ impl PlainLines {
             return Err(io::Error::other(RowTooLong));
         }
         self.buffer.copy_within(self.from..self.to, 0);
-        (self.from, self.to) = (0, self.to - self.from);
-        if self.buffer.len() < 2 * self.to.max(64 << 10) {
-            self.buffer.resize(2 * self.to.max(64 << 10), 0);
+        let read = self.to - self.from;
+        (self.from, self.to) = (0, read);
+        if self.buffer.len() < (2 * self.to).max(64 << 10) {
+            self.buffer.resize((2 * self.to).max(64 << 10), 0);
         }
         match self.stream.read(&mut self.buffer[self.to..])? {
             0 => self.ended = true,
             n => self.to += n,
         }
+        self.quote = quote(&self.buffer, read, self.to); // there was none before
         Ok(())
     }
 
@@ -92,10 +96,29 @@ impl PlainLines {
     }
 }
 
+/// The first quote between two positions, or the second of them.
+fn quote(buffer: &[u8], from: usize, to: usize) -> usize {
+    memchr::memchr(b'"', &buffer[from..to]).map_or(to, |at| from + at)
+}
+
 /// The cells of a row, one after another.
 pub(crate) trait Row<'a>: Iterator<Item = &'a [u8]> + Clone {
     /// Takes the next cell if it is a number in plain notation; leaves it where it is if not.
     fn number(&mut self, decimal: u8) -> Option<Plain>;
+
+    /// Takes the next cells into `values` for as long as they are such numbers, and their counts of decimals into the
+    /// bits of `decimals`; returns how many it took.
+    #[inline]
+    fn numbers(&mut self, decimal: u8, values: &mut [f32], decimals: &mut [u8]) -> usize {
+        let mut taken = 0;
+        for (value, decimals) in values.iter_mut().zip(decimals) {
+            let Some(plain) = self.number(decimal) else { break };
+            *value = plain.value;
+            *decimals |= 1 << plain.fraction.min(7);
+            taken += 1;
+        }
+        taken
+    }
 }
 
 /// Cells that were split before.
@@ -167,5 +190,33 @@ impl<'a> Row<'a> for Cells<'a> {
             None => None,
         };
         Some(plain)
+    }
+
+    /// As in every row, with the line in a register.
+    #[inline]
+    fn numbers(&mut self, decimal: u8, values: &mut [f32], decimals: &mut [u8]) -> usize {
+        let Some(mut rest) = self.rest else { return 0 };
+        let (delimiter, mut taken) = (self.delimiter, 0);
+        for (value, decimals) in values.iter_mut().zip(decimals) {
+            let Some(plain) = number::plain(rest, decimal) else { break };
+            let after = &rest[plain.length..];
+            let ends = match after {
+                [] => true,
+                [byte, next @ ..] if *byte == delimiter => {
+                    rest = next;
+                    false
+                }
+                _ => break,
+            };
+            *value = plain.value;
+            *decimals |= 1 << plain.fraction.min(7);
+            taken += 1;
+            if ends {
+                self.rest = None;
+                return taken;
+            }
+        }
+        self.rest = Some(rest);
+        taken
     }
 }

@@ -175,7 +175,7 @@ pub(crate) fn open_text(source: &Source, encoding: Encoding) -> Result<Text, Dat
         return Err(read_error(e, source, 0, line));
     }
     row_bytes.set(0);
-    if let Some(at) = sample.iter().position(|&b| b == 0) {
+    if let Some(at) = memchr::memchr(0, &sample) {
         let what = format!("has a zero byte at byte {at}; this is not a text table");
         return Err(wrong(source, what, "export it as CSV in UTF-8"));
     }
@@ -194,7 +194,7 @@ fn read_sample(stream: &mut impl Read, sample: &mut Vec<u8>) -> io::Result<()> {
         match stream.take(want).read_to_end(sample) {
             Err(e) if sample.is_empty() || is_row_too_long(&e) => return Err(e),
             Err(_) => return Ok(()),
-            Ok(n) if (n as u64) < want || sample.contains(&0) => return Ok(()),
+            Ok(n) if (n as u64) < want || memchr::memchr(0, sample).is_some() => return Ok(()),
             Ok(_) => {}
         }
         if sample[before..].contains(&b'\n')
@@ -332,17 +332,10 @@ impl<R> Lines<R> {
     }
 }
 
-/// Text of a cell: UTF-8 where it is, Windows-1252 where it is not.
-pub(crate) fn decode(cell: &[u8]) -> String {
-    match std::str::from_utf8(cell) {
-        Ok(text) => text.to_owned(),
-        Err(_) => WINDOWS_1252.decode_without_bom_handling(cell).0.into_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::decode;
     use proptest::prelude::*;
 
     fn lines(bytes: &[u8]) -> Lines<Cursor<Vec<u8>>> {

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crate::error::{BadCell, BadTime, DataError};
-use crate::number::{self, Mark, Style};
+use crate::number::{self, Mark, Marked, Style};
 use crate::reading::Reading;
 use crate::time::column::Times;
 
@@ -57,25 +57,43 @@ pub(super) struct Cells {
     pub(super) percent: usize,
     pub(super) truth: usize,
     pub(super) scaled: usize,
-    pub(super) accounting: usize,
-    /// The first cell of percent or truth, and the first of all that are marked.
+    /// Those with the unit of the first of them.
+    pub(super) units: usize,
+    pub(super) unit: Option<&'static str>,
+    /// The first cell with another unit.
+    pub(super) other_unit: Option<Bad>,
+    /// The first cell of percent, truth or a unit, and the first of all that are marked.
     pub(super) first_unit: Option<Bad>,
     pub(super) first_marked: Option<String>,
 }
 
 impl Cells {
-    pub(super) fn mark(&mut self, mark: Mark, bad: impl Fn() -> Bad) {
-        let count = match mark {
-            Mark::Percent => &mut self.percent,
-            Mark::Truth => &mut self.truth,
-            Mark::Scaled => &mut self.scaled,
-            Mark::Accounting => &mut self.accounting,
-        };
-        *count += 1;
+    pub(super) fn mark(&mut self, marked: Marked, bad: impl Fn() -> Bad) {
+        match marked.mark {
+            Mark::Percent => self.percent += 1,
+            Mark::Truth => self.truth += 1,
+            Mark::Scaled => self.scaled += 1,
+            Mark::Accounting | Mark::Unit | Mark::Minus => {}
+        }
+        match (marked.unit, self.unit) {
+            (Some(unit), Some(first)) if unit != first => {
+                self.other_unit.get_or_insert_with(&bad);
+            }
+            (Some(unit), _) => {
+                self.unit = Some(unit);
+                self.units += 1;
+            }
+            (None, _) => {}
+        }
         self.first_marked.get_or_insert_with(|| bad().cell);
-        if matches!(mark, Mark::Percent | Mark::Truth) {
+        if marked.unit.is_some() || matches!(marked.mark, Mark::Percent | Mark::Truth) {
             self.first_unit.get_or_insert_with(bad);
         }
+    }
+
+    /// The unit of its numbers, as a later table must have it.
+    pub(super) fn unit(&self) -> Option<&'static str> {
+        self.unit.or((self.percent > 0).then_some("%"))
     }
 }
 

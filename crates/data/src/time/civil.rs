@@ -17,6 +17,24 @@ pub(crate) fn date_of(year: i64, month: i64, day: i64) -> Option<Date> {
     Date::new(i16::try_from(year).ok().filter(|y| (1..=9999).contains(y))?, month, day).ok()
 }
 
+/// Days from 1970-01-01 to a date by its parts, as [`date_of`] and [`days_of`] give them: the years of a cycle of 400
+/// begin with March, so that the day that a leap year adds is the last of its year.
+#[inline]
+pub(crate) fn days_at(year: i64, month: i64, day: i64) -> Option<i64> {
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let last = match month {
+        4 | 6 | 9 | 11 => 30,
+        2 => 28 + i64::from(leap),
+        _ => 31,
+    };
+    if !(1..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=last).contains(&day) {
+        return None;
+    }
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let of_year = (153 * month + 2) / 5 + day - 1; // the months from March on have 31, 30, 31, 30, 31 days
+    Some(365 * year + year / 4 - year / 100 + year / 400 + of_year - 719_468)
+}
+
 /// Days since 1970-01-01.
 #[inline]
 pub(crate) fn days_of(date: Date) -> i64 {
@@ -127,8 +145,16 @@ mod tests {
         fn days_and_dates_are_inverse(day in -719_162i64..2_932_896) {
             let date = date_at(day);
             prop_assert_eq!(days_of(date), day);
+            let parts = (date.year().into(), date.month().into(), date.day().into());
+            prop_assert_eq!(days_at(parts.0, parts.1, parts.2), Some(day));
             prop_assert_eq!(weekday(day), i64::from(date.weekday().to_monday_zero_offset()));
             prop_assert_eq!(in_month(months_of(date), date.day()), date);
+        }
+
+        /// Oracle: jiff's calendar.
+        #[test]
+        fn only_dates_that_exist_have_days(year in -2_i64..10_002, month in -1_i64..15, day in -1_i64..34) {
+            prop_assert_eq!(days_at(year, month, day), date_of(year, month, day).map(days_of));
         }
 
         /// Oracle: counting the days of the week one by one.

@@ -412,7 +412,7 @@ mod tests {
         assert_eq!(arranged.timeline.at(4, &clock), Some(5));
         assert_eq!(
             findings[0].to_string(),
-            "t.csv:4:1: series `t`, row 3: 2 rows missing between 2 and 5 (2 rows in 1 gaps)"
+            "t.csv:4:1: series `t`, row 3: 2 rows missing between 2 and 5 (2 rows in 1 gap)"
         );
         assert!(findings[0].is_note());
     }

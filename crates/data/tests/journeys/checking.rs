@@ -101,7 +101,7 @@ fn findings_are_part_of_the_description() {
     );
     assert_eq!(description.findings.len(), 1);
     let text = description.to_string();
-    assert!(text.contains("1 rows missing between 2012-01-04 and 2012-01-06"), "{text}");
+    assert!(text.contains("1 row missing between 2012-01-04 and 2012-01-06"), "{text}");
     assert!(text.contains("2 cells missing"), "{text}");
 }
 

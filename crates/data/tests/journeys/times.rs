@@ -19,10 +19,10 @@ fn gaps_are_masked_filled_or_refused() {
     assert_eq!(panel.time(3).unwrap(), "2012-01-04");
     assert_eq!(
         panel.findings()[0].to_string().rsplit_once('/').unwrap().1,
-        "t.csv:4:1: series `t`, row 3: 1 rows missing between 2012-01-02 and 2012-01-04 (1 rows in 1 gaps)"
+        "t.csv:4:1: series `t`, row 3: 1 row missing between 2012-01-02 and 2012-01-04 (1 row in 1 gap)"
     );
     let refused = message(read_with(&table, "fill = \"error\""));
-    assert!(refused.starts_with("t.csv:4:1: series `t`, row 3: 1 rows missing"), "{refused}");
+    assert!(refused.starts_with("t.csv:4:1: series `t`, row 3: 1 row missing"), "{refused}");
 }
 
 #[test]
@@ -30,7 +30,7 @@ fn order_and_repetition_end_in_a_remedy() {
     let unsorted = rows(&["2012-01-02", "2012-01-01", "2012-01-03"]);
     assert_eq!(
         message(read(&unsorted)),
-        "t.csv:3:1: series `t`, row 2: time goes back from 2012-01-02 to 2012-01-01 (1 such rows)\n  \
+        "t.csv:3:1: series `t`, row 2: time goes back from 2012-01-02 to 2012-01-01 (1 such row)\n  \
          hint: sort the rows by time, or set `unsorted = \"sort\"` under [data]"
     );
     let sorted = read_with(&unsorted, "unsorted = \"sort\"").unwrap();

@@ -61,6 +61,7 @@ pub(super) fn spreadsheet(cell: &[u8]) -> Option<Parsed> {
 }
 
 pub(super) fn compact(cell: &[u8]) -> Option<Parsed> {
+    let cell = cell.strip_suffix(b".0").unwrap_or(cell); // whole numbers as floats
     if !matches!(cell.len(), 8 | 10 | 12 | 14) || !cell.iter().all(u8::is_ascii_digit) {
         return None;
     }
@@ -75,6 +76,7 @@ pub(super) fn compact(cell: &[u8]) -> Option<Parsed> {
 
 /// `201205` or `2012.05`, as the year and what follows it.
 pub(super) fn six_digits(cell: &[u8]) -> Option<(i64, i64)> {
+    let cell = cell.strip_suffix(b".0").filter(|cell| cell.len() == 6).unwrap_or(cell);
     let (year, rest) = match cell.len() {
         6 => (&cell[..4], &cell[4..]),
         7 if cell[4] == b'.' => (&cell[..4], &cell[5..]),
