@@ -19,7 +19,7 @@ use crate::workspace;
 /// An experiment and how to run it.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The experiment: configs/experiments/NAME.toml
+    /// The experiment: configs/experiments/NAME.toml, such as benchmarks, study, small or ring
     #[arg(default_value = "quickstart")]
     name: String,
     /// Runs side by side, one process and one thread each

@@ -151,7 +151,7 @@ impl<'a> Summary<'a> {
             Column::new("rows", "in the file", |row: &Row| {
                 Some(row.tried.task.columns.rows().to_string())
             }),
-            Column::new("windows", "of so many steps", |row: &Row| {
+            Column::new("windows", "and steps of each", |row: &Row| {
                 Some(format!("{} × {}", row.plan.windows, row.plan.horizon))
             }),
             column("WQL", "quantile loss at nine deciles over the sum of |y|", |s| s.wql),

@@ -9,7 +9,7 @@ use toml::Spanned;
 use super::resample::Period;
 use crate::plan::{Kind, PlanFile};
 
-/// What is asked, and what is to be reached.
+/// The question, and the tasks that answer it.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) title: String,

@@ -24,6 +24,9 @@ impl<'a> Summary<'a> {
             document.add(Block::Table(table));
         }
         document.heading("Where we lose");
+        let loss = percent(self.target().loss);
+        document
+            .paragraph(Tone::Note, format!("Lost are those that are worse by more than {loss} %."));
         document.list(&self.losses());
         document.figures("Series by series", "", self.figure().into_iter().collect());
         backtest::conclude(&mut document, self.all, &plan.notes, machine);
@@ -38,8 +41,8 @@ impl<'a> Summary<'a> {
         lost.sort_by(|a, b| b.0.total_cmp(&a.0));
         let reference = &self.small.plan.reference;
         let item = |(ratio, name): (f64, &str)| {
-            let counts = if ratio > 1.0 + self.target().loss { ", counted" } else { "" };
-            format!("- {name}: {} % worse than {reference}{counts}\n", percent(ratio - 1.0))
+            let lost = if ratio > 1.0 + self.target().loss { " (lost)" } else { "" };
+            format!("- {name}: {} % worse than {reference}{lost}\n", percent(ratio - 1.0))
         };
         match lost.is_empty() {
             true => format!("- on no series is {reference} better\n"),

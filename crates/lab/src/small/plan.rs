@@ -8,7 +8,7 @@ use toml::Spanned;
 
 use crate::plan::{Kind, PlanFile, folder_name};
 
-/// What is asked, and what is to be reached.
+/// The question, and the targets.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) title: String,
@@ -41,7 +41,7 @@ pub(super) struct Target {
     pub(super) cost: Vec<Cost>,
 }
 
-/// Processor seconds that a run of about so many rows may take.
+/// Processor seconds that a run of about this number of rows may take.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Cost {

@@ -173,7 +173,7 @@ impl<'a> Summary<'a> {
         all
     }
 
-    /// The slowest run of about so many rows: those within a quarter of them, or the nearest.
+    /// The slowest run of about this number of rows: those within a quarter of it, or the nearest.
     fn cost(&self, Cost { rows, seconds }: &Cost) -> Measure {
         let away = |tried: &Tried| (tried.task.columns.rows() as f64 / *rows as f64).ln().abs();
         let timed = || self.tried.iter().filter_map(|t| Some((t, t.seconds()?)));

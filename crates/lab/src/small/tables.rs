@@ -73,9 +73,11 @@ fn overall(summary: &Summary) -> Table {
         Column::new("pool relative to it", "95 % interval over series", |w| {
             pool(w).map(Ratio::text)
         }),
-        Column::new("pool lost", "series on which the pool is worse by more than counts", |w| {
-            summary.lost(*w).map(|lost| lost.to_string())
-        }),
+        Column::new(
+            "pool lost",
+            "series on which the pool is worse by more than the loss that counts",
+            |w| summary.lost(*w).map(|lost| lost.to_string()),
+        ),
     ];
     Table::new("forecaster", &everybody, |w| Head::new(name(w)), &columns).without_empty_columns()
 }
