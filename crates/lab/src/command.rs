@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::arms::Arms;
 use crate::benchmarks::{self, Benchmarks};
@@ -11,13 +11,15 @@ use crate::experiment::{Experiment, conduct};
 use crate::launch::{self, Options, quote};
 use crate::places::Places;
 use crate::plan::{Kind, PlanFile};
+use crate::ring::{self, Ring};
+use crate::small::{self, Small};
 use crate::study::{self, Study};
 use crate::workspace;
 
 /// An experiment and how to run it.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The experiment: configs/experiments/NAME.toml
+    /// The experiment: configs/experiments/NAME.toml, such as benchmarks, study, small or ring
     #[arg(default_value = "quickstart")]
     name: String,
     /// Runs side by side, one process and one thread each
@@ -32,16 +34,16 @@ pub struct Args {
     /// Reuse finished runs of the same config and data although the code has changed since
     #[arg(long)]
     keep_runs: bool,
-    /// Benchmarks and the study: the folder that holds the data sets
+    /// All but arms: the folder that holds the data sets
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Benchmarks: run these cells only; others count if they are finished
+    /// Benchmarks, small and ring: run these cells, series or tasks only; others count if they are finished
     #[arg(long, value_name = "CELL", num_args = 1..)]
     only: Vec<String>,
-    /// Benchmarks: the first N seeds only
+    /// Benchmarks, small and ring: the first N seeds only
     #[arg(long, value_name = "N")]
     seeds: Option<NonZeroUsize>,
-    /// Benchmarks: also write docs/benchmarks.md
+    /// Benchmarks: also write docs/benchmarks.md; small and ring write their page also with --only
     #[arg(long)]
     write_docs: bool,
     /// The study: how much of it to run [default: small]
@@ -50,6 +52,12 @@ pub struct Args {
     /// The study: the device, such as cuda [default: cpu]
     #[arg(long)]
     device: Option<String>,
+    /// Ring: ETTh1.csv, of which it makes daily and weekly means
+    #[arg(long, value_name = "FILE")]
+    ett: Option<PathBuf>,
+    /// Ring: also backtests that fit again at each origin
+    #[arg(long)]
+    refit: bool,
     #[command(flatten)]
     launch: launch::Flags,
 }
@@ -92,17 +100,47 @@ impl Args {
                 };
                 start(root, options, Study::new(root, file, choice)?)
             }
+            Kind::Small => {
+                let choice = small::Choice {
+                    folder: self.folder()?,
+                    only: self.only,
+                    seeds: self.seeds.map(NonZeroUsize::get),
+                    write_docs: self.write_docs,
+                };
+                start(root, options, Small::new(&file, choice)?)
+            }
+            Kind::Ring => {
+                let choice = ring::Choice {
+                    folder: self.folder()?,
+                    ett: self.ett.map(std::path::absolute).transpose()?,
+                    only: self.only,
+                    seeds: self.seeds.map(NonZeroUsize::get),
+                    refit: self.refit,
+                    write_docs: self.write_docs,
+                };
+                start(root, options, Ring::new(&file, choice)?)
+            }
         }
+    }
+
+    /// The folder of `--data`, which has to be named.
+    fn folder(&self) -> Result<PathBuf> {
+        let folder =
+            self.data.as_ref().context("name the folder that holds the data: --data DIR")?;
+        ensure!(folder.is_dir(), "--data {}: no such folder", folder.display());
+        std::path::absolute(folder).context("the folder of --data")
     }
 
     /// Refuses options that mean nothing to a kind of experiment.
     fn check(&self, kind: Kind) -> Result<()> {
-        use Kind::{Benchmarks, Study};
-        let options: [(&str, bool, &[Kind]); 6] = [
-            ("--data", self.data.is_some(), &[Benchmarks, Study]),
-            ("--only", !self.only.is_empty(), &[Benchmarks]),
-            ("--seeds", self.seeds.is_some(), &[Benchmarks]),
-            ("--write-docs", self.write_docs, &[Benchmarks]),
+        use Kind::{Benchmarks, Ring, Small, Study};
+        let options: [(&str, bool, &[Kind]); 8] = [
+            ("--data", self.data.is_some(), &[Benchmarks, Study, Small, Ring]),
+            ("--only", !self.only.is_empty(), &[Benchmarks, Small, Ring]),
+            ("--seeds", self.seeds.is_some(), &[Benchmarks, Small, Ring]),
+            ("--write-docs", self.write_docs, &[Benchmarks, Small, Ring]),
+            ("--ett", self.ett.is_some(), &[Ring]),
+            ("--refit", self.refit, &[Ring]),
             ("--budget", self.budget.is_some(), &[Study]),
             ("--device", self.device.is_some(), &[Study]),
         ];
@@ -159,14 +197,20 @@ mod tests {
         };
         assert_eq!(check("--jobs 2 --gpus 2", Kind::Arms), Ok(()));
         assert_eq!(check("--only a b --seeds 1 --data d --write-docs", Kind::Benchmarks), Ok(()));
+        assert_eq!(check("--data d --only a --seeds 1", Kind::Small), Ok(()));
+        assert_eq!(check("--data d --ett e --refit", Kind::Ring), Ok(()));
+        assert!(check("--refit", Kind::Small).is_err());
         assert_eq!(check("--budget full --device cuda --data d", Kind::Study), Ok(()));
         let refused = check("--data d", Kind::Arms).unwrap_err();
         assert_eq!(
             refused,
-            "--data is for benchmarks and the study; `trial` is an experiment of arms"
+            "--data is for benchmarks and the study and small series and the ring; \
+             `trial` is an experiment of arms"
         );
         assert!(
-            check("--seeds 2", Kind::Study).unwrap_err().starts_with("--seeds is for benchmarks;")
+            check("--seeds 2", Kind::Study)
+                .unwrap_err()
+                .starts_with("--seeds is for benchmarks and")
         );
         assert!(check("--write-docs", Kind::Study).is_err());
         assert!(check("--device cuda", Kind::Benchmarks).is_err());

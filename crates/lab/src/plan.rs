@@ -26,6 +26,10 @@ pub(crate) enum Kind {
     Benchmarks,
     /// The study of re-injection: arms over data sets, models and amounts of data.
     Study,
+    /// Backtests of a folder of small series, beside the scores of others.
+    Small,
+    /// Backtests of tasks where others have published scores.
+    Ring,
 }
 
 impl Kind {
@@ -34,6 +38,8 @@ impl Kind {
             Kind::Arms => "an experiment of arms",
             Kind::Benchmarks => "benchmarks",
             Kind::Study => "the study",
+            Kind::Small => "small series",
+            Kind::Ring => "the ring",
         }
     }
 }
@@ -55,6 +61,13 @@ pub(crate) struct Config {
     pub(crate) path: PathBuf,
     pub(crate) text: String,
     pub(crate) table: Table,
+}
+
+impl Config {
+    /// The config of a command that takes none.
+    pub(crate) fn none() -> Config {
+        Config { path: PathBuf::new(), text: String::new(), table: Table::new() }
+    }
 }
 
 /// Keys of a config and their values: dotted key and TOML value, as `--set` takes them, in the order of the keys.
@@ -207,6 +220,13 @@ fn located(file: &Path, text: &str, span: Range<usize>, message: &str) -> anyhow
 fn is_folder_name(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
     (1..=60).contains(&name.len()) && name.chars().all(allowed) && !name.starts_with(['-', '_'])
+}
+
+/// A name as that of a folder: lower case, with `-` for whatever it may not hold.
+pub(crate) fn folder_name(name: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
+    let name: String = name.to_lowercase().chars().map(plain).take(60).collect();
+    if is_folder_name(&name) { name } else { format!("s{name}").chars().take(60).collect() }
 }
 
 fn available(root: &Path) -> String {

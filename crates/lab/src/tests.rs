@@ -1,6 +1,7 @@
 //! Experiments conducted to their end with a stand-in for `ballast`.
 
 mod agreement;
+mod backtests;
 mod bench;
 mod benchmarks;
 mod conduct;

@@ -52,8 +52,9 @@ impl Attempts<'_> {
     /// Removes what is in the job's folder, unless the job goes on from there.
     pub(crate) fn clear(&self, job: &Job) -> Result<()> {
         let folder = self.folder(job);
-        // An evaluation starts over each time.
-        let continues = job.stage != Stage::Evaluate && self.fingerprint(job).continues(&folder);
+        // An evaluation starts over each time, and so does a backtest.
+        let trains = matches!(job.stage, Stage::Train | Stage::Both);
+        let continues = trains && self.fingerprint(job).continues(&folder);
         if folder.exists() && !continues {
             fs::remove_dir_all(&folder)
                 .with_context(|| format!("removing {}", folder.display()))?;

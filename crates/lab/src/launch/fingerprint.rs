@@ -95,10 +95,14 @@ impl Fingerprint {
 
     /// Fails where the executable, the config or the data are no longer what this was made of.
     pub(crate) fn verify(&self, root: &Path, config: &Path, executable: &Path) -> Result<()> {
-        let text = fs::read_to_string(root.join(config))
-            .with_context(|| format!("reading {}", config.display()))?;
-        let table = crate::plan::parse(config, &text)?;
-        let config = Config { path: config.to_owned(), text, table };
+        let config = if config.as_os_str().is_empty() {
+            Config::none()
+        } else {
+            let text = fs::read_to_string(root.join(config))
+                .with_context(|| format!("reading {}", config.display()))?;
+            let table = crate::plan::parse(config, &text)?;
+            Config { path: config.to_owned(), text, table }
+        };
         let set: Vec<(String, String)> = self.set.clone().into_iter().collect();
         let (seed, device) = (self.seed, self.device.as_deref());
         let recipe = Recipe { config: &config, set: &set, seed, device };

@@ -6,7 +6,9 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::fingerprint::{Fingerprint, Fingerprints, Recipe};
+use crate::plan::{Config, data_path};
 use crate::runs::{self, Finished};
+use crate::scores::Backtest;
 
 /// The stages of a run that a job covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +20,8 @@ pub(crate) enum Stage {
     Both,
     /// `ballast evaluate` of runs that other jobs trained.
     Evaluate,
+    /// `ballast backtest` of a data file, without a config.
+    Backtest,
 }
 
 /// One thing to do, and where.
@@ -56,6 +60,7 @@ impl Job {
             Stage::Train => runs::info(folder, self.seed).map(drop),
             Stage::Both => Finished::read(folder, self.seed).map(drop),
             Stage::Evaluate => runs::evaluation(folder).map(drop),
+            Stage::Backtest => Backtest::read(folder).map(drop),
         }
     }
 }
@@ -121,6 +126,29 @@ impl<'a> Jobs<'a> {
         step.extend(device(recipe));
         let label = format!("{label:<32} scores");
         self.add(recipe, Place { label, shown, wanted }, Stage::Evaluate, vec![step], after)
+    }
+
+    /// Adds a backtest of a data file with these options; those that name files in the job's folder are added.
+    pub(crate) fn backtest(
+        &mut self,
+        file: &str,
+        options: &[String],
+        seed: u64,
+        place: Place,
+    ) -> Result<usize> {
+        let shown = &place.shown;
+        let mut step = vec!["backtest".to_owned(), file.to_owned()];
+        step.extend_from_slice(options);
+        step.extend(["--seed".to_owned(), seed.to_string()]);
+        for (option, name) in
+            [("--run", "run"), ("--output", "scores.csv"), ("--json", "scores.json")]
+        {
+            step.extend([option.to_owned(), format!("{shown}/{name}")]);
+        }
+        let set = [data_path(file), ("backtest".to_owned(), options.join(" "))];
+        let recipe = Recipe { config: &Config::none(), set: &set, seed, device: None };
+        let label = format!("{:<32} seed {seed}", place.label);
+        self.add(recipe, Place { label, ..place }, Stage::Backtest, vec![step], Vec::new())
     }
 
     fn add(
