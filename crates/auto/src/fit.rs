@@ -223,7 +223,7 @@ fn push_network(
 fn pools(members: &[String], units: &[Unit], classics: &[Classics]) -> Vec<Pool> {
     let histories: Vec<&History> = classics.iter().map(Classics::history).collect();
     let settings = Settings::default();
-    let shared = Pool::fit(members.to_vec(), &histories, Support::default(), &settings);
+    let shared = Pool::fit(members.to_vec(), &histories, Support::of(&[]), &settings);
     let own = |(unit, history): (&Unit, &&History)| {
         let support = Support::of(&unit.values);
         if units.len() == 1 || units.len() > OWN_WEIGHTS {
