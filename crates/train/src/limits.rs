@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn ordinary_forecasts_do_not_change() {
         for instance_norm in [true, false] {
-            let (source, forecaster, _) = exploding(instance_norm, 1.0);
+            let (source, forecaster, limits) = exploding(instance_norm, 1.0);
             let windows = source.windows(Part::Validation).first_rows().unwrap();
             let batch = source.panel().gather(&windows).unwrap();
             let draw = |forecaster: &Forecaster| {
@@ -218,7 +218,15 @@ mod tests {
                 no_grad(|| forecaster.sample(&batch, 30)).unwrap()
             };
             let bounded = draw(&forecaster);
-            assert_eq!(bounded, draw(&forecaster.without_limits()));
+            let (instance, _, _) = forecaster.relative(&batch).unwrap();
+            let free = draw(&forecaster.without_limits());
+            // Each window has at least the room that the training windows have by themselves.
+            let (low, high) = (limits.low[0], limits.high[0]);
+            let reach = f64::max((high - low) / 2.0, 1.0) - 1e-3;
+            let relative = instance.apply(&free).unwrap();
+            let inside = relative.ge(low - reach).logical_and(&relative.le(high + reach));
+            assert!(inside.to_kind(Kind::Double).mean(Kind::Double).double_value(&[]) > 0.99);
+            assert_eq!(bounded.masked_select(&inside), free.masked_select(&inside));
         }
     }
 }

@@ -16,8 +16,8 @@ pub struct TrainConfig {
     /// smaller CRPS without it, both on three or more validation horizons that do not overlap and within the training
     /// rows.
     pub choose_instance_norm: bool,
-    /// Passes over the training windows, or groups of `steps_per_epoch` steps; 0 to choose both by the number of
-    /// training windows, see [`TrainConfig::resolved`].
+    /// Passes over the windows, or groups of `steps_per_epoch` steps; 0 to choose by their number. See
+    /// `TrainConfig::resolved` for the rule.
     #[schemars(range(max = MAX_COUNT))]
     pub epochs: usize,
     /// Maximum number of optimizer steps if `epochs` is 0.
@@ -26,8 +26,8 @@ pub struct TrainConfig {
     /// Whether to validate at the start and several times in the first epoch too, so that the ridge start is a
     /// candidate. Off by default if `epochs` is given.
     pub validate_early: bool,
-    /// Whether the selected training is repeated on all rows, those of validation and test included, for the weights
-    /// that `ballast forecast` uses. `ballast evaluate` scores the weights that have not seen the test rows.
+    /// Whether the selected training is repeated on all rows, for the weights that forecast. They have seen the rows of
+    /// validation and test too, and `ballast evaluate` scores those that have not.
     pub refit: bool,
     /// Windows per optimizer step.
     #[schemars(range(min = 1, max = MAX_COUNT))]

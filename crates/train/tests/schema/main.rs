@@ -468,7 +468,7 @@ fn keys_are_described_and_show_their_defaults() {
     // Oracle: the defaults that the documentation of the keys states.
     let default =
         |table: &str, key: &str| schema["$defs"][table]["properties"][key]["default"].clone();
-    assert_eq!(default("TrainConfig", "epochs"), 25);
+    assert_eq!(default("TrainConfig", "epochs"), 0);
     assert_eq!(default("ModelConfig", "backbone"), "mlp");
     assert_eq!(default("NoiseConfig", "beta_end"), 0.1);
     assert_eq!(default("TargetTable", "likelihood"), "noise-aware");
