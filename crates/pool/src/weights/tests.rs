@@ -72,6 +72,10 @@ fn units_do_not_matter() {
     // Two copies of a series are twice the evidence: half of the penalty.
     let panel = Weights::fit(&[&plain, &large], &[1.0, 1.0], &flat(0.4)).values;
     assert!((found[0][0] - panel[0]).abs() < 1e-6, "{found:?} {panel:?}");
+    // A series in large units has no larger say.
+    let others = [1.0, 1e6].map(|unit| mixture(11, 40, unit));
+    let found = others.map(|other| Weights::fit(&[&plain, &other], &[1.0, 1.0], &flat(0.2)).values);
+    assert!((found[0][0] - found[1][0]).abs() < 1e-9, "{found:?}");
 }
 
 #[test]
