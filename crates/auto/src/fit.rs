@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use classical::Paths;
-use pool::{Classics, Effort, History, Layout, Pool, Quantiles, Settings, Support, Task};
+use pool::{Classics, Effort, History, Layout, Panel, Pool, Quantiles, Settings, Support, Task};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use record::RunInfo;
@@ -66,8 +66,6 @@ pub struct UnitForecast {
     pub pooled: Option<Quantiles>,
 }
 
-/// Units up to which each has weights of its own, shrunk to those that all share.
-const OWN_WEIGHTS: usize = 64;
 /// Units above which fewer folds and paths are computed.
 const MANY_UNITS: usize = 200;
 /// Sample paths of each member of a forecast.
@@ -218,19 +216,10 @@ fn push_network(
     Ok(())
 }
 
-/// The pool of each unit. Weights and calibration are those of all units together; where the units are few, each has its
-/// own, with the shared weights as the prior.
+/// The pool of each unit, from what the past forecasts of all units say together.
 fn pools(members: &[String], units: &[Unit], classics: &[Classics]) -> Vec<Pool> {
     let histories: Vec<&History> = classics.iter().map(Classics::history).collect();
-    let settings = Settings::default();
-    let shared = Pool::fit(members.to_vec(), &histories, Support::of(&[]), &settings);
-    let own = |(unit, history): (&Unit, &&History)| {
-        let support = Support::of(&unit.values);
-        if units.len() == 1 || units.len() > OWN_WEIGHTS {
-            return Pool { support, ..shared.clone() };
-        }
-        let settings = Settings { prior: shared.weights.values.clone(), ..settings.clone() };
-        Pool::fit(members.to_vec(), &[history], support, &settings)
-    };
+    let panel = Panel::fit(members.to_vec(), &histories, &Settings::default());
+    let own = |(unit, history): (&Unit, &&History)| panel.pool(history, Support::of(&unit.values));
     units.iter().zip(&histories).map(own).collect()
 }
