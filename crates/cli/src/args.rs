@@ -252,7 +252,8 @@ pub(crate) struct Backtest {
 
 /// A level of a quantile.
 fn level(text: &str) -> Result<f64, String> {
-    let level: f64 = text.trim().parse().map_err(|error: std::num::ParseFloatError| error.to_string())?;
+    let level: f64 =
+        text.trim().parse().map_err(|error: std::num::ParseFloatError| error.to_string())?;
     match (0.005..=0.995).contains(&level) {
         true => Ok(level),
         false => Err("a level is from 0.005 to 0.995".to_owned()),

@@ -1,6 +1,7 @@
 //! The `ballast` command: parses arguments, calls the libraries, prints, and ends with a documented exit code.
 
 mod args;
+mod automatic;
 mod backtest;
 mod config_command;
 mod data_command;
@@ -12,7 +13,6 @@ mod forecast;
 mod noise_command;
 mod output;
 mod signals;
-mod automatic;
 mod table;
 mod threads;
 mod train_command;

@@ -61,7 +61,9 @@ impl Forecast {
         let mut header = self.key_columns();
         for channel in &self.channels {
             header.push(format!("{channel}_mean"));
-            header.extend(self.levels.iter().map(|level| format!("{channel}_{}", level_name(*level))));
+            header.extend(
+                self.levels.iter().map(|level| format!("{channel}_{}", level_name(*level))),
+            );
         }
         let rows = self.series.iter().flat_map(|series| {
             (0..series.times.len()).map(move |step| {

@@ -7,7 +7,7 @@ use baseline::{Baseline, Rule};
 use feed::{Batch, DeviceChoice, DevicePanel, Part, Selection, Source, device_name};
 use files::Lock;
 use record::{
-    DataInfo, Divergence, Limits, RecordError, RunDirectory, RunInfo, Status, WindowCounts,
+    DataInfo, Divergence, Known, Limits, RecordError, RunDirectory, RunInfo, Status, WindowCounts,
 };
 use tch::Device;
 
@@ -62,16 +62,7 @@ pub fn load(config: &Config, device: Device) -> Result<Source, TrainError> {
     Ok(Source::load(&config.data, selection(config), device)?)
 }
 
-/// As [`load`], with all rows as training rows: the data of a refit.
-///
-/// # Errors
-/// As [`Source::whole`].
-pub fn load_whole(config: &Config, device: Device) -> Result<Source, TrainError> {
-    let panel = data::read(&config.data, Path::new(""))?;
-    Ok(Source::whole(&config.data, selection(config), panel, device)?)
-}
-
-fn selection(config: &Config) -> Selection {
+pub(crate) fn selection(config: &Config) -> Selection {
     let Config { train, evaluate, .. } = config;
     Selection { season: evaluate.season, validation_stride: train.validation_stride }
 }
@@ -267,11 +258,13 @@ impl Training {
         let refit = match refits {
             false => None,
             true => {
-                let whole = match panel {
-                    Some(panel) => Source::whole(&config.data, selection(&config), panel, device)?,
-                    None => load_whole(&config, device)?,
+                let panel = match panel {
+                    Some(panel) => panel,
+                    None => data::read(&config.data, Path::new(""))?,
                 };
-                let [part, all] = [&source, &whole].map(|source| source.windows(Part::Train).count());
+                let whole = Source::whole(&config.data, selection(&config), panel, device)?;
+                let [part, all] =
+                    [&source, &whole].map(|source| source.windows(Part::Train).count());
                 let goal = Goal::new(&config, &fitted, part, all);
                 let chosen = Chosen { config: &config, strength, goal };
                 let of = goal.steps;
@@ -297,9 +290,11 @@ impl Training {
             pipeline: source.pipeline().clone(),
             limits: Some(limits),
             refit,
+            updates: Vec::new(),
         };
         let saved = directory.weights().exists();
         if saved {
+            directory.write_known(&Known::new(source.known_rows().to_vec()))?;
             directory.write_info(&info)?;
             directory.remove_refit()?;
         }
@@ -434,17 +429,17 @@ impl Loaded {
         self.with_weights(&self.directory.weights(), self.info.limits.as_ref(), panel)
     }
 
-    /// The weights to forecast with: those of the refit, if the run has one.
+    /// The weights to forecast with: those of the last update, else of the refit, else [`Loaded::honest`].
     pub fn latest(&self) -> Fit<'_> {
-        match &self.info.refit {
-            Some(refit) if refit.diverged.is_none() => Fit { run: self, refit: Some(refit) },
-            _ => self.honest(),
-        }
+        let refit = self.info.refit.as_ref().filter(|refit| refit.diverged.is_none());
+        let number = self.info.updates.len();
+        let update = self.info.updates.last().map(|update| (number, update));
+        Fit { run: self, refit, update }
     }
 
     /// The weights that have seen the training rows alone, which are those to score.
     pub fn honest(&self) -> Fit<'_> {
-        Fit { run: self, refit: None }
+        Fit { run: self, refit: None, update: None }
     }
 
     /// The forecaster with the weights of the last epoch.
