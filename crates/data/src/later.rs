@@ -246,3 +246,6 @@ impl Panel {
         DataError::NotContinued { path: self.path.clone(), what }
     }
 }
+
+#[cfg(test)]
+mod tests;
