@@ -51,12 +51,11 @@ pub struct Updated {
 /// steps = max(round(S · A / W), min(S, ⌈N / batch⌉))
 /// ```
 ///
-/// over all `N` windows of the table, `A` of which have a target in the added rows: as many passes over the new windows as
-/// the old ones have had, and at least one pass over everything. The step size is the one at which the selected training
-/// ended, or a tenth of `train.learning_rate` if that is more; the KL weight is that of the same step. Moments and the
-/// moving average start afresh, and where weight decay pulls the linear skip towards its start, this is the old one. The
-/// scaler stays that of the old weights,
-/// since they are in its units.
+/// over all `N` windows of the table, `A` of which have a target in the added rows: those that the training on all rows
+/// would have taken more, and at least one pass. The step size is the one at which the selected training ended, or a tenth
+/// of `train.learning_rate` if that is more; the KL weight is that of the same step. Moments and the moving average start
+/// afresh, and where weight decay pulls the linear skip towards its start, this is the old one. The scaler stays that of
+/// the old weights, since they are in its units.
 ///
 /// The same call gives the same bits, also if it was interrupted and made again. `observe` is told the number of finished
 /// steps, and of all.
