@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use classical::Paths;
 use data::{CalendarFeature, DataConfig, Frequency, SplitConfig};
 use pool::Quantiles;
+use classical::Paths;
 use record::RunInfo;
 use train::{Config, Control, Fit, Loaded, RunOptions, TrainError};
 
@@ -24,11 +24,7 @@ pub(crate) struct Network {
 }
 
 /// The config of the network for a table whose last `held` rows of each series choose it.
-pub(crate) fn config(
-    table: &Table,
-    held: usize,
-    overrides: &[String],
-) -> Result<Option<Config>, TrainError> {
+pub(crate) fn config(table: &Table, held: usize, overrides: &[String]) -> Result<Option<Config>, TrainError> {
     let DataConfig { context, horizon, .. } = table.config;
     let windows = |rows: &usize| {
         let train = rows - held.min(rows * 2 / 5);
@@ -91,11 +87,7 @@ impl Network {
 
     /// Sample paths of each channel of each series of a table from the end of its rows, by the weights that were fitted
     /// again on all rows. Series that cannot be forecast are missing.
-    pub(crate) fn latest(
-        &self,
-        table: &Table,
-        count: usize,
-    ) -> Result<Vec<(String, Vec<Paths>)>, TrainError> {
+    pub(crate) fn latest(&self, table: &Table, count: usize) -> Result<Vec<(String, Vec<Paths>)>, TrainError> {
         self.paths(table, &self.loaded.latest(), count)
     }
 
@@ -125,10 +117,7 @@ impl Network {
     }
 
     /// The honest forecasts of one fold, as [`Network::paths`], as quantiles.
-    pub(crate) fn fold(
-        &self,
-        table: &Table,
-    ) -> Result<Vec<(String, Vec<Option<Quantiles>>)>, TrainError> {
+    pub(crate) fn fold(&self, table: &Table) -> Result<Vec<(String, Vec<Option<Quantiles>>)>, TrainError> {
         let paths = self.paths(table, &self.loaded.honest(), PATHS)?;
         let quantiles = |(name, channels): (String, Vec<Paths>)| {
             (name, channels.iter().map(Quantiles::of_paths).collect())
