@@ -1,4 +1,4 @@
-//! What was found, what a forecast rests on, and how far to trust it, in words.
+//! A forecast in words: the table, what the forecast rests on, and how far to trust it.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ pub struct Report {
     pub rests_on: String,
     /// Scores on past rows beside the naive and the best classical method.
     pub past: String,
-    /// What to beware of.
+    /// Reasons to distrust the forecast.
     pub warnings: Vec<String>,
 }
 
