@@ -83,7 +83,7 @@ fn found(table: &Table) -> String {
     };
     format!(
         "{}: {rows} rows{series}, time step {}, {seasons}{trend}, {gaps}{zeros}.",
-        table.path().display(),
+        table.path().file_name().unwrap_or_default().display(),
         table.panel.frequency(),
     )
 }
@@ -193,7 +193,7 @@ impl Past {
         let mut compared = Vec::new();
         compared.extend(self.naive.map(|naive| format!("{} that of the seasonal naive forecast", against(naive))));
         compared.extend(self.classic.as_ref().map(|(name, score)| {
-            format!("{} that of {name}, the best single classical method", against(*score))
+            format!("{} that of {name} (the best classical method)", against(*score))
         }));
         compared.extend(self.network.map(|score| format!("{} that of the network alone", against(score))));
         format!(
