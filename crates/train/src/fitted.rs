@@ -16,6 +16,21 @@ pub struct Fit<'a> {
     pub(crate) refit: Option<&'a Refit>,
 }
 
+impl Loaded {
+    /// The weights to forecast with: those of the refit, if the run has one.
+    pub fn latest(&self) -> Fit<'_> {
+        match &self.info.refit {
+            Some(refit) if refit.diverged.is_none() => Fit { run: self, refit: Some(refit) },
+            _ => self.honest(),
+        }
+    }
+
+    /// The weights that have seen the training rows alone, which are those to score.
+    pub fn honest(&self) -> Fit<'_> {
+        Fit { run: self, refit: None }
+    }
+}
+
 impl<'a> Fit<'a> {
     /// Number of rows that the weights were fitted on, if they are those of a refit.
     pub fn refitted_on(&self) -> Option<usize> {

@@ -17,7 +17,6 @@ use crate::config::{Config, ConfigError, Keep, Noise};
 use crate::control::Control;
 use crate::error::TrainError;
 use crate::fit::{Progress, fit};
-use crate::fitted::Fit;
 use crate::forecaster::Forecaster;
 use crate::initialize::{self, Start};
 use crate::job::Job;
@@ -432,19 +431,6 @@ impl Loaded {
     /// [`TrainError::Record`] if the weights do not fit the config.
     pub fn forecaster(&self, panel: &DevicePanel) -> Result<Forecaster, TrainError> {
         self.with_weights(&self.directory.weights(), self.info.limits.as_ref(), panel)
-    }
-
-    /// The weights to forecast with: those of the refit, if the run has one.
-    pub fn latest(&self) -> Fit<'_> {
-        match &self.info.refit {
-            Some(refit) if refit.diverged.is_none() => Fit { run: self, refit: Some(refit) },
-            _ => self.honest(),
-        }
-    }
-
-    /// The weights that have seen the training rows alone, which are those to score.
-    pub fn honest(&self) -> Fit<'_> {
-        Fit { run: self, refit: None }
     }
 
     /// The forecaster with the weights of the last epoch.
