@@ -1,4 +1,4 @@
-//! What was found, what a forecast rests on, and how far to trust it, in words.
+//! A forecast in words: the table, what the forecast rests on, and how far to trust it.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ pub struct Report {
     pub rests_on: String,
     /// Scores on past rows beside the naive and the best classical method.
     pub past: String,
-    /// What to beware of.
+    /// Reasons to distrust the forecast.
     pub warnings: Vec<String>,
 }
 
@@ -83,7 +83,7 @@ fn found(table: &Table) -> String {
     };
     format!(
         "{}: {rows} rows{series}, time step {}, {seasons}{trend}, {gaps}{zeros}.",
-        table.path().display(),
+        table.path().file_name().unwrap_or_default().display(),
         table.panel.frequency(),
     )
 }
@@ -193,7 +193,7 @@ impl Past {
         let mut compared = Vec::new();
         compared.extend(self.naive.map(|naive| format!("{} that of the seasonal naive forecast", against(naive))));
         compared.extend(self.classic.as_ref().map(|(name, score)| {
-            format!("{} that of {name}, the best single classical method", against(*score))
+            format!("{} that of {name} (the best classical method)", against(*score))
         }));
         compared.extend(self.network.map(|score| format!("{} that of the network alone", against(score))));
         format!(

@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use jiff::{Span, SpanRelativeTo};
 use tracing_subscriber::EnvFilter;
 
-/// Forecasts small, noisy time series with a variational autoencoder.
+/// Forecasts small, noisy time series with classical methods and a variational autoencoder, weighed by past rows.
 #[derive(Debug, Parser)]
 #[command(name = "ballast", version, after_help = EXIT_CODES)]
 pub(crate) struct Args {

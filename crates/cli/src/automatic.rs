@@ -1,4 +1,4 @@
-//! What `ballast forecast FILE` and `ballast backtest` share: the table, the options, the run directory.
+//! The common part of `ballast forecast FILE` and `ballast backtest`: the table, the options, the run directory.
 
 use std::path::{Path, PathBuf};
 

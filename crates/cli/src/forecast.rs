@@ -21,7 +21,7 @@ pub(crate) fn run(mut args: Forecast) -> Result<(), Error> {
         return from_run(&args);
     }
     if args.input.is_some() {
-        let message = "`--input` is for a trained run, and this is none";
+        let message = "`--input` is for a trained run, and this is not one";
         return Err(usage(&args.source.display().to_string(), message, "leave out `--input`, or name a run"));
     }
     from_table(&args)

@@ -18,6 +18,21 @@ pub struct Fit<'a> {
     pub(crate) update: Option<(usize, &'a Update)>,
 }
 
+impl Loaded {
+    /// The weights to forecast with: those of the last update, else of the refit, else [`Loaded::honest`].
+    pub fn latest(&self) -> Fit<'_> {
+        let refit = self.info.refit.as_ref().filter(|refit| refit.diverged.is_none());
+        let number = self.info.updates.len();
+        let update = self.info.updates.last().map(|update| (number, update));
+        Fit { run: self, refit, update }
+    }
+
+    /// The weights that have seen the training rows alone, which are those to score.
+    pub fn honest(&self) -> Fit<'_> {
+        Fit { run: self, refit: None, update: None }
+    }
+}
+
 impl<'a> Fit<'a> {
     /// Number of rows that the weights were fitted on, if they are those of a refit or an update.
     pub fn refitted_on(&self) -> Option<usize> {

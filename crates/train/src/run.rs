@@ -17,7 +17,6 @@ use crate::config::{Config, ConfigError, Keep, Noise};
 use crate::control::Control;
 use crate::error::TrainError;
 use crate::fit::{Progress, fit};
-use crate::fitted::Fit;
 use crate::forecaster::Forecaster;
 use crate::initialize::{self, Start};
 use crate::job::Job;
@@ -427,19 +426,6 @@ impl Loaded {
     /// [`TrainError::Record`] if the weights do not fit the config.
     pub fn forecaster(&self, panel: &DevicePanel) -> Result<Forecaster, TrainError> {
         self.with_weights(&self.directory.weights(), self.info.limits.as_ref(), panel)
-    }
-
-    /// The weights to forecast with: those of the last update, else of the refit, else [`Loaded::honest`].
-    pub fn latest(&self) -> Fit<'_> {
-        let refit = self.info.refit.as_ref().filter(|refit| refit.diverged.is_none());
-        let number = self.info.updates.len();
-        let update = self.info.updates.last().map(|update| (number, update));
-        Fit { run: self, refit, update }
-    }
-
-    /// The weights that have seen the training rows alone, which are those to score.
-    pub fn honest(&self) -> Fit<'_> {
-        Fit { run: self, refit: None, update: None }
     }
 
     /// The forecaster with the weights of the last epoch.

@@ -15,8 +15,8 @@ use crate::copula;
 use crate::error::TrainError;
 use crate::fitted::Fit;
 use crate::forecaster::Forecaster;
+use crate::initialize;
 use crate::job::Job;
-use crate::limits;
 use crate::refit::{Course, selected, train};
 use crate::run::{Loaded, RunOptions, load, selection, set_threads};
 use crate::state::State;
@@ -163,7 +163,7 @@ impl Newer {
 
         let old = fit.forecaster(source.panel())?;
         let forecaster = fit.forecaster(source.panel())?;
-        let limits = limits::fit(source, &forecaster)?;
+        let limits = initialize::limits(source, &forecaster)?;
         let forecaster = forecaster.with_limits(&limits)?;
         let added = source.windows_after(known)?;
         let pace = Pace::of(run);
