@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use data::{CalendarFeature, DataConfig, Frequency, SplitConfig};
+use data::{CalendarFeature, DataConfig, Frequency, SplitConfig, Transform};
 use pool::Quantiles;
 use classical::Paths;
 use record::RunInfo;
@@ -38,10 +38,31 @@ pub(crate) fn config(table: &Table, held: usize, overrides: &[String]) -> Result
         true => calendar(table),
         false => table.config.calendar.clone(),
     };
-    let data = DataConfig { split: SplitConfig::Last([held, 0]), calendar, ..table.config.clone() };
-    let config = Config::new(data);
+    let transform = match table.config.transform {
+        Transform::None if suits_log(table) => Transform::Log,
+        given => given,
+    };
+    let split = SplitConfig::Last([held, 0]);
+    let data = DataConfig { split, calendar, transform, ..table.config.clone() };
+    let mut config = Config::new(data);
+    // A small series that grows leaves its own mean behind; its last value is where the next one starts.
+    config.model.instance_center = vae::Center::Last;
     let text = config.to_toml()?;
     Ok(Some(Config::parse(&text, "the proposed config", overrides)?))
+}
+
+/// Ratio of the largest to the smallest value up to which the logarithm of positive values is taken.
+const MOST_RATIO: f64 = 1000.0;
+
+/// Whether the network sees logarithms: all values are positive, and none is so close to zero that its logarithm would
+/// stand far from the others. Growth and seasons of positive series are mostly relative; where values stay far from
+/// zero, their logarithm is nearly linear and nothing changes.
+fn suits_log(table: &Table) -> bool {
+    let units = table.units();
+    let values = || units.iter().flat_map(|unit| &unit.values).copied().filter(|value| value.is_finite());
+    let least = values().fold(f64::INFINITY, f64::min);
+    let greatest = values().fold(0.0, f64::max);
+    least > 0.0 && greatest <= MOST_RATIO * least
 }
 
 /// Calendar features that mean something at the time step, where there are rows enough to learn them from.
