@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use data::{CalendarFeature, DataConfig, Frequency, SplitConfig, Transform};
+use data::{DataConfig, SplitConfig, Transform};
 use pool::Quantiles;
 use classical::Paths;
 use record::RunInfo;
@@ -35,7 +35,10 @@ pub(crate) fn config(table: &Table, held: usize, overrides: &[String]) -> Result
         return Ok(None);
     }
     let calendar = match table.config.calendar.is_empty() {
-        true => calendar(table),
+        true => {
+            let rows = table.known.iter().copied().max().unwrap_or(0);
+            data::lengths::calendar(&table.panel, rows)
+        }
         false => table.config.calendar.clone(),
     };
     let transform = match table.config.transform {
@@ -63,25 +66,6 @@ fn suits_log(table: &Table) -> bool {
     let least = values().fold(f64::INFINITY, f64::min);
     let greatest = values().fold(0.0, f64::max);
     least > 0.0 && greatest <= MOST_RATIO * least
-}
-
-/// Calendar features that mean something at the time step, where there are rows enough to learn them from.
-fn calendar(table: &Table) -> Vec<CalendarFeature> {
-    let rows = table.known.iter().copied().max().unwrap_or(0);
-    let cycles = |season: usize| rows >= 3 * season;
-    if !table.panel.is_dated() {
-        return Vec::new();
-    }
-    let day = match table.panel.frequency() {
-        Frequency::Micros(step) if step > 0 => (86_400_000_000 / step) as usize,
-        Frequency::Days(1) | Frequency::Weekdays(_) => 1,
-        _ => return Vec::new(),
-    };
-    let mut features = Vec::new();
-    features.extend((day > 1 && cycles(day)).then_some(CalendarFeature::Hour));
-    features.extend(cycles(7 * day).then_some(CalendarFeature::Weekday));
-    features.extend(cycles(365 * day).then_some(CalendarFeature::DayOfYear));
-    features
 }
 
 impl Network {

@@ -2,10 +2,8 @@
 
 use std::path::Path;
 
-use data::{DataConfig, Panel};
+use data::{DataConfig, Panel, lengths};
 use train::TrainError;
-
-use crate::lengths;
 
 /// A table that was read, with what a forecast needs to know of it.
 #[derive(Debug, Clone)]
@@ -64,8 +62,7 @@ impl Table {
         };
         let known = known(&panel);
         let rows = known.iter().copied().max().unwrap_or(0);
-        let usual = seasons.first().copied().unwrap_or(12).clamp(1, (rows / 10).max(1));
-        let horizon = wanted.horizon.unwrap_or(usual);
+        let horizon = wanted.horizon.unwrap_or_else(|| lengths::horizon(rows, &seasons));
         let context = wanted.context.unwrap_or_else(|| lengths::context(rows, horizon, &seasons));
         let channels = panel.channels();
         let config = DataConfig {

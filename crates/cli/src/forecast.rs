@@ -17,6 +17,9 @@ const MOST_CHARTS: usize = 100;
 pub(crate) fn run(mut args: Forecast) -> Result<(), Error> {
     args.levels.sort_by(f64::total_cmp);
     args.levels.dedup();
+    if let Some(output) = &args.output {
+        record::Forecast::check_name(output)?;
+    }
     if args.source.join("run.json").exists() {
         return from_run(&args);
     }
@@ -40,7 +43,7 @@ fn from_run(args: &Forecast) -> Result<(), Error> {
     let options = RunOptions { device: args.table.device, threads };
     let (set, levels) = (&args.table.set, &args.levels);
     let forecast = ballast::evaluate::forecast(&args.source, input, set, levels, args.seed, options)?;
-    forecast.write_csv(output)?;
+    forecast.write(output)?;
     remarks(&forecast)?;
     written(&forecast, output)
 }
@@ -66,9 +69,10 @@ fn from_table(args: &Forecast) -> Result<(), Error> {
     let name = stem(&args.source);
     let output = args.output.clone().unwrap_or_else(|| PathBuf::from(format!("{name}-forecast.csv")));
     let picture = args.picture.clone().unwrap_or_else(|| PathBuf::from(format!("{name}-forecast.html")));
-    forecast.write_csv(&output)?;
+    forecast.write(&output)?;
     if form.samples > 0 {
-        let samples = output.with_file_name(format!("{}-samples.csv", stem(&output)));
+        let ending = output.extension().map_or("csv".into(), |ending| ending.to_string_lossy());
+        let samples = output.with_file_name(format!("{}-samples.{ending}", stem(&output)));
         forecast.write_samples(&samples)?;
         print(format_args!("{} sample paths written to {}", form.samples, samples.display()))?;
     }

@@ -30,6 +30,7 @@ mod fill;
 mod finding;
 mod forecast;
 mod init;
+pub mod lengths;
 mod number;
 mod origin;
 mod panel;
