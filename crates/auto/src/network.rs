@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use classical::Paths;
 use data::{DataConfig, SplitConfig, Transform};
 use pool::Quantiles;
-use classical::Paths;
 use record::RunInfo;
 use train::{Config, Control, Fit, Loaded, RunOptions, TrainError};
 
@@ -24,7 +24,11 @@ pub(crate) struct Network {
 }
 
 /// The config of the network for a table whose last `held` rows of each series choose it.
-pub(crate) fn config(table: &Table, held: usize, overrides: &[String]) -> Result<Option<Config>, TrainError> {
+pub(crate) fn config(
+    table: &Table,
+    held: usize,
+    overrides: &[String],
+) -> Result<Option<Config>, TrainError> {
     let DataConfig { context, horizon, .. } = table.config;
     let windows = |rows: &usize| {
         let train = rows - held.min(rows * 2 / 5);
@@ -62,7 +66,8 @@ const MOST_RATIO: f64 = 1000.0;
 /// zero, their logarithm is nearly linear and nothing changes.
 fn suits_log(table: &Table) -> bool {
     let units = table.units();
-    let values = || units.iter().flat_map(|unit| &unit.values).copied().filter(|value| value.is_finite());
+    let values =
+        || units.iter().flat_map(|unit| &unit.values).copied().filter(|value| value.is_finite());
     let least = values().fold(f64::INFINITY, f64::min);
     let greatest = values().fold(0.0, f64::max);
     least > 0.0 && greatest <= MOST_RATIO * least
@@ -92,7 +97,11 @@ impl Network {
 
     /// Sample paths of each channel of each series of a table from the end of its rows, by the weights that were fitted
     /// again on all rows. Series that cannot be forecast are missing.
-    pub(crate) fn latest(&self, table: &Table, count: usize) -> Result<Vec<(String, Vec<Paths>)>, TrainError> {
+    pub(crate) fn latest(
+        &self,
+        table: &Table,
+        count: usize,
+    ) -> Result<Vec<(String, Vec<Paths>)>, TrainError> {
         self.paths(table, &self.loaded.latest(), count)
     }
 
@@ -122,7 +131,10 @@ impl Network {
     }
 
     /// The honest forecasts of one fold, as [`Network::paths`], as quantiles.
-    pub(crate) fn fold(&self, table: &Table) -> Result<Vec<(String, Vec<Option<Quantiles>>)>, TrainError> {
+    pub(crate) fn fold(
+        &self,
+        table: &Table,
+    ) -> Result<Vec<(String, Vec<Option<Quantiles>>)>, TrainError> {
         let paths = self.paths(table, &self.loaded.honest(), PATHS)?;
         let quantiles = |(name, channels): (String, Vec<Paths>)| {
             (name, channels.iter().map(Quantiles::of_paths).collect())

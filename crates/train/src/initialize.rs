@@ -59,7 +59,7 @@ const MAX_VALIDATION: i64 = 1024;
 ///
 /// # Errors
 /// [`TrainError::Feed`] if libtorch fails.
-fn limits(source: &Source, forecaster: &Forecaster) -> Result<Limits, TrainError> {
+pub(crate) fn limits(source: &Source, forecaster: &Forecaster) -> Result<Limits, TrainError> {
     no_grad(|| {
         let panel = source.panel();
         let train = source.windows(Part::Train).at_most(panel.fitted_at_most());
