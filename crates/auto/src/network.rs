@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use data::{DataConfig, SplitConfig};
-use pool::Quantiles;
 use classical::Paths;
+use data::{DataConfig, SplitConfig, Transform};
+use pool::Quantiles;
 use record::RunInfo;
 use train::{Config, Control, Fit, Loaded, RunOptions, TrainError};
 
@@ -24,7 +24,11 @@ pub(crate) struct Network {
 }
 
 /// The config of the network for a table whose last `held` rows of each series choose it.
-pub(crate) fn config(table: &Table, held: usize, overrides: &[String]) -> Result<Option<Config>, TrainError> {
+pub(crate) fn config(
+    table: &Table,
+    held: usize,
+    overrides: &[String],
+) -> Result<Option<Config>, TrainError> {
     let DataConfig { context, horizon, .. } = table.config;
     let windows = |rows: &usize| {
         let train = rows - held.min(rows * 2 / 5);
@@ -41,10 +45,32 @@ pub(crate) fn config(table: &Table, held: usize, overrides: &[String]) -> Result
         }
         false => table.config.calendar.clone(),
     };
-    let data = DataConfig { split: SplitConfig::Last([held, 0]), calendar, ..table.config.clone() };
-    let config = Config::new(data);
+    let transform = match table.config.transform {
+        Transform::None if suits_log(table) => Transform::Log,
+        given => given,
+    };
+    let split = SplitConfig::Last([held, 0]);
+    let data = DataConfig { split, calendar, transform, ..table.config.clone() };
+    let mut config = Config::new(data);
+    // A small series that grows leaves its own mean behind; its last value is where the next one starts.
+    config.model.instance_center = vae::Center::Last;
     let text = config.to_toml()?;
     Ok(Some(Config::parse(&text, "the proposed config", overrides)?))
+}
+
+/// Ratio of the largest to the smallest value up to which the logarithm of positive values is taken.
+const MOST_RATIO: f64 = 1000.0;
+
+/// Whether the network sees logarithms: all values are positive, and none is so close to zero that its logarithm would
+/// stand far from the others. Growth and seasons of positive series are mostly relative; where values stay far from
+/// zero, their logarithm is nearly linear and nothing changes.
+fn suits_log(table: &Table) -> bool {
+    let units = table.units();
+    let values =
+        || units.iter().flat_map(|unit| &unit.values).copied().filter(|value| value.is_finite());
+    let least = values().fold(f64::INFINITY, f64::min);
+    let greatest = values().fold(0.0, f64::max);
+    least > 0.0 && greatest <= MOST_RATIO * least
 }
 
 impl Network {
@@ -71,7 +97,11 @@ impl Network {
 
     /// Sample paths of each channel of each series of a table from the end of its rows, by the weights that were fitted
     /// again on all rows. Series that cannot be forecast are missing.
-    pub(crate) fn latest(&self, table: &Table, count: usize) -> Result<Vec<(String, Vec<Paths>)>, TrainError> {
+    pub(crate) fn latest(
+        &self,
+        table: &Table,
+        count: usize,
+    ) -> Result<Vec<(String, Vec<Paths>)>, TrainError> {
         self.paths(table, &self.loaded.latest(), count)
     }
 
@@ -101,7 +131,10 @@ impl Network {
     }
 
     /// The honest forecasts of one fold, as [`Network::paths`], as quantiles.
-    pub(crate) fn fold(&self, table: &Table) -> Result<Vec<(String, Vec<Option<Quantiles>>)>, TrainError> {
+    pub(crate) fn fold(
+        &self,
+        table: &Table,
+    ) -> Result<Vec<(String, Vec<Option<Quantiles>>)>, TrainError> {
         let paths = self.paths(table, &self.loaded.honest(), PATHS)?;
         let quantiles = |(name, channels): (String, Vec<Paths>)| {
             (name, channels.iter().map(Quantiles::of_paths).collect())

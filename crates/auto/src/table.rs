@@ -52,7 +52,8 @@ impl Table {
     /// # Errors
     /// [`TrainError::Feed`] where the table cannot be read: the message says where, and what to do.
     pub fn read(wanted: &Wanted) -> Result<Table, TrainError> {
-        let bare = DataConfig { context: 1, horizon: 1, calendar: Vec::new(), ..wanted.data.clone() };
+        let bare =
+            DataConfig { context: 1, horizon: 1, calendar: Vec::new(), ..wanted.data.clone() };
         let (panel, config) = data::discover(&bare, Path::new(""))?;
         let natural = panel.frequency().seasons();
         let seasons = match wanted.season {
@@ -137,7 +138,9 @@ impl Table {
 fn known(panel: &Panel) -> Vec<usize> {
     let (width, targets) = (panel.channels().len(), panel.channels().targets());
     let rows = panel.series().iter().map(|series| {
-        let seen = |row: &usize| panel.values()[row * width..][targets.clone()].iter().any(|v| !v.is_nan());
+        let seen = |row: &usize| {
+            panel.values()[row * width..][targets.clone()].iter().any(|v| !v.is_nan())
+        };
         series.rows().rev().find(seen).map_or(0, |row| row + 1 - series.rows().start)
     });
     rows.collect()

@@ -1,4 +1,4 @@
-//! What `ballast forecast FILE` and `ballast backtest` share: the table, the options, the run directory.
+//! The common part of `ballast forecast FILE` and `ballast backtest`: the table, the options, the run directory.
 
 use std::path::{Path, PathBuf};
 
@@ -45,13 +45,23 @@ pub(crate) fn options(args: &TableArgs, seed: u64) -> Options {
         seed,
         run: RunOptions { device: args.device, threads: args.threads.map(usize::from) },
         network: !args.without_network,
-        overrides: args.set.iter().filter(|item| !item.trim_start().starts_with("data.")).cloned().collect(),
+        overrides: args
+            .set
+            .iter()
+            .filter(|item| !item.trim_start().starts_with("data."))
+            .cloned()
+            .collect(),
     }
 }
 
 /// `runs/FILE-HASH`, where the hash is that of the rows and of what was asked for: the same question is answered from
 /// the same run, another one in another directory.
-pub(crate) fn directory(file: &Path, args: &TableArgs, asked: &str, table: &Table) -> Result<PathBuf, Error> {
+pub(crate) fn directory(
+    file: &Path,
+    args: &TableArgs,
+    asked: &str,
+    table: &Table,
+) -> Result<PathBuf, Error> {
     if let Some(run) = &args.run {
         return Ok(run.clone());
     }
@@ -68,6 +78,7 @@ pub(crate) fn stem(file: &Path) -> String {
 /// [`TrainError`] for a mistake on the command line.
 pub(crate) fn usage(origin: &str, message: &str, hint: &str) -> Error {
     let (origin, message) = (origin.to_owned(), message.to_owned());
-    let error = ballast::train::ConfigError::Invalid { origin, message, hint: Some(hint.to_owned()) };
+    let error =
+        ballast::train::ConfigError::Invalid { origin, message, hint: Some(hint.to_owned()) };
     TrainError::from(error).into()
 }
