@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use classical::Paths;
 use pool::{Classics, Effort, History, Layout, Panel, Pool, Quantiles, Settings, Support, Task};
@@ -28,11 +30,22 @@ pub struct Options {
     pub network: bool,
     /// Keys of the network's config that differ from the proposed ones, `KEY=VALUE`.
     pub overrides: Vec<String>,
+    /// Asks the training of the network to save and stop; [`Fitted::fit`] then ends with [`TrainError::Interrupted`].
+    pub stop: Arc<AtomicBool>,
+    /// Receives the share of the network's training that is done, from 0 to 1, after each step.
+    pub observe: fn(f64),
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { seed: 1, run: RunOptions::default(), network: true, overrides: Vec::new() }
+        Options {
+            seed: 1,
+            run: RunOptions::default(),
+            network: true,
+            overrides: Vec::new(),
+            stop: Arc::default(),
+            observe: |_| {},
+        }
     }
 }
 
@@ -106,7 +119,7 @@ impl Fitted {
         let (network, classics) = std::thread::scope(|scope| {
             let threads = std::thread::available_parallelism().map_or(1, usize::from);
             let classics = scope.spawn(move || Classics::fit_many(tasks, methods, effort, options.seed, threads));
-            let fit = |config| Network::fit(table, config, directory, options.run);
+            let fit = |config| Network::fit(table, config, directory, options);
             let network = config.as_ref().map(fit).transpose();
             (network, classics.join())
         });

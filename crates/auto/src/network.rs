@@ -1,13 +1,15 @@
 //! The network as a member of the pool.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use data::{CalendarFeature, DataConfig, Frequency, SplitConfig};
 use pool::Quantiles;
 use classical::Paths;
 use record::RunInfo;
-use train::{Config, Control, Fit, Loaded, RunOptions, TrainError};
+use train::{Config, Control, Fit, Loaded, Progress, RunOptions, RunProgress, TrainError};
 
+use crate::fit::Options;
 use crate::table::Table;
 
 /// Sample paths of one forecast.
@@ -69,15 +71,16 @@ impl Network {
         table: &Table,
         config: &Config,
         directory: &Path,
-        options: RunOptions,
+        options: &Options,
     ) -> Result<Network, TrainError> {
         let panel = table.panel.clone().with_calendar(&config.data.calendar)?;
-        let training = train::prepare_panel(config, panel, directory, options)?;
+        let training = train::prepare_panel(config, panel, directory, options.run)?;
         if training.already_done().is_none() {
-            training.run(&Control::default().write_events(false), &mut |_| {})?;
+            let control = Control::new(Arc::clone(&options.stop)).write_events(false);
+            training.run(&control, &mut |progress| options.observe_share(&progress))?;
         }
         let loaded = Loaded::open(directory)?;
-        Ok(Network { loaded, options, seed: config.seed })
+        Ok(Network { loaded, options: options.run, seed: config.seed })
     }
 
     /// The record of the training.
