@@ -57,7 +57,8 @@ pub fn forecast(
                 forecast.left_out.push(data::LeftOut { series: name, reason });
                 continue;
             };
-            let origin = (origins.len() > 1).then(|| origin(table, &of_series[0], ends)).transpose()?;
+            let origin =
+                (origins.len() > 1).then(|| origin(table, &of_series[0], ends)).transpose()?;
             forecast.series.push(SeriesForecast { origin, ..series });
         }
     }
@@ -80,7 +81,8 @@ fn series(
     form: &Form,
 ) -> Result<Option<SeriesForecast>, TrainError> {
     let horizon = table.horizon();
-    let Some(pooled) = units.iter().map(|unit| unit.pooled.as_ref()).collect::<Option<Vec<_>>>() else {
+    let Some(pooled) = units.iter().map(|unit| unit.pooled.as_ref()).collect::<Option<Vec<_>>>()
+    else {
         return Ok(None);
     };
     let mut samples = vec![vec![Vec::new(); horizon]; form.samples];
@@ -96,7 +98,8 @@ fn series(
     let by_step = |of: &dyn Fn(&Quantiles, usize) -> Vec<f64>| -> Vec<Vec<Vec<f64>>> {
         (0..horizon).map(|step| pooled.iter().map(|q| of(q, step)).collect()).collect()
     };
-    let quantiles = by_step(&|q, step| form.levels.iter().map(|level| q.at(step, *level)).collect());
+    let quantiles =
+        by_step(&|q, step| form.levels.iter().map(|level| q.at(step, *level)).collect());
     let mean = (0..horizon).map(|step| pooled.iter().map(|q| q.mean(step)).collect()).collect();
     let name = table.panel.series()[series].name().to_owned();
     let times = table.panel.times_after(series, ends[series], horizon)?;

@@ -1,4 +1,4 @@
-//! What was found, what a forecast rests on, and how far to trust it, in words.
+//! A forecast in words: the table, what the forecast rests on, and how far to trust it.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ pub struct Report {
     pub rests_on: String,
     /// Scores on past rows beside the naive and the best classical method.
     pub past: String,
-    /// What to beware of.
+    /// Reasons to distrust the forecast.
     pub warnings: Vec<String>,
 }
 
@@ -83,19 +83,25 @@ fn found(table: &Table) -> String {
     };
     format!(
         "{}: {rows} rows{series}, time step {}, {seasons}{trend}, {gaps}{zeros}.",
-        table.path().display(),
+        table.path().file_name().unwrap_or_default().display(),
         table.panel.frequency(),
     )
 }
 
 /// The share of the variance that a line in time explains, with the sign of its slope.
 fn slope(values: &[f64]) -> f64 {
-    let points: Vec<(f64, f64)> =
-        values.iter().enumerate().filter(|(_, y)| y.is_finite()).map(|(x, y)| (x as f64, *y)).collect();
+    let points: Vec<(f64, f64)> = values
+        .iter()
+        .enumerate()
+        .filter(|(_, y)| y.is_finite())
+        .map(|(x, y)| (x as f64, *y))
+        .collect();
     let count = points.len() as f64;
     let mean = |of: fn(&(f64, f64)) -> f64| points.iter().map(of).sum::<f64>() / count;
     let (x, y) = (mean(|point| point.0), mean(|point| point.1));
-    let sum = |of: &dyn Fn(f64, f64) -> f64| points.iter().map(|point| of(point.0 - x, point.1 - y)).sum::<f64>();
+    let sum = |of: &dyn Fn(f64, f64) -> f64| {
+        points.iter().map(|point| of(point.0 - x, point.1 - y)).sum::<f64>()
+    };
     let (both, xx, yy) = (sum(&|x, y| x * y), sum(&|x, _| x * x), sum(&|_, y| y * y));
     if xx > 0.0 && yy > 0.0 { both * both.abs() / (xx * yy) } else { 0.0 }
 }
@@ -104,7 +110,10 @@ fn rests_on(table: &Table, fitted: &Fitted) -> String {
     let mut weights = vec![0.0; fitted.members.len()];
     for pool in &fitted.pools {
         let share = 1.0 / fitted.pools.len() as f64;
-        weights.iter_mut().zip(&pool.weights.values).for_each(|(sum, weight)| *sum += share * weight);
+        weights
+            .iter_mut()
+            .zip(&pool.weights.values)
+            .for_each(|(sum, weight)| *sum += share * weight);
     }
     let mut named: Vec<(&String, f64)> = fitted.members.iter().zip(weights).collect();
     named.sort_by(|a, b| b.1.total_cmp(&a.1));
@@ -163,7 +172,8 @@ impl Past {
             disjoint = disjoint.max(history.disjoint);
         }
         let score = |member: usize| {
-            (counts[member] > 0 && counts[member] == pools).then(|| sums[member] / counts[member] as f64)
+            (counts[member] > 0 && counts[member] == pools)
+                .then(|| sums[member] / counts[member] as f64)
         };
         let of_name = |name: &str| score(fitted.members.iter().position(|member| member == name)?);
         let classics = fitted.members.iter().enumerate().filter(|(_, name)| *name != NETWORK);
@@ -191,11 +201,16 @@ impl Past {
             format!("{:.0} % {word}", gain.abs())
         };
         let mut compared = Vec::new();
-        compared.extend(self.naive.map(|naive| format!("{} that of the seasonal naive forecast", against(naive))));
+        compared.extend(
+            self.naive
+                .map(|naive| format!("{} that of the seasonal naive forecast", against(naive))),
+        );
         compared.extend(self.classic.as_ref().map(|(name, score)| {
-            format!("{} that of {name}, the best single classical method", against(*score))
+            format!("{} that of {name} (the best classical method)", against(*score))
         }));
-        compared.extend(self.network.map(|score| format!("{} that of the network alone", against(score))));
+        compared.extend(
+            self.network.map(|score| format!("{} that of the network alone", against(score))),
+        );
         format!(
             "From {} past origins its error (CRPS) was {}. Its 80 % intervals covered {:.0} % there.",
             self.origins,
@@ -208,7 +223,8 @@ impl Past {
         let mut warnings: Vec<String> = table.doubts.clone();
         warnings.extend(fitted.without_network.clone());
         if self.origins == 0 {
-            warnings.push("the weights are a prior, and the intervals were never checked".to_owned());
+            warnings
+                .push("the weights are a prior, and the intervals were never checked".to_owned());
             return warnings;
         }
         if self.disjoint < 3 {
@@ -218,7 +234,9 @@ impl Past {
             ));
         }
         if self.naive.is_some_and(|naive| self.pool >= naive) {
-            warnings.push("the forecast was no better than the seasonal naive one on past rows".to_owned());
+            warnings.push(
+                "the forecast was no better than the seasonal naive one on past rows".to_owned(),
+            );
         }
         if let Some((name, score)) = self.classic.as_ref().filter(|(_, score)| self.pool > *score) {
             warnings.push(format!(
@@ -229,7 +247,9 @@ impl Past {
         if let Some((_, classic)) = &self.classic
             && self.network.is_some_and(|network| network > *classic)
         {
-            warnings.push("the network alone did not beat the best classical method on past rows".to_owned());
+            warnings.push(
+                "the network alone did not beat the best classical method on past rows".to_owned(),
+            );
         }
         warnings
     }

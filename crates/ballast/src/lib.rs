@@ -1,4 +1,4 @@
-//! Forecasts small, noisy time series with a variational autoencoder, and says how good the forecasts are.
+//! Forecasts small, noisy time series, and says how good the forecasts are.
 //!
 //! ```
 //! use ballast::{Run, propose};
@@ -29,6 +29,7 @@
 //!
 //! | crate | for |
 //! |---|---|
+//! | [`auto`] | a table to a pooled forecast in one call, and its backtest |
 //! | [`data`] | tables read, split, scaled and cut into windows; no tensors |
 //! | [`feed`] | a panel on the device, windows by index, batches |
 //! | [`noise`] | diffusion schedules, forward noise, re-injection of the clean signal |

@@ -245,7 +245,7 @@ impl Arima {
     }
 }
 
-/// What the differences add to a differenced row, `Σ δⱼ y_{t-j}`; `None` before there are enough rows.
+/// The part of a row that the differences leave out, `Σ δⱼ y_{t-j}`; `None` before there are enough rows.
 fn base(lags: &[f64], recent: &[f64]) -> Option<f64> {
     (recent.len() >= lags.len())
         .then(|| lags.iter().zip(recent.iter().rev()).map(|(lag, value)| lag * value).sum())

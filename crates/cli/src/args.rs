@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use jiff::{Span, SpanRelativeTo};
 use tracing_subscriber::EnvFilter;
 
-/// Forecasts small, noisy time series with a variational autoencoder.
+/// Forecasts small, noisy time series with classical methods and a variational autoencoder, weighed by past rows.
 #[derive(Debug, Parser)]
 #[command(name = "ballast", version, after_help = EXIT_CODES)]
 pub(crate) struct Args {
@@ -39,6 +39,8 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 2 usage or config, 3 diverged, 65 
 pub(crate) enum Command {
     /// Train a model from a config, or continue where it was interrupted.
     Train(Train),
+    /// Train a finished run on newer rows of its table, from the weights that it has.
+    Update(Update),
     /// Score a trained run on its test split, beside the baselines.
     Evaluate(Evaluate),
     /// Measure how much the latent variables of a trained run know at each diffusion step.
@@ -100,6 +102,32 @@ pub(crate) struct Train {
     pub(crate) dry_run: bool,
 }
 
+/// Trains the weights that forecast on the rows of a newer table; the weights to score stay. A table without new rows
+/// changes nothing.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Update {
+    /// The run directory.
+    pub(crate) run: PathBuf,
+    /// The newer table: the rows of the training first, and new ones after them.
+    #[arg(long, value_name = "CSV")]
+    pub(crate) input: PathBuf,
+    /// Change how the file is read, such as `data.time_format=%d.%m.%Y`; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Device: auto, cpu, cuda or cuda:N.
+    #[arg(long, default_value_t)]
+    pub(crate) device: DeviceChoice,
+    /// CPU threads; small models run best on one [default: $OMP_NUM_THREADS, else 1].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
+    /// Time between checkpoints, e.g. 30s or 10m.
+    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = duration)]
+    pub(crate) save_every: Duration,
+    /// Save and exit with code 75 after this time, e.g. 90m; run the command again to continue.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) max_time: Option<Duration>,
+}
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct Evaluate {
     /// The run directory, or several of one config and different seeds.
@@ -149,9 +177,9 @@ pub(crate) struct Forecast {
     /// With a run: the rows to forecast from, with the columns that the run was trained on.
     #[arg(long, value_name = "CSV")]
     pub(crate) input: Option<PathBuf>,
-    /// Where to write the forecast: one row per step, with quantiles of each channel [default: FILE-forecast.csv in the
-    /// current folder].
-    #[arg(long, value_name = "CSV")]
+    /// Where to write the forecast: one row per step, with quantiles of each channel; Parquet if the name ends in
+    /// `.parquet` [default: FILE-forecast.csv in the current folder].
+    #[arg(long, value_name = "CSV|PARQUET")]
     pub(crate) output: Option<PathBuf>,
     /// Where to write the page with a fan chart of each series [default: FILE-forecast.html in the current folder].
     #[arg(long, value_name = "HTML|SVG", conflicts_with = "input")]
@@ -252,7 +280,8 @@ pub(crate) struct Backtest {
 
 /// A level of a quantile.
 fn level(text: &str) -> Result<f64, String> {
-    let level: f64 = text.trim().parse().map_err(|error: std::num::ParseFloatError| error.to_string())?;
+    let level: f64 =
+        text.trim().parse().map_err(|error: std::num::ParseFloatError| error.to_string())?;
     match (0.005..=0.995).contains(&level) {
         true => Ok(level),
         false => Err("a level is from 0.005 to 0.995".to_owned()),

@@ -1,6 +1,7 @@
 //! The `ballast` command: parses arguments, calls the libraries, prints, and ends with a documented exit code.
 
 mod args;
+mod automatic;
 mod backtest;
 mod config_command;
 mod data_command;
@@ -12,10 +13,10 @@ mod forecast;
 mod noise_command;
 mod output;
 mod signals;
-mod automatic;
 mod table;
 mod threads;
 mod train_command;
+mod update;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
     start_log(args.log);
     threads::restart_without_spinning(match &args.command {
         Command::Train(command) => command.threads,
+        Command::Update(command) => command.threads,
         Command::Evaluate(command) => command.threads,
         Command::Forecast(command) => command.table.threads,
         Command::Backtest(command) => command.table.threads,
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
     });
     let done = match args.command {
         Command::Train(command) => train_command::run(command),
+        Command::Update(command) => update::run(command),
         Command::Evaluate(command) => evaluate::run(command),
         Command::Features(command) => features::run(command),
         Command::Forecast(command) => forecast::run(command),

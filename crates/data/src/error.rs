@@ -282,6 +282,14 @@ pub enum DataError {
         /// The remedy.
         remedy: &'static str,
     },
+    /// A table that does not go on from the rows of a trained model.
+    #[error("{}: {what}\n  hint: give the whole table, the rows of the training first and the new ones after them, or train again", .path.display())]
+    NotContinued {
+        /// The file.
+        path: PathBuf,
+        /// The difference.
+        what: String,
+    },
     /// A forecast input shorter than the context.
     #[error("{}: series `{series}` ends with {}, the model looks back over {context}\n  hint: give at least {} before the first one to forecast", .path.display(), Count(*.rows, "row"), Count(*.context, "row"))]
     ShortContext {

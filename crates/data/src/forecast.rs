@@ -3,13 +3,12 @@
 use std::fmt;
 use std::path::Path;
 
-use crate::config::{DataConfig, Fill, Transform};
+use crate::config::{DataConfig, Fill};
 use crate::error::DataError;
 use crate::fill;
 use crate::panel::{Channels, Panel, Series};
 use crate::prepare::{Inverse, Pipeline};
-use crate::read::assemble::{self, Trained};
-use crate::read::{read_table, where_from};
+use crate::read::assemble;
 use crate::time::Timeline;
 use crate::window::{Segment, Windows};
 
@@ -135,17 +134,7 @@ impl Pipeline {
 
     fn read_input(&self, path: &Path, gaps: Gaps) -> Result<ForecastInput, DataError> {
         self.validate()?;
-        let config = self.input_config(path);
-        let base = Path::new("");
-        let table = read_table(&config, base, self.reading.as_ref())?;
-        let where_from = where_from(&config, base);
-        let bare = DataConfig { calendar: Vec::new(), ..config };
-        let trained = Trained {
-            frequency: self.frequency,
-            encoders: &self.encoders,
-            reading: self.reading.as_ref(),
-        };
-        let panel = assemble::assemble_with(table, &bare, &where_from, Some(trained))?;
+        let panel = self.read_raw(path)?;
         self.forecast_from(panel, gaps)
     }
 
@@ -184,7 +173,7 @@ impl Pipeline {
     }
 
     /// Checks that its parts fit each other: a stored pipeline may have been changed.
-    fn validate(&self) -> Result<(), DataError> {
+    pub(crate) fn validate(&self) -> Result<(), DataError> {
         self.config.validate()?;
         let Channels { names, targets, past, future } = &self.channels;
         let calendar = 2 * self.config.calendar.len();
@@ -201,7 +190,7 @@ impl Pipeline {
     }
 
     /// The configuration with this path and the trained channels by name.
-    fn input_config(&self, path: &Path) -> DataConfig {
+    pub(crate) fn input_config(&self, path: &Path) -> DataConfig {
         let targets = self.channels.names[self.channels.targets()].to_vec();
         DataConfig {
             path: Some(path.to_path_buf()),
@@ -259,7 +248,7 @@ impl Pipeline {
 
     /// Whether the one series of a file needs no name: a model of one file forecasts another file, but a model of
     /// one `id` no other `id`.
-    fn takes_any(&self, panel: &Panel) -> bool {
+    pub(crate) fn takes_any(&self, panel: &Panel) -> bool {
         panel.series.len() == 1 && self.config.id.is_none()
     }
 
@@ -349,8 +338,7 @@ impl Pipeline {
     ) -> Result<(usize, Vec<f32>), DataError> {
         let (context, horizon) = (self.config.context, self.config.horizon);
         let (width, targets) = (panel.channels.len(), panel.channels.targets);
-        let lost =
-            usize::from(matches!(self.config.transform, Transform::Difference | Transform::Return));
+        let lost = self.config.transform.lost_rows();
         let known = panel.channels.known_ahead();
         let cell = |row: usize, c: usize| panel.values[row * width + c];
         let seen = |row: &usize| (0..targets).any(|c| !cell(*row, c).is_nan());
@@ -400,8 +388,7 @@ impl Pipeline {
     fn gaps(&self, panel: &Panel, origins: &[usize]) -> Result<Vec<Filled>, DataError> {
         let (width, fill) = (panel.channels.len(), self.config.fill);
         // A difference or return takes one row more.
-        let levels =
-            usize::from(matches!(self.config.transform, Transform::Difference | Transform::Return));
+        let levels = self.config.transform.lost_rows();
         let mut gaps = Vec::new();
         for (channel, name) in panel.channels.names.iter().enumerate() {
             let mut found: Option<Filled> = None;

@@ -15,6 +15,7 @@
 //! | files | [`Panel`]: one `f32` buffer, rows in order, gaps as missing rows | [`read`](fn@read) |
 //! | `Panel` | [`Prepared`]: split, transformed, filled, scaled, windows as index ranges | [`prepare`](fn@prepare) |
 //! | new data and a saved [`Pipeline`] | [`ForecastInput`] | [`Pipeline::forecast_input`] |
+//! | a newer table that goes on from the training rows | [`Continuation`], `Prepared` | [`Pipeline::continuation`], [`Pipeline::prepare`] |
 //! | forecasts | original units | [`Prepared::to_original`], [`ForecastInput::to_original`] |
 //!
 //! Features: `parquet` reads Apache Parquet; `fetch` downloads public benchmark sets.
@@ -30,6 +31,12 @@ mod fill;
 mod finding;
 mod forecast;
 mod init;
+<<<<<<< HEAD
+pub mod lengths;
+=======
+mod known;
+mod later;
+>>>>>>> k15-upd
 mod number;
 mod origin;
 mod panel;
@@ -54,6 +61,8 @@ pub use error::{BadCell, BadTime, DataError, ErrorKind, Hint};
 pub use finding::{Finding, FindingKind};
 pub use forecast::{Filled, ForecastInput, LeftOut};
 pub use init::{Init, Initial, init};
+pub use known::KnownRows;
+pub use later::{AddedRows, Continuation};
 pub use panel::{Channels, Panel, Series};
 pub use prepare::{Pipeline, Prepared, load, prepare, prepare_fold, prepare_whole};
 pub use read::{read, read_bytes};

@@ -30,7 +30,8 @@ impl Panel {
                 continue;
             }
             let known = old.rows.len().min(end);
-            let rows = old.rows.start..old.rows.start + old.rows.len().min(end.saturating_add(ahead));
+            let rows =
+                old.rows.start..old.rows.start + old.rows.len().min(end.saturating_add(ahead));
             let start = values.len() / width;
             values.extend_from_slice(&self.values[rows.start * width..rows.end * width]);
             if let (Some(to), Some(from)) = (&mut exact, &self.exact) {
@@ -98,7 +99,8 @@ impl Panel {
         rows: usize,
         horizon: usize,
     ) -> Result<Vec<String>, DataError> {
-        let out = || DataError::OutOfRange { what: "series", index: series, count: self.series.len() };
+        let out =
+            || DataError::OutOfRange { what: "series", index: series, count: self.series.len() };
         let Series { timeline, rows: all, .. } = self.series.get(series).ok_or_else(out)?;
         let below_a_day = matches!(self.frequency, Frequency::Micros(_));
         let time = |row: usize| {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::{DataConfig, SplitConfig, Transform};
 use crate::error::DataError;
 use crate::fill;
+use crate::known::KnownRows;
 use crate::panel::{Channels, Panel};
 use crate::read::read;
 use crate::reading::Reading;
@@ -70,6 +71,8 @@ pub struct Prepared {
     pub pipeline: Pipeline,
     /// Fingerprint of the data as read.
     pub fingerprint: String,
+    /// The rows of each series as read, by which a newer table is compared.
+    pub known: Vec<KnownRows>,
     pub(crate) inverse: Inverse,
 }
 
@@ -123,7 +126,7 @@ pub fn prepare_fold(
         let expected = format!("{}, one per series", panel.series.len());
         return Err(DataError::Length { what: "split", found: split.parts.len(), expected });
     }
-    let fingerprint = panel.fingerprint();
+    let (fingerprint, known) = (panel.fingerprint(), panel.known_rows()?);
     let split = split.recent(config.train_fraction);
     let levels = transform_and_fill(config, &mut panel, &split)?;
     let lost = usize::from(levels.is_some());
@@ -149,7 +152,7 @@ pub fn prepare_fold(
         reading: Some(panel.reading.clone()),
     };
     let inverse = Inverse { transform: config.transform, levels, index };
-    Ok(Prepared { panel, split, windows, pipeline, fingerprint, inverse })
+    Ok(Prepared { panel, split, windows, pipeline, fingerprint, known, inverse })
 }
 
 /// Masks a channel of a series that has no value in the rows the scaler was fitted on, and says so: its values
@@ -166,7 +169,7 @@ fn leave_out(panel: &mut Panel, series: usize, channel: usize) {
     }
 }
 
-fn transform_and_fill(
+pub(crate) fn transform_and_fill(
     config: &DataConfig,
     panel: &mut Panel,
     split: &Split,

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use data::{DataError, Pipeline};
+use data::Pipeline;
 use feed::{DevicePanel, Stream, seed};
 use record::{Forecast, SeriesForecast};
 use tch::{Kind, Tensor, no_grad};
-use train::{Config, ConfigError, Loaded, RunOptions, TrainError, set_threads};
+use train::{Loaded, RunOptions, TrainError, set_threads};
 
 /// Samples per forecast: fifty of them lie below the 5 % quantile.
 const SAMPLES: i64 = 1000;
@@ -33,12 +33,12 @@ pub fn forecast(
     let run = Loaded::open(path)?;
     let data = &run.config.data;
     let fit = run.latest();
-    let pipeline = pipeline(&run, fit.pipeline(), set)?;
+    let pipeline = fit.rereading(set)?;
     let input = match fit.masked() {
         true => pipeline.forecast_input(input),
         false => pipeline.forecast_input_without_gaps(input),
     };
-    let input = input.map_err(|error| other_reading(fit.pipeline(), error))?;
+    let input = input.map_err(|error| fit.other_reading(error))?;
     let channels = input.panel.channels();
     let mut trained = trained(&run, fit.pipeline(), channels.len());
     let mut panel = DevicePanel::of(&input.panel, data, device)?;
@@ -118,47 +118,6 @@ fn trained(run: &Loaded, pipeline: &Pipeline, channels: usize) -> Vec<bool> {
 fn keep<T>(values: &mut Vec<T>, channels: &[bool]) {
     let mut channels = channels.iter();
     values.retain(|_| channels.next().copied().unwrap_or(true));
-}
-
-/// The pipeline of a run, for a file that differs from the training data by the keys in `set`.
-fn pipeline(run: &Loaded, own: &Pipeline, set: &[String]) -> Result<Pipeline, TrainError> {
-    if set.is_empty() {
-        return Ok(own.clone());
-    }
-    let keys = Pipeline::READING_KEYS;
-    for item in set {
-        let key = item.split_once('=').map_or(item.as_str(), |(key, _)| key).trim();
-        if !key.strip_prefix("data.").is_some_and(|key| keys.contains(&key)) {
-            let keys: Vec<String> = keys.iter().map(|key| format!("data.{key}")).collect();
-            return Err(ConfigError::Invalid {
-                origin: format!("--set {item}"),
-                message: format!("`{key}` cannot differ from the training in a forecast"),
-                hint: Some(format!("the keys that can are {}", keys.join(", "))),
-            }
-            .into());
-        }
-    }
-    let text = run.directory.read_config()?;
-    let origin = run.directory.config().display().to_string();
-    Ok(own.rereading(&Config::parse(&text, &origin, set)?.data))
-}
-
-/// Adds to a fault of a file how the training data were read, if that may be the reason.
-fn other_reading(pipeline: &Pipeline, error: DataError) -> TrainError {
-    let of_reading = matches!(
-        error,
-        DataError::ReadingChanged { .. }
-            | DataError::BadTime(_)
-            | DataError::BadCell(_)
-            | DataError::Ambiguous { .. }
-            | DataError::MissingColumn { .. }
-            | DataError::RaggedRow { .. }
-            | DataError::Timeline { .. }
-    );
-    match pipeline.reading().filter(|_| of_reading) {
-        Some(reading) => TrainError::OtherReading { error, trained: reading.describe() },
-        None => error.into(),
-    }
 }
 
 fn summarize(

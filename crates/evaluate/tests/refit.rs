@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use evaluate::{evaluate_run, forecast};
-use train::{Config, Control, Loaded, RunOptions, prepare};
+use train::{Config, Control, Loaded, RunOptions, prepare, update};
 
 fn run(folder: &Path, refit: bool) -> std::path::PathBuf {
     let text = format!(
@@ -55,4 +55,20 @@ fn each_set_of_weights_has_its_use() {
     let mean = values.clone().sum::<f64>() / 160.0;
     let variance = values.map(|x| (x - mean).powi(2)).sum::<f64>() / 160.0;
     assert!((affine.center - mean).abs() < 1e-5 && (affine.spread - variance.sqrt()).abs() < 1e-5);
+
+    // An update forecasts from then on, and the scores stay.
+    let newer = folder.path().join("newer.csv");
+    let mut text = fs::read_to_string(&input).unwrap();
+    for row in 160..170 {
+        let _ = writeln!(text, "{row},{}", 8.0 + (f64::from(row) / 3.0).sin());
+    }
+    fs::write(&newer, text).unwrap();
+    let control = Control::default();
+    let updated = update(&with, &newer, &[], options, &control, &mut |_, _| {}).unwrap();
+    assert_eq!(updated.added[0].rows, 10);
+    let later = forecast(&with, &input, &[], &levels, 1, options).unwrap();
+    assert_eq!(later.refitted_on, Some(170));
+    assert_eq!(later.series[0].times, forecasts[0].series[0].times);
+    assert_ne!(later.series, forecasts[0].series);
+    assert_eq!(serde_json::to_string(&evaluate_run(&with, options).unwrap()).unwrap(), one);
 }

@@ -1,5 +1,7 @@
 //! The data of a run: read, prepared and put on the device.
 
+mod later;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -249,23 +251,6 @@ impl Source {
     /// The number of rows of all series.
     pub fn rows(&self) -> usize {
         self.prepared.panel.rows()
-    }
-
-    /// Checks that a context and a horizon from each of `first_rows` on lie within one series.
-    ///
-    /// # Errors
-    /// [`FeedError::Data`] if one does not.
-    pub fn check_windows(&self, first_rows: &[i64]) -> Result<(), FeedError> {
-        let (panel, rows) = (&self.prepared.panel, self.config.context + self.config.horizon);
-        for &first in first_rows {
-            let row = usize::try_from(first).unwrap_or(usize::MAX);
-            let series = panel.series_of(row);
-            if series.is_none() || series != panel.series_of(row.saturating_add(rows - 1)) {
-                let (what, count) = ("first row of a window", panel.rows());
-                return Err(data::DataError::OutOfRange { what, index: row, count }.into());
-            }
-        }
-        Ok(())
     }
 
     /// The number of training rows of all series.

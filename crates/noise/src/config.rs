@@ -7,7 +7,7 @@ use crate::error::{NoiseError, in_range};
 use crate::reinjection::{MAX_STRENGTH, Normalization, Reinjection};
 use crate::sampler::StepDistribution;
 use crate::schedule::{MAX_STEPS, Schedule};
-use crate::shape::{self, NoiseShape, NoiseSpace};
+use crate::shape::{NoiseShape, NoiseSpace};
 
 /// Largest size of a signal-to-noise ratio of the sampler, in decibels: beyond it floats of 32 bits have run out.
 const MAX_DB: f64 = 1000.0;
@@ -243,7 +243,7 @@ impl TryFrom<NoiseTable> for NoiseConfig {
 
     fn try_from(mut table: NoiseTable) -> Result<Self, NoiseError> {
         table.check_ranges()?;
-        shape::resolve(&mut table)?;
+        resolve_shape(&mut table)?;
         let sampling = table.sampler.resolve()?;
         let mut input = table.build_schedule()?;
         let mut target = input.scaled(table.target.scale)?;
@@ -256,6 +256,62 @@ impl TryFrom<NoiseTable> for NoiseConfig {
         let sampler = sampling.over(&input)?.with_clean_fraction(table.sampler.clean)?;
         Ok(NoiseConfig { table, input, target, sampler })
     }
+}
+
+/// Refuses keys that contradict the shape, and writes the process of a coherent target into `table`: it is that of the
+/// input, and its likelihood is direct.
+///
+/// # Errors
+/// [`NoiseError::Contradiction`].
+fn resolve_shape(table: &mut NoiseTable) -> Result<(), NoiseError> {
+    let shape = table.shape;
+    let refuse = |key, value: String, remedy| {
+        let with = format!("`noise.shape = \"{shape}\"`");
+        Err(NoiseError::Contradiction { key, value, with, remedy })
+    };
+    if !shape.is_coherent() {
+        return match table.space {
+            NoiseSpace::Raw => Ok(()),
+            space => refuse(
+                "noise.space",
+                format!("{space:?}", space = space.to_string()),
+                "set `noise.shape = \"gaussian\"`, or leave `noise.space` out",
+            ),
+        };
+    }
+    if table.input.normalization != Normalization::Variance {
+        let value = format!("{:?}", table.input.normalization).to_lowercase();
+        let remedy = "leave `normalization` out: noised windows keep the covariance of windows";
+        return refuse("noise.input.normalization", format!("\"{value}\""), remedy);
+    }
+    let strength = table.input.reinject;
+    if let Some(target) = table.sampler.target_reinject
+        && target != table.sampler.reinject.unwrap_or(1.0)
+    {
+        let remedy = "leave it out: context and target are noised as one window";
+        return refuse("noise.sampler.target_reinject", target.to_string(), remedy);
+    }
+    let whole = TargetTable {
+        scale: 1.0,
+        reinject: strength,
+        normalization: Normalization::Variance,
+        likelihood: TargetLikelihood::Direct,
+    };
+    let written = table.target;
+    let left_out = TargetTable::default();
+    let remedy = "leave `noise.target` out: context and target are noised as one window, with the strength \
+                  `noise.input.reinject`";
+    if written.scale != left_out.scale && written.scale != whole.scale {
+        return refuse("noise.target.scale", written.scale.to_string(), remedy);
+    }
+    if written.reinject != left_out.reinject && written.reinject != whole.reinject {
+        return refuse("noise.target.reinject", written.reinject.to_string(), remedy);
+    }
+    if written.normalization == Normalization::None {
+        return refuse("noise.target.normalization", "\"none\"".to_owned(), remedy);
+    }
+    table.target = whole;
+    Ok(())
 }
 
 impl From<NoiseConfig> for NoiseTable {

@@ -73,7 +73,7 @@ pub enum NoiseError {
         value: String,
         /// The other choice.
         with: String,
-        /// What to write instead.
+        /// The remedy: a line for the config.
         remedy: &'static str,
     },
 

@@ -13,7 +13,7 @@ pub struct Calibration {
     pub lower: Vec<f64>,
     /// Factors above the median.
     pub upper: Vec<f64>,
-    /// What they rest on.
+    /// The evidence for them.
     pub source: Source,
 }
 

@@ -7,7 +7,7 @@
 //! | step | type | formula |
 //! |---|---|---|
 //! | where past forecasts start | [`Layout`] | origins in the last part of the known rows |
-//! | what they said, and what came | [`Fold`], [`History`] | quantiles `Q_m` of each member, the truth `y` |
+//! | past forecasts, and what came | [`Fold`], [`History`] | quantiles `Q_m` of each member, the truth `y` |
 //! | weights | [`Weights`] | `min Σ CRPS(Σ w_m Q_m, y) + λ KL(w ‖ ρ)` over the simplex |
 //! | calibration | [`Calibration`] | `q' = median + f · (q − median)`, `f` from the errors of the pool |
 //! | the pool | [`Pool`] | combines quantiles, and draws joint paths with the ranks of the members |

@@ -6,7 +6,7 @@ use stats::Estimate;
 use crate::pool::calibrate;
 use crate::{Calibration, History, Pool, Quantiles, Settings, Shrinkage, Support, Weights};
 
-/// What the series of a panel have in common.
+/// The common part of the pools of a panel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Panel {
     /// Names of the members.

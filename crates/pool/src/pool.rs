@@ -29,7 +29,7 @@ pub struct Pool {
     pub weights: Weights,
     /// Factors of the intervals.
     pub calibration: Calibration,
-    /// What values the series can take.
+    /// Values that the series can take.
     pub support: Support,
 }
 

@@ -11,7 +11,7 @@ use crate::{Fold, History, LEVELS};
 pub struct Weights {
     /// One per member, zero or above; they sum to 1, or are all zero where every member failed.
     pub values: Vec<f64>,
-    /// What they rest on.
+    /// The evidence for them.
     pub source: Source,
     /// Mean score of the pool over the folds, in units of [`History::scale`]; unknown without folds.
     pub loss: Option<f64>,
@@ -19,13 +19,13 @@ pub struct Weights {
     pub gap: f64,
 }
 
-/// What weights or a calibration rest on.
+/// Evidence for weights or a calibration.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
     /// Nothing but the prior: there were no usable folds.
     Prior,
-    /// Past forecasts over so many horizons without a common row, summed over series.
+    /// Past forecasts over several horizons without a common row, summed over series.
     Learned {
         /// Disjoint horizons.
         horizons: usize,

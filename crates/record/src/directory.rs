@@ -10,6 +10,7 @@ use crate::error::RecordError;
 use crate::evaluation::Evaluation;
 use crate::features::Features;
 use crate::file::{damaged, read_json, read_text, write_json};
+use crate::known::Known;
 use crate::metrics::Epoch;
 use crate::run::RunInfo;
 use crate::search::NoiseSearch;
@@ -27,6 +28,8 @@ use crate::search::NoiseSearch;
 /// | `model.safetensors` | the weights of the best epoch by validation (or the last, by `train.keep`) |
 /// | `refit.safetensors` | with `train.refit`: the weights of the same training on all rows, which forecast |
 /// | `refit/` | the state of that training, while it goes on |
+/// | `rows.json` | which rows the run knows: times, and a few digits per row that tell whether a value was revised |
+/// | `updates/N/` | weights and `rows.json` of the last update with newer rows; those of `updates/N` forecast |
 /// | `last.safetensors` | with `train.keep = "both"`: the weights of the last epoch |
 /// | `checkpoint.safetensors` | the state of training, to go on from bit for bit |
 /// | `events/` | the same metrics, latent histograms and pictures for TensorBoard |
@@ -108,6 +111,21 @@ impl RunDirectory {
         self.path.join("refit")
     }
 
+    /// `updates/`.
+    pub fn updates(&self) -> PathBuf {
+        self.path.join("updates")
+    }
+
+    /// `updates/N/`, the directory of update `number`, from 1: it has weights and `rows.json`.
+    pub fn update(&self, number: usize) -> RunDirectory {
+        RunDirectory::at(&self.updates().join(number.to_string()))
+    }
+
+    /// `rows.json`.
+    pub fn known(&self) -> PathBuf {
+        self.path.join("rows.json")
+    }
+
     /// `run.json`.
     pub fn info(&self) -> PathBuf {
         self.path.join("run.json")
@@ -184,7 +202,8 @@ impl RunDirectory {
         let entries = fs::read_dir(&self.path).into_iter().flatten().flatten();
         let scores = entries.map(|entry| entry.path()).filter(is_scores);
         let weights = [self.weights(), self.last_weights(), self.refit_weights()];
-        let named = [self.info(), self.evaluation(), self.features()].into_iter().chain(weights);
+        let named = [self.info(), self.evaluation(), self.features(), self.known()];
+        let named = named.into_iter().chain(weights);
         for path in named.chain(scores) {
             match fs::remove_file(&path) {
                 Err(source) if source.kind() != io::ErrorKind::NotFound => {
@@ -193,7 +212,7 @@ impl RunDirectory {
                 _ => {}
             }
         }
-        Ok(())
+        remove_folder(self.updates())
     }
 
     /// Removes the state of a refit that has ended.
@@ -201,13 +220,38 @@ impl RunDirectory {
     /// # Errors
     /// [`RecordError::Write`] if it cannot be removed.
     pub fn remove_refit(&self) -> Result<(), RecordError> {
-        let path = self.refit();
-        match fs::remove_dir_all(&path) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                Err(RecordError::Write { path, source })
+        remove_folder(self.refit())
+    }
+
+    /// Removes the weights of every update but the last, `number`, and the state of its training, which has ended.
+    ///
+    /// # Errors
+    /// [`RecordError::Write`] if they cannot be removed.
+    pub fn keep_update(&self, number: usize) -> Result<(), RecordError> {
+        let kept = self.update(number);
+        for folder in folders(&self.updates()) {
+            if folder != kept.path {
+                remove_folder(folder)?;
             }
-            _ => Ok(()),
         }
+        folders(&kept.path).into_iter().try_for_each(remove_folder)
+    }
+
+    /// `rows.json`; `None` in a run of an earlier version.
+    ///
+    /// # Errors
+    /// [`RecordError::Refused`] if it is damaged or of another version.
+    pub fn read_known(&self) -> Result<Option<Known>, RecordError> {
+        let path = self.known();
+        if path.exists() { read_json(&path, Known::VERSION).map(Some) } else { Ok(None) }
+    }
+
+    /// Writes `rows.json`.
+    ///
+    /// # Errors
+    /// [`RecordError::Write`].
+    pub fn write_known(&self, known: &Known) -> Result<(), RecordError> {
+        write_json(&self.known(), known)
     }
 
     /// The text of `config.toml`.
@@ -356,6 +400,21 @@ impl RunDirectory {
     /// [`RecordError::Write`].
     pub fn write_features(&self, features: &Features) -> Result<(), RecordError> {
         write_json(&self.features(), features)
+    }
+}
+
+/// The folders in a folder.
+fn folders(path: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
+}
+
+fn remove_folder(path: PathBuf) -> Result<(), RecordError> {
+    match fs::remove_dir_all(&path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(RecordError::Write { path, source })
+        }
+        _ => Ok(()),
     }
 }
 

@@ -6,6 +6,7 @@
 //! | file | type | read by |
 //! |---|---|---|
 //! | `run.json` | [`RunInfo`] | [`RunDirectory::read_info`] |
+//! | `rows.json` | [`Known`] | [`RunDirectory::read_known`] |
 //! | `noise.json` | [`NoiseSearch`] | [`RunDirectory::read_search`] |
 //! | `metrics.jsonl` | [`Epoch`], one per line | [`RunDirectory::read_epochs`] |
 //! | `evaluation.json` | [`Evaluation`] | [`RunDirectory::read_evaluation`] |
@@ -40,6 +41,7 @@ mod evaluation;
 mod features;
 mod file;
 mod forecast;
+mod known;
 mod metrics;
 pub mod or_null;
 mod run;
@@ -54,7 +56,11 @@ pub use evaluation::{
 };
 pub use features::{Feature, Features, Probe, ProcessOrigin, StepFeatures};
 pub use forecast::{Forecast, SeriesForecast};
+pub use known::Known;
 pub use metrics::Epoch;
-pub use run::{DataInfo, Divergence, Fitted, Limits, Refit, RunInfo, Status, WindowCounts};
+pub use run::{
+    DataInfo, Divergence, Fitted, Limits, Refit, RunInfo, Status, Update, UpdateScores,
+    WindowCounts,
+};
 pub use scores::{Calibration, Coverage, Scores, SeriesScores, WindowRow, read_rows, write_rows};
 pub use search::{Chosen, NoiseSearch, Rung, Trial};

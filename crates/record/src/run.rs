@@ -47,6 +47,9 @@ pub struct RunInfo {
     /// With `train.refit` the same training on all rows, whose weights are in `refit.safetensors`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refit: Option<Refit>,
+    /// Updates with newer rows, in order; the weights of the last one forecast.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub updates: Vec<Update>,
 }
 
 impl RunInfo {
@@ -72,6 +75,54 @@ pub struct Refit {
     pub limits: Option<Limits>,
     /// The place where training left the finite numbers, if it did; there are no weights then.
     pub diverged: Option<Divergence>,
+}
+
+/// More training of the weights that forecast, on a table with newer rows. The preparation of the data stays that of the
+/// weights it started from, which are in its units.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Update {
+    /// The file with the newer rows.
+    pub input: String,
+    /// SHA-256 of its rows as they were read.
+    pub fingerprint: String,
+    /// Rows of all series before.
+    pub rows_before: usize,
+    /// Rows of all series.
+    pub rows: usize,
+    /// Number of earlier rows whose values were different.
+    pub revised: usize,
+    /// Number of missing cells that were filled, since the model was trained without gaps.
+    pub filled: usize,
+    /// Windows to train on.
+    pub windows: i64,
+    /// Windows whose targets reach into the added rows.
+    pub added_windows: i64,
+    /// Optimizer steps.
+    pub steps: usize,
+    /// Step size of every step.
+    pub learning_rate: f64,
+    /// Limits of forecasts, from all windows.
+    pub limits: Limits,
+    /// Scores on the added rows; `None` if nothing was observed in the targets of a window there.
+    pub scores: Option<UpdateScores>,
+}
+
+/// Fair CRPS on the targets in the added rows, standardized.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UpdateScores {
+    /// Number of windows, evenly spaced.
+    pub windows: i64,
+    /// Of the weights before the update, which have not seen these rows.
+    #[serde(with = "or_null")]
+    pub before: f64,
+    /// Of the weights after it, which have.
+    #[serde(with = "or_null")]
+    pub after: f64,
+    /// Name of the naive forecaster.
+    pub naive_name: String,
+    /// Of the naive forecaster, fitted on the earlier rows; NaN if it could not be.
+    #[serde(with = "or_null")]
+    pub naive: f64,
 }
 
 /// The smallest and largest value of each channel that is forecast, over the contexts and targets of the windows of a

@@ -5,13 +5,12 @@ use std::cell::RefCell;
 use baseline::{RIDGE_STRENGTHS, penalized};
 use feed::{Batch, FeedError, Part, Source, Stream, WindowSet, seed};
 use record::Limits;
-use tch::{Kind, Tensor, no_grad};
+use tch::{Device, Kind, Tensor, no_grad};
 use vae::ModelKind;
 
 use crate::config::Config;
 use crate::error::TrainError;
 use crate::forecaster::Forecaster;
-use crate::limits;
 use crate::shape::shape;
 
 /// A forecaster with its initial weights.
@@ -45,15 +44,44 @@ pub(crate) fn start(
     let forecaster = Forecaster::new(config, shape(source.panel()), source.panel().device())?;
     let strength =
         if config.train.ridge_start { from_ridge(source, &forecaster, strength)? } else { None };
-    let limits = limits::fit(source, &forecaster)?;
+    let limits = limits(source, &forecaster)?;
     let forecaster = forecaster.with_limits(&limits)?;
     Ok(Start { forecaster, strength, limits })
 }
 
-/// Windows per batch of the regression.
+/// Windows per batch.
 const AT_ONCE: i64 = 256;
 /// Maximum number of validation windows that choose the penalty.
 const MAX_VALIDATION: i64 = 1024;
+
+/// The smallest and largest value of each channel in the contexts and targets of the training windows, in units of the
+/// window. A value that was not observed counts as zero, the center of the window.
+///
+/// # Errors
+/// [`TrainError::Feed`] if libtorch fails.
+pub(crate) fn limits(source: &Source, forecaster: &Forecaster) -> Result<Limits, TrainError> {
+    no_grad(|| {
+        let panel = source.panel();
+        let train = source.windows(Part::Train).at_most(panel.fitted_at_most());
+        let mut range: Option<[Tensor; 2]> = None;
+        for batch in train.batches(panel, AT_ONCE) {
+            let (_, context, target) = forecaster.relative(&batch?)?;
+            let all = Tensor::f_cat(&[context, target], 1)?;
+            let over = [0_i64, 1];
+            let (low, high) =
+                (all.f_amin(over.as_slice(), false)?, all.f_amax(over.as_slice(), false)?);
+            range = Some(match range {
+                None => [low, high],
+                Some([lowest, highest]) => [lowest.f_minimum(&low)?, highest.f_maximum(&high)?],
+            });
+        }
+        let host = |values: &Tensor| -> Result<Vec<f64>, TrainError> {
+            Ok(Vec::try_from(values.f_to_kind(Kind::Double)?.f_to(Device::Cpu)?)?)
+        };
+        let [low, high] = range.expect("a source has training windows");
+        Ok(Limits { low: host(&low)?, high: host(&high)? })
+    })
+}
 
 /// Sets the linear skip of a fresh model to the ridge regression from context to horizon. It is fitted on the clean
 /// training windows in the units of the model. Its penalty has the strength `given`, or else the best of several on the
@@ -213,7 +241,6 @@ fn regression(forecaster: &Forecaster, batch: &Batch) -> Result<(Tensor, Tensor)
 mod tests {
     use super::*;
     use crate::config::Config;
-    use tch::Device;
 
     /// Inputs, which end with a one, and outputs of all windows of a part, by slicing and arithmetic.
     fn by_hand(source: &Source, part: Part, last: bool) -> (Tensor, Tensor) {

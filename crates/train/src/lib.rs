@@ -43,7 +43,8 @@
 //! | read a config from a file or from text | [`Config`], its JSON Schema [`schema()`] |
 //! | train a config in a run directory, or continue | [`prepare`], [`Training::run`], [`Control`], [`RunProgress`] |
 //! | estimate the cost of a run before it starts | [`plan()`] |
-//! | load a finished run, forecast at any origin of its data | [`Loaded`], [`Fit`], [`Replay`] |
+//! | load a finished run | [`Loaded`], [`Fit`] |
+//! | train a finished run on newer rows | [`update()`], [`Updated`] |
 //! | train a model in memory, without a directory | [`Forecaster`], [`shape()`], [`Flat`], [`AdamW`] |
 //! | call the training loop directly | [`fit()`], [`Job`] |
 //!
@@ -68,12 +69,14 @@ mod memory;
 mod metrics;
 mod optimizer;
 mod plan;
+mod reading;
 mod refit;
 mod run;
 mod shape;
 mod state;
 mod tensorboard;
 mod tensors;
+mod update;
 mod validate;
 
 pub use checkpoint::Checkpoint;
@@ -85,16 +88,17 @@ pub use config::{
 pub use control::Control;
 pub use error::TrainError;
 pub use fit::{Progress, fit};
-pub use fitted::{Fit, Replay, forecast_at};
+pub use fitted::Fit;
 pub use flat::Flat;
 pub use forecaster::{Forecaster, Terms, inputs};
 pub use job::Job;
 pub use optimizer::AdamW;
 pub use plan::{Plan, plan};
 pub use run::{
-    Loaded, RunOptions, RunProgress, Training, data_info, load, load_whole, prepare, prepare_panel, set_threads,
+    Loaded, RunOptions, RunProgress, Training, data_info, load, prepare, prepare_panel, set_threads,
 };
 pub use shape::shape;
 pub use tch::Device;
 pub use tensors::serialized;
+pub use update::{Updated, update};
 pub use vae::ModelKind;

@@ -1,47 +1,14 @@
 //! Limits of forecasts: none leaves the range that training and its own window make plausible.
 
-use feed::{Part, Source};
 use record::Limits;
-use tch::{Device, Kind, Tensor, no_grad};
+use tch::{Device, Kind, Tensor};
 
 use crate::error::TrainError;
-use crate::forecaster::Forecaster;
 
-/// Windows per batch.
-const AT_ONCE: i64 = 256;
 /// Width of the region on each side where values pass unchanged, in widths of the range.
 const REACH: f64 = 0.5;
 /// Minimum of this width in units of the window, for a series that does not vary.
 const LEAST_REACH: f64 = 1.0;
-
-/// The smallest and largest value of each channel in the contexts and targets of the training windows, in units of the
-/// window. A value that was not observed counts as zero, the center of the window.
-///
-/// # Errors
-/// [`TrainError::Feed`] if libtorch fails.
-pub(crate) fn fit(source: &Source, forecaster: &Forecaster) -> Result<Limits, TrainError> {
-    no_grad(|| {
-        let panel = source.panel();
-        let train = source.windows(Part::Train).at_most(panel.fitted_at_most());
-        let mut range: Option<[Tensor; 2]> = None;
-        for batch in train.batches(panel, AT_ONCE) {
-            let (_, context, target) = forecaster.relative(&batch?)?;
-            let all = Tensor::f_cat(&[context, target], 1)?;
-            let over = [0_i64, 1];
-            let (low, high) =
-                (all.f_amin(over.as_slice(), false)?, all.f_amax(over.as_slice(), false)?);
-            range = Some(match range {
-                None => [low, high],
-                Some([lowest, highest]) => [lowest.f_minimum(&low)?, highest.f_maximum(&high)?],
-            });
-        }
-        let host = |values: &Tensor| -> Result<Vec<f64>, TrainError> {
-            Ok(Vec::try_from(values.f_to_kind(Kind::Double)?.f_to(Device::Cpu)?)?)
-        };
-        let [low, high] = range.expect("a source has training windows");
-        Ok(Limits { low: host(&low)?, high: host(&high)? })
-    })
-}
 
 /// A soft bound on forecasts in units of the window.
 ///
@@ -90,8 +57,10 @@ impl Bound {
 mod tests {
     use super::*;
     use crate::config::Config;
+    use crate::forecaster::Forecaster;
     use crate::initialize;
-    use feed::{Batch, Stream, seed};
+    use feed::{Batch, Part, Source, Stream, seed};
+    use tch::no_grad;
 
     fn row(values: &[f32]) -> Tensor {
         Tensor::from_slice(values).view([1, -1, 1])

@@ -35,10 +35,7 @@ pub(crate) struct Goal {
 impl Goal {
     /// `config` is that of the first training, with its length in numbers, which had `windows` of the `all` windows.
     pub(crate) fn new(config: &Config, fitted: &Fitted, windows: i64, all: i64) -> Goal {
-        let selected = match config.train.keep {
-            Keep::Last => fitted.steps,
-            Keep::Best | Keep::Both => fitted.best_step,
-        };
+        let selected = selected(config, fitted);
         let stretch = all as f64 / windows as f64;
         let steps = (selected as f64 * stretch).round() as usize;
         let steps = if selected > 0 { steps.max(1) } else { 0 };
@@ -54,6 +51,26 @@ impl Goal {
     fn per_epoch(&self) -> usize {
         ((self.per_epoch as f64 * self.stretch).round() as usize).max(1)
     }
+}
+
+/// Number of steps of the first training up to the weights that it selected.
+pub(crate) fn selected(config: &Config, fitted: &Fitted) -> usize {
+    match config.train.keep {
+        Keep::Last => fitted.steps,
+        Keep::Best | Keep::Both => fitted.best_step,
+    }
+}
+
+/// The way through a training without validation.
+pub(crate) struct Course<'a> {
+    /// Number of steps.
+    pub(crate) steps: usize,
+    /// Steps per epoch; 0 for one pass over the windows.
+    pub(crate) per_epoch: usize,
+    /// Seed of the order of the windows, and of all draws.
+    pub(crate) seed: u64,
+    /// Step size of a step, and its place in the schedule of the KL weight.
+    pub(crate) at: &'a dyn Fn(usize) -> (f64, usize),
 }
 
 /// The choices of the first training that the second takes over.
@@ -80,10 +97,13 @@ pub(crate) fn refit(
     let run = RunDirectory::create(&directory.refit())?;
     let checkpoint = Checkpoint::read(&run.checkpoint(), source.fingerprint())?;
     let Start { forecaster, limits, .. } = initialize::start(config, source, strength)?;
-    let mut forecaster = forecaster.with_pace(1.0 / goal.stretch);
+    let forecaster = forecaster.with_pace(1.0 / goal.stretch);
     let job = Job { config, source, naive_crps: None, run: &run };
     let mut state = State::new(config, &forecaster)?;
-    let diverged = train(&job, &mut forecaster, &mut state, goal, checkpoint, control, observe)?;
+    let at = |step| (config.train.learning_rate_at(goal.before(step), goal.per_epoch), step);
+    let (steps, per_epoch) = (goal.steps, goal.per_epoch());
+    let course = Course { steps, per_epoch, seed: config.seed, at: &at };
+    let diverged = train(&job, &forecaster, &mut state, &course, checkpoint, control, observe)?;
     if diverged.is_none() {
         state.set_weights(&state.weights().copy())?;
         copula::fit(&job, &forecaster)?;
@@ -101,11 +121,11 @@ pub(crate) fn refit(
 }
 
 /// Takes the steps that are left.
-fn train(
+pub(crate) fn train(
     job: &Job,
-    forecaster: &mut Forecaster,
+    forecaster: &Forecaster,
     state: &mut State,
-    goal: Goal,
+    course: &Course,
     checkpoint: Option<Checkpoint>,
     control: &Control,
     observe: &mut dyn FnMut(usize),
@@ -114,23 +134,23 @@ fn train(
     let (table, windows) = (&config.train, source.windows(Part::Train));
     let mut resumed = checkpoint.map(|checkpoint| checkpoint.restore(state)).transpose()?;
     let mut checkpointer = Checkpointer::new(job, control, state);
-    while state.position.step < goal.steps {
+    while state.position.step < course.steps {
         let epoch = state.position.epochs + 1;
         let _span = tracing::info_span!("refit", epoch).entered();
-        seed(config.seed, Stream::Epoch(epoch));
-        let batches = batches(windows, table.batch_size as i64, goal.per_epoch())?;
+        seed(course.seed, Stream::Epoch(epoch));
+        let batches = batches(windows, table.batch_size as i64, course.per_epoch)?;
         if let Some(resumed) = resumed.take() {
-            resumed.restore_generator(config.seed, state, batches.len())?;
+            resumed.restore_generator(course.seed, state, batches.len())?;
         }
         for indices in batches.iter().skip(state.position.done) {
-            if state.position.step == goal.steps {
+            if state.position.step == course.steps {
                 break;
             }
             let batch = source.panel().gather(&windows.first_rows_of(indices)?)?;
             state.flat.zero_gradients();
-            let terms = forecaster.training_terms(&batch, state.position.step)?;
+            let (rate, place) = (course.at)(state.position.step);
+            let terms = forecaster.training_terms(&batch, place)?;
             terms.loss.f_backward()?;
-            let rate = table.learning_rate_at(goal.before(state.position.step), goal.per_epoch);
             state.step(&terms, rate, indices.size()[0])?;
             observe(state.position.step);
             checkpointer.save_if_due(state)?;

@@ -7,7 +7,7 @@ use baseline::{Baseline, Rule};
 use feed::{Batch, DeviceChoice, DevicePanel, Part, Selection, Source, device_name};
 use files::Lock;
 use record::{
-    DataInfo, Divergence, Limits, RecordError, RunDirectory, RunInfo, Status, WindowCounts,
+    DataInfo, Divergence, Known, Limits, RecordError, RunDirectory, RunInfo, Status, WindowCounts,
 };
 use tch::Device;
 
@@ -17,7 +17,6 @@ use crate::config::{Config, ConfigError, Keep, Noise};
 use crate::control::Control;
 use crate::error::TrainError;
 use crate::fit::{Progress, fit};
-use crate::fitted::Fit;
 use crate::forecaster::Forecaster;
 use crate::initialize::{self, Start};
 use crate::job::Job;
@@ -62,16 +61,7 @@ pub fn load(config: &Config, device: Device) -> Result<Source, TrainError> {
     Ok(Source::load(&config.data, selection(config), device)?)
 }
 
-/// As [`load`], with all rows as training rows: the data of a refit.
-///
-/// # Errors
-/// As [`Source::whole`].
-pub fn load_whole(config: &Config, device: Device) -> Result<Source, TrainError> {
-    let panel = data::read(&config.data, Path::new(""))?;
-    Ok(Source::whole(&config.data, selection(config), panel, device)?)
-}
-
-fn selection(config: &Config) -> Selection {
+pub(crate) fn selection(config: &Config) -> Selection {
     let Config { train, evaluate, .. } = config;
     Selection { season: evaluate.season, validation_stride: train.validation_stride }
 }
@@ -267,11 +257,13 @@ impl Training {
         let refit = match refits {
             false => None,
             true => {
-                let whole = match panel {
-                    Some(panel) => Source::whole(&config.data, selection(&config), panel, device)?,
-                    None => load_whole(&config, device)?,
+                let panel = match panel {
+                    Some(panel) => panel,
+                    None => data::read(&config.data, Path::new(""))?,
                 };
-                let [part, all] = [&source, &whole].map(|source| source.windows(Part::Train).count());
+                let whole = Source::whole(&config.data, selection(&config), panel, device)?;
+                let [part, all] =
+                    [&source, &whole].map(|source| source.windows(Part::Train).count());
                 let goal = Goal::new(&config, &fitted, part, all);
                 let chosen = Chosen { config: &config, strength, goal };
                 let of = goal.steps;
@@ -297,9 +289,11 @@ impl Training {
             pipeline: source.pipeline().clone(),
             limits: Some(limits),
             refit,
+            updates: Vec::new(),
         };
         let saved = directory.weights().exists();
         if saved {
+            directory.write_known(&Known::new(source.known_rows().to_vec()))?;
             directory.write_info(&info)?;
             directory.remove_refit()?;
         }
@@ -432,19 +426,6 @@ impl Loaded {
     /// [`TrainError::Record`] if the weights do not fit the config.
     pub fn forecaster(&self, panel: &DevicePanel) -> Result<Forecaster, TrainError> {
         self.with_weights(&self.directory.weights(), self.info.limits.as_ref(), panel)
-    }
-
-    /// The weights to forecast with: those of the refit, if the run has one.
-    pub fn latest(&self) -> Fit<'_> {
-        match &self.info.refit {
-            Some(refit) if refit.diverged.is_none() => Fit { run: self, refit: Some(refit) },
-            _ => self.honest(),
-        }
-    }
-
-    /// The weights that have seen the training rows alone, which are those to score.
-    pub fn honest(&self) -> Fit<'_> {
-        Fit { run: self, refit: None }
     }
 
     /// The forecaster with the weights of the last epoch.

@@ -5,10 +5,10 @@ use std::fs;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use feed::{Part, Stream, seed};
+use feed::Part;
 use record::RunInfo;
-use tch::{Device, no_grad};
-use train::{Config, Control, Loaded, RunOptions, TrainError, forecast_at, load, prepare};
+use tch::Device;
+use train::{Config, Control, Loaded, RunOptions, TrainError, load, prepare};
 
 /// Tests take turns, since the generator of libtorch belongs to the process.
 static TURN: Mutex<()> = Mutex::new(());
@@ -126,40 +126,6 @@ fn a_selection_needs_validation_windows() {
     let source = load(&config, Device::Cpu).unwrap();
     let error = source.required(Part::Test).unwrap_err().to_string();
     assert!(error.contains("the test part is empty"), "{error}");
-}
-
-/// Oracle: gathering, sampling and converting by hand, with the weights of either fit.
-#[test]
-fn a_run_forecasts_at_any_origin() {
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    let folder = tempfile::tempdir().unwrap();
-    let config = config(folder.path(), 160, ["", "", "epochs = 2\nsteps_per_epoch = 8"]);
-    let path = folder.path().join("run");
-    train(&config, &path).unwrap();
-    let run = Loaded::open(&path).unwrap();
-    assert_eq!((run.honest().refitted_on(), run.latest().refitted_on()), (None, Some(160)));
-    let rows = [148_i64, 0, 77];
-    let mut forecasts = Vec::new();
-    for fit in [run.honest(), run.latest()] {
-        let replay = fit.replay(Device::Cpu).unwrap();
-        let found = replay.forecast_at(&rows, 20, 5).unwrap();
-        assert_eq!(found.size(), [20, 3, 4, 1]);
-        let (source, forecaster) = (&replay.source, &replay.forecaster);
-        let first_rows = tch::Tensor::from_slice(&rows);
-        let batch = source.panel().gather(&first_rows).unwrap();
-        seed(5, Stream::Evaluation);
-        let drawn = no_grad(|| forecaster.sample(&batch, 20)).unwrap();
-        assert_eq!(found, source.to_original(&drawn, &first_rows).unwrap());
-        let affine = source.pipeline().scaler().affine(0, 0).unwrap();
-        let by_hand = drawn.to_kind(tch::Kind::Double) * affine.spread + affine.center;
-        assert!((&found - by_hand).abs().max().double_value(&[]) < 1e-5);
-        for outside in [149, -1, i64::MAX] {
-            assert!(forecast_at(source, forecaster, &[0, outside], 20, 5).is_err(), "{outside}");
-        }
-        assert_eq!(replay.forecast_at(&[], 20, 5).unwrap().size(), [20, 0, 4, 1]);
-        forecasts.push(found);
-    }
-    assert_ne!(forecasts[0], forecasts[1]);
 }
 
 /// `config.toml` has the length and the normalization that were chosen, and gives the same weights; both it and what

@@ -24,7 +24,7 @@ struct Thing {
     picks: &'static [&'static str],
 }
 
-const THINGS: [Thing; 4] = [
+const THINGS: [Thing; 5] = [
     Thing {
         name: "a schedule",
         variants: "ScheduleKind",
@@ -33,6 +33,7 @@ const THINGS: [Thing; 4] = [
     Thing { name: "a likelihood", variants: "Family", picks: &["crates/train/src/config.rs"] },
     Thing { name: "a backbone", variants: "BackboneKind", picks: &[] },
     Thing { name: "a baseline", variants: "Rule", picks: &[] },
+    Thing { name: "a classical method", variants: "Method", picks: &[] },
 ];
 
 /// Compares the rows of the page with the files of the workspace.

@@ -25,7 +25,7 @@ pub(crate) struct Filter {
     covariance: Vec<f64>,
 }
 
-/// What the filter expects of the next row before it sees it.
+/// Expectation of the next row before the filter sees it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ahead {
     /// Mean of the next row.

@@ -69,7 +69,7 @@ impl State {
     }
 }
 
-/// What a run through the rows says.
+/// Result of a run through the rows.
 #[derive(Debug, Clone)]
 pub(super) struct Run {
     /// Minus the log likelihood but for `n/2 (1 + ln 2π)`.

@@ -15,7 +15,7 @@ pub(crate) enum Level {
     Phase,
 }
 
-/// What the regression sees.
+/// Inputs of the regression.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Inputs {
     /// Whether values are in logarithms.

@@ -40,7 +40,7 @@ pub(super) struct State {
 }
 
 impl State {
-    /// What multiplies the weight of the line in the forecast of the next row.
+    /// The factor of the weight of the line in the forecast of the next row.
     fn along(&self, alpha: f64) -> f64 {
         let left = (1.0 - alpha).powi(self.time);
         left * self.line.intercept + (1.0 - left * (1.0 - alpha)) / alpha * self.line.slope
@@ -55,7 +55,7 @@ impl State {
     }
 }
 
-/// What least squares says for one α.
+/// Least squares for one α.
 #[derive(Debug, Clone, Copy)]
 struct Found {
     level: f64,

@@ -223,7 +223,9 @@ impl Frequency {
     /// All natural seasons, in rows, the shortest first: of hours the day and the week, of days the week and the year.
     pub fn seasons(self) -> Vec<usize> {
         let longer = match self {
-            Frequency::Micros(step) if step > 0 && step < MINUTE => (HOUR % step == 0).then(|| HOUR / step),
+            Frequency::Micros(step) if step > 0 && step < MINUTE => {
+                (HOUR % step == 0).then(|| HOUR / step)
+            }
             Frequency::Micros(step) if step > 0 => (7 * DAY % step == 0).then(|| 7 * DAY / step),
             Frequency::Days(1) => Some(365),
             Frequency::Weekdays(week) => Some(52 * week.per_week()),

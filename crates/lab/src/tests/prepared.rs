@@ -78,6 +78,7 @@ pub(crate) fn info(seed: u64) -> RunInfo {
         pipeline: PIPELINE.clone(),
         limits: None,
         refit: None,
+        updates: Vec::new(),
     }
 }
 

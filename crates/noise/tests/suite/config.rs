@@ -163,7 +163,7 @@ fn each_mistake_is_named() {
         ("shape = \"window\"\ntarget = { scale = 0 }", "`noise.target.scale` is 0"),
         (
             "shape = \"window\"\ntarget = { normalization = \"none\" }",
-            "`noise.target.normalization` is \"none\"",
+            "`noise.target.normalization` is ",
         ),
         (
             "shape = \"window\"\nsampler = { kind = \"push-forward\", target_reinject = 0 }",

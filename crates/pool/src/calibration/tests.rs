@@ -91,7 +91,7 @@ fn calibrated_intervals_cover() {
         let inside =
             fresh.iter().flat_map(|truth| (0..steps).map(|s| ready.covers(s, truth[s], 0.8)));
         let coverage = inside.filter(|yes| *yes).count() as f64 / (4000 * steps) as f64;
-        // Of the 200 folds: √(.8 · .2 / 200) = .028 or less; the shape costs a little.
+        // The standard error over 200 folds is √(.8 · .2 / 200) = .028 or less; the shape costs a little.
         assert!((coverage - 0.8).abs() < 0.06, "{scale} {coverage}");
     }
 }

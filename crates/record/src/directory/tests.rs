@@ -54,6 +54,28 @@ fn results_are_removed_and_the_rest_stays() {
     }
 }
 
+/// Of the updates the last one stays, without the state of its training; training again removes it.
+#[test]
+fn the_last_update_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = RunDirectory::create(folder.path()).unwrap();
+    assert_eq!(run.read_known().unwrap(), None);
+    run.write_known(&Known::new(Vec::new())).unwrap();
+    assert_eq!(run.read_known().unwrap(), Some(Known::new(Vec::new())));
+    for number in [1, 2] {
+        let update = RunDirectory::create(run.update(number).path()).unwrap();
+        let state = RunDirectory::create(&update.path().join("state-1")).unwrap();
+        for file in [update.weights(), update.known(), state.checkpoint()] {
+            fs::write(file, "").unwrap();
+        }
+    }
+    run.keep_update(2).unwrap();
+    assert!(!run.update(1).path().exists() && !run.update(2).path().join("state-1").exists());
+    assert!(run.update(2).weights().exists() && run.update(2).known().exists());
+    run.remove_results().unwrap();
+    assert!(!run.updates().exists() && !run.known().exists());
+}
+
 /// The holder of the lock is alone, so what others left half-written is nobody's.
 #[test]
 fn a_lock_is_exclusive_and_sweeps() {
