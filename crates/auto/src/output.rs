@@ -62,7 +62,20 @@ pub fn forecast(
             forecast.series.push(SeriesForecast { origin, ..series });
         }
     }
-    Ok(forecast)
+    match (forecast.series.as_slice(), forecast.left_out.first()) {
+        ([], Some(first)) => Err(none(table, first)),
+        _ => Ok(forecast),
+    }
+}
+
+/// The error for a table without a series that can be forecast.
+fn none(table: &Table, first: &data::LeftOut) -> TrainError {
+    let data::LeftOut { series, reason } = first;
+    let rows = table.known.iter().copied().max().unwrap_or(0);
+    let message = format!("no series can be forecast: `{series}`, {reason}; the longest one has {rows}");
+    let origin = table.path().display().to_string();
+    let hint = Some("give at least 3 rows with a value".to_owned());
+    train::ConfigError::Invalid { origin, message, hint }.into()
 }
 
 /// The time of the last known row.
