@@ -37,7 +37,9 @@ fn a_file_becomes_a_forecast() {
     // The run is kept, used again, and is of this question only.
     let before = desk.read("run/model.safetensors");
     desk.succeed(&command);
-    assert!(desk.read("run/model.safetensors") == before && desk.read("sales-forecast.csv") == first);
+    assert!(
+        desk.read("run/model.safetensors") == before && desk.read("sales-forecast.csv") == first
+    );
     let other = desk.fail(2, &words(&[&command, &["--context", "9"]]));
     assert!(other.contains("another config"), "{other}");
     // A run forecasts a file by itself, too.
@@ -54,8 +56,18 @@ fn classical_methods_stand_alone_and_take_every_form() {
     let alone = ["forecast", "sales.csv", "--without-network", "--horizon", "1"];
     let said = desk.succeed(&alone);
     assert!(said.contains("1 step each") && !said.contains("network ("), "{said}");
-    let more =
-        ["--levels", "0.9,0.1", "--samples", "4", "--origins", "2", "--output", "a.csv", "--picture", "a.svg"];
+    let more = [
+        "--levels",
+        "0.9,0.1",
+        "--samples",
+        "4",
+        "--origins",
+        "2",
+        "--output",
+        "a.csv",
+        "--picture",
+        "a.svg",
+    ];
     desk.succeed(&words(&[&alone, &more]));
     let text = String::from_utf8(desk.read("a.csv")).unwrap();
     let lines: Vec<&str> = text.lines().collect();
@@ -90,8 +102,18 @@ fn a_backtest_writes_scores() {
 #[test]
 fn an_interrupted_forecast_is_saved() {
     let desk = desk();
-    let command = ["forecast", "sales.csv", "--run", "run", "--set", "train.epochs=100000", "--set", "train.patience=0"];
-    let mut child = desk.command(&command).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let command = [
+        "forecast",
+        "sales.csv",
+        "--run",
+        "run",
+        "--set",
+        "train.epochs=100000",
+        "--set",
+        "train.patience=0",
+    ];
+    let mut child =
+        desk.command(&command).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let begun = Instant::now();
     while !desk.path("run/metrics.jsonl").exists() {
         assert!(begun.elapsed() < Duration::from_secs(120), "the training does not start");

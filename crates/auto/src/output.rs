@@ -80,7 +80,10 @@ pub fn forecast(
 fn none(table: &Table, first: &data::LeftOut) -> TrainError {
     let data::LeftOut { series, reason } = first;
     let rows = table.known.iter().copied().max().unwrap_or(0);
-    let message = format!("no series can be forecast: `{series}`, {reason}; the longest one has {rows} row{}", if rows == 1 { "" } else { "s" });
+    let message = format!(
+        "no series can be forecast: `{series}`, {reason}; the longest one has {rows} row{}",
+        if rows == 1 { "" } else { "s" }
+    );
     let origin = table.path().display().to_string();
     let hint = Some("give at least 3 rows with a value".to_owned());
     train::ConfigError::Invalid { origin, message, hint }.into()

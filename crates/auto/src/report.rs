@@ -64,8 +64,12 @@ fn found(table: &Table) -> String {
     let missing = values().count() - observed;
     let zeros = values().filter(|value| *value == 0.0).count();
     let longest = table.known.iter().copied().max().unwrap_or(0);
-    let shown: Vec<String> =
-        table.seasons.iter().filter(|season| 2 * **season <= longest).map(ToString::to_string).collect();
+    let shown: Vec<String> = table
+        .seasons
+        .iter()
+        .filter(|season| 2 * **season <= longest)
+        .map(ToString::to_string)
+        .collect();
     let seasons = match shown.as_slice() {
         [] if table.seasons.is_empty() => "no season".to_owned(),
         [] => "too few rows to show a season".to_owned(),
@@ -158,7 +162,11 @@ fn rests_on(table: &Table, fitted: &Fitted) -> String {
     let words: Vec<String> =
         named.iter().map(|(name, weight)| format!("{name} ({:.0} %)", 100.0 * weight)).collect();
     let rows: usize = table.known.iter().sum();
-    format!("The forecast averages {}, fitted to {}.", list(&words), if rows == 1 { "the only row".to_owned() } else { format!("all {rows} rows") })
+    format!(
+        "The forecast averages {}, fitted to {}.",
+        list(&words),
+        if rows == 1 { "the only row".to_owned() } else { format!("all {rows} rows") }
+    )
 }
 
 /// `a, b and c`.
@@ -195,9 +203,9 @@ impl Past {
                     counts[member] += 1;
                 }
             }
-            let combined = history.combined(&own.weights.values);
+            // With the support too, without which a count of zero lies just outside many an interval.
             let calibrated: Option<Vec<pool::Quantiles>> =
-                combined.iter().map(|q| own.calibration.apply(q.as_ref()?)).collect();
+                history.folds.iter().map(|fold| own.combine(&fold.members)).collect();
             let Some(calibrated) = calibrated else { continue };
             let scores = history.score(&calibrated).zip(history.coverage(&calibrated, 0.8));
             if let Some((score, coverage)) = scores {
@@ -256,7 +264,9 @@ impl Past {
     fn against(&self, other: f64, name: &str) -> String {
         let change = 100.0 * (self.pool / other - 1.0);
         match change {
-            _ if self.pool <= LEAST_ERROR && other <= LEAST_ERROR => format!("nil, as that of {name}"),
+            _ if self.pool <= LEAST_ERROR && other <= LEAST_ERROR => {
+                format!("nil, as that of {name}")
+            }
             _ if other <= LEAST_ERROR => format!("above that of {name}, which made none"),
             change if change.abs() < 0.5 => format!("the same as that of {name}"),
             change if change < 0.0 => format!("{:.0} % below that of {name}", -change),
@@ -269,8 +279,10 @@ impl Past {
         let mut warnings: Vec<String> = table.doubts.clone();
         warnings.extend(fitted.without_network.clone());
         if self.origins == 0 {
-            warnings
-                .push("the weights rest on no past forecast, and the intervals were never checked".to_owned());
+            warnings.push(
+                "the weights rest on no past forecast, and the intervals were never checked"
+                    .to_owned(),
+            );
             return warnings;
         }
         if self.disjoint < 3 && self.pool > LEAST_ERROR {

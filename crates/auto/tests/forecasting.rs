@@ -101,7 +101,8 @@ fn odd_series_are_left_out_by_name() {
     let known = table.known().to_vec();
     let ends: Vec<usize> = known.iter().map(|rows| (*rows).max(1)).collect();
     let mut fitted =
-        Fitted::fit(&table.until(&ends).unwrap(), &folder.path().join("run"), &classical()).unwrap();
+        Fitted::fit(&table.until(&ends).unwrap(), &folder.path().join("run"), &classical())
+            .unwrap();
     let form = Form { levels: vec![0.1, 0.5, 0.9], samples: 40 };
     let found = forecast(&mut fitted, &table, &[known], &form).unwrap();
     let names: Vec<&str> = found.series.iter().map(|series| series.name.as_str()).collect();
@@ -130,7 +131,8 @@ fn a_backtest_scores_what_came() {
     let found = backtest(&table, &origins, false, &run, &classical()).unwrap();
     let pooled: Vec<_> = found.windows.iter().filter(|window| window.forecaster == 0).collect();
     assert_eq!(pooled.iter().map(|window| window.known).collect::<Vec<_>>(), [54, 56, 58]);
-    let truth = |row: usize| months(60, |_, x| x).lines().nth(row + 1).unwrap()[11..].parse().unwrap();
+    let truth =
+        |row: usize| months(60, |_, x| x).lines().nth(row + 1).unwrap()[11..].parse().unwrap();
     let expected: Vec<f64> = (54..60).map(truth).collect();
     let seen: Vec<f64> = pooled.iter().flat_map(|window| window.truth.clone()).collect();
     assert!(seen.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-9), "{seen:?}");
@@ -166,7 +168,10 @@ fn reports_read_well() {
         let fitted = Fitted::fit(&table, &folder.path().join(name), &classical()).unwrap();
         let report = Report::of(&table, &fitted);
         let said = report.to_string();
-        assert!(said.contains("monthly") && !said.contains("inf ") && !said.contains("NaN"), "{said}");
+        assert!(
+            said.contains("monthly") && !said.contains("inf ") && !said.contains("NaN"),
+            "{said}"
+        );
         assert!(report.past.matches("seasonal naive").count() <= 1, "{said}");
     }
 }

@@ -61,7 +61,8 @@ fn seasons_follow_from_the_step() {
 fn parts_are_counted_from_the_end() {
     let panel = read(daily(20)).unwrap();
     let parts = |last: &str| {
-        let text = format!("path = \"t.csv\"\ncontext = 2\nhorizon = 1\nsplit = {{ last = {last} }}");
+        let text =
+            format!("path = \"t.csv\"\ncontext = 2\nhorizon = 1\nsplit = {{ last = {last} }}");
         Split::new(&config(&text), &panel).unwrap().parts()[0].clone()
     };
     let found = parts("[5, 3]");
