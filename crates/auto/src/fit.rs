@@ -9,7 +9,6 @@ use classical::Paths;
 use pool::{Classics, Effort, History, Layout, Panel, Pool, Quantiles, Settings, Support, Task};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use record::RunInfo;
 use train::{RunOptions, TrainError};
 
 use crate::lengths;
@@ -200,11 +199,6 @@ impl Fitted {
     /// Names of the members.
     pub fn members(&self) -> &[String] {
         &self.members
-    }
-
-    /// The record of the network's training.
-    pub(crate) fn network(&self) -> Option<&RunInfo> {
-        self.network.as_ref().map(Network::info)
     }
 
     /// Past forecasts of each unit.

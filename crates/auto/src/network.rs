@@ -6,7 +6,6 @@ use std::sync::Arc;
 use classical::Paths;
 use data::{DataConfig, SplitConfig, Transform};
 use pool::Quantiles;
-use record::RunInfo;
 use train::{Config, Control, Fit, Loaded, Progress, RunOptions, RunProgress, TrainError};
 
 use crate::fit::Options;
@@ -107,11 +106,6 @@ impl Network {
         }
         let loaded = Loaded::open(directory)?;
         Ok(Network { loaded, options: options.run, seed: config.seed })
-    }
-
-    /// The record of the training.
-    pub(crate) fn info(&self) -> &RunInfo {
-        &self.loaded.info
     }
 
     /// Sample paths of each channel of each series of a table from the end of its rows, by the weights that were fitted
