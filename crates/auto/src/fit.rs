@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use classical::Paths;
 use pool::{Classics, Effort, History, Layout, Panel, Pool, Quantiles, Settings, Support, Task};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use record::RunInfo;
 use train::{RunOptions, TrainError};
 
 use crate::lengths;
@@ -28,11 +29,22 @@ pub struct Options {
     pub network: bool,
     /// Keys of the network's config that differ from the proposed ones, `KEY=VALUE`.
     pub overrides: Vec<String>,
+    /// Asks the training of the network to save and stop; [`Fitted::fit`] then ends with [`TrainError::Interrupted`].
+    pub stop: Arc<AtomicBool>,
+    /// Receives the share of the network's training that is done, from 0 to 1, after each step.
+    pub observe: fn(f64),
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { seed: 1, run: RunOptions::default(), network: true, overrides: Vec::new() }
+        Options {
+            seed: 1,
+            run: RunOptions::default(),
+            network: true,
+            overrides: Vec::new(),
+            stop: Arc::default(),
+            observe: |_| {},
+        }
     }
 }
 
@@ -113,7 +125,7 @@ impl Fitted {
             let threads = std::thread::available_parallelism().map_or(1, usize::from);
             let classics = scope
                 .spawn(move || Classics::fit_many(tasks, methods, effort, options.seed, threads));
-            let fit = |config| Network::fit(table, config, directory, options.run);
+            let fit = |config| Network::fit(table, config, directory, options);
             let network = config.as_ref().map(fit).transpose();
             (network, classics.join())
         });
@@ -187,11 +199,6 @@ impl Fitted {
     /// Names of the members.
     pub fn members(&self) -> &[String] {
         &self.members
-    }
-
-    /// The record of the network's training.
-    pub(crate) fn network(&self) -> Option<&RunInfo> {
-        self.network.as_ref().map(Network::info)
     }
 
     /// Past forecasts of each unit.

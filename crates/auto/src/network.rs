@@ -1,13 +1,14 @@
 //! The network as a member of the pool.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use classical::Paths;
 use data::{DataConfig, SplitConfig, Transform};
 use pool::Quantiles;
-use record::RunInfo;
-use train::{Config, Control, Fit, Loaded, RunOptions, TrainError};
+use train::{Config, Control, Fit, Loaded, Progress, RunOptions, RunProgress, TrainError};
 
+use crate::fit::Options;
 use crate::table::Table;
 
 /// Sample paths of one forecast.
@@ -73,26 +74,38 @@ fn suits_log(table: &Table) -> bool {
     least > 0.0 && greatest <= MOST_RATIO * least
 }
 
+/// The share of a training that is done: the first one counts as half, the one on all rows as the other.
+fn share(progress: &RunProgress, epochs: usize) -> Option<f64> {
+    let (first, second) = match *progress {
+        RunProgress::Fit(Progress::Step { epoch, done, of, .. }) => {
+            let steps = (epoch.max(1) - 1) * of + done;
+            (steps as f64 / (epochs.max(1) * of.max(1)) as f64, 0.0)
+        }
+        RunProgress::Refit { done, of } => (1.0, done as f64 / of.max(1) as f64),
+        _ => return None,
+    };
+    Some(0.5 * (first.min(1.0) + second.min(1.0)))
+}
+
 impl Network {
     /// Trains the network in `directory`, where an interrupted training continues.
     pub(crate) fn fit(
         table: &Table,
         config: &Config,
         directory: &Path,
-        options: RunOptions,
+        options: &Options,
     ) -> Result<Network, TrainError> {
         let panel = table.panel.clone().with_calendar(&config.data.calendar)?;
-        let training = train::prepare_panel(config, panel, directory, options)?;
+        let training = train::prepare_panel(config, panel, directory, options.run)?;
         if training.already_done().is_none() {
-            training.run(&Control::default().write_events(false), &mut |_| {})?;
+            let control = Control::new(Arc::clone(&options.stop)).write_events(false);
+            let epochs = training.config().train.epochs;
+            training.run(&control, &mut |progress| {
+                share(&progress, epochs).into_iter().for_each(options.observe);
+            })?;
         }
         let loaded = Loaded::open(directory)?;
-        Ok(Network { loaded, options, seed: config.seed })
-    }
-
-    /// The record of the training.
-    pub(crate) fn info(&self) -> &RunInfo {
-        &self.loaded.info
+        Ok(Network { loaded, options: options.run, seed: config.seed })
     }
 
     /// Sample paths of each channel of each series of a table from the end of its rows, by the weights that were fitted

@@ -47,14 +47,22 @@ pub fn forecast(
         levels: form.levels.clone(),
         ..Forecast::default()
     };
+    for (series, _) in panel.series().iter().zip(&table.known).filter(|(_, known)| **known == 0) {
+        let (series, reason) = (series.name().to_owned(), "it has no value".to_owned());
+        forecast.left_out.push(data::LeftOut { series, reason });
+    }
     for ends in origins {
         let units = fitted.forecast(table, ends)?;
-        for (index, of_series) in units.chunks(forecast.channels.len().max(1)).enumerate() {
-            let first = index * forecast.channels.len();
+        for of_series in units.chunks(forecast.channels.len().max(1)) {
+            // Series without a row at this origin are not among the units.
+            let first = of_series[0].series * forecast.channels.len();
             let Some(series) = series(fitted, table, first, of_series, ends, form)? else {
                 let name = panel.series()[of_series[0].series].name().to_owned();
                 let reason = "no method can be fitted to its rows".to_owned();
-                forecast.left_out.push(data::LeftOut { series: name, reason });
+                let left_out = data::LeftOut { series: name, reason };
+                if !forecast.left_out.contains(&left_out) {
+                    forecast.left_out.push(left_out);
+                }
                 continue;
             };
             let origin =
@@ -62,7 +70,23 @@ pub fn forecast(
             forecast.series.push(SeriesForecast { origin, ..series });
         }
     }
-    Ok(forecast)
+    match (forecast.series.as_slice(), forecast.left_out.first()) {
+        ([], Some(first)) => Err(none(table, first)),
+        _ => Ok(forecast),
+    }
+}
+
+/// The error for a table without a series that can be forecast.
+fn none(table: &Table, first: &data::LeftOut) -> TrainError {
+    let data::LeftOut { series, reason } = first;
+    let rows = table.known.iter().copied().max().unwrap_or(0);
+    let message = format!(
+        "no series can be forecast: `{series}`, {reason}; the longest one has {rows} row{}",
+        if rows == 1 { "" } else { "s" }
+    );
+    let origin = table.path().display().to_string();
+    let hint = Some("give at least 3 rows with a value".to_owned());
+    train::ConfigError::Invalid { origin, message, hint }.into()
 }
 
 /// The time of the last known row.

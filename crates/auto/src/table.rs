@@ -20,8 +20,6 @@ pub struct Table {
     pub(crate) understood: String,
     /// Readings that could have been others, and how they were decided.
     pub(crate) doubts: Vec<String>,
-    /// Whether the user gave the context.
-    pub(crate) context_given: bool,
 }
 
 /// One channel of one series.
@@ -77,7 +75,6 @@ impl Table {
         Ok(Table {
             understood: panel.reading().describe(),
             doubts: panel.doubts().to_vec(),
-            context_given: wanted.context.is_some(),
             config,
             known,
             panel,

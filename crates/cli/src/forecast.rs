@@ -72,7 +72,7 @@ fn from_table(args: &Forecast) -> Result<(), Error> {
         .collect();
     let asked = format!("forecast {:?} {stride} {}", args.origins, args.seed);
     let run = directory(&args.source, &args.table, &asked, &table)?;
-    let options = options(&args.table, args.seed);
+    let options = options(&args.table, args.seed)?;
     let first: Vec<usize> = origins[0].iter().map(|end| (*end).max(1)).collect();
     let known = table.until(&first)?;
     let mut fitted = Fitted::fit(&known, &run, &options)?;
