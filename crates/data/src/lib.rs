@@ -31,12 +31,9 @@ mod fill;
 mod finding;
 mod forecast;
 mod init;
-<<<<<<< HEAD
-pub mod lengths;
-=======
 mod known;
 mod later;
->>>>>>> k15-upd
+pub mod lengths;
 mod number;
 mod origin;
 mod panel;

@@ -66,13 +66,8 @@ impl Forecast {
     pub fn write(&self, path: &Path) -> Result<(), RecordError> {
         let mut numbers = Vec::new();
         for channel in &self.channels {
-<<<<<<< HEAD
             numbers.push(format!("{channel}_mean"));
             numbers.extend(
-=======
-            header.push(format!("{channel}_mean"));
-            header.extend(
->>>>>>> k15-upd
                 self.levels.iter().map(|level| format!("{channel}_{}", level_name(*level))),
             );
         }
