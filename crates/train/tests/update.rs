@@ -161,7 +161,7 @@ fn an_update_is_a_training_that_goes_on() {
         flat.zero_gradients();
         let terms = forecaster.training_terms(&batch, 0).unwrap();
         terms.loss.backward();
-        optimizer.step(&flat, &terms.loss, config.train.learning_rate).unwrap();
+        let _norm = optimizer.step(&flat, &terms.loss, config.train.learning_rate).unwrap();
         left -= 1;
     }
     assert_eq!(left, 0);
