@@ -1,7 +1,7 @@
 //! A pooled forecast as the table that is written.
 
 use pool::Quantiles;
-use record::{Forecast, SeriesForecast};
+use record::{Forecast, RecordError, SeriesForecast};
 use train::TrainError;
 
 use crate::fit::{Fitted, UnitForecast};
@@ -25,7 +25,7 @@ impl Default for Form {
 /// Forecasts the horizon after the known rows of a table, and after earlier rows, each a list of ends per series.
 ///
 /// # Errors
-/// As [`Fitted::forecast`].
+/// As [`Fitted::forecast`]; [`RecordError::Refused`] if no series can be forecast.
 pub fn forecast(
     fitted: &mut Fitted,
     table: &Table,
@@ -80,13 +80,12 @@ pub fn forecast(
 fn none(table: &Table, first: &data::LeftOut) -> TrainError {
     let data::LeftOut { series, reason } = first;
     let rows = table.known.iter().copied().max().unwrap_or(0);
-    let message = format!(
+    let reason = format!(
         "no series can be forecast: `{series}`, {reason}; the longest one has {rows} row{}",
         if rows == 1 { "" } else { "s" }
     );
-    let origin = table.path().display().to_string();
-    let hint = Some("give at least 3 rows with a value".to_owned());
-    train::ConfigError::Invalid { origin, message, hint }.into()
+    let hint = "give more rows with a value".to_owned();
+    RecordError::Refused { path: table.path().to_owned(), reason, hint }.into()
 }
 
 /// The time of the last known row.

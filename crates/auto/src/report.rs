@@ -246,12 +246,12 @@ impl Past {
             compared.extend(self.naive.map(|naive| self.against(naive, NAIVE)));
         }
         compared.extend(self.classic.as_ref().map(|(name, score)| {
-            self.against(*score, &format!("{name}, the best of the classical methods"))
+            self.against(*score, &format!("{name} (the best of the classical methods)"))
         }));
         compared.extend(self.network.map(|score| self.against(score, "the network alone")));
         let compared = match compared.is_empty() {
             true => String::new(),
-            false => format!(", its error (CRPS) was {}", compared.join("; ")),
+            false => format!(", its error (CRPS) was {}", list(&compared)),
         };
         format!(
             "Tried from {}{compared}. Its 80 % intervals held {:.0} % of what came.",
