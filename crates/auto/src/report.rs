@@ -285,6 +285,7 @@ impl Past {
             );
             return warnings;
         }
+        warnings.extend(untried(table, fitted));
         if self.disjoint < 3 && self.pool > LEAST_ERROR {
             warnings.push(format!(
                 "the past forecasts cover only {}, so that the weights lean towards equal ones",
@@ -312,5 +313,29 @@ impl Past {
             );
         }
         warnings
+    }
+}
+
+/// The series that are too short for a past forecast, while others are not.
+fn untried(table: &Table, fitted: &Fitted) -> Option<String> {
+    const NAMED: usize = 5;
+    let units = table.units();
+    let short =
+        units.iter().zip(fitted.histories()).filter(|(_, history)| history.folds.is_empty());
+    let mut names: Vec<String> =
+        short.map(|(unit, _)| format!("`{}`", table.panel.series()[unit.series].name())).collect();
+    names.dedup();
+    let more = names.len().saturating_sub(NAMED);
+    names.truncate(NAMED);
+    match (names.len(), more) {
+        (0, _) => None,
+        (_, 0) => Some(format!(
+            "too short to be tried on the past, so that nobody knows how far to trust the forecast: {}",
+            list(&names)
+        )),
+        _ => Some(format!(
+            "too short to be tried on the past, so that nobody knows how far to trust the forecast: {} and {more} more",
+            names.join(", ")
+        )),
     }
 }
