@@ -1,5 +1,6 @@
 //! Journeys of a user through the `ballast` binary, from start to end.
 
+mod automatic;
 mod errors;
 mod features;
 mod honesty;

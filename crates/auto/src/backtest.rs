@@ -33,13 +33,16 @@ impl Origins {
     /// Origins from the first of the last `rows` rows on, `stride` rows apart, while a whole horizon is left.
     pub fn part(rows: usize, stride: usize, horizon: usize) -> Origins {
         let stride = stride.max(1);
-        let offsets = (0..).map(|k| rows.saturating_sub(k * stride)).take_while(|left| *left >= horizon.max(1));
+        let offsets = (0..)
+            .map(|k| rows.saturating_sub(k * stride))
+            .take_while(|left| *left >= horizon.max(1));
         Origins { offsets: offsets.collect(), stride }
     }
 
     /// The rows of each series that are known at each origin; 0 for a series with none left.
     fn ends(&self, table: &Table) -> Vec<Vec<usize>> {
-        let ends = |offset: &usize| table.known.iter().map(|rows| rows.saturating_sub(*offset)).collect();
+        let ends =
+            |offset: &usize| table.known.iter().map(|rows| rows.saturating_sub(*offset)).collect();
         self.offsets.iter().map(ends).collect()
     }
 }
@@ -132,7 +135,11 @@ pub fn backtest(
     };
     for (fold, ends) in ends.iter().enumerate() {
         if fitted.is_none() || refit {
-            let directory = if refit { directory.join(format!("fold-{}", fold + 1)) } else { directory.to_owned() };
+            let directory = if refit {
+                directory.join(format!("fold-{}", fold + 1))
+            } else {
+                directory.to_owned()
+            };
             // A series that is left out later on keeps its place.
             let known: Vec<usize> = ends.iter().map(|end| (*end).max(1)).collect();
             fitted = Some(Fitted::fit(&table.until(&known)?, &directory, options)?);
@@ -163,7 +170,8 @@ impl Backtest {
         forecasts: Vec<UnitForecast>,
     ) {
         if self.forecasters.is_empty() {
-            self.forecasters = std::iter::once(POOL.to_owned()).chain(fitted.members.iter().cloned()).collect();
+            self.forecasters =
+                std::iter::once(POOL.to_owned()).chain(fitted.members.iter().cloned()).collect();
         }
         for UnitForecast { series, channel, members, pooled } in forecasts {
             let known = ends[series];
@@ -222,10 +230,12 @@ impl Backtest {
     /// for one series and channel.
     fn difference(&self, forecaster: usize) -> Option<Difference> {
         let key = |window: &Window| (window.fold, window.series, window.channel);
-        let of = |forecaster| self.windows.iter().filter(move |window| window.forecaster == forecaster);
+        let of =
+            |forecaster| self.windows.iter().filter(move |window| window.forecaster == forecaster);
         let pool: std::collections::BTreeMap<_, f64> =
             of(0).filter_map(|window| Some((key(window), window.crps()?))).collect();
-        let size = stats::mean_of_finite(of(0).flat_map(|window| window.truth.iter().map(|y| y.abs())))?;
+        let size =
+            stats::mean_of_finite(of(0).flat_map(|window| window.truth.iter().map(|y| y.abs())))?;
         let (mut ranks, mut differences) = (Vec::new(), Vec::new());
         for window in of(forecaster) {
             if let (Some(pooled), Some(own)) = (pool.get(&key(window)), window.crps()) {
@@ -244,7 +254,9 @@ impl Backtest {
     pub fn write_csv(&self, path: &Path) -> Result<(), RecordError> {
         let levels: Vec<f64> = (1..20).map(|k| f64::from(k) / 20.0).collect();
         let mut header: Vec<String> =
-            ["fold", "known", "series", "channel", "forecaster", "step", "truth", "crps"].map(str::to_owned).into();
+            ["fold", "known", "series", "channel", "forecaster", "step", "truth", "crps"]
+                .map(str::to_owned)
+                .into();
         header.extend(levels.iter().map(|level| format!("q{:02.0}", 100.0 * level)));
         let write = |file: &mut dyn io::Write| -> io::Result<()> {
             let mut table = csv::Writer::from_writer(file);
@@ -261,7 +273,9 @@ impl Backtest {
                         truth.to_string(),
                         window.quantiles.crps(step, truth).to_string(),
                     ];
-                    cells.extend(levels.iter().map(|level| window.quantiles.at(step, *level).to_string()));
+                    cells.extend(
+                        levels.iter().map(|level| window.quantiles.at(step, *level).to_string()),
+                    );
                     table.write_record(&cells)?;
                 }
             }

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use classical::Paths;
 use pool::{Classics, Effort, History, Layout, Panel, Pool, Quantiles, Settings, Support, Task};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use record::RunInfo;
 use train::{RunOptions, TrainError};
 
 use crate::lengths;
@@ -28,11 +29,22 @@ pub struct Options {
     pub network: bool,
     /// Keys of the network's config that differ from the proposed ones, `KEY=VALUE`.
     pub overrides: Vec<String>,
+    /// Asks the training of the network to save and stop; [`Fitted::fit`] then ends with [`TrainError::Interrupted`].
+    pub stop: Arc<AtomicBool>,
+    /// Receives the share of the network's training that is done, from 0 to 1, after each step.
+    pub observe: fn(f64),
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { seed: 1, run: RunOptions::default(), network: true, overrides: Vec::new() }
+        Options {
+            seed: 1,
+            run: RunOptions::default(),
+            network: true,
+            overrides: Vec::new(),
+            stop: Arc::default(),
+            observe: |_| {},
+        }
     }
 }
 
@@ -88,12 +100,18 @@ impl Fitted {
             false => Effort::default(),
         };
         let tasks: Vec<Task> = units.iter().map(|unit| task(unit, table)).collect();
-        let layouts: Vec<Layout> = table.known.iter().map(|rows| {
-            Layout::rolling(*rows, table.horizon(), &table.seasons, effort.folds)
-        }).collect();
-        let held = table.known.iter().zip(&layouts)
+        let layouts: Vec<Layout> = table
+            .known
+            .iter()
+            .map(|rows| Layout::rolling(*rows, table.horizon(), &table.seasons, effort.folds))
+            .collect();
+        let held = table
+            .known
+            .iter()
+            .zip(&layouts)
             .filter_map(|(rows, layout)| Some(rows - layout.origins.first()?))
-            .max().unwrap_or(0);
+            .max()
+            .unwrap_or(0);
         let mut overrides = options.overrides.clone();
         overrides.push(format!("seed={}", options.seed));
         let config = network::config(table, held, &overrides)?.filter(|_| options.network);
@@ -105,14 +123,16 @@ impl Fitted {
         let (tasks, methods) = (tasks.as_slice(), methods.as_slice());
         let (network, classics) = std::thread::scope(|scope| {
             let threads = std::thread::available_parallelism().map_or(1, usize::from);
-            let classics = scope.spawn(move || Classics::fit_many(tasks, methods, effort, options.seed, threads));
-            let fit = |config| Network::fit(table, config, directory, options.run);
+            let classics = scope
+                .spawn(move || Classics::fit_many(tasks, methods, effort, options.seed, threads));
+            let fit = |config| Network::fit(table, config, directory, options);
             let network = config.as_ref().map(fit).transpose();
             (network, classics.join())
         });
         let network = network?;
         let mut classics = classics.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        let mut members: Vec<String> = methods.iter().map(|method| method.name().to_owned()).collect();
+        let mut members: Vec<String> =
+            methods.iter().map(|method| method.name().to_owned()).collect();
         if let Some(network) = &network {
             members.push(NETWORK.to_owned());
             push_network(network, table, &layouts, &units, &mut classics)?;
@@ -127,7 +147,11 @@ impl Fitted {
     ///
     /// # Errors
     /// [`TrainError`] where the rows do not have the form of those fitted.
-    pub fn forecast(&mut self, table: &Table, ends: &[usize]) -> Result<Vec<UnitForecast>, TrainError> {
+    pub fn forecast(
+        &mut self,
+        table: &Table,
+        ends: &[usize],
+    ) -> Result<Vec<UnitForecast>, TrainError> {
         let units = table.units();
         for (unit, classics) in units.iter().zip(&mut self.classics) {
             let rows = self.seen[unit.series]..ends[unit.series].max(self.seen[unit.series]);
@@ -148,7 +172,8 @@ impl Fitted {
             let mut members = classics.paths(PATHS, self.seed.wrapping_add(index as u64));
             if self.network.is_some() {
                 let name = table.panel.series()[unit.series].name();
-                members.push(drawn.get(name).and_then(|channels| channels.get(unit.channel).cloned()));
+                members
+                    .push(drawn.get(name).and_then(|channels| channels.get(unit.channel).cloned()));
             }
             let quantiles: Vec<Option<Quantiles>> =
                 members.iter().map(|paths| Quantiles::of_paths(paths.as_ref()?)).collect();
@@ -160,7 +185,12 @@ impl Fitted {
     }
 
     /// `count` sample paths of the pool for unit `index` of the table.
-    pub(crate) fn paths(&self, index: usize, members: &[Option<Paths>], count: usize) -> Option<Paths> {
+    pub(crate) fn paths(
+        &self,
+        index: usize,
+        members: &[Option<Paths>],
+        count: usize,
+    ) -> Option<Paths> {
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         rng.set_stream(index as u64);
         self.pools.get(index)?.paths(members, count, &mut rng)
@@ -169,11 +199,6 @@ impl Fitted {
     /// Names of the members.
     pub fn members(&self) -> &[String] {
         &self.members
-    }
-
-    /// The record of the network's training.
-    pub(crate) fn network(&self) -> Option<&RunInfo> {
-        self.network.as_ref().map(Network::info)
     }
 
     /// Past forecasts of each unit.

@@ -1,13 +1,14 @@
 //! The network as a member of the pool.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use data::{CalendarFeature, DataConfig, Frequency, SplitConfig};
-use pool::Quantiles;
 use classical::Paths;
-use record::RunInfo;
-use train::{Config, Control, Fit, Loaded, RunOptions, TrainError};
+use data::{DataConfig, SplitConfig, Transform};
+use pool::Quantiles;
+use train::{Config, Control, Fit, Loaded, Progress, RunOptions, RunProgress, TrainError};
 
+use crate::fit::Options;
 use crate::table::Table;
 
 /// Sample paths of one forecast.
@@ -24,7 +25,11 @@ pub(crate) struct Network {
 }
 
 /// The config of the network for a table whose last `held` rows of each series choose it.
-pub(crate) fn config(table: &Table, held: usize, overrides: &[String]) -> Result<Option<Config>, TrainError> {
+pub(crate) fn config(
+    table: &Table,
+    held: usize,
+    overrides: &[String],
+) -> Result<Option<Config>, TrainError> {
     let DataConfig { context, horizon, .. } = table.config;
     let windows = |rows: &usize| {
         let train = rows - held.min(rows * 2 / 5);
@@ -35,32 +40,51 @@ pub(crate) fn config(table: &Table, held: usize, overrides: &[String]) -> Result
         return Ok(None);
     }
     let calendar = match table.config.calendar.is_empty() {
-        true => calendar(table),
+        true => {
+            let rows = table.known.iter().copied().max().unwrap_or(0);
+            data::lengths::calendar(&table.panel, rows)
+        }
         false => table.config.calendar.clone(),
     };
-    let data = DataConfig { split: SplitConfig::Last([held, 0]), calendar, ..table.config.clone() };
-    let config = Config::new(data);
+    let transform = match table.config.transform {
+        Transform::None if suits_log(table) => Transform::Log,
+        given => given,
+    };
+    let split = SplitConfig::Last([held, 0]);
+    let data = DataConfig { split, calendar, transform, ..table.config.clone() };
+    let mut config = Config::new(data);
+    // A small series that grows leaves its own mean behind; its last value is where the next one starts.
+    config.model.instance_center = vae::Center::Last;
     let text = config.to_toml()?;
     Ok(Some(Config::parse(&text, "the proposed config", overrides)?))
 }
 
-/// Calendar features that mean something at the time step, where there are rows enough to learn them from.
-fn calendar(table: &Table) -> Vec<CalendarFeature> {
-    let rows = table.known.iter().copied().max().unwrap_or(0);
-    let cycles = |season: usize| rows >= 3 * season;
-    if !table.panel.is_dated() {
-        return Vec::new();
-    }
-    let day = match table.panel.frequency() {
-        Frequency::Micros(step) if step > 0 => (86_400_000_000 / step) as usize,
-        Frequency::Days(1) | Frequency::Weekdays(_) => 1,
-        _ => return Vec::new(),
+/// Ratio of the largest to the smallest value up to which the logarithm of positive values is taken.
+const MOST_RATIO: f64 = 1000.0;
+
+/// Whether the network sees logarithms: all values are positive, and none is so close to zero that its logarithm would
+/// stand far from the others. Growth and seasons of positive series are mostly relative; where values stay far from
+/// zero, their logarithm is nearly linear and nothing changes.
+fn suits_log(table: &Table) -> bool {
+    let units = table.units();
+    let values =
+        || units.iter().flat_map(|unit| &unit.values).copied().filter(|value| value.is_finite());
+    let least = values().fold(f64::INFINITY, f64::min);
+    let greatest = values().fold(0.0, f64::max);
+    least > 0.0 && greatest <= MOST_RATIO * least
+}
+
+/// The share of a training that is done: the first one counts as half, the one on all rows as the other.
+fn share(progress: &RunProgress, epochs: usize) -> Option<f64> {
+    let (first, second) = match *progress {
+        RunProgress::Fit(Progress::Step { epoch, done, of, .. }) => {
+            let steps = (epoch.max(1) - 1) * of + done;
+            (steps as f64 / (epochs.max(1) * of.max(1)) as f64, 0.0)
+        }
+        RunProgress::Refit { done, of } => (1.0, done as f64 / of.max(1) as f64),
+        _ => return None,
     };
-    let mut features = Vec::new();
-    features.extend((day > 1 && cycles(day)).then_some(CalendarFeature::Hour));
-    features.extend(cycles(7 * day).then_some(CalendarFeature::Weekday));
-    features.extend(cycles(365 * day).then_some(CalendarFeature::DayOfYear));
-    features
+    Some(0.5 * (first.min(1.0) + second.min(1.0)))
 }
 
 impl Network {
@@ -69,25 +93,28 @@ impl Network {
         table: &Table,
         config: &Config,
         directory: &Path,
-        options: RunOptions,
+        options: &Options,
     ) -> Result<Network, TrainError> {
         let panel = table.panel.clone().with_calendar(&config.data.calendar)?;
-        let training = train::prepare_panel(config, panel, directory, options)?;
+        let training = train::prepare_panel(config, panel, directory, options.run)?;
         if training.already_done().is_none() {
-            training.run(&Control::default().write_events(false), &mut |_| {})?;
+            let control = Control::new(Arc::clone(&options.stop)).write_events(false);
+            let epochs = training.config().train.epochs;
+            training.run(&control, &mut |progress| {
+                share(&progress, epochs).into_iter().for_each(options.observe);
+            })?;
         }
         let loaded = Loaded::open(directory)?;
-        Ok(Network { loaded, options, seed: config.seed })
-    }
-
-    /// The record of the training.
-    pub(crate) fn info(&self) -> &RunInfo {
-        &self.loaded.info
+        Ok(Network { loaded, options: options.run, seed: config.seed })
     }
 
     /// Sample paths of each channel of each series of a table from the end of its rows, by the weights that were fitted
     /// again on all rows. Series that cannot be forecast are missing.
-    pub(crate) fn latest(&self, table: &Table, count: usize) -> Result<Vec<(String, Vec<Paths>)>, TrainError> {
+    pub(crate) fn latest(
+        &self,
+        table: &Table,
+        count: usize,
+    ) -> Result<Vec<(String, Vec<Paths>)>, TrainError> {
         self.paths(table, &self.loaded.latest(), count)
     }
 
@@ -117,7 +144,10 @@ impl Network {
     }
 
     /// The honest forecasts of one fold, as [`Network::paths`], as quantiles.
-    pub(crate) fn fold(&self, table: &Table) -> Result<Vec<(String, Vec<Option<Quantiles>>)>, TrainError> {
+    pub(crate) fn fold(
+        &self,
+        table: &Table,
+    ) -> Result<Vec<(String, Vec<Option<Quantiles>>)>, TrainError> {
         let paths = self.paths(table, &self.loaded.honest(), PATHS)?;
         let quantiles = |(name, channels): (String, Vec<Paths>)| {
             (name, channels.iter().map(Quantiles::of_paths).collect())

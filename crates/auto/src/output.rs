@@ -1,7 +1,7 @@
 //! A pooled forecast as the table that is written.
 
 use pool::Quantiles;
-use record::{Forecast, SeriesForecast};
+use record::{Forecast, RecordError, SeriesForecast};
 use train::TrainError;
 
 use crate::fit::{Fitted, UnitForecast};
@@ -25,7 +25,7 @@ impl Default for Form {
 /// Forecasts the horizon after the known rows of a table, and after earlier rows, each a list of ends per series.
 ///
 /// # Errors
-/// As [`Fitted::forecast`].
+/// As [`Fitted::forecast`]; [`RecordError::Refused`] if no series can be forecast.
 pub fn forecast(
     fitted: &mut Fitted,
     table: &Table,
@@ -47,21 +47,45 @@ pub fn forecast(
         levels: form.levels.clone(),
         ..Forecast::default()
     };
+    for (series, _) in panel.series().iter().zip(&table.known).filter(|(_, known)| **known == 0) {
+        let (series, reason) = (series.name().to_owned(), "it has no value".to_owned());
+        forecast.left_out.push(data::LeftOut { series, reason });
+    }
     for ends in origins {
         let units = fitted.forecast(table, ends)?;
-        for (index, of_series) in units.chunks(forecast.channels.len().max(1)).enumerate() {
-            let first = index * forecast.channels.len();
+        for of_series in units.chunks(forecast.channels.len().max(1)) {
+            // Series without a row at this origin are not among the units.
+            let first = of_series[0].series * forecast.channels.len();
             let Some(series) = series(fitted, table, first, of_series, ends, form)? else {
                 let name = panel.series()[of_series[0].series].name().to_owned();
                 let reason = "no method can be fitted to its rows".to_owned();
-                forecast.left_out.push(data::LeftOut { series: name, reason });
+                let left_out = data::LeftOut { series: name, reason };
+                if !forecast.left_out.contains(&left_out) {
+                    forecast.left_out.push(left_out);
+                }
                 continue;
             };
-            let origin = (origins.len() > 1).then(|| origin(table, &of_series[0], ends)).transpose()?;
+            let origin =
+                (origins.len() > 1).then(|| origin(table, &of_series[0], ends)).transpose()?;
             forecast.series.push(SeriesForecast { origin, ..series });
         }
     }
-    Ok(forecast)
+    match (forecast.series.as_slice(), forecast.left_out.first()) {
+        ([], Some(first)) => Err(none(table, first)),
+        _ => Ok(forecast),
+    }
+}
+
+/// The error for a table without a series that can be forecast.
+fn none(table: &Table, first: &data::LeftOut) -> TrainError {
+    let data::LeftOut { series, reason } = first;
+    let rows = table.known.iter().copied().max().unwrap_or(0);
+    let reason = format!(
+        "no series can be forecast: `{series}`, {reason}; the longest one has {rows} row{}",
+        if rows == 1 { "" } else { "s" }
+    );
+    let hint = "give more rows with a value".to_owned();
+    RecordError::Refused { path: table.path().to_owned(), reason, hint }.into()
 }
 
 /// The time of the last known row.
@@ -80,7 +104,8 @@ fn series(
     form: &Form,
 ) -> Result<Option<SeriesForecast>, TrainError> {
     let horizon = table.horizon();
-    let Some(pooled) = units.iter().map(|unit| unit.pooled.as_ref()).collect::<Option<Vec<_>>>() else {
+    let Some(pooled) = units.iter().map(|unit| unit.pooled.as_ref()).collect::<Option<Vec<_>>>()
+    else {
         return Ok(None);
     };
     let mut samples = vec![vec![Vec::new(); horizon]; form.samples];
@@ -96,7 +121,8 @@ fn series(
     let by_step = |of: &dyn Fn(&Quantiles, usize) -> Vec<f64>| -> Vec<Vec<Vec<f64>>> {
         (0..horizon).map(|step| pooled.iter().map(|q| of(q, step)).collect()).collect()
     };
-    let quantiles = by_step(&|q, step| form.levels.iter().map(|level| q.at(step, *level)).collect());
+    let quantiles =
+        by_step(&|q, step| form.levels.iter().map(|level| q.at(step, *level)).collect());
     let mean = (0..horizon).map(|step| pooled.iter().map(|q| q.mean(step)).collect()).collect();
     let name = table.panel.series()[series].name().to_owned();
     let times = table.panel.times_after(series, ends[series], horizon)?;

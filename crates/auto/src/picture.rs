@@ -11,8 +11,14 @@ const SHOWN: usize = 4;
 
 /// A self-contained SVG of the forecast of one channel of one series: the last rows, the median, and a band between
 /// the outermost and the next levels.
-pub fn picture(table: &Table, forecast: &Forecast, series: &SeriesForecast, channel: usize) -> String {
-    let index = table.panel.series().iter().position(|other| other.name() == series.name).unwrap_or(0);
+pub fn picture(
+    table: &Table,
+    forecast: &Forecast,
+    series: &SeriesForecast,
+    channel: usize,
+) -> String {
+    let index =
+        table.panel.series().iter().position(|other| other.name() == series.name).unwrap_or(0);
     let mut values = table.panel.target(index, channel);
     values.truncate(table.known.get(index).copied().unwrap_or(0));
     let horizon = series.times.len();
@@ -24,7 +30,9 @@ pub fn picture(table: &Table, forecast: &Forecast, series: &SeriesForecast, chan
     let times: Vec<String> = past.chain(series.times.iter().cloned()).collect();
     let xs: Vec<f64> = (0..times.len()).map(|x| x as f64).collect();
     let ahead = &xs[shown..];
-    let at = |level: usize| -> Vec<f64> { series.quantiles.iter().map(|step| step[channel][level]).collect() };
+    let at = |level: usize| -> Vec<f64> {
+        series.quantiles.iter().map(|step| step[channel][level]).collect()
+    };
     let name = &forecast.channels[channel];
     let title = if forecast.named { format!("{name}, {}", series.name) } else { name.clone() };
     let mut chart = Chart::new(title).size(720.0, 320.0).x_sequence(times).y(name);
@@ -49,8 +57,11 @@ pub fn picture(table: &Table, forecast: &Forecast, series: &SeriesForecast, chan
 
 /// An HTML page that loads nothing: the report, and the charts below it.
 pub fn page(report: &Report, charts: &[String]) -> String {
-    let warnings: String =
-        report.warnings.iter().map(|warning| format!("<p><strong>Warning:</strong> {}</p>\n", escape(warning))).collect();
+    let warnings: String = report
+        .warnings
+        .iter()
+        .map(|warning| format!("<p><strong>Warning:</strong> {}</p>\n", escape(warning)))
+        .collect();
     let text = format!("{} {} {}", report.found, report.rests_on, report.past);
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\

@@ -2,10 +2,8 @@
 
 use std::path::Path;
 
-use data::{DataConfig, Panel};
+use data::{DataConfig, Panel, lengths};
 use train::TrainError;
-
-use crate::lengths;
 
 /// A table that was read, with what a forecast needs to know of it.
 #[derive(Debug, Clone)]
@@ -22,8 +20,6 @@ pub struct Table {
     pub(crate) understood: String,
     /// Readings that could have been others, and how they were decided.
     pub(crate) doubts: Vec<String>,
-    /// Whether the user gave the context.
-    pub(crate) context_given: bool,
 }
 
 /// One channel of one series.
@@ -54,7 +50,8 @@ impl Table {
     /// # Errors
     /// [`TrainError::Feed`] where the table cannot be read: the message says where, and what to do.
     pub fn read(wanted: &Wanted) -> Result<Table, TrainError> {
-        let bare = DataConfig { context: 1, horizon: 1, calendar: Vec::new(), ..wanted.data.clone() };
+        let bare =
+            DataConfig { context: 1, horizon: 1, calendar: Vec::new(), ..wanted.data.clone() };
         let (panel, config) = data::discover(&bare, Path::new(""))?;
         let natural = panel.frequency().seasons();
         let seasons = match wanted.season {
@@ -64,8 +61,7 @@ impl Table {
         };
         let known = known(&panel);
         let rows = known.iter().copied().max().unwrap_or(0);
-        let usual = seasons.first().copied().unwrap_or(12).clamp(1, (rows / 10).max(1));
-        let horizon = wanted.horizon.unwrap_or(usual);
+        let horizon = wanted.horizon.unwrap_or_else(|| lengths::horizon(rows, &seasons));
         let context = wanted.context.unwrap_or_else(|| lengths::context(rows, horizon, &seasons));
         let channels = panel.channels();
         let config = DataConfig {
@@ -79,7 +75,6 @@ impl Table {
         Ok(Table {
             understood: panel.reading().describe(),
             doubts: panel.doubts().to_vec(),
-            context_given: wanted.context.is_some(),
             config,
             known,
             panel,
@@ -140,7 +135,9 @@ impl Table {
 fn known(panel: &Panel) -> Vec<usize> {
     let (width, targets) = (panel.channels().len(), panel.channels().targets());
     let rows = panel.series().iter().map(|series| {
-        let seen = |row: &usize| panel.values()[row * width..][targets.clone()].iter().any(|v| !v.is_nan());
+        let seen = |row: &usize| {
+            panel.values()[row * width..][targets.clone()].iter().any(|v| !v.is_nan())
+        };
         series.rows().rev().find(seen).map_or(0, |row| row + 1 - series.rows().start)
     });
     rows.collect()

@@ -25,7 +25,6 @@ mod fourier;
 mod gaps;
 mod intermittent;
 mod linear;
-mod minimize;
 mod mixture;
 mod naive;
 mod ridge;

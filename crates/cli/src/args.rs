@@ -177,9 +177,9 @@ pub(crate) struct Forecast {
     /// With a run: the rows to forecast from, with the columns that the run was trained on.
     #[arg(long, value_name = "CSV")]
     pub(crate) input: Option<PathBuf>,
-    /// Where to write the forecast: one row per step, with quantiles of each channel [default: FILE-forecast.csv in the
-    /// current folder].
-    #[arg(long, value_name = "CSV")]
+    /// Where to write the forecast: one row per step, with quantiles of each channel; Parquet if the name ends in
+    /// `.parquet` [default: FILE-forecast.csv in the current folder].
+    #[arg(long, value_name = "CSV|PARQUET")]
     pub(crate) output: Option<PathBuf>,
     /// Where to write the page with a fan chart of each series [default: FILE-forecast.html in the current folder].
     #[arg(long, value_name = "HTML|SVG", conflicts_with = "input")]

@@ -1,6 +1,9 @@
 //! The common part of `ballast forecast FILE` and `ballast backtest`: the table, the options, the run directory.
 
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::Error;
 use ballast::auto::{Options, Table, Wanted};
@@ -8,6 +11,7 @@ use ballast::data::DataConfig;
 use ballast::train::{Config, RunOptions, TrainError};
 
 use crate::args::TableArgs;
+use crate::signals;
 
 /// Reads the table that the arguments describe.
 pub(crate) fn read(file: &Path, args: &TableArgs) -> Result<Table, Error> {
@@ -40,18 +44,50 @@ fn data_config(file: &Path, args: &TableArgs) -> Result<DataConfig, Error> {
     })
 }
 
-pub(crate) fn options(args: &TableArgs, seed: u64) -> Options {
-    Options {
+/// How to fit. Signals ask the training of the network to save and stop, with exit code 75; a terminal shows how far
+/// it is.
+pub(crate) fn options(args: &TableArgs, seed: u64) -> Result<Options, Error> {
+    let network = !args.without_network;
+    let stop = if network { signals::stop()? } else { Arc::default() };
+    let observe = if std::io::stderr().is_terminal() { show_share } else { |_| {} };
+    Ok(Options {
         seed,
         run: RunOptions { device: args.device, threads: args.threads.map(usize::from) },
-        network: !args.without_network,
-        overrides: args.set.iter().filter(|item| !item.trim_start().starts_with("data.")).cloned().collect(),
+        network,
+        stop,
+        observe,
+        overrides: args
+            .set
+            .iter()
+            .filter(|item| !item.trim_start().starts_with("data."))
+            .cloned()
+            .collect(),
+    })
+}
+
+/// One line on stderr, written again with each percent and wiped at the end.
+fn show_share(share: f64) {
+    static SHOWN: AtomicU32 = AtomicU32::new(u32::MAX);
+    let percent = (100.0 * share) as u32;
+    if SHOWN.swap(percent, Ordering::Relaxed) == percent {
+        return;
     }
+    let line = match percent {
+        100.. => "\r\x1b[K".to_owned(),
+        percent => format!("\r\x1b[Ktraining the network: {percent} %"),
+    };
+    let mut stderr = std::io::stderr();
+    let _ = stderr.write_all(line.as_bytes()).and_then(|()| stderr.flush());
 }
 
 /// `runs/FILE-HASH`, where the hash is that of the rows and of what was asked for: the same question is answered from
 /// the same run, another one in another directory.
-pub(crate) fn directory(file: &Path, args: &TableArgs, asked: &str, table: &Table) -> Result<PathBuf, Error> {
+pub(crate) fn directory(
+    file: &Path,
+    args: &TableArgs,
+    asked: &str,
+    table: &Table,
+) -> Result<PathBuf, Error> {
     if let Some(run) = &args.run {
         return Ok(run.clone());
     }
@@ -68,6 +104,7 @@ pub(crate) fn stem(file: &Path) -> String {
 /// [`TrainError`] for a mistake on the command line.
 pub(crate) fn usage(origin: &str, message: &str, hint: &str) -> Error {
     let (origin, message) = (origin.to_owned(), message.to_owned());
-    let error = ballast::train::ConfigError::Invalid { origin, message, hint: Some(hint.to_owned()) };
+    let error =
+        ballast::train::ConfigError::Invalid { origin, message, hint: Some(hint.to_owned()) };
     TrainError::from(error).into()
 }

@@ -24,7 +24,7 @@ pub(crate) fn run(args: args::Backtest) -> Result<(), Error> {
     };
     let asked = format!("backtest {origins:?} {} {}", args.refit, args.seed);
     let run = directory(&args.file, &args.table, &asked, &table)?;
-    let found = backtest(&table, &origins, args.refit, &run, &options(&args.table, args.seed))?;
+    let found = backtest(&table, &origins, args.refit, &run, &options(&args.table, args.seed)?)?;
     let scores = found.scores();
     for line in lines(&scores) {
         print(line)?;

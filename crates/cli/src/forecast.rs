@@ -17,12 +17,19 @@ const MOST_CHARTS: usize = 100;
 pub(crate) fn run(mut args: Forecast) -> Result<(), Error> {
     args.levels.sort_by(f64::total_cmp);
     args.levels.dedup();
+    if let Some(output) = &args.output {
+        record::Forecast::check_name(output)?;
+    }
     if args.source.join("run.json").exists() {
         return from_run(&args);
     }
     if args.input.is_some() {
         let message = "`--input` is for a trained run, and this is not one";
-        return Err(usage(&args.source.display().to_string(), message, "leave out `--input`, or name a run"));
+        return Err(usage(
+            &args.source.display().to_string(),
+            message,
+            "leave out `--input`, or name a run",
+        ));
     }
     from_table(&args)
 }
@@ -31,16 +38,25 @@ pub(crate) fn run(mut args: Forecast) -> Result<(), Error> {
 fn from_run(args: &Forecast) -> Result<(), Error> {
     let origin = args.source.display().to_string();
     let Some(input) = &args.input else {
-        return Err(usage(&origin, "a run forecasts the rows that follow a table", "name it with `--input CSV`"));
+        return Err(usage(
+            &origin,
+            "a run forecasts the rows that follow a table",
+            "name it with `--input CSV`",
+        ));
     };
     let Some(output) = &args.output else {
-        return Err(usage(&origin, "the forecast has no place to go", "name it with `--output CSV`"));
+        return Err(usage(
+            &origin,
+            "the forecast has no place to go",
+            "name it with `--output CSV`",
+        ));
     };
     let threads = args.table.threads.map(usize::from);
     let options = RunOptions { device: args.table.device, threads };
     let (set, levels) = (&args.table.set, &args.levels);
-    let forecast = ballast::evaluate::forecast(&args.source, input, set, levels, args.seed, options)?;
-    forecast.write_csv(output)?;
+    let forecast =
+        ballast::evaluate::forecast(&args.source, input, set, levels, args.seed, options)?;
+    forecast.write(output)?;
     remarks(&forecast)?;
     written(&forecast, output)
 }
@@ -56,7 +72,7 @@ fn from_table(args: &Forecast) -> Result<(), Error> {
         .collect();
     let asked = format!("forecast {:?} {stride} {}", args.origins, args.seed);
     let run = directory(&args.source, &args.table, &asked, &table)?;
-    let options = options(&args.table, args.seed);
+    let options = options(&args.table, args.seed)?;
     let first: Vec<usize> = origins[0].iter().map(|end| (*end).max(1)).collect();
     let known = table.until(&first)?;
     let mut fitted = Fitted::fit(&known, &run, &options)?;
@@ -64,11 +80,14 @@ fn from_table(args: &Forecast) -> Result<(), Error> {
     let forecast = auto::forecast(&mut fitted, &table, &origins, &form)?;
     let report = Report::of(&known, &fitted);
     let name = stem(&args.source);
-    let output = args.output.clone().unwrap_or_else(|| PathBuf::from(format!("{name}-forecast.csv")));
-    let picture = args.picture.clone().unwrap_or_else(|| PathBuf::from(format!("{name}-forecast.html")));
-    forecast.write_csv(&output)?;
+    let output =
+        args.output.clone().unwrap_or_else(|| PathBuf::from(format!("{name}-forecast.csv")));
+    let picture =
+        args.picture.clone().unwrap_or_else(|| PathBuf::from(format!("{name}-forecast.html")));
+    forecast.write(&output)?;
     if form.samples > 0 {
-        let samples = output.with_file_name(format!("{}-samples.csv", stem(&output)));
+        let ending = output.extension().map_or("csv".into(), |ending| ending.to_string_lossy());
+        let samples = output.with_file_name(format!("{}-samples.{ending}", stem(&output)));
         forecast.write_samples(&samples)?;
         print(format_args!("{} sample paths written to {}", form.samples, samples.display()))?;
     }
@@ -115,10 +134,16 @@ fn written(forecast: &record::Forecast, output: &Path) -> Result<(), Error> {
 }
 
 /// Writes the charts: all on one page, or the first alone as SVG.
-fn draw(table: &Table, forecast: &record::Forecast, report: &Report, path: &Path) -> Result<(), Error> {
-    let all = forecast.series.iter().flat_map(|series| {
-        (0..forecast.channels.len()).map(move |channel| (series, channel))
-    });
+fn draw(
+    table: &Table,
+    forecast: &record::Forecast,
+    report: &Report,
+    path: &Path,
+) -> Result<(), Error> {
+    let all = forecast
+        .series
+        .iter()
+        .flat_map(|series| (0..forecast.channels.len()).map(move |channel| (series, channel)));
     let mut charts = all.map(|(series, channel)| auto::picture(table, forecast, series, channel));
     let content = match path.extension().is_some_and(|ending| ending == "svg") {
         true => charts.next().unwrap_or_default(),

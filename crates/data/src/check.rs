@@ -9,9 +9,10 @@ use serde::Serialize;
 
 pub use suspicion::Suspicion;
 
-use crate::config::{DataConfig, SplitConfig, TimeColumns};
+use crate::config::{CalendarFeature, DataConfig, SplitConfig, TimeColumns};
 use crate::error::DataError;
 use crate::finding::{Finding, FindingKind};
+use crate::lengths;
 use crate::panel::Panel;
 use crate::read::{assemble, read_table, where_from};
 use crate::split::Split;
@@ -107,6 +108,8 @@ pub struct Proposal {
     pub horizon: usize,
     /// How rows are divided.
     pub split: SplitConfig,
+    /// Calendar features that mean something at the time step.
+    pub calendar: Vec<CalendarFeature>,
     /// Training windows, one at every row.
     pub train_windows: usize,
     /// Training windows that share no target: how much independent evidence there is.
@@ -124,7 +127,7 @@ pub struct Proposal {
 pub fn check(config: &DataConfig, base: &Path) -> Result<Description, DataError> {
     config.validate()?;
     let (panel, found) = read_guessing(config, base)?;
-    Ok(describe(&panel, found))
+    Ok(describe(&panel, found, config))
 }
 
 /// Columns the table needs that were not configured.
@@ -193,7 +196,7 @@ pub(crate) fn read_guessing(config: &DataConfig, base: &Path) -> Result<(Panel, 
     Err(error)
 }
 
-fn describe(panel: &Panel, found: Found) -> Description {
+fn describe(panel: &Panel, found: Found, config: &DataConfig) -> Description {
     let width = panel.channels.len();
     let missing_in = |rows: std::ops::Range<usize>| match &panel.observed {
         None => 0,
@@ -225,7 +228,7 @@ fn describe(panel: &Panel, found: Found) -> Description {
         channels: (0..panel.channels.calendar().start).map(|c| channel(panel, c)).collect(),
         findings,
         notes: panel.notes.clone(),
-        proposal: propose(panel, None, None),
+        proposal: propose(panel, config, None, None),
     }
 }
 
@@ -257,39 +260,46 @@ fn channel(panel: &Panel, channel: usize) -> ChannelInfo {
     }
 }
 
-/// Context of a few seasons, horizon of one, shortened until training, validation and test have windows.
+/// Lengths by the rules of [`lengths`] where they are not given, and the first split that has windows in every part.
 pub(crate) fn propose(
     panel: &Panel,
+    config: &DataConfig,
     context: Option<usize>,
     horizon: Option<usize>,
 ) -> Option<Proposal> {
     let rows = panel.series.iter().map(|s| s.rows.len()).max()?;
-    let season = panel.frequency.season().unwrap_or(12);
-    let most = (rows / 10).max(1); // the validation part's share
-    let horizon = horizon.unwrap_or_else(|| season.clamp(1, most));
-    let room = (rows * 7 / 10).checked_sub(horizon)?;
-    let context = context.unwrap_or_else(|| (4 * season).max(horizon).min((room / 3).max(1)));
-    for split in
-        [SplitConfig::default(), SplitConfig::Fractions { train: 0.6, validation: 0.2, test: 0.2 }]
-    {
-        let config = DataConfig { split: split.clone(), ..DataConfig::new("", context, horizon) };
-        let placed = Split::new(&config, panel)
-            .and_then(|split| PartWindows::new(context, horizon, panel, &split, 0));
-        if let Ok(windows) = placed
-            && !windows.validation.is_empty()
-            && !windows.test.is_empty()
-        {
-            let disjoint = |count: usize| count.div_ceil(horizon);
-            return Some(Proposal {
-                context,
-                horizon,
-                split,
-                train_windows: windows.train.len(),
-                disjoint_windows: windows.train.segments().iter().map(|s| disjoint(s.count)).sum(),
-                validation_windows: windows.validation.len(),
-                test_windows: windows.test.len(),
-            });
-        }
-    }
-    None
+    let seasons = panel.frequency.seasons();
+    let horizon = horizon.unwrap_or_else(|| lengths::horizon(rows, &seasons));
+    let fractions = SplitConfig::Fractions { train: 0.6, validation: 0.2, test: 0.2 };
+    let last = SplitConfig::Last([horizon + config.purge, horizon]);
+    let place = |split: SplitConfig| {
+        let config = DataConfig { split, ..config.clone() };
+        let parts = Split::new(&config, panel).ok()?.recent(config.train_fraction);
+        let train = parts.parts().iter().map(|part| part.train.len()).max()?;
+        let lost = config.transform.lost_rows();
+        let room = train.checked_sub(horizon + lost)?;
+        let ruled = lengths::context(rows, horizon, &seasons);
+        let context = context.unwrap_or_else(|| lengths::shortened(ruled, room, &seasons));
+        let windows = PartWindows::new(context, horizon, panel, &parts, lost).ok()?;
+        let full =
+            [&windows.train, &windows.validation, &windows.test].map(|part| !part.is_empty());
+        (full == [true; 3]).then_some((context, config.split, windows))
+    };
+    let splits = [SplitConfig::default(), fractions, last];
+    let (context, split, windows) = splits.into_iter().find_map(place)?;
+    let disjoint = |count: usize| count.div_ceil(horizon);
+    let calendar = match config.calendar.is_empty() {
+        true => lengths::calendar(panel, rows),
+        false => config.calendar.clone(),
+    };
+    Some(Proposal {
+        context,
+        horizon,
+        split,
+        calendar,
+        train_windows: windows.train.len(),
+        disjoint_windows: windows.train.segments().iter().map(|s| disjoint(s.count)).sum(),
+        validation_windows: windows.validation.len(),
+        test_windows: windows.test.len(),
+    })
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use crate::config::{DataConfig, Fill, Transform};
+use crate::config::{DataConfig, Fill};
 use crate::error::DataError;
 use crate::fill;
 use crate::panel::{Channels, Panel, Series};
@@ -338,8 +338,7 @@ impl Pipeline {
     ) -> Result<(usize, Vec<f32>), DataError> {
         let (context, horizon) = (self.config.context, self.config.horizon);
         let (width, targets) = (panel.channels.len(), panel.channels.targets);
-        let lost =
-            usize::from(matches!(self.config.transform, Transform::Difference | Transform::Return));
+        let lost = self.config.transform.lost_rows();
         let known = panel.channels.known_ahead();
         let cell = |row: usize, c: usize| panel.values[row * width + c];
         let seen = |row: &usize| (0..targets).any(|c| !cell(*row, c).is_nan());
@@ -389,8 +388,7 @@ impl Pipeline {
     fn gaps(&self, panel: &Panel, origins: &[usize]) -> Result<Vec<Filled>, DataError> {
         let (width, fill) = (panel.channels.len(), self.config.fill);
         // A difference or return takes one row more.
-        let levels =
-            usize::from(matches!(self.config.transform, Transform::Difference | Transform::Return));
+        let levels = self.config.transform.lost_rows();
         let mut gaps = Vec::new();
         for (channel, name) in panel.channels.names.iter().enumerate() {
             let mut found: Option<Filled> = None;

@@ -12,11 +12,13 @@ use crate::text::Count;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Init {
     /// The file or folder, as it shall stand in the configuration, and every key that is to stand there too; its
-    /// context, horizon and split are not looked at.
+    /// context, horizon and split are not looked at. Without calendar features it gets those of
+    /// [`lengths::calendar`](crate::lengths::calendar).
     pub data: DataConfig,
-    /// Rows to forecast; one natural cycle when not given.
+    /// Rows to forecast; by [`lengths::horizon`](crate::lengths::horizon) when not given.
     pub horizon: Option<usize>,
-    /// Rows to look back over; a few cycles when not given.
+    /// Rows to look back over; by [`lengths::context`](crate::lengths::context) when not given, fewer where windows
+    /// would not fit.
     pub context: Option<usize>,
 }
 
@@ -36,18 +38,18 @@ pub struct Initial {
 /// Reads a table and proposes how to cut it into windows; `base` is the folder relative paths start from.
 ///
 /// # Errors
-/// [`DataError`] where the table cannot be read, or has too few rows for the lengths.
+/// [`DataError`] where the table cannot be read, or has no window of these lengths in one of the parts.
 pub fn init(init: &Init, base: &Path) -> Result<Initial, DataError> {
     let (context, horizon) = (init.context.unwrap_or(1), init.horizon.unwrap_or(1));
     let config = DataConfig { context, horizon, ..init.data.clone() };
     config.validate()?;
     let (panel, found) = read_guessing(&config, base)?;
-    let Some(proposal) = propose(&panel, init.context, init.horizon) else {
+    let Some(proposal) = propose(&panel, &config, init.context, init.horizon) else {
         return Err(DataError::TooFewRows {
             series: panel.path.display().to_string(),
             rows: panel.series.iter().map(|s| s.rows.len()).max().unwrap_or(0),
-            needed: (horizon * 10).max(context * 2 + horizon),
-            remedy: "shorten the horizon or the context, or bring more data",
+            needed: least_rows(&config),
+            remedy: "shorten the horizon or the context, or let `ballast forecast FILE` use methods that need fewer rows",
         });
     };
     let missing = panel.observed.iter().flatten().filter(|seen| !**seen).count();
@@ -68,10 +70,19 @@ pub fn init(init: &Init, base: &Path) -> Result<Initial, DataError> {
         context: proposal.context,
         horizon: proposal.horizon,
         split: proposal.split,
+        calendar: proposal.calendar,
         targets: Some(panel.channels.names[panel.channels.targets()].to_vec()),
         id: found.id.or(config.id),
         time: found.time.map(TimeColumns::from).or(config.time),
         ..config
     };
     Ok(Initial { config, about, understood: panel.reading.describe(), doubtful })
+}
+
+/// Rows of a training window, and of one horizon each for validation and test, with `purge` rows before both. The
+/// split by last rows takes at most two fifths for one of them.
+fn least_rows(config: &DataConfig) -> usize {
+    let DataConfig { context, horizon, purge, .. } = config;
+    let all = context + 3 * horizon + 2 * purge + config.transform.lost_rows();
+    all.max(((horizon + purge) * 5).div_ceil(2))
 }

@@ -33,6 +33,7 @@ mod forecast;
 mod init;
 mod known;
 mod later;
+pub mod lengths;
 mod number;
 mod origin;
 mod panel;

@@ -1,10 +1,14 @@
 //! A forecast and the table that it is written as.
 
-use std::io;
+#[cfg(feature = "parquet")]
+mod parquet;
+mod table;
+
 use std::path::Path;
 
 use data::{Filled, LeftOut};
 
+use self::table::{Header, Row};
 use crate::error::RecordError;
 
 /// Forecasts of the horizon that follows each origin of each series of a file, in original units.
@@ -50,54 +54,62 @@ pub struct SeriesForecast {
 }
 
 impl Forecast {
-    /// Writes a CSV with one row per series, origin and step. The columns of series, which a file of one series
-    /// without `id` lacks, and of times are named as in the input; `origin`, where there are several, is the time of
-    /// the last known row. Each channel has the columns `NAME_mean` and one per level, such as `NAME_q05` or
-    /// `NAME_q97.5`.
+    /// Writes a table with one row per series, origin and step: Parquet where the path ends in `.parquet`, else CSV. The
+    /// columns of series, which a file of one series without `id` lacks, and of times are named as in the input;
+    /// `origin`, where there are several, is the time of the last known row. Each channel has the columns `NAME_mean`
+    /// and one per level, such as `NAME_q05` or `NAME_q97.5`. In Parquet times are strings, as in CSV, and numbers are
+    /// doubles.
     ///
     /// # Errors
-    /// [`RecordError::Write`]; an older file is then intact.
-    pub fn write_csv(&self, path: &Path) -> Result<(), RecordError> {
-        let mut header = self.key_columns();
+    /// [`RecordError::Write`]; an older file is then intact. [`RecordError::Refused`] for Parquet without the cargo
+    /// feature `parquet`.
+    pub fn write(&self, path: &Path) -> Result<(), RecordError> {
+        let mut numbers = Vec::new();
         for channel in &self.channels {
-            header.push(format!("{channel}_mean"));
-            header.extend(
+            numbers.push(format!("{channel}_mean"));
+            numbers.extend(
                 self.levels.iter().map(|level| format!("{channel}_{}", level_name(*level))),
             );
         }
         let rows = self.series.iter().flat_map(|series| {
             (0..series.times.len()).map(move |step| {
-                let mut cells = self.key(series, step);
+                let mut numbers = Vec::new();
                 for (mean, quantiles) in series.mean[step].iter().zip(&series.quantiles[step]) {
-                    cells.push(mean.to_string());
-                    cells.extend(quantiles.iter().map(f64::to_string));
+                    numbers.push(*mean);
+                    numbers.extend(quantiles);
                 }
-                cells
+                Row { texts: self.key(series, step), numbers }
             })
         });
-        write(path, &header, rows)
+        table::write(path, &Header { texts: self.key_columns(), numbers }, rows)
     }
 
-    /// Writes a CSV with one row per series, origin, sample path and step: the columns of [`Forecast::write_csv`] up to
+    /// Writes a table with one row per series, origin, sample path and step: the columns of [`Forecast::write`] up to
     /// the time, `sample` from 1, and one column per channel.
     ///
     /// # Errors
-    /// As [`Forecast::write_csv`].
+    /// As [`Forecast::write`].
     pub fn write_samples(&self, path: &Path) -> Result<(), RecordError> {
-        let mut header = self.key_columns();
-        header.push("sample".to_owned());
-        header.extend(self.channels.iter().cloned());
+        let mut numbers = vec!["sample".to_owned()];
+        numbers.extend(self.channels.iter().cloned());
         let rows = self.series.iter().flat_map(|series| {
             series.samples.iter().enumerate().flat_map(move |(index, sample)| {
                 sample.iter().enumerate().map(move |(step, values)| {
-                    let mut cells = self.key(series, step);
-                    cells.push((index + 1).to_string());
-                    cells.extend(values.iter().map(f64::to_string));
-                    cells
+                    let mut numbers = vec![(index + 1) as f64];
+                    numbers.extend(values);
+                    Row { texts: self.key(series, step), numbers }
                 })
             })
         });
-        write(path, &header, rows)
+        table::write(path, &Header { texts: self.key_columns(), numbers }, rows)
+    }
+
+    /// Whether [`Forecast::write`] can write a file of this name, to be asked before anything is computed.
+    ///
+    /// # Errors
+    /// [`RecordError::Refused`] for Parquet without the cargo feature `parquet`.
+    pub fn check_name(path: &Path) -> Result<(), RecordError> {
+        table::check_name(path)
     }
 
     /// Whether forecasts start from several origins.
@@ -113,11 +125,11 @@ impl Forecast {
         header
     }
 
-    fn key(&self, series: &SeriesForecast, step: usize) -> Vec<String> {
-        let mut cells: Vec<String> = Vec::new();
-        cells.extend(self.named.then(|| series.name.clone()));
-        cells.extend(self.has_origins().then(|| series.origin.clone().unwrap_or_default()));
-        cells.push(series.times[step].clone());
+    fn key<'a>(&self, series: &'a SeriesForecast, step: usize) -> Vec<&'a str> {
+        let mut cells: Vec<&str> = Vec::new();
+        cells.extend(self.named.then_some(series.name.as_str()));
+        cells.extend(self.has_origins().then(|| series.origin.as_deref().unwrap_or_default()));
+        cells.push(&series.times[step]);
         cells
     }
 }
@@ -126,23 +138,6 @@ impl Forecast {
 fn level_name(level: f64) -> String {
     let percent = (level * 1e6).round() / 1e4;
     if percent < 10.0 { format!("q0{percent}") } else { format!("q{percent}") }
-}
-
-fn write(
-    path: &Path,
-    header: &[String],
-    rows: impl Iterator<Item = Vec<String>>,
-) -> Result<(), RecordError> {
-    let mut rows = Some(rows);
-    let write = |file: &mut dyn io::Write| -> io::Result<()> {
-        let mut table = csv::Writer::from_writer(file);
-        table.write_record(header)?;
-        for cells in rows.take().into_iter().flatten() {
-            table.write_record(&cells)?;
-        }
-        table.flush()
-    };
-    files::write(path, write).map_err(RecordError::writing(path))
 }
 
 #[cfg(test)]
@@ -174,7 +169,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("f.csv");
         let mut forecast = forecast();
-        forecast.write_csv(&path).unwrap();
+        forecast.write(&path).unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         assert_eq!(text, "day,sales_mean,sales_q05,sales_q97.5\n1,2,1,3.5\n");
         forecast.named = true;
@@ -182,5 +177,63 @@ mod tests {
         forecast.write_samples(&path).unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         assert_eq!(text, "shop,origin,day,sample,sales\na,0,1,1,1.5\na,0,1,2,2.5\n");
+    }
+
+    /// Two series of two steps and two channels, one of which is missing once.
+    #[cfg(feature = "parquet")]
+    fn wide() -> Forecast {
+        let series = |name: &str, level: f64| SeriesForecast {
+            name: name.to_owned(),
+            times: vec!["2020-01-01".to_owned(), "2020-01-02".to_owned()],
+            mean: vec![vec![level, 0.1], vec![level / 3.0, f64::NAN]],
+            quantiles: vec![vec![vec![-1e30, 2.0], vec![1e-30, 5.0]]; 2],
+            samples: vec![vec![vec![0.1, level]; 2]],
+            ..SeriesForecast::default()
+        };
+        Forecast {
+            named: true,
+            channels: vec!["sales, \"net\"".to_owned(), "Größe".to_owned()],
+            series: vec![series("a", 7.0), series("b", -0.0)],
+            ..forecast()
+        }
+    }
+
+    /// Oracle: the reader of crate `data`, and the CSV of the same forecast.
+    #[test]
+    #[cfg(feature = "parquet")]
+    fn parquet_and_csv_are_one_table() {
+        let folder = tempfile::tempdir().unwrap();
+        let (csv, parquet) = (folder.path().join("f.csv"), folder.path().join("f.Parquet"));
+        let read = |path: &Path| {
+            let id = Some("shop".to_owned());
+            let config = data::DataConfig { id, ..data::DataConfig::new(path, 1, 1) };
+            data::read(&config, Path::new("")).unwrap()
+        };
+        let forecast = wide();
+        for write in [Forecast::write, Forecast::write_samples] {
+            write(&forecast, &csv).unwrap();
+            write(&forecast, &parquet).unwrap();
+            assert!(std::fs::read(&parquet).unwrap().starts_with(b"PAR1"));
+            let (text, packed) = (read(&csv), read(&parquet));
+            assert_eq!(packed.channels().names(), text.channels().names());
+            assert_eq!(packed.fingerprint(), text.fingerprint());
+            assert_eq!(packed.rows(), 4);
+            assert_eq!(packed.time(1).unwrap(), text.time(1).unwrap());
+        }
+        // Without series there is no row, and the columns are there all the same.
+        Forecast { series: Vec::new(), ..forecast }.write(&parquet).unwrap();
+        let config = data::DataConfig::new(&parquet, 1, 1);
+        let error = data::read(&config, Path::new("")).unwrap_err();
+        assert!(matches!(error, data::DataError::Empty { header: true, .. }), "{error}");
+    }
+
+    #[test]
+    #[cfg(not(feature = "parquet"))]
+    fn parquet_is_refused_where_it_is_not_built_in() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f.parquet");
+        let error = forecast().write(&path).unwrap_err();
+        assert!(error.to_string().contains("hint: build with the feature `parquet`"), "{error}");
+        assert!(!path.exists());
     }
 }

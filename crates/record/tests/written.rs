@@ -28,7 +28,8 @@ fn every_key_of_run_json_is_kept() {
     let info = written().read_info().unwrap();
     assert_eq!((info.status, info.seed, info.fitted.best_epoch), (Status::Done, 1, 8));
     assert!(info.pipeline.scaler().affine(0, 1).unwrap().spread > 0.0);
-    let (ours, theirs) = both(&info, "run.json");
+    let (ours, mut theirs) = both(&info, "run.json");
+    theirs["best_step"] = 0.into(); // the run is of a version without it
     assert_eq!(ours, theirs);
 }
 

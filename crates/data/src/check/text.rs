@@ -52,7 +52,8 @@ impl fmt::Display for Description {
             Some(proposal) => proposal.write(f, self),
             None => writeln!(
                 f,
-                "\nToo few rows for training, validation and test windows of any length."
+                "\nToo few rows for training, validation and test windows of any length.\n  \
+                 hint: `ballast forecast FILE` uses methods that need fewer rows"
             ),
         }
     }
@@ -125,16 +126,24 @@ impl Proposal {
         let Proposal { context, horizon, .. } = self;
         let targets = of.channels.iter().filter(|c| c.role == "target").count();
         writeln!(f, "\nproposal\n  context = {context}\n  horizon = {horizon}")?;
-        if let SplitConfig::Fractions { train, validation, test } = self.split {
-            writeln!(
+        match self.split {
+            SplitConfig::Fractions { train, validation, test } => writeln!(
                 f,
                 "  split = {{ train = {train}, validation = {validation}, test = {test} }}"
-            )?;
+            )?,
+            SplitConfig::Last([validation, test]) => {
+                writeln!(f, "  split = {{ last = [{validation}, {test}] }}")?;
+            }
+            _ => {}
+        }
+        if !self.calendar.is_empty() {
+            let names: Vec<&str> = self.calendar.iter().map(|feature| feature.name()).collect();
+            writeln!(f, "  calendar = {names:?}")?;
         }
         writeln!(
             f,
             "\nA model then sees {} of {} and forecasts {} of {targets}: \
-             {}, of which {} share no target; {} validation and {}.",
+             {}, of which {} share no target; {} validation and {}. `ballast init` writes this.",
             Count(*context, "row"),
             Count(of.channels.len(), "channel"),
             Count(*horizon, "row"),
@@ -146,7 +155,8 @@ impl Proposal {
         if self.disjoint_windows < 100 {
             writeln!(
                 f,
-                "That is little evidence: prefer a small model, noise, and early stopping."
+                "That is little evidence for a network alone: `ballast forecast FILE` weighs it against methods that \
+                 need fewer rows."
             )?;
         }
         Ok(())

@@ -104,6 +104,13 @@ pub enum Transform {
     Return,
 }
 
+impl Transform {
+    /// First rows of each series that it leaves without a value.
+    pub(crate) fn lost_rows(self) -> usize {
+        usize::from(matches!(self, Transform::Difference | Transform::Return))
+    }
+}
+
 /// A cycle of the calendar; each gives two channels, a sine and a cosine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

@@ -7,7 +7,7 @@ use super::columns::{Unit, check_duplicates, join_times, unit_of};
 use super::lines::Row;
 use super::roles::Roles;
 use super::table::{Bad, Cells, Lines, RawSeries, RowFault, Use};
-use crate::config::{DataConfig, Transform};
+use crate::config::DataConfig;
 use crate::error::DataError;
 use crate::number::{self, Cell, Style};
 use crate::reading::Reading;
@@ -263,7 +263,7 @@ impl Rows {
         self.width = roles.channels.len();
         self.cells = vec![Cells::default(); self.width];
         self.decimals = vec![0; self.width];
-        let differs = matches!(config.transform, Transform::Difference | Transform::Return);
+        let differs = config.transform.lost_rows() > 0;
         self.exact = (differs || !config.spreads.is_empty()).then(Vec::new);
         self.times = roles.time_column(config, trained);
     }

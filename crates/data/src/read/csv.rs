@@ -128,12 +128,12 @@ fn is_comment(text: &[u8], cells: usize, width: usize) -> bool {
     text.first() == Some(&b'#') && cells != width
 }
 
-fn parser<R: Read>(stream: R, dialect: Dialect) -> csv::Reader<R> {
+fn parser<R: Read>(stream: R, dialect: Dialect, buffer: usize) -> csv::Reader<R> {
     csv::ReaderBuilder::new()
         .delimiter(dialect.delimiter)
         .flexible(true)
         .has_headers(false)
-        .buffer_capacity(64 << 10)
+        .buffer_capacity(buffer)
         .from_reader(stream)
 }
 
@@ -155,7 +155,7 @@ fn header(
     start: &Start,
 ) -> Result<Header, DataError> {
     let path = source.path();
-    let mut reader = parser(sample, dialect);
+    let mut reader = parser(sample, dialect, FEW);
     let mut record = csv::ByteRecord::new();
     let mut next = || {
         let more = reader.read_byte_record(&mut record).unwrap_or(false);
@@ -185,7 +185,7 @@ fn header(
         // The names may stand in the last comment.
         let commented = start.names.as_deref().and_then(|line| {
             let mut record = csv::ByteRecord::new();
-            parser(line, dialect).read_byte_record(&mut record).ok()?;
+            parser(line, dialect, FEW).read_byte_record(&mut record).ok()?;
             (record.len() == names.len())
                 .then(|| cells(record.iter().map(<[u8]>::to_vec).collect()))
         });
@@ -213,6 +213,9 @@ fn header(
     let units = rows.by_ref().take(texts).collect();
     Ok(Header { names, first: rows.next().unwrap_or_default(), end, units })
 }
+
+/// Bytes to hold at once of a few rows.
+const FEW: usize = 4 << 10;
 
 /// Rows of units, and such, that may stand between the header and the values.
 const MOST_UNITS: usize = 2;
@@ -272,7 +275,12 @@ impl Rows<'_, '_> {
             }
         }
         let (line, byte) = lines.place();
-        self.read_quoted(parser(lines.into_rest(), self.dialect), line - 1, byte, row_bytes)
+        self.read_quoted(
+            parser(lines.into_rest(), self.dialect, 64 << 10),
+            line - 1,
+            byte,
+            row_bytes,
+        )
     }
 
     /// The rest of a file with quotes; `lines` and `bytes` came before it.

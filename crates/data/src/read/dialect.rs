@@ -53,12 +53,14 @@ impl Dialect {
 /// The sign that cuts most lines into as many cells as the first; a comma where none does.
 pub(super) fn find_delimiter(sample: &[u8]) -> u8 {
     let (lines, mut best): (Vec<&[u8]>, _) = (lines(sample).collect(), (0, b','));
+    let Some(first) = lines.first() else { return best.1 };
     for delimiter in *b"\t;|, " {
-        let counts: Vec<usize> =
-            lines.iter().map(|line| count_outside_quotes(line, delimiter)).collect();
-        let Some(&first) = counts.first() else { continue };
-        let alike = counts.iter().filter(|&&c| c == first).count();
-        let score = if first == 0 { 0 } else { alike * 1000 / counts.len() };
+        let first = count_outside_quotes(first, delimiter);
+        if first == 0 {
+            continue;
+        }
+        let alike = lines.iter().filter(|line| count_outside_quotes(line, delimiter) == first);
+        let score = alike.count() * 1000 / lines.len();
         if score > best.0 {
             best = (score, delimiter);
         }
@@ -162,6 +164,11 @@ struct Votes {
 
 impl Votes {
     fn count(&mut self, cell: &[u8], row: usize) {
+        if is_decimal(cell) {
+            self.points += 1;
+            self.numbers += 1;
+            return;
+        }
         let text = number::bare(cell);
         let bare = text.trim_start_matches(['-', '+']).as_bytes();
         self.padded |= matches!(bare, [b'0', b'0'..=b'9', ..]);
@@ -228,6 +235,25 @@ impl Votes {
         }
         (either_commas == 0 || points + commas > 0).then(Style::default)
     }
+}
+
+/// Whether a cell is `-12.3456`, or the like: a point before more than three digits is decimal, whatever the shape of
+/// other cells. Most cells of most tables are such, and need no closer look.
+fn is_decimal(cell: &[u8]) -> bool {
+    let mut digits = [0_usize; 2];
+    let (mut part, mut padded) = (0, false);
+    for &byte in cell.strip_prefix(b"-").unwrap_or(cell) {
+        match byte {
+            b'0'..=b'9' => {
+                padded |= part == 0 && digits[0] == 0 && byte == b'0';
+                digits[part] += 1;
+            }
+            b'.' if part == 0 => part = 1,
+            _ => return false,
+        }
+    }
+    let [whole, fraction] = digits;
+    whole > 0 && fraction > 3 && !(padded && whole > 1)
 }
 
 enum Shape {
@@ -298,6 +324,7 @@ fn shape(text: &str) -> Shape {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn detect(sample: &str) -> Result<Dialect, EitherComma> {
         Dialect::detect(sample.as_bytes(), &DataConfig::new("x.csv", 1, 1), None)
@@ -330,6 +357,21 @@ mod tests {
         ];
         for (sample, delimiter, style) in cases {
             assert_eq!(detect(sample), Ok(Dialect { delimiter, style }), "{sample:?}");
+        }
+    }
+
+    proptest! {
+        /// Oracle: the shape of the cell as it is found without the shortcut.
+        #[test]
+        fn plain_decimals_are_points(cell in "[-+]?[0-9]{0,3}[.,x]?[0-9.]{0,6}", zero in "0?[0-9]{1,3}\\.[0-9]{3,5}") {
+            for cell in [cell, zero] {
+                if is_decimal(cell.as_bytes()) {
+                    prop_assert!(matches!(shape(&number::bare(cell.as_bytes())), Shape::Point), "{cell}");
+                    let bare = cell.trim_start_matches('-').as_bytes();
+                    prop_assert!(!matches!(bare, [b'0', b'0'..=b'9', ..]), "{cell}");
+                }
+            }
+            prop_assert!(is_decimal(b"-0.12345") && is_decimal(b"12.3456") && !is_decimal(b"1.234"));
         }
     }
 

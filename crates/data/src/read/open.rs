@@ -15,6 +15,8 @@ use crate::error::DataError;
 
 /// The longest row we hold in memory.
 pub(crate) const LONGEST_ROW: u64 = 64 << 20;
+/// How much is read at once.
+const BUFFER: usize = 64 << 10;
 /// How much of a file is looked at to find delimiter, decimal sign and time column.
 const SAMPLE: u64 = 256 << 10;
 
@@ -129,7 +131,7 @@ impl Text {
 
 /// Unpacks, converts and samples a text file.
 pub(crate) fn open_text(source: &Source, encoding: Encoding) -> Result<Text, DataError> {
-    let mut raw = BufReader::with_capacity(64 << 10, source.open()?);
+    let mut raw = BufReader::with_capacity(BUFFER, source.open()?);
     let first = peek(&mut raw, source)?;
     let unpacked: Box<dyn Read> = match magic(&first) {
         Magic::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(raw)),
@@ -143,11 +145,12 @@ pub(crate) fn open_text(source: &Source, encoding: Encoding) -> Result<Text, Dat
         }
         Magic::Other(what, remedy) => return Err(wrong(source, what.into(), remedy)),
     };
-    let mut unpacked = BufReader::with_capacity(64 << 10, unpacked);
+    let mut unpacked = BufReader::with_capacity(BUFFER, unpacked);
     let first = peek(&mut unpacked, source)?;
     if first.starts_with(&[0xff, 0xfe, 0, 0]) || first.starts_with(&[0, 0, 0xfe, 0xff]) {
         return Err(wrong(source, "is UTF-32 text".into(), "save it in UTF-8"));
     }
+    let long = unpacked.buffer().len() >= BUFFER / 2;
     let known = known_encoding(&first, encoding);
     let wide = known.is_some_and(|known| known != WINDOWS_1252 && known != UTF_8)
         || (encoding != Encoding::Latin1
@@ -169,7 +172,8 @@ pub(crate) fn open_text(source: &Source, encoding: Encoding) -> Result<Text, Dat
         done: false,
         row_bytes: row_bytes.clone(),
     };
-    let mut sample = Vec::new();
+    // A buffer that grows would touch each page of a long file twice.
+    let mut sample = Vec::with_capacity(if long { SAMPLE as usize } else { 0 });
     if let Err(e) = read_sample(&mut lines, &mut sample) {
         let line = sample.iter().filter(|&&b| b == b'\n').count() as u64 + 1;
         return Err(read_error(e, source, 0, line));

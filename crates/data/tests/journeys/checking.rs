@@ -25,9 +25,9 @@ fn a_table_is_described() {
     assert_eq!((warm.name.as_str(), warm.role, warm.observed), ("temp_max", "target", 1461));
     assert!((warm.least + 1.6).abs() < 1e-6 && (warm.greatest - 35.6).abs() < 1e-5, "{warm:?}");
     let proposal = description.proposal.as_ref().unwrap();
-    assert_eq!((proposal.context, proposal.horizon), (28, 7));
-    // 70 % of 1461 is 1022: 1022 − 28 − 7 + 1 windows, every seventh without shared targets.
-    assert_eq!((proposal.train_windows, proposal.disjoint_windows), (988, 142));
+    assert_eq!((proposal.context, proposal.horizon), (14, 7));
+    // 70 % of 1461 is 1022: 1022 − 14 − 7 + 1 windows, every seventh without shared targets.
+    assert_eq!((proposal.train_windows, proposal.disjoint_windows), (1002, 144));
     assert_eq!((proposal.validation_windows, proposal.test_windows), (147 - 6, 292 - 6));
     let text = description.to_string();
     for part in [
@@ -35,7 +35,8 @@ fn a_table_is_described() {
         "temp_max       target",
         "note: column `weather` is text: left out",
         "  ! `precipitation` is zero in 57 % of the rows",
-        "988 training windows, of which 142 share no target; 141 validation and 286 test windows.",
+        "  calendar = [\"weekday\", \"day-of-year\"]\n",
+        "1002 training windows, of which 144 share no target; 141 validation and 286 test windows. `ballast init` writes",
     ] {
         assert!(text.contains(part), "{part:?} is not in\n{text}");
     }
@@ -133,7 +134,67 @@ fn init_proposes_a_configuration_that_loads() {
         assert!(about.ends_with("100 rows, 1 series, time step 1d"), "{about}");
     }
     let short = Init { data: DataConfig::new("few.csv", 1, 1), horizon: Some(20), context: None };
-    assert!(message(data::init(&short, folder.path())).starts_with("split needs 200 rows"));
+    assert!(message(data::init(&short, folder.path())).starts_with("split needs 61 rows"));
+}
+
+/// Oracle: a training window, one of validation and one of test need three horizons and a row of context.
+#[test]
+fn init_takes_every_series_with_a_window() {
+    let folder = Folder::new();
+    let weeks = |count: i64| {
+        let date = |week| jiff::civil::date(2020, 1, 6) + jiff::Span::new().weeks(week);
+        (0..count).fold("week,y\n".to_owned(), |text, i| text + &format!("{},{}\n", date(i), i % 5))
+    };
+    for rows in [4, 5, 10, 25, 103] {
+        folder.write("t.csv", weeks(rows as i64));
+        for horizon in [1, 2, 3, 8, 13, 26, 34, 35] {
+            let data = DataConfig::new("t.csv", 1, 1);
+            let wishes = Init { data, horizon: Some(horizon), context: None };
+            let found = data::init(&wishes, folder.path());
+            if rows <= 3 * horizon {
+                let needed = format!("split needs {} rows", 3 * horizon + 1);
+                let message = message(found);
+                assert!(
+                    message.starts_with(&needed) && message.contains("`ballast forecast FILE`"),
+                    "{message}"
+                );
+                continue;
+            }
+            let prepared = data::load(&found.unwrap().config, folder.path()).unwrap();
+            let windows = prepared.windows;
+            assert!(
+                ![windows.train, windows.validation, windows.test]
+                    .iter()
+                    .any(data::Windows::is_empty)
+            );
+        }
+    }
+    // Two years of weeks: a sixth of them as context, as no season is held three times.
+    let config = DataConfig::new("t.csv", 1, 1);
+    let proposal = data::check(&config, folder.path()).unwrap().proposal.unwrap();
+    assert_eq!((proposal.context, proposal.horizon), (12, 10));
+    let wishes = Init { data: config, horizon: Some(26), context: None };
+    let config = data::init(&wishes, folder.path()).unwrap().config;
+    assert_eq!((config.context, config.split), (16, data::SplitConfig::Last([26, 26])));
+}
+
+/// What `data check` proposes is what `init` writes.
+#[test]
+fn check_and_init_agree() {
+    let folder = Folder::new();
+    for rows in [6, 20, 64, 300, 1200] {
+        folder.write("t.csv", daily(rows));
+        let config = DataConfig::new("t.csv", 1, 1);
+        let Some(proposal) = data::check(&config, folder.path()).unwrap().proposal else {
+            panic!("{rows} rows have a proposal");
+        };
+        let wishes = Init { data: config, horizon: None, context: None };
+        let config = data::init(&wishes, folder.path()).unwrap().config;
+        assert_eq!(
+            (config.context, config.horizon, config.split, config.calendar),
+            (proposal.context, proposal.horizon, proposal.split, proposal.calendar)
+        );
+    }
 }
 
 #[test]
@@ -144,7 +205,8 @@ fn the_benchmarks_are_described() {
         (description.rows, description.season, description.findings.len()),
         (17_420, Some(24), 0)
     );
-    assert_eq!(description.proposal.unwrap().context, 96);
+    // A week and five days, and the calendar of hours.
+    assert_eq!(description.proposal.unwrap().context, 288);
     let Some(path) = dataset("stocks/2016") else { return };
     let description = data::check(&DataConfig::new(path, 1, 1), Path::new("")).unwrap();
     assert_eq!((description.series.len(), description.season), (85, Some(5)));

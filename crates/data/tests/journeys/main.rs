@@ -6,6 +6,7 @@ mod forecast;
 mod hostile;
 mod laws;
 mod leakage;
+mod origin;
 mod protocols;
 mod reading;
 mod support;

@@ -1,0 +1,125 @@
+//! From a file to a forecast in one command, and the same from past origins.
+
+use std::process::Stdio;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use journeys::{Desk, autoregression, csv};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Keys of a training of seconds.
+const QUICK: [&str; 4] = ["--set", "train.epochs=2", "--set", "model.hidden=8"];
+
+fn desk() -> Desk {
+    let desk = Desk::new();
+    desk.write("sales.csv", &csv(&autoregression(120, 0.8, 4)));
+    desk
+}
+
+fn words<'a>(parts: &[&[&'a str]]) -> Vec<&'a str> {
+    parts.concat()
+}
+
+#[test]
+fn a_file_becomes_a_forecast() {
+    let desk = desk();
+    let command = words(&[&["forecast", "sales.csv", "--horizon", "3", "--run", "run"], &QUICK]);
+    let said = desk.succeed(&command);
+    assert!(said.starts_with("sales.csv: 120 rows, "), "{said}");
+    assert!(said.contains("The forecast averages ") && said.contains("past origin"), "{said}");
+    assert!(said.contains("1 series, 1 channel, 3 steps each"), "{said}");
+    let first = desk.read("sales-forecast.csv");
+    let text = String::from_utf8(first.clone()).unwrap();
+    assert!(text.starts_with("time,x_mean,x_q05,") && text.lines().count() == 4, "{text}");
+    assert!(text.lines().nth(1).unwrap().starts_with("120,"), "{text}");
+    let page = String::from_utf8(desk.read("sales-forecast.html")).unwrap();
+    assert!(page.contains("<svg") && page.contains("The forecast averages"));
+    // The run is kept, used again, and is of this question only.
+    let before = desk.read("run/model.safetensors");
+    desk.succeed(&command);
+    assert!(
+        desk.read("run/model.safetensors") == before && desk.read("sales-forecast.csv") == first
+    );
+    let other = desk.fail(2, &words(&[&command, &["--context", "9"]]));
+    assert!(other.contains("another config"), "{other}");
+    // A run forecasts a file by itself, too.
+    desk.succeed(&["forecast", "run", "--input", "sales.csv", "--output", "by-run.csv"]);
+    let by_run = String::from_utf8(desk.read("by-run.csv")).unwrap();
+    assert_eq!(by_run.lines().next(), text.lines().next());
+    desk.fail(2, &["forecast", "run", "--output", "by-run.csv"]);
+    desk.fail(2, &["forecast", "sales.csv", "--input", "sales.csv"]);
+}
+
+#[test]
+fn classical_methods_stand_alone_and_take_every_form() {
+    let desk = desk();
+    let alone = ["forecast", "sales.csv", "--without-network", "--horizon", "1"];
+    let said = desk.succeed(&alone);
+    assert!(said.contains("1 step each") && !said.contains("network ("), "{said}");
+    let more = [
+        "--levels",
+        "0.9,0.1",
+        "--samples",
+        "4",
+        "--origins",
+        "2",
+        "--output",
+        "a.csv",
+        "--picture",
+        "a.svg",
+    ];
+    desk.succeed(&words(&[&alone, &more]));
+    let text = String::from_utf8(desk.read("a.csv")).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!((lines[0], lines.len()), ("origin,time,x_mean,x_q10,x_q90", 3));
+    assert!(lines[1].starts_with("118,119,") && lines[2].starts_with("119,120,"), "{text}");
+    assert_eq!(String::from_utf8(desk.read("a-samples.csv")).unwrap().lines().count(), 1 + 2 * 4);
+    assert!(String::from_utf8(desk.read("a.svg")).unwrap().starts_with("<svg"));
+    desk.fail(2, &words(&[&alone, &["--levels", "1.5"]]));
+    desk.fail(66, &["forecast", "nothing.csv"]);
+    desk.fail(74, &words(&[&alone, &["--output", "no/such/folder/a.csv"]]));
+    desk.write("one.csv", "time,x\n0,1\n");
+    let said = desk.fail(65, &["forecast", "one.csv", "--without-network"]);
+    assert!(said.contains("no series can be forecast"), "{said}");
+}
+
+#[test]
+fn a_backtest_writes_scores() {
+    let desk = desk();
+    let command = ["backtest", "sales.csv", "--without-network", "--horizon", "2", "--folds", "3"];
+    let files = ["--output", "scores.csv", "--json", "scores.json"];
+    let said = desk.succeed(&words(&[&command, &files]));
+    assert!(said.contains("pool") && said.contains("climatology"), "{said}");
+    let scores = desk.json("scores.json");
+    assert_eq!(scores["forecasters"][0]["forecaster"], "pool");
+    assert_eq!(scores["forecasters"][0]["windows"], 3);
+    let text = String::from_utf8(desk.read("scores.csv")).unwrap();
+    let pooled = text.lines().filter(|line| line.contains(",pool,")).count();
+    assert_eq!(pooled, 3 * 2, "{text}");
+    desk.succeed(&words(&[&command, &["--refit", "--stride", "1"]]));
+}
+
+#[test]
+fn an_interrupted_forecast_is_saved() {
+    let desk = desk();
+    let command = [
+        "forecast",
+        "sales.csv",
+        "--run",
+        "run",
+        "--set",
+        "train.epochs=100000",
+        "--set",
+        "train.patience=0",
+    ];
+    let mut child =
+        desk.command(&command).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let begun = Instant::now();
+    while !desk.path("run/metrics.jsonl").exists() {
+        assert!(begun.elapsed() < Duration::from_secs(120), "the training does not start");
+        sleep(Duration::from_millis(20));
+    }
+    kill_process(Pid::from_raw(child.id() as i32).unwrap(), Signal::INT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(75));
+    assert!(desk.path("run/checkpoint.safetensors").exists());
+}
