@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use stats::{Difference, Pairing};
 use train::TrainError;
 
-use crate::fit::{Fitted, Options, UnitForecast};
+use crate::fit::{Fitted, UnitForecast};
+use crate::options::Options;
 use crate::table::Table;
 
 /// The name of the pool among the forecasters of a backtest.

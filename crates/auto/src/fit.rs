@@ -2,51 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use classical::Paths;
 use pool::{Classics, Effort, History, Layout, Panel, Pool, Quantiles, Settings, Support, Task};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use train::{RunOptions, TrainError};
+use train::TrainError;
 
 use crate::lengths;
 use crate::network::{self, Network};
+use crate::options::Options;
 use crate::table::{Table, Unit};
 
 /// The name of the network among the members.
 pub const NETWORK: &str = "network";
-
-/// How members are fitted.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Seed of the training and of all samples.
-    pub seed: u64,
-    /// Device and threads.
-    pub run: RunOptions,
-    /// Whether the network is a member.
-    pub network: bool,
-    /// Keys of the network's config that differ from the proposed ones, `KEY=VALUE`.
-    pub overrides: Vec<String>,
-    /// Asks the training of the network to save and stop; [`Fitted::fit`] then ends with [`TrainError::Interrupted`].
-    pub stop: Arc<AtomicBool>,
-    /// Receives the share of the network's training that is done, from 0 to 1, after each step.
-    pub observe: fn(f64),
-}
-
-impl Default for Options {
-    fn default() -> Options {
-        Options {
-            seed: 1,
-            run: RunOptions::default(),
-            network: true,
-            overrides: Vec::new(),
-            stop: Arc::default(),
-            observe: |_| {},
-        }
-    }
-}
 
 /// The members of a table with their weights.
 #[derive(Debug)]

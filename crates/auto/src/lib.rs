@@ -14,13 +14,15 @@ mod backtest;
 mod fit;
 mod lengths;
 mod network;
+mod options;
 mod output;
 mod picture;
 mod report;
 mod table;
 
 pub use backtest::{Backtest, Origins, OwnWeights, POOL, Score, Window, backtest};
-pub use fit::{Fitted, NETWORK, Options, UnitForecast};
+pub use fit::{Fitted, NETWORK, UnitForecast};
+pub use options::Options;
 pub use output::{Form, forecast};
 pub use picture::{page, picture};
 pub use report::Report;

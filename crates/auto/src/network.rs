@@ -8,7 +8,7 @@ use data::{DataConfig, SplitConfig, Transform};
 use pool::Quantiles;
 use train::{Config, Control, Fit, Loaded, Progress, RunOptions, RunProgress, TrainError};
 
-use crate::fit::Options;
+use crate::options::Options;
 use crate::table::Table;
 
 /// Sample paths of one forecast.

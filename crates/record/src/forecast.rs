@@ -1,5 +1,6 @@
 //! A forecast and the table that it is written as.
 
+mod cells;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod table;
@@ -8,7 +9,7 @@ use std::path::Path;
 
 use data::{Filled, LeftOut};
 
-use self::table::{Header, Row};
+use self::cells::{Header, Row};
 use crate::error::RecordError;
 
 /// Forecasts of the horizon that follows each origin of each series of a file, in original units.

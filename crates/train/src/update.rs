@@ -132,7 +132,7 @@ impl Newer {
     fn new(fit: &Fit, found: Continuation, device: Device) -> Result<Newer, TrainError> {
         let pipeline = fit.pipeline();
         let fills = matches!(pipeline.config().fill, Fill::Forward | Fill::Interpolate);
-        // What such a filling leaves is no gap of the model, but still none to learn from.
+        // A row that such a filling leaves is no gap to the model, but there is nothing to learn from it.
         let masks = fit.masked() || fills;
         let selection = selection(&fit.run.config);
         let place = |panel| -> Result<(Source, usize), TrainError> {

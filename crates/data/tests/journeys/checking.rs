@@ -178,7 +178,7 @@ fn init_takes_every_series_with_a_window() {
     assert_eq!((config.context, config.split), (16, data::SplitConfig::Last([26, 26])));
 }
 
-/// What `data check` proposes is what `init` writes.
+/// The proposal of `data check` is what `init` writes.
 #[test]
 fn check_and_init_agree() {
     let folder = Folder::new();

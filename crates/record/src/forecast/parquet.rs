@@ -9,7 +9,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::{Type, TypePtr};
 
-use super::table::{Header, Row};
+use super::cells::{Header, Row};
 
 /// Rows that are held in memory as columns.
 const GROUP: usize = 1 << 16;

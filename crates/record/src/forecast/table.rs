@@ -3,23 +3,10 @@
 use std::io;
 use std::path::Path;
 
+use super::cells::{Header, Row};
 #[cfg(feature = "parquet")]
 use super::parquet;
 use crate::error::RecordError;
-
-/// The names of the columns.
-pub(super) struct Header {
-    /// Those of texts, which come first.
-    pub(super) texts: Vec<String>,
-    /// Those of numbers.
-    pub(super) numbers: Vec<String>,
-}
-
-/// The cells of one row, in the order of the columns.
-pub(super) struct Row<'a> {
-    pub(super) texts: Vec<&'a str>,
-    pub(super) numbers: Vec<f64>,
-}
 
 /// Writes Parquet where the path ends in `.parquet`, in whatever case, and CSV where it does not.
 pub(super) fn write<'a>(

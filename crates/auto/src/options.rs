@@ -1,0 +1,36 @@
+//! Options of a fit.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use train::RunOptions;
+
+/// How members are fitted.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Seed of the training and of all samples.
+    pub seed: u64,
+    /// Device and threads.
+    pub run: RunOptions,
+    /// Whether the network is a member.
+    pub network: bool,
+    /// Keys of the network's config that differ from the proposed ones, `KEY=VALUE`.
+    pub overrides: Vec<String>,
+    /// Asks the training of the network to save and stop; [`crate::Fitted::fit`] then ends with [`TrainError::Interrupted`].
+    pub stop: Arc<AtomicBool>,
+    /// Receives the share of the network's training that is done, from 0 to 1, after each step.
+    pub observe: fn(f64),
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            seed: 1,
+            run: RunOptions::default(),
+            network: true,
+            overrides: Vec::new(),
+            stop: Arc::default(),
+            observe: |_| {},
+        }
+    }
+}
