@@ -14,13 +14,14 @@ const CYCLES: usize = 3;
 ///
 /// ```text
 /// L = 2 m                               two of the shortest season m, or one below six of them
+/// L = 4 m                               where the rows hold at least fifty
 /// L = M + 5 m, a multiple of m          where the rows hold at least eight of a longer season M
 /// L = rows / 6 within 4 … max(12, H)    without a season
 /// ```
 ///
 /// `rows` are those of the longest series, `seasons` the rows of each season, the shortest first
 /// ([`Frequency::seasons`]). A network that sees whole seasons finds the phase by itself; one that sees half a season
-/// more than two does not do better, and has fewer windows.
+/// more than two does not do better, and has fewer windows. Longer contexts pay only with many rows.
 ///
 /// ```
 /// assert_eq!(data::lengths::context(144, 12, &[12]), 24);
@@ -33,6 +34,7 @@ pub fn context(rows: usize, horizon: usize, seasons: &[usize]) -> usize {
     let long = seasons.iter().skip(1).rev().find(|season| holds(8, **season));
     match long {
         Some(&long) => (long + 5 * short).div_ceil(short) * short,
+        None if holds(50, short) => 4 * short,
         None if holds(6, short) => 2 * short,
         None if holds(3, short) => short,
         None => bare,
@@ -91,7 +93,9 @@ mod tests {
         assert_eq!(context(36, 12, &[12]), 12);
         assert_eq!(context(35, 12, &[12]), 5);
         assert_eq!(context(2920, 30, &[7, 365]), 406);
-        assert_eq!(context(2919, 28, &[7, 365]), 14);
+        assert_eq!(context(2919, 28, &[7, 365]), 28);
+        assert_eq!(context(724, 28, &[7, 365]), 28);
+        assert_eq!(context(349, 28, &[7]), 14);
         assert_eq!(context(103, 13, &[52]), 13);
         assert_eq!(context(30, 4, &[]), 5);
         assert_eq!(context(0, 4, &[]), 4);

@@ -25,9 +25,9 @@ fn a_table_is_described() {
     assert_eq!((warm.name.as_str(), warm.role, warm.observed), ("temp_max", "target", 1461));
     assert!((warm.least + 1.6).abs() < 1e-6 && (warm.greatest - 35.6).abs() < 1e-5, "{warm:?}");
     let proposal = description.proposal.as_ref().unwrap();
-    assert_eq!((proposal.context, proposal.horizon), (14, 7));
-    // 70 % of 1461 is 1022: 1022 − 14 − 7 + 1 windows, every seventh without shared targets.
-    assert_eq!((proposal.train_windows, proposal.disjoint_windows), (1002, 144));
+    assert_eq!((proposal.context, proposal.horizon), (28, 7));
+    // 70 % of 1461 is 1022: 1022 − 28 − 7 + 1 windows, every seventh without shared targets.
+    assert_eq!((proposal.train_windows, proposal.disjoint_windows), (988, 142));
     assert_eq!((proposal.validation_windows, proposal.test_windows), (147 - 6, 292 - 6));
     let text = description.to_string();
     for part in [
