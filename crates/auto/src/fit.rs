@@ -84,11 +84,8 @@ impl Fitted {
         let mut overrides = options.overrides.clone();
         overrides.push(format!("seed={}", options.seed));
         let config = network::config(table, held, &overrides)?.filter(|_| options.network);
-        let without_network = match (&config, options.network) {
-            (Some(_), _) => None,
-            (None, true) => Some("the rows are too few to train the network".to_owned()),
-            (None, false) => Some("the network was switched off".to_owned()),
-        };
+        let without_network = (options.network && config.is_none())
+            .then(|| "the rows are too few to train the network".to_owned());
         let (tasks, methods) = (tasks.as_slice(), methods.as_slice());
         let (network, classics) = std::thread::scope(|scope| {
             let threads = std::thread::available_parallelism().map_or(1, usize::from);

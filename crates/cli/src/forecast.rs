@@ -95,7 +95,11 @@ fn from_table(args: &Forecast) -> Result<(), Error> {
     print(&report)?;
     remarks(&forecast)?;
     written(&forecast, &output)?;
-    Ok(print(format_args!("pictures in {}, the run in {}", picture.display(), run.display()))?)
+    let kept = match run.exists() {
+        true => format!(", the run in {}", run.display()),
+        false => String::new(),
+    };
+    Ok(print(format_args!("pictures in {}{kept}", picture.display()))?)
 }
 
 fn remarks(forecast: &record::Forecast) -> Result<(), Error> {
