@@ -130,7 +130,8 @@ fn a_gaussian_copula_is_stationary() {
             assert!(gap.abs() < 4.0, "{name}: dry days {lag} apart: {gap} errors");
         }
         // E[w_5 | w_4] where w_4 is in a quarter of its range; quartiles of the exponential law.
-        for (low, high) in [(0.0, 0.2877), (0.2877, 0.6931), (0.6931, 1.3863), (1.3863, 1e9)] {
+        let halves = std::f64::consts::LN_2;
+        for (low, high) in [(0.0, 0.2877), (0.2877, halves), (halves, 1.3863), (1.3863, 1e9)] {
             let given = |windows: &Tensor| {
                 let before = at(windows, STEPS - 2, 0);
                 let inside = before.gt(low).logical_and(&before.le(high));
