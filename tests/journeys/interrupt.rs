@@ -63,7 +63,7 @@ fn assert_whole(desk: &Desk) {
             "checkpoint.safetensors" | "model.safetensors" | "refit.safetensors" => {
                 SafeTensors::deserialize(&bytes()).unwrap_or_else(|e| panic!("{name}: {e}"));
             }
-            "run.json" => drop(serde_json::from_slice::<Value>(&bytes()).unwrap()),
+            "run.json" | "rows.json" => drop(serde_json::from_slice::<Value>(&bytes()).unwrap()),
             "metrics.jsonl" => {
                 // Only its last line may be torn.
                 let text = String::from_utf8(bytes()).unwrap();
