@@ -397,7 +397,8 @@ impl Source {
             self.prepared.to_original(start as usize + context, horizon, window)?;
             // A target without training rows has no original units. It is scored nowhere, and zeros keep the other
             // scores finite; a sample that was not finite stays so.
-            let lost = window.iter_mut().zip(drawn).filter(|(now, was)| now.is_nan() && was.is_finite());
+            let lost =
+                window.iter_mut().zip(drawn).filter(|(now, was)| now.is_nan() && was.is_finite());
             lost.for_each(|(now, _)| *now = 0.0);
         }
         Ok(Tensor::f_from_slice(&values)?.f_view(size.as_slice())?.f_transpose(0, 1)?)
