@@ -155,7 +155,7 @@ impl Newer {
         let Newer { source, known, .. } = self;
         let config = &run.config;
         let number = run.info.updates.len() + 1;
-        let place = RunDirectory::create(&run.directory.update(number).path().to_owned())?;
+        let place = RunDirectory::create(run.directory.update(number).path())?;
         // An interrupted update on other rows does not go on from here.
         let state_of = format!("state-{}", source.fingerprint().get(..8).unwrap_or_default());
         let working = RunDirectory::create(&place.path().join(state_of))?;
