@@ -16,6 +16,9 @@ const PATHS: usize = 400;
 /// Training windows below which there is nothing to learn: the classical methods stand alone.
 const LEAST_WINDOWS: usize = 12;
 
+/// The name of a series, and something for each of its channels.
+type Named<T> = (String, Vec<T>);
+
 /// A network trained on a table: the weights that never saw the held-out rows, and those fitted again on all rows.
 #[derive(Debug)]
 pub(crate) struct Network {
@@ -114,7 +117,7 @@ impl Network {
         &self,
         table: &Table,
         count: usize,
-    ) -> Result<Vec<(String, Vec<Paths>)>, TrainError> {
+    ) -> Result<Vec<Named<Paths>>, TrainError> {
         self.paths(table, &self.loaded.latest(), count)
     }
 
@@ -123,7 +126,7 @@ impl Network {
         table: &Table,
         fit: &Fit,
         count: usize,
-    ) -> Result<Vec<(String, Vec<Paths>)>, TrainError> {
+    ) -> Result<Vec<Named<Paths>>, TrainError> {
         let mut drawn = Vec::new();
         let panel = table.panel.clone();
         for (name, values) in evaluate::samples(fit, panel, count, self.seed, self.options)? {
@@ -144,10 +147,7 @@ impl Network {
     }
 
     /// The honest forecasts of one fold, as [`Network::paths`], as quantiles.
-    pub(crate) fn fold(
-        &self,
-        table: &Table,
-    ) -> Result<Vec<(String, Vec<Option<Quantiles>>)>, TrainError> {
+    pub(crate) fn fold(&self, table: &Table) -> Result<Vec<Named<Option<Quantiles>>>, TrainError> {
         let paths = self.paths(table, &self.loaded.honest(), PATHS)?;
         let quantiles = |(name, channels): (String, Vec<Paths>)| {
             (name, channels.iter().map(Quantiles::of_paths).collect())

@@ -48,7 +48,7 @@ impl Bound {
         let reach = ((&high - &low) * REACH).f_clamp_min(LEAST_REACH)?;
         let inside = values.f_clamp_tensor(Some(low - &reach), Some(high + &reach))?;
         let excess = (values - &inside).f_div_(&reach)?.f_tanh_()?.f_mul_(&reach)?;
-        // The last difference is zero, or NaN if the value is not finite.
+        // The last term is zero, or NaN if the value is not finite.
         Ok((inside + excess) + values * 0.0)
     }
 }
