@@ -171,9 +171,11 @@ fn channels_and_series_without_training_rows_are_named() {
     let test = &desk.json("run/evaluation.json")["forecasters"][0]["test"];
     assert!(test["log_score"].as_f64().unwrap().abs() < 100.0, "{test}");
     assert!(test["mse"].as_f64().unwrap() < 100.0, "{test}");
-    let (said, rows) = forecast(&desk, &table("time,old,new", 300..400, late), &[]);
-    assert!(said.contains("channel `new` is left out"), "{said}");
-    assert_eq!((&rows[0][1][..], rows[0].len()), ("old_mean", 1 + 8));
+    // The weights that forecast were fitted again on all rows, where the channel has values.
+    let (_, rows) = forecast(&desk, &table("time,old,new", 300..400, late), &[]);
+    assert_eq!((&rows[0][1][..], &rows[0][9][..], rows[0].len()), ("old_mean", "new_mean", 1 + 16));
+    let new: f64 = rows[1][9].parse().unwrap();
+    assert!((new - 463_838.0).abs() < 20.0, "{new}");
 
     let mut shops =
         table("date,store,sales", 0..85, |i, value| format!("{},S1,{value:.3}", day(i)));

@@ -16,7 +16,7 @@ pub struct Options {
     pub network: bool,
     /// Keys of the network's config that differ from the proposed ones, `KEY=VALUE`.
     pub overrides: Vec<String>,
-    /// Asks the training of the network to save and stop; [`crate::Fitted::fit`] then ends with [`TrainError::Interrupted`].
+    /// Asks the training of the network to save and stop; [`crate::Fitted::fit`] then ends with [`train::TrainError::Interrupted`].
     pub stop: Arc<AtomicBool>,
     /// Receives the share of the network's training that is done, from 0 to 1, after each step.
     pub observe: fn(f64),
