@@ -26,7 +26,7 @@ pub struct KnownRows {
 }
 
 impl Panel {
-    /// The rows of each series, for a later comparison with [`Pipeline::continuation`].
+    /// The rows of each series, for a later comparison with [`crate::Pipeline::continuation`].
     ///
     /// # Errors
     /// [`DataError::OutOfRange`] if the panel is inconsistent.
