@@ -116,7 +116,7 @@ pub struct Score {
 /// network are left in `directory`.
 ///
 /// # Errors
-/// [`TrainError::Feed`] if the rows before the first origin are too few for any method; otherwise as [`Fitted::fit`].
+/// [`RecordError::Refused`] if no method can be fitted to the rows before an origin; otherwise as [`Fitted::fit`].
 pub fn backtest(
     table: &Table,
     origins: &Origins,
@@ -151,6 +151,17 @@ pub fn backtest(
         }
         let forecasts = fitted.forecast(table, ends)?;
         found.add(table, fitted, fold, ends, forecasts);
+    }
+    if found.windows.is_empty() {
+        let rows = table.known().iter().max().copied().unwrap_or(0);
+        return Err(RecordError::Refused {
+            path: table.path().to_owned(),
+            reason: format!(
+                "has {rows} rows, too few to forecast any of them from the rows before"
+            ),
+            hint: "forecast fewer rows, from fewer origins, or give more rows".to_owned(),
+        }
+        .into());
     }
     Ok(found)
 }
@@ -199,9 +210,10 @@ impl Backtest {
         }
     }
 
-    /// The scores of every forecaster, the pool first.
+    /// The scores of every forecaster that made a forecast, the pool first.
     pub fn scores(&self) -> Vec<Score> {
-        (0..self.forecasters.len()).map(|forecaster| self.score(forecaster)).collect()
+        let all = (0..self.forecasters.len()).map(|forecaster| self.score(forecaster));
+        all.filter(|score| score.windows > 0).collect()
     }
 
     fn score(&self, forecaster: usize) -> Score {

@@ -203,9 +203,9 @@ pub(crate) struct Forecast {
     pub(crate) seed: u64,
 }
 
-/// A table, and how to fit the members to it.
+/// The columns of a table, its times, and the lengths of its windows.
 #[derive(Debug, clap::Args)]
-pub(crate) struct TableArgs {
+pub(crate) struct ReadingArgs {
     /// Number of rows to forecast [default: one natural season].
     #[arg(long, value_name = "H")]
     pub(crate) horizon: Option<usize>,
@@ -227,6 +227,13 @@ pub(crate) struct TableArgs {
     /// Time step, such as `1d`, `business-day` or `month` [default: detected].
     #[arg(long)]
     pub(crate) frequency: Option<String>,
+}
+
+/// A table, and how to fit the members to it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct TableArgs {
+    #[command(flatten)]
+    pub(crate) reading: ReadingArgs,
     /// Rows per season; 1 for none [default: those of the time step].
     #[arg(long, value_name = "M")]
     pub(crate) season: Option<usize>,
@@ -330,30 +337,11 @@ pub(crate) enum DataCommand {
 pub(crate) struct Init {
     /// The data file.
     pub(crate) file: PathBuf,
-    /// Column to forecast; may be repeated [default: every numeric column].
-    #[arg(long)]
-    pub(crate) target: Vec<String>,
-    /// Number of rows to forecast [default: one natural cycle].
-    #[arg(long)]
-    pub(crate) horizon: Option<usize>,
-    /// Number of rows that a forecast sees [default: a few cycles].
-    #[arg(long)]
-    pub(crate) context: Option<usize>,
-    /// The column of times; repeat it to join several columns, such as a date and an hour [default: detected].
-    #[arg(long)]
-    pub(crate) time: Vec<String>,
-    /// Format of the times, such as `%d/%m/%Y` [default: detected].
-    #[arg(long)]
-    pub(crate) time_format: Option<String>,
-    /// Time step, such as `1d`, `business-day` or `month` [default: detected].
-    #[arg(long)]
-    pub(crate) frequency: Option<String>,
+    #[command(flatten)]
+    pub(crate) reading: ReadingArgs,
     /// Set one key of the config, such as `data.unsorted="sort"`; may be repeated.
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
-    /// The column that names the series of a long table.
-    #[arg(long)]
-    pub(crate) id: Option<String>,
     /// Where to write the config [default: FILE with the ending .toml].
     #[arg(long, value_name = "TOML")]
     pub(crate) output: Option<PathBuf>,

@@ -10,36 +10,43 @@ use ballast::auto::{Options, Table, Wanted};
 use ballast::data::DataConfig;
 use ballast::train::{Config, RunOptions, TrainError};
 
-use crate::args::TableArgs;
+use crate::args::{ReadingArgs, TableArgs};
 use crate::signals;
 
 /// Reads the table that the arguments describe.
 pub(crate) fn read(file: &Path, args: &TableArgs) -> Result<Table, Error> {
+    let of_data = |item: &&String| item.trim_start().starts_with("data.");
+    let set = args.set.iter().filter(of_data).cloned().collect();
     let wanted = Wanted {
-        data: data_config(file, args)?,
-        horizon: args.horizon,
-        context: args.context,
+        data: data_config(file, &args.reading, set)?,
+        horizon: args.reading.horizon,
+        context: args.reading.context,
         season: args.season,
     };
     Ok(Table::read(&wanted)?)
 }
 
-fn data_config(file: &Path, args: &TableArgs) -> Result<DataConfig, Error> {
-    let set: Vec<String> =
-        args.set.iter().filter(|item| item.trim_start().starts_with("data.")).cloned().collect();
+/// The `[data]` table that the command line asks for, with the keys of `set`.
+pub(crate) fn data_config(
+    file: &Path,
+    reading: &ReadingArgs,
+    mut set: Vec<String>,
+) -> Result<DataConfig, Error> {
+    let ReadingArgs { target, id, time, time_format, frequency, .. } = reading;
     let plain = DataConfig::new("", 1, 1); // the file's own path may not fit into TOML text
+    set.retain(|item| !item.trim_start().starts_with("data.path"));
     let text = "[data]\npath = \"-\"\ncontext = 1\nhorizon = 1\n";
     let set = match set.is_empty() {
         true => plain,
-        false => Config::parse(text, "the command line", &set)?.data,
+        false => Config::parse(text, "the command line", &set).map_err(TrainError::from)?.data,
     };
     Ok(DataConfig {
         path: Some(std::path::absolute(file)?),
-        targets: if args.target.is_empty() { set.targets } else { Some(args.target.clone()) },
-        id: args.id.clone().or(set.id),
-        time: if args.time.is_empty() { set.time } else { Some(args.time.clone().into()) },
-        time_format: args.time_format.clone().or(set.time_format),
-        frequency: args.frequency.clone().or(set.frequency),
+        targets: if target.is_empty() { set.targets } else { Some(target.clone()) },
+        id: id.clone().or(set.id),
+        time: if time.is_empty() { set.time } else { Some(time.clone().into()) },
+        time_format: time_format.clone().or(set.time_format),
+        frequency: frequency.clone().or(set.frequency),
         ..set
     })
 }

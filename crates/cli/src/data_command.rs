@@ -11,6 +11,7 @@ use ballast::train::{Config, TrainError};
 use indicatif::ProgressBar;
 
 use crate::args::{Data, DataCommand, Init};
+use crate::automatic::data_config;
 use crate::output::print;
 
 pub(crate) fn run(args: Data) -> Result<(), Error> {
@@ -57,8 +58,12 @@ pub(crate) fn init(args: Init) -> Result<(), Error> {
     if output.exists() {
         anyhow::bail!(Taken(output));
     }
-    let (horizon, context) = (args.horizon, args.context);
-    let wanted = ballast::data::Init { data: requested(&args)?, horizon, context };
+    let (horizon, context) = (args.reading.horizon, args.reading.context);
+    let wanted = ballast::data::Init {
+        data: data_config(&args.file, &args.reading, args.set.clone())?,
+        horizon,
+        context,
+    };
     let new = ballast::data::init(&wanted, Path::new("")).map_err(TrainError::from)?;
     let doubtful = match new.doubtful.is_empty() {
         true => "nothing".to_owned(),
@@ -70,27 +75,6 @@ pub(crate) fn init(args: Init) -> Result<(), Error> {
     ballast::files::write_text(&output, &text).map_err(RecordError::writing(&output))?;
     print(about)?;
     Ok(print(format_args!("written to {0}; next: ballast train {0}", output.display()))?)
-}
-
-/// The `[data]` table that the command line asks for.
-fn requested(args: &Init) -> Result<DataConfig, Error> {
-    let some = DataConfig::new("", 1, 1); // the file's own path may not fit into TOML text
-    let mut set = args.set.clone();
-    set.retain(|item| !item.trim_start().starts_with("data.path"));
-    let text = "[data]\npath = \"-\"\ncontext = 1\nhorizon = 1\n";
-    let set = match set.is_empty() {
-        true => some,
-        false => Config::parse(text, "the command line", &set).map_err(TrainError::from)?.data,
-    };
-    Ok(DataConfig {
-        path: Some(std::path::absolute(&args.file)?),
-        targets: if args.target.is_empty() { set.targets } else { Some(args.target.clone()) },
-        id: args.id.clone().or(set.id),
-        time: if args.time.is_empty() { set.time } else { Some(args.time.clone().into()) },
-        time_format: args.time_format.clone().or(set.time_format),
-        frequency: args.frequency.clone().or(set.frequency),
-        ..set
-    })
 }
 
 /// A file that would be overwritten.

@@ -114,7 +114,7 @@ impl Series {
         found.with_context(|| format!("no {file} in {}", folder.join("data").display()))
     }
 
-    /// Checks that a file with so many rows is the one that is meant.
+    /// Checks that the file has the rows that the list of series names.
     pub(super) fn check(&self, rows: usize) -> Result<()> {
         let Series { horizon, test, stride, .. } = *self;
         ensure!(rows == self.rows, "{rows} rows instead of the {} of series.json", self.rows);
