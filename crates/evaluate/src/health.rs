@@ -1,12 +1,11 @@
 //! Health of the latent variables of a trained model, on held-out windows.
 
 use feed::{Batch, FeedError};
-use objective::DiagonalGaussian;
 use objective::elbo::{iwae, sum_over_target};
 use record::LatentHealth;
 use tch::{Kind, Tensor};
 use train::{Forecaster, TrainError};
-use vae::{Bounds, HealthMeter, Pass};
+use vae::{Bounds, HealthMeter};
 
 /// Draws of `z` in the importance-weighted bound.
 const DRAWS: i64 = 32;
@@ -25,7 +24,9 @@ pub(crate) fn measure(
         let batch = batch?;
         meter.add(&forecaster.clean_pass(&batch, None)?.0.latents)?;
         let (pass, log_prob) = forecaster.clean_pass(&batch, Some(DRAWS))?;
-        let weights = log_weights(&pass, &log_prob, &batch)?;
+        let observed =
+            batch.target_observed.as_ref().map(|mask| mask.f_not_equal(0.0)).transpose()?;
+        let weights = pass.log_weights(&sum_over_target(&log_prob, observed.as_ref())?, false)?;
         let sum = |nats: Tensor| -> Result<f64, TrainError> {
             Ok(nats.f_sum(Kind::Double)?.f_double_value(&[])?)
         };
@@ -42,18 +43,4 @@ pub(crate) fn measure(
         elbo: bounds.elbo,
         iwae: bounds.iwae,
     })
-}
-
-/// Log importance weights `log p(y | z) + Σ_l [log p(z_l) − log q(z_l)]`, `[K, B]`.
-fn log_weights(pass: &Pass, log_prob: &Tensor, batch: &Batch) -> Result<Tensor, TrainError> {
-    let observed = batch.target_observed.as_ref().map(|mask| mask.f_not_equal(0.0)).transpose()?;
-    let mut weights = sum_over_target(log_prob, observed.as_ref())?;
-    for latent in &pass.latents {
-        let prior = match &latent.prior {
-            Some(prior) => prior.log_prob(&latent.sample)?,
-            None => DiagonalGaussian::standard_like(&latent.sample)?.log_prob(&latent.sample)?,
-        };
-        weights = weights + prior - latent.posterior.log_prob(&latent.sample)?;
-    }
-    Ok(weights)
 }

@@ -4,6 +4,9 @@ use tch::{Kind, Tensor};
 use train::TrainError;
 
 /// Sums over `[B, H]` of 1, `f`, `y`, `f²` and `f y`, with mean forecast `f` and truth `y`: `[5, C]`.
+///
+/// The mean of S samples scatters about the mean of their law, which would flatten the slope; `f²` is estimated without
+/// bias by the square of the mean less `s²/S`, with the variance `s²` of the samples.
 pub(crate) fn moments(
     samples: &Tensor,
     truth: &Tensor,
@@ -14,7 +17,10 @@ pub(crate) fn moments(
     let truth = truth
         .f_to_kind(Kind::Double)?
         .f_where_self(&weight.f_not_equal(0.0)?, &weight.f_zeros_like()?)?;
-    let (square, product) = (forecast.f_square()?, &forecast * &truth);
+    let draws = samples.size()[0] as f64;
+    let scatter =
+        samples.f_to_kind(Kind::Double)?.f_var_dim([0_i64].as_slice(), true, false)? / draws;
+    let (square, product) = (forecast.f_square()? - scatter, &forecast * &truth);
     let each = [&forecast.f_ones_like()?, &forecast, &truth, &square, &product];
     let sum = |values: &&Tensor| {
         (*values * weight).f_sum_dim_intlist([0_i64, 1].as_slice(), false, Kind::Double)
@@ -50,7 +56,7 @@ mod tests {
         let weight = Tensor::ones([40, 3, 2], on);
         let _ = weight.narrow(0, 0, 4).fill_(0.0);
         let holed = truth.where_self(&weight.not_equal(0.0), &Tensor::from(f64::NAN));
-        let samples = Tensor::stack(&[&forecast - 0.5, &forecast + 0.5], 0);
+        let samples = Tensor::stack(&[&forecast, &forecast], 0);
         let found = slope(&moments(&samples, &holed, &weight).unwrap()).unwrap();
 
         let (f, y) =
@@ -66,5 +72,17 @@ mod tests {
         assert!((found - 1.7).abs() < 0.2);
         let flat = slope(&moments(&samples.zeros_like(), &holed, &weight).unwrap()).unwrap();
         assert!(flat.is_nan());
+    }
+
+    /// Eight samples as wide as three times the forecasts: their means alone give a slope of `1.7/(1 + 9/8) = .8`.
+    #[test]
+    fn the_scatter_of_samples_does_not_flatten_it() {
+        tch::manual_seed(4);
+        let on = (Kind::Double, Device::Cpu);
+        let forecast = Tensor::randn([20_000, 3, 2], on);
+        let truth = &forecast * 1.7;
+        let samples = &forecast + Tensor::randn([8, 20_000, 3, 2], on) * 3.0;
+        let found = slope(&moments(&samples, &truth, &truth.ones_like()).unwrap()).unwrap();
+        assert!((found - 1.7).abs() < 0.05, "{found}");
     }
 }

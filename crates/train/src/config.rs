@@ -8,8 +8,10 @@ mod training;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use ::objective::elbo::{FreeBits, GradientEstimator, KlWeight};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use vae::ModelKind;
 
 pub use noise::{AutoNoise, Noise};
 pub use schema::schema;
@@ -99,7 +101,7 @@ fn seed() -> u64 {
     1
 }
 
-/// The `[objective]` table: `log p(y | z) − kl_weight · KL`, in nats.
+/// The `[objective]` table: the bound `log p(y | z) − kl_weight · KL`, in nats, less `crps_weight` times the CRPS.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ObjectiveConfig {
@@ -109,6 +111,11 @@ pub struct ObjectiveConfig {
     pub kl_weight: objective::elbo::KlWeight,
     /// Amount of KL divergence, in nats, that is not penalized.
     pub free_bits: objective::elbo::FreeBits,
+    /// Draws of the latent variables per window. More than one train the importance-weighted bound.
+    #[schemars(range(min = 1, max = MAX_DRAWS))]
+    pub importance_draws: usize,
+    /// Estimator of the gradient of the bound. Any other than `plain` estimates the KL by the draws too.
+    pub gradient: objective::elbo::GradientEstimator,
     /// Weight of the CRPS of forecasts beside the bound; 0 for the bound alone. The CRPS is standardized and summed
     /// over the target. The bound draws latent variables from a posterior that sees the target, and a forecast draws
     /// them from the prior.
@@ -119,6 +126,8 @@ pub struct ObjectiveConfig {
     pub crps_samples: usize,
 }
 
+/// Largest `objective.importance_draws`.
+const MAX_DRAWS: usize = 1000;
 /// Largest `objective.crps_samples`.
 const MAX_CRPS_SAMPLES: usize = 1000;
 
@@ -129,6 +138,8 @@ impl Default for ObjectiveConfig {
             likelihood: objective::Family::Laplace,
             kl_weight: warm_up.expect("a legal schedule"),
             free_bits: objective::elbo::FreeBits::None,
+            importance_draws: 1,
+            gradient: GradientEstimator::Plain,
             crps_weight: 5.0,
             crps_samples: 4,
         }
@@ -289,6 +300,13 @@ impl Config {
         in_range("objective.crps_samples", samples, allowed, || {
             format!("an even number from 2 to {MAX_CRPS_SAMPLES}")
         })?;
+        let draws = objective.importance_draws;
+        in_range("objective.importance_draws", draws, (1..=MAX_DRAWS).contains(&draws), || {
+            format!("from 1 to {MAX_DRAWS}")
+        })?;
+        if objective.by_draws() {
+            self.check_by_draws()?;
+        }
         let nats = match objective.free_bits {
             objective::elbo::FreeBits::PerDimension(nats)
             | objective::elbo::FreeBits::PerGroup(nats) => nats,
@@ -320,6 +338,30 @@ impl Config {
         self.model.validate().map_err(ConfigError::Model)?;
         self.data.validate()?;
         Ok(self)
+    }
+
+    /// Refuses what a bound that is estimated by its draws cannot do.
+    fn check_by_draws(&self) -> Result<(), ConfigError> {
+        let ObjectiveConfig { kl_weight, free_bits, gradient, .. } = &self.objective;
+        let with = "with `importance_draws` above 1, or a `gradient` other than \"plain\"";
+        let one = KlWeight::constant(1.0).is_ok_and(|one| one == *kl_weight);
+        in_range("objective.kl_weight", format!("{kl_weight:?}"), one, || format!("1 {with}"))?;
+        let none = *free_bits == FreeBits::None;
+        in_range("objective.free_bits", format!("{free_bits:?}"), none, || {
+            format!("\"none\" {with}")
+        })?;
+        let doubly = *gradient == GradientEstimator::Dreg;
+        let single = self.model.kind != ModelKind::Hierarchical || self.model.groups == 1;
+        in_range("objective.gradient", "dreg", single || !doubly, || {
+            "\"plain\" or \"stl\" for a hierarchical model of several groups".to_owned()
+        })
+    }
+}
+
+impl ObjectiveConfig {
+    /// Whether the bound is estimated by draws of the latent variables, instead of by the closed form of its KL.
+    pub(crate) fn by_draws(&self) -> bool {
+        self.importance_draws > 1 || self.gradient != GradientEstimator::Plain
     }
 }
 

@@ -10,8 +10,6 @@ use crate::job::Job;
 
 /// Maximum number of training windows, evenly spaced, in the fit.
 const MAX_WINDOWS: i64 = 2000;
-/// Minimum share by which correlations are shrunk to zero.
-const SHRINKAGE: f64 = 0.05;
 /// Minimum eigenvalue of a correlation matrix.
 const MIN_EIGENVALUE: f64 = 1e-3;
 
@@ -25,11 +23,20 @@ struct Products {
 /// Fits the copula of a model with correlated residuals; other models stay as they are.
 ///
 /// ```text
-/// g = Φ⁻¹(F(y | z, x)),  z from the prior:    R_T[s, t] = corr(g_{s,c}, g_{t,c}),    R_C[c, d] = corr(g_{t,c}, g_{t,d})
+/// g = Φ⁻¹(F(y | z, x)),  z from q(z | x, y):    R_T[s, t] = corr(g_{s,c}, g_{t,c}),    R_C[c, d] = corr(g_{t,c}, g_{t,d})
 /// ```
 ///
-/// Each correlation is estimated over windows and the other axis. Both matrices are shrunk to the identity by a
-/// twentieth, or by more if they need it to be positive definite.
+/// Each correlation is estimated over windows and the other axis. Both matrices are shrunk to the identity by
+///
+/// ```text
+/// δ = Σ_{i≠j} (1 − r_ij²)²/n / Σ_{i≠j} r_ij²,        n = windows / H,
+/// ```
+///
+/// at most 1, and at least what makes them positive definite. Windows that overlap count as those that do not.
+///
+/// # References
+/// Schäfer & Strimmer (2005), Statistical Applications in Genetics and Molecular Biology 4, article 32, table 1, with
+/// the large-sample variance of a correlation.
 ///
 /// # Errors
 /// If the windows do not fit the model, or libtorch fails.
@@ -59,7 +66,10 @@ pub(crate) fn fit(job: &Job, forecaster: &Forecaster) -> Result<(), TrainError> 
             });
         }
         let Some([steps, channels]) = sums else { return Ok(()) };
-        let (steps, channels) = (steps.correlation()?, channels.correlation()?);
+        // Products of one window, and of windows that overlap, are not independent.
+        let [count, horizon] = [&channels, &steps].map(|products| products.sum.size()[0] as f64);
+        let (steps, channels) =
+            (steps.correlation(count * horizon)?, channels.correlation(horizon * horizon)?);
         tracing::debug!(neighbors = ?neighbors(&steps), "correlation of residuals");
         Ok(forecaster.model().set_copula(&steps, &channels)?)
     })
@@ -79,17 +89,30 @@ impl Products {
         Products { sum: self.sum + other.sum, count: self.count + other.count }
     }
 
-    fn correlation(self) -> Result<Tensor, TrainError> {
+    /// The shrunk correlations; `apart` products count as one independent one.
+    fn correlation(self, apart: f64) -> Result<Tensor, TrainError> {
+        let independent = self.count.f_div_scalar(apart)?.f_clamp_min(1.0)?;
         let covariance = self.sum / self.count.f_clamp_min(1.0)?;
         let spread = covariance.f_diagonal(0, 0, 1)?.f_clamp_min(1e-12)?.f_sqrt()?;
         let mut correlation = covariance / spread.f_outer(&spread)?;
         let _ = correlation.f_fill_diagonal_(1.0, false)?;
         let identity = Tensor::f_eye(spread.numel() as i64, (Kind::Double, spread.device()))?;
         let least = correlation.f_linalg_eigvalsh("L")?.f_min()?.f_double_value(&[])?;
-        let enough =
-            ((MIN_EIGENVALUE - least) / (1.0 - least).max(MIN_EIGENVALUE)).clamp(SHRINKAGE, 1.0);
-        Ok(correlation * (1.0 - enough) + identity * enough)
+        let enough = ((MIN_EIGENVALUE - least) / (1.0 - least).max(MIN_EIGENVALUE)).clamp(0.0, 1.0);
+        let share = shrinkage(&(&correlation - &identity), &independent)?.max(enough);
+        Ok(correlation * (1.0 - share) + identity * share)
     }
+}
+
+/// The share δ by which correlations with zeros on the diagonal are shrunk.
+fn shrinkage(correlations: &Tensor, independent: &Tensor) -> Result<f64, TrainError> {
+    let total = |tensor: Tensor| tensor.f_sum(Kind::Double)?.f_double_value(&[]);
+    let squares = correlations.f_square()?;
+    // The diagonal is known.
+    let variances =
+        (squares.f_neg()? + 1.0).f_square()?.f_div(independent)?.f_fill_diagonal_(0.0, false)?;
+    let (variance, square) = (total(variances)?, total(squares)?);
+    Ok(if square > 0.0 { (variance / square).min(1.0) } else { 1.0 })
 }
 
 /// The mean correlation of neighboring steps.

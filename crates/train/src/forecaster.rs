@@ -1,6 +1,7 @@
 //! The combination of model, noise and objective, which is trained and then forecasts.
 
 mod coherent;
+mod draws;
 mod target;
 
 use feed::Batch;
@@ -16,6 +17,7 @@ use crate::config::Config;
 use crate::error::TrainError;
 use crate::limits::Bound;
 use crate::memory::keep_freed;
+use draws::ByDraws;
 use target::Target;
 
 /// A model with its training noise and its objective.
@@ -34,6 +36,8 @@ pub struct Forecaster {
     /// Steps of the KL weight schedule per optimizer step.
     pace: f64,
     free_bits: FreeBits,
+    /// How the bound is estimated by draws; `None` for the closed form of the KL divergence.
+    draws: Option<ByDraws>,
     /// Weight of the CRPS of forecasts, and the number of forecasts per window.
     crps: Option<(f64, i64)>,
     /// Number type of the networks; `None` for f32.
@@ -45,7 +49,8 @@ pub struct Forecaster {
 /// Results of one pass through a batch: means over its windows in nats, on the device.
 #[derive(Debug)]
 pub struct Terms {
-    /// The loss to minimize: `−log p(ỹ | z) + kl_weight · KL + crps_weight · CRPS`.
+    /// The loss to minimize: `−log p(ỹ | z) + kl_weight · KL + crps_weight · CRPS`, or `−L_K + crps_weight · CRPS` with
+    /// the importance-weighted bound of K draws.
     pub loss: Tensor,
     /// `log p(ỹ | z)`.
     pub reconstruction: Tensor,
@@ -101,6 +106,7 @@ impl Forecaster {
             kl_weight: config.objective.kl_weight,
             pace: 1.0,
             free_bits: config.objective.free_bits,
+            draws: config.objective.by_draws().then(|| ByDraws::new(&config.objective)),
             crps: match config.objective.crps_weight {
                 0.0 => None,
                 weight => Some((weight, config.objective.crps_samples as i64)),
@@ -164,16 +170,29 @@ impl Forecaster {
     /// If the batch does not fit the model.
     pub fn training_terms(&self, batch: &Batch, step: usize) -> Result<Terms, TrainError> {
         let prepared = self.prepare(batch, true)?;
-        let (values, noise) = self.described.scored(batch, &prepared)?;
-        let (_, observed) = self.truth(batch);
-        let observation = Observation { values: &values, noise, observed };
-        let Prepared { inputs, target, .. } = &prepared;
-        let terms = self.computed(|| self.model.terms(inputs, Some(target), observation, true))?;
-        let mut terms = self.weigh(terms.log_likelihood, terms.kl_groups, step)?;
+        let mut terms = match self.draws {
+            Some(by_draws) => self.bound_by_draws(by_draws, batch, &prepared)?,
+            None => self.bound_in_closed_form(batch, &prepared, step)?,
+        };
         if let Some((weight, samples)) = self.crps {
             terms.loss += self.forecast_crps(batch, &prepared, samples)? * weight;
         }
         Ok(terms)
+    }
+
+    /// The terms of one draw, with the KL divergence as a formula.
+    fn bound_in_closed_form(
+        &self,
+        batch: &Batch,
+        prepared: &Prepared,
+        step: usize,
+    ) -> Result<Terms, TrainError> {
+        let (values, noise) = self.described.scored(batch, prepared)?;
+        let (_, observed) = self.truth(batch);
+        let observation = Observation { values: &values, noise, observed };
+        let Prepared { inputs, target, .. } = prepared;
+        let terms = self.computed(|| self.model.terms(inputs, Some(target), observation, true))?;
+        self.weigh(terms.log_likelihood, terms.kl_groups, step)
     }
 
     /// The CRPS of forecasts from the noised context, summed over the clean target and averaged over windows. It is in
@@ -318,16 +337,20 @@ impl Forecaster {
         Ok(mixture - instance.scale.f_log()? + self.described.log_jacobian() - (draws as f64).ln())
     }
 
-    /// `Φ⁻¹(F(y | z, x))` of each element of the target, `[B, H, C]` in f64, at one draw of `z` as at forecast time.
+    /// `Φ⁻¹(F(y | z, x))` of each element of the target, `[B, H, C]` in f64, at one draw of `z` from its posterior.
+    ///
+    /// Given `z` from the prior, the scores would hold the dependence that `z` itself makes, and a forecast, which draws
+    /// `z` too, would have it twice.
     pub(crate) fn normal_scores(&self, batch: &Batch) -> Result<Tensor, TrainError> {
         let prepared = self.prepare(batch, false)?;
-        let likelihood =
-            self.computed(|| self.model.predict_likelihood(&prepared.inputs, 1, false))?;
+        let Prepared { inputs, target, .. } = &prepared;
+        let Pass { likelihood, .. } =
+            self.computed(|| self.model.forward(inputs, Some(target), false))?;
         let truth = self.described.clean(batch, &prepared)?;
         let level = likelihood.cdf(&truth)?.f_to_kind(Kind::Double)?;
         // The clamp is about as close to zero and one as f32 can represent probabilities.
         let level = level.f_clamp(1e-6, 1.0 - 1e-6)?.f_special_ndtri()?;
-        Ok(level.f_expand_as(&truth.f_unsqueeze(0)?)?.f_squeeze_dim(0)?)
+        Ok(level.f_expand_as(&truth)?)
     }
 
     /// Input and desired output of the linear skip: the clean context `[B, L, C]`, and the target `[B, H, C]` in the
@@ -399,15 +422,26 @@ impl Forecaster {
         prepared: &Prepared,
         train: bool,
     ) -> Result<(Vec<Latent>, Tensor), TrainError> {
+        let (Pass { latents, .. }, log_prob) = self.passed(batch, prepared, Draw::One, train)?;
+        Ok((latents, log_prob))
+    }
+
+    /// One pass, and the log density of each element of what the likelihood scores.
+    fn passed(
+        &self,
+        batch: &Batch,
+        prepared: &Prepared,
+        draw: Draw,
+        train: bool,
+    ) -> Result<(Pass, Tensor), TrainError> {
         let Prepared { inputs, target, .. } = prepared;
-        let Pass { latents, likelihood } =
-            self.computed(|| self.model.forward(inputs, Some(target), train))?;
+        let pass = self.computed(|| self.model.forward_with(inputs, Some(target), draw, train))?;
         let (values, noise) = self.described.scored(batch, prepared)?;
         let log_prob = match noise {
-            Some((signal, std)) => likelihood.log_prob_noised(&values, signal, std)?,
-            None => likelihood.log_prob(&values)?,
+            Some((signal, std)) => pass.likelihood.log_prob_noised(&values, signal, std)?,
+            None => pass.likelihood.log_prob(&values)?,
         };
-        Ok((latents, log_prob))
+        Ok((pass, log_prob))
     }
 
     /// The log density summed over the observed values, `[B]`.

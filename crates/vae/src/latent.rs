@@ -38,6 +38,36 @@ impl Latent {
             Some(prior) => self.posterior.kl_per_dim(prior)?,
         })
     }
+
+    /// `log p(z_l | z_{<l}, x̃) − log q(z_l | z_{<l}, ·)` at the draw, in nats; with `landing` at a posterior whose
+    /// parameters take no gradient.
+    ///
+    /// # Shapes
+    /// Returns `[.., B]`.
+    ///
+    /// # Errors
+    /// [`VaeError::Objective`] if the draw does not fit the Gaussians, which would be a defect.
+    pub fn log_ratio(&self, landing: bool) -> Result<Tensor> {
+        let prior = match &self.prior {
+            Some(prior) => prior.log_prob(&self.sample)?,
+            None => DiagonalGaussian::standard_like(&self.sample)?.log_prob(&self.sample)?,
+        };
+        let posterior = match landing {
+            true => self.posterior.detach().log_prob(&self.sample)?,
+            false => self.posterior.log_prob(&self.sample)?,
+        };
+        Ok(prior.f_sub(&posterior)?)
+    }
+
+    /// The draws with their path to the posterior, from draws that were cut from it.
+    ///
+    /// # Errors
+    /// [`VaeError::Objective`] if the draw does not fit the posterior, which would be a defect.
+    pub fn reattached(&self) -> Result<Tensor> {
+        let fixed = self.posterior.detach();
+        let noise = (self.sample.detach() - fixed.mean()) / fixed.log_std().f_exp()?;
+        Ok(self.posterior.sample(&noise)?)
+    }
 }
 
 /// Mean and log standard deviation per row, side by side, `[.., B, G, 2Z]`; the latter before its bound.
@@ -116,6 +146,8 @@ pub enum Draw<'a> {
     One,
     /// Several draws per example, as a leading axis.
     Many(i64),
+    /// As many, cut from the posterior's graph: the sample is a leaf that takes gradients. Of one group only.
+    Cut(i64),
     /// The noise itself, one standard normal `[.., B, D]` per group.
     Given(&'a [Tensor]),
     /// No noise: the means.
@@ -126,13 +158,17 @@ impl Draw<'_> {
     /// Refuses fewer than one sample, and fewer tensors of noise than groups.
     pub(crate) fn check(&self, groups: i64, kind: ModelKind) -> Result<()> {
         match *self {
-            Draw::Many(samples) if samples < 1 => {
+            Draw::Many(samples) | Draw::Cut(samples) if samples < 1 => {
                 Err(VaeError::Size { key: "samples", value: samples, least: 1 })
             }
+            Draw::Cut(_) if groups > 1 => Err(VaeError::Unsupported {
+                action: "cut the draws of several latent groups",
+                kind,
+            }),
             Draw::Given(noise) if (noise.len() as i64) < groups => {
                 Err(VaeError::Missing { tensor: "noise", kind })
             }
-            Draw::One | Draw::Many(_) | Draw::Given(_) | Draw::Mean => Ok(()),
+            Draw::One | Draw::Many(_) | Draw::Cut(_) | Draw::Given(_) | Draw::Mean => Ok(()),
         }
     }
 
@@ -142,11 +178,11 @@ impl Draw<'_> {
         let noise = match self {
             Draw::Mean => return Ok(mean.shallow_clone()),
             // Below the first group the parameters carry the sample axis already.
-            Draw::Many(samples) if group == 0 => {
+            Draw::Many(samples) | Draw::Cut(samples) if group == 0 => {
                 let size: Vec<i64> = std::iter::once(*samples).chain(mean.size()).collect();
                 Tensor::f_randn(&size, (mean.kind(), mean.device()))?
             }
-            Draw::One | Draw::Many(_) => mean.f_randn_like()?,
+            Draw::One | Draw::Many(_) | Draw::Cut(_) => mean.f_randn_like()?,
             Draw::Given(noise) => {
                 let noise = &noise[group];
                 let (found, wanted) = (noise.size(), mean.size());
@@ -157,7 +193,11 @@ impl Draw<'_> {
                 noise.shallow_clone()
             }
         };
-        Ok(distribution.sample(&noise)?)
+        let sample = distribution.sample(&noise)?;
+        Ok(match self {
+            Draw::Cut(_) => sample.detach().set_requires_grad(true),
+            _ => sample,
+        })
     }
 }
 

@@ -89,6 +89,22 @@ impl Pass {
         }
         Ok(sum.expect("every model has a latent group"))
     }
+
+    /// Log importance weights `log p(y | z) + Σ_l [log p(z_l | z_{<l}, x̃) − log q(z_l | z_{<l}, ·)]`, in nats; with
+    /// `landing` at posteriors whose parameters take no gradient.
+    ///
+    /// # Shapes
+    /// `log_likelihood`: `[.., B]`, which is `log p(y | z)` of each draw. Returns the same shape.
+    ///
+    /// # Errors
+    /// As [`Latent::log_ratio`], or if the shapes do not fit.
+    pub fn log_weights(&self, log_likelihood: &Tensor, landing: bool) -> Result<Tensor> {
+        let mut weights = log_likelihood.shallow_clone();
+        for latent in &self.latents {
+            weights = weights.f_add(&latent.log_ratio(landing)?)?;
+        }
+        Ok(weights)
+    }
 }
 
 impl Model {

@@ -1,6 +1,7 @@
 //! Importance weights `w_k = p(y, z_k)/q(z_k)`: the IWAE bound, the estimate of the evidence, and
 //! gradients of lower variance.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
@@ -10,7 +11,7 @@ use crate::error::{ObjectiveError, Result, check_float, check_pair, wrong_shape}
 ///
 /// The density `log q(z)` depends on those parameters in two ways: through the draw `z` and directly. The
 /// direct part (the score) has expectation zero at K = 1 and only adds variance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum GradientEstimator {
     /// Differentiate everything.
