@@ -54,10 +54,14 @@ pub(crate) fn config(
         given => given,
     };
     let split = SplitConfig::Last([held, 0]);
-    let data = DataConfig { split, calendar, transform, ..table.config.clone() };
+    let rows = table.known.iter().copied().max().unwrap_or(0);
+    let seasonal = data::lengths::seasonal(&table.panel, rows);
+    let data = DataConfig { split, calendar, seasonal, transform, ..table.config.clone() };
     let mut config = Config::new(data);
     // A small series that grows leaves its own mean behind; its last value is where the next one starts.
     config.model.instance_center = vae::Center::Last;
+    // Spreads of short windows are mostly chance: only those wider than the training rows are narrowed.
+    config.model.instance_floor = 1.0;
     let text = config.to_toml()?;
     Ok(Some(Config::parse(&text, "the proposed config", overrides)?))
 }

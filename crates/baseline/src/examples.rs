@@ -35,6 +35,7 @@ impl Examples {
             context,
             extras: None,
             future: None,
+            seasonal: None,
             target,
             context_observed: None,
             target_observed: None,

@@ -67,7 +67,8 @@ pub(crate) enum ConfigCommand {
 }
 
 /// Starts a training, continues one that was interrupted, or reports that it is done; the same command does all
-/// three.
+/// three. The loss is minus the evidence lower bound plus `objective.crps_weight`, by default 5, times the CRPS of
+/// forecasts.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Train {
     /// The config, a TOML file [default: the one in the run directory].

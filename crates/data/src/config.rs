@@ -133,6 +133,11 @@ pub struct DataConfig {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("default" = []))]
     pub calendar: Vec<CalendarFeature>,
+    /// Calendar features of the first row of the horizon that the linear skip of the network sees, each as up to six
+    /// pairs of sines and cosines: seasonal dummies.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("default" = []))]
+    pub seasonal: Vec<CalendarFeature>,
     /// Rows that the model looks back over.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub context: usize,
@@ -216,6 +221,7 @@ impl DataConfig {
             future_covariates: Vec::new(),
             static_covariates: Vec::new(),
             calendar: Vec::new(),
+            seasonal: Vec::new(),
             context,
             horizon,
             split: SplitConfig::default(),

@@ -65,6 +65,19 @@ pub fn calendar(panel: &Panel, rows: usize) -> Vec<CalendarFeature> {
     if panel.is_dated() { at_step(panel.frequency(), rows) } else { Vec::new() }
 }
 
+/// Calendar features that tell the phase of the season at the time step of `panel`, of which `rows` rows hold three
+/// cycles: those of [`calendar`], the month of months and quarters, and the day of the year of weeks.
+pub fn seasonal(panel: &Panel, rows: usize) -> Vec<CalendarFeature> {
+    let (feature, cycle) = match panel.frequency() {
+        Frequency::Months(step @ 1..12, _) if 12 % step == 0 => {
+            (CalendarFeature::Month, 12 / step as usize)
+        }
+        Frequency::Days(7) => (CalendarFeature::DayOfYear, 52),
+        _ => return calendar(panel, rows),
+    };
+    if panel.is_dated() && rows / CYCLES >= cycle { vec![feature] } else { Vec::new() }
+}
+
 fn at_step(step: Frequency, rows: usize) -> Vec<CalendarFeature> {
     let day = match step {
         Frequency::Micros(step) if (1..=DAY).contains(&step) => (DAY / step) as usize,
@@ -123,6 +136,29 @@ mod tests {
         assert_eq!(at_step(Frequency::Days(1), 1095), [Weekday, DayOfYear]);
         assert_eq!(at_step(Frequency::Micros(DAY + DAY / 2), usize::MAX), []);
         assert_eq!(at_step(Frequency::Days(7), usize::MAX), []);
+    }
+
+    #[test]
+    fn months_and_weeks_have_a_phase() {
+        let features = |step: &str, rows: usize| {
+            let mut text = String::from("date,a\n");
+            for row in 0..rows {
+                text += &match step {
+                    "month" => format!("{}-{:02}-01,{row}\n", 1990 + row / 12, row % 12 + 1),
+                    "quarter" => format!("{}-{:02}-01,{row}\n", 1990 + row / 4, row % 4 * 3 + 1),
+                    _ => format!("{},{row}\n", 1900 + row),
+                };
+            }
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::write(folder.path().join("a.csv"), text).unwrap();
+            let config = crate::DataConfig::new("a.csv", 2, 1);
+            seasonal(&crate::read(&config, folder.path()).unwrap(), rows)
+        };
+        assert_eq!(features("month", 35), []);
+        assert_eq!(features("month", 36), [CalendarFeature::Month]);
+        assert_eq!(features("quarter", 11), []);
+        assert_eq!(features("quarter", 12), [CalendarFeature::Month]);
+        assert_eq!(features("year", 60), []);
     }
 
     proptest! {

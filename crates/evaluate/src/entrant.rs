@@ -88,7 +88,8 @@ mod tests {
                  objective = {{ likelihood = \"gaussian\", kl_weight = 1, crps_weight = 0 }}\n"
             );
             let config = Config::parse(&text, "test", &[]).unwrap();
-            let shape = Shape { context: 6, horizon: 1, channels: 1, extras: 0, future: 0 };
+            let shape =
+                Shape { context: 6, horizon: 1, channels: 1, extras: 0, future: 0, seasonal: 0 };
             let models: Vec<Forecaster> =
                 (0..2).map(|_| Forecaster::new(&config, shape, Device::Cpu).unwrap()).collect();
             let on = (Kind::Float, Device::Cpu);
@@ -100,6 +101,7 @@ mod tests {
                 context: context.expand([points, 6, 1], false).contiguous(),
                 extras: None,
                 future: None,
+                seasonal: None,
                 target: grid.view([points, 1, 1]),
                 context_observed: None,
                 target_observed: None,

@@ -31,6 +31,8 @@ pub struct DevicePanel {
     /// `[W, R]`, 1 where a value was observed; absent if nothing is missing.
     observed: Option<Tensor>,
     per_series: Option<PerSeries>,
+    /// `[R, S]`.
+    seasonal: Option<Tensor>,
     columns: Columns,
     filled: bool,
 }
@@ -64,6 +66,8 @@ pub struct Batch {
     pub extras: Option<Tensor>,
     /// `[B, H, F]`: covariates that are known over the horizon.
     pub future: Option<Tensor>,
+    /// `[B, S]`: Fourier terms of the calendar at the first row of the horizon.
+    pub seasonal: Option<Tensor>,
     /// `[B, H, C]`: the values to forecast; zero where missing.
     pub target: Tensor,
     /// `[B, L, C]`, 1 where observed.
@@ -100,7 +104,14 @@ impl DevicePanel {
         } else {
             values
         };
-        Ok(DevicePanel { values, observed, per_series: None, columns, filled: false })
+        Ok(DevicePanel {
+            values,
+            observed,
+            per_series: None,
+            seasonal: None,
+            columns,
+            filled: false,
+        })
     }
 
     /// Moves `panel` to the device, with the window lengths and the treatment of gaps of `config`.
@@ -124,6 +135,10 @@ impl DevicePanel {
         let rows = match config.fill {
             Fill::Forward | Fill::Interpolate => rows.with_filled_gaps(),
             _ => rows,
+        };
+        let rows = match config.seasonal.as_slice() {
+            [] => rows,
+            features => rows.with_seasonal(&panel.fourier_terms(features)?)?,
         };
         let statics = panel.statics();
         if statics.names().is_empty() {
@@ -149,6 +164,16 @@ impl DevicePanel {
             values: Tensor::f_from_slice(values)?.f_view([series, -1])?.f_to(device)?,
         };
         Ok(DevicePanel { per_series: Some(per_series), ..self })
+    }
+
+    /// Adds Fourier terms of the calendar to every row, row-major `[R, S]`.
+    ///
+    /// # Errors
+    /// [`FeedError::Torch`] if the device has no room, or the rows are others.
+    pub fn with_seasonal(self, terms: &[f32]) -> Result<DevicePanel, FeedError> {
+        let (_, rows) = self.values.size2()?;
+        let terms = Tensor::f_from_slice(terms)?.f_view([rows, -1])?.f_to(self.device())?;
+        Ok(DevicePanel { seasonal: Some(terms), ..self })
     }
 
     /// Takes the mask away from the model, for rows whose contexts have no gaps.
@@ -225,6 +250,11 @@ impl DevicePanel {
         past + future + masks + per_series
     }
 
+    /// `S`: the number of columns of [`Batch::seasonal`].
+    pub fn seasonal(&self) -> i64 {
+        self.seasonal.as_ref().map_or(0, |terms| terms.size()[1])
+    }
+
     /// The windows whose contexts start at rows `first_rows`, `[B]`, i64.
     ///
     /// It takes one overlapping view and one gather per buffer, and never waits for the device.
@@ -264,6 +294,10 @@ impl DevicePanel {
             future: match future {
                 0 => None,
                 _ => Some(after.f_narrow(2, targets + past, future)?),
+            },
+            seasonal: match &self.seasonal {
+                Some(terms) => Some(terms.f_index_select(0, &first_rows.f_add_scalar(length)?)?),
+                None => None,
             },
             target: after.f_narrow(2, 0, targets)?,
             context_observed: if self.masked() { part(&mask, 0, length)? } else { None },
@@ -310,6 +344,16 @@ mod tests {
 
     fn numbers(tensor: &Tensor) -> Vec<f32> {
         Vec::try_from(tensor.contiguous().view([-1])).unwrap()
+    }
+
+    #[test]
+    fn seasonal_terms_are_those_of_the_first_row_of_the_horizon() {
+        let panel = DevicePanel::new(&[0.0; 32], None, columns(), Device::Cpu).unwrap();
+        let terms: Vec<f32> = (0..8).flat_map(|row| [row as f32, -(row as f32)]).collect();
+        let panel = panel.with_seasonal(&terms).unwrap();
+        assert_eq!(panel.seasonal(), 2);
+        let batch = panel.gather(&Tensor::from_slice(&[1_i64, 3])).unwrap();
+        assert_eq!(numbers(&batch.seasonal.unwrap()), [4., -4., 6., -6.]);
     }
 
     /// Oracle: row `r` holds `10 r + column`, so that every gathered number tells its origin.

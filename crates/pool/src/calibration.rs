@@ -33,7 +33,7 @@ pub struct Widening {
 
 impl Default for Widening {
     fn default() -> Widening {
-        Widening { prior: 1.0, strength: 4.0, halves_from: 10, reach: 0.25 }
+        Widening { prior: 1.1, strength: 4.0, halves_from: 10, reach: 0.25 }
     }
 }
 

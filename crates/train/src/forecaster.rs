@@ -353,12 +353,16 @@ impl Forecaster {
         Ok(level.f_expand_as(&truth)?)
     }
 
-    /// Input and desired output of the linear skip: the clean context `[B, L, C]`, and the target `[B, H, C]` in the
-    /// units of the decoder.
+    /// Input and desired output of the linear skip: the clean context with the seasonal terms, `[B, L + S, C]`, and the
+    /// target `[B, H, C]` in the units of the decoder.
     pub(crate) fn skipped_over(&self, batch: &Batch) -> Result<(Tensor, Tensor), TrainError> {
         let prepared = self.prepare(batch, false)?;
         let target = self.described.clean(batch, &prepared)?;
-        Ok((prepared.inputs.context.f_narrow(2, 0, target.size()[2])?, target))
+        let channels = target.size()[2];
+        let context = prepared.inputs.context.f_narrow(2, 0, channels)?;
+        let Some(terms) = &batch.seasonal else { return Ok((context, target)) };
+        let terms = terms.f_unsqueeze(2)?.f_expand([-1, -1, channels], false)?;
+        Ok((Tensor::f_cat(&[context, terms], 1)?, target))
     }
 
     /// Windows relative to their own level and scale, and then noised. The noise is therefore relative to the scale of
@@ -482,7 +486,13 @@ pub fn inputs(batch: &Batch, context: Tensor, level: Option<Tensor>) -> Result<I
         Some(extras) => Tensor::f_cat(&[&context, extras], 2)?,
         None => context,
     };
-    Ok(Inputs { context, future: batch.future.as_ref().map(Tensor::shallow_clone), level })
+    let (future, seasonal) = (&batch.future, &batch.seasonal);
+    Ok(Inputs {
+        context,
+        future: future.as_ref().map(Tensor::shallow_clone),
+        seasonal: seasonal.as_ref().map(Tensor::shallow_clone),
+        level,
+    })
 }
 
 /// `values`, with zero, the mean of the window, where nothing was observed.

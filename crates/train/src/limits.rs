@@ -127,6 +127,7 @@ mod tests {
             context: row(context),
             extras: None,
             future: None,
+            seasonal: None,
             target: Tensor::zeros([1, 4, 1], (Kind::Float, Device::Cpu)),
             context_observed: None,
             target_observed: None,

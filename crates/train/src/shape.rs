@@ -6,5 +6,6 @@ use vae::Shape;
 /// The shape of a model that fits the windows of `panel`.
 pub fn shape(panel: &DevicePanel) -> Shape {
     let Columns { context, horizon, targets, future, .. } = panel.columns();
-    Shape { context, horizon, channels: targets, extras: panel.extras(), future }
+    let (extras, seasonal) = (panel.extras(), panel.seasonal());
+    Shape { context, horizon, channels: targets, extras, future, seasonal }
 }

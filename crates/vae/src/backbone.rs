@@ -147,7 +147,8 @@ mod tests {
     /// Oracle: entry by entry, `row (b, c)` holds channel `c` of window `b`, then the extras.
     #[test]
     fn rows_hold_what_they_say() {
-        let shape = Shape { context: 4, horizon: 1, channels: 3, extras: 2, future: 0 };
+        let shape =
+            Shape { context: 4, horizon: 1, channels: 3, extras: 2, future: 0, seasonal: 0 };
         let context = Tensor::arange(2 * 4 * 5, (Kind::Float, Device::Cpu)).view([2, 4, 5]);
         let inputs = Inputs::new(context.shallow_clone());
         let independent =

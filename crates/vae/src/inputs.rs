@@ -19,22 +19,26 @@ pub struct Shape {
     pub extras: i64,
     /// Covariates known over the horizon, `F`.
     pub future: i64,
+    /// Numbers that the linear skip sees besides the context, `S`: seasonal terms of the first step of the horizon.
+    #[serde(default)]
+    pub seasonal: i64,
 }
 
 impl Shape {
     /// Sizes of a model without covariates.
     pub fn new(context: i64, horizon: i64, channels: i64) -> Shape {
-        Shape { context, horizon, channels, extras: 0, future: 0 }
+        Shape { context, horizon, channels, extras: 0, future: 0, seasonal: 0 }
     }
 
     pub(crate) fn validate(&self) -> Result<()> {
-        let Shape { context, horizon, channels, extras, future } = *self;
+        let Shape { context, horizon, channels, extras, future, seasonal } = *self;
         let sizes = [
             ("context", context, 1),
             ("horizon", horizon, 1),
             ("channels", channels, 1),
             ("extras", extras, 0),
             ("future", future, 0),
+            ("seasonal", seasonal, 0),
         ];
         match sizes.into_iter().find(|&(_, value, least)| value < least) {
             Some((key, value, least)) => Err(VaeError::Size { key, value, least }),
@@ -50,7 +54,7 @@ impl Shape {
 ///
 /// # Shapes
 /// `context`: `[B, L, C + E]`, targets first; `future`: `[B, H, F]`, needed if `F > 0` except
-/// by `autoencode`, which has no horizon; `level`: `[B]`, 0 for clean, for instance `√(1 − ᾱ_t)`;
+/// by `autoencode`, which has no horizon; `seasonal`: `[B, S]`, needed by a linear skip if `S > 0`; `level`: `[B]`, 0 for clean, for instance `√(1 − ᾱ_t)`;
 /// read only with `noise_conditioning`, where `None` means clean.
 #[derive(Debug)]
 pub struct Inputs {
@@ -58,6 +62,8 @@ pub struct Inputs {
     pub context: Tensor,
     /// Covariates known over the horizon, `[B, H, F]`.
     pub future: Option<Tensor>,
+    /// What the linear skip sees besides the context, `[B, S]`.
+    pub seasonal: Option<Tensor>,
     /// Noise level of each example, `[B]`.
     pub level: Option<Tensor>,
 }
@@ -65,12 +71,17 @@ pub struct Inputs {
 impl Inputs {
     /// A clean context without known future.
     pub fn new(context: Tensor) -> Inputs {
-        Inputs { context, future: None, level: None }
+        Inputs { context, future: None, seasonal: None, level: None }
     }
 
     /// The same with covariates known over the horizon.
     pub fn with_future(self, future: Tensor) -> Inputs {
         Inputs { future: Some(future), ..self }
+    }
+
+    /// The same with what the linear skip sees besides the context.
+    pub fn with_seasonal(self, seasonal: Tensor) -> Inputs {
+        Inputs { seasonal: Some(seasonal), ..self }
     }
 
     /// The same with the noise level of each example.
@@ -85,6 +96,7 @@ impl Clone for Inputs {
         Inputs {
             context: self.context.shallow_clone(),
             future: self.future.as_ref().map(Tensor::shallow_clone),
+            seasonal: self.seasonal.as_ref().map(Tensor::shallow_clone),
             level: self.level.as_ref().map(Tensor::shallow_clone),
         }
     }
@@ -113,13 +125,16 @@ pub(crate) struct Expected {
 impl Expected {
     /// Checks all inputs and returns the batch size.
     pub(crate) fn inputs(&self, inputs: &Inputs) -> Result<i64> {
-        let Shape { context, horizon, channels, extras, future } = self.shape;
+        let Shape { context, horizon, channels, extras, future, seasonal } = self.shape;
         let batch = inputs.context.size().first().copied().unwrap_or(0);
         self.tensor("context", &inputs.context, &[batch, context, channels + extras])?;
         if future > 0 && self.model != ModelKind::Autoencode {
             let given = inputs.future.as_ref();
             let given = given.ok_or(VaeError::Missing { tensor: "future", kind: self.model })?;
             self.tensor("future", given, &[batch, horizon, future])?;
+        }
+        if let Some(given) = &inputs.seasonal {
+            self.tensor("seasonal", given, &[batch, seasonal])?;
         }
         if let Some(level) = &inputs.level {
             self.tensor("level", level, &[batch])?;

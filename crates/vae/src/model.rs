@@ -138,12 +138,15 @@ impl Model {
         let sizes = [steps, shape.channels];
         let decoder = Decoder::new(&(path / "decoder"), config, family, &inputs, sizes)?;
         let skip = if config.linear_skip && !autoencode {
-            let skip =
-                Linear::new(&(path / "skip"), &[part("context", shape.context)], steps, 1.0)?;
+            let seen = [part("context", shape.context + shape.seasonal)];
+            let skip = Linear::new(&(path / "skip"), &seen, steps, 1.0)?;
             // Relative to the last value, zero is the last value.
             let last = config.instance_norm && config.instance_center == Center::Last;
             let weight = if last { 0.0 } else { 1.0 / shape.context as f64 };
-            let _ = no_grad(|| skip.weight().shallow_clone().f_fill_(weight))?;
+            let _ = no_grad(|| {
+                let _ = skip.weight().shallow_clone().f_fill_(0.0)?;
+                skip.weight().f_narrow(1, 0, shape.context)?.f_fill_(weight)
+            })?;
             Some(skip)
         } else {
             None
@@ -391,7 +394,7 @@ impl Model {
         Ok(self.decoder.forward(&inputs, None, false)?.sample()?)
     }
 
-    /// The linear skip, weight `[H, L]` and bias `[H]`, if the model has one.
+    /// The linear skip, weight `[H, L + S]` and bias `[H]`, if the model has one.
     pub fn linear_skip(&self) -> Option<(&Tensor, &Tensor)> {
         self.skip.as_ref().map(|skip| (skip.weight(), skip.bias()))
     }
@@ -399,7 +402,7 @@ impl Model {
     /// Starts the linear skip from a given map, such as a ridge regression.
     ///
     /// # Shapes
-    /// `weight`: `[H, L]`, `bias`: `[H]`.
+    /// `weight`: `[H, L + S]`, `bias`: `[H]`.
     ///
     /// # Errors
     /// [`VaeError::Unsupported`] without a skip, [`VaeError::Shape`] for other shapes.
@@ -408,8 +411,8 @@ impl Model {
             let (action, kind) = ("set a linear skip, because it has none", self.config.kind);
             return Err(VaeError::Unsupported { action, kind });
         };
-        let Shape { context, horizon, .. } = self.shape;
-        self.expected().tensor("weight", weight, &[horizon, context])?;
+        let Shape { context, horizon, seasonal, .. } = self.shape;
+        self.expected().tensor("weight", weight, &[horizon, context + seasonal])?;
         self.expected().tensor("bias", bias, &[horizon])?;
         no_grad(|| {
             skip.weight().shallow_clone().copy_(weight);
@@ -452,8 +455,14 @@ impl Model {
     /// The linear skip, `[B, C, T]`.
     fn skipped(&self, inputs: &Inputs) -> Result<Option<Tensor>> {
         let Some(skip) = &self.skip else { return Ok(None) };
-        let targets = inputs.context.f_narrow(2, 0, self.shape.channels)?;
-        Ok(Some(whole(skip.forward(&[&targets.f_transpose(1, 2)?])?)?))
+        let targets = inputs.context.f_narrow(2, 0, self.shape.channels)?.f_transpose(1, 2)?;
+        if self.shape.seasonal == 0 {
+            return Ok(Some(whole(skip.forward(&[&targets])?)?));
+        }
+        let missing = VaeError::Missing { tensor: "seasonal", kind: self.config.kind };
+        let terms = inputs.seasonal.as_ref().ok_or(missing)?.f_unsqueeze(1)?;
+        let terms = terms.f_expand([-1, self.shape.channels, -1], false)?;
+        Ok(Some(whole(skip.forward(&[&Tensor::f_cat(&[targets, terms], 2)?])?)?))
     }
 
     /// The target that the posteriors of a ladder see, as rows, `[B, G, H · c]`.

@@ -405,13 +405,7 @@ pub(crate) fn add_calendar(
     if features.is_empty() {
         return Ok(());
     }
-    if !panel.clock.is_dated() {
-        return Err(DataError::Config {
-            key: "calendar",
-            value: format!("{:?}", features.iter().map(|f| f.name()).collect::<Vec<_>>()),
-            expected: "a time column with dates; rows here are numbered".into(),
-        });
-    }
+    calendar::check_dated("calendar", features, &panel.clock)?;
     let (old, extra) = (panel.channels.len(), 2 * features.len());
     let width = old + extra;
     let mut values = vec![0.0; panel.rows() * width];

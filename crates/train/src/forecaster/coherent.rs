@@ -50,5 +50,8 @@ fn known(batch: &Batch) -> Result<Option<Tensor>, TrainError> {
     if let Some(future) = &batch.future {
         known.push(future.f_mean_dim([1_i64].as_slice(), false, Kind::Float)?);
     }
+    if let Some(seasonal) = &batch.seasonal {
+        known.push(seasonal.shallow_clone());
+    }
     Ok(if known.is_empty() { None } else { Some(Tensor::f_cat(&known, 1)?) })
 }

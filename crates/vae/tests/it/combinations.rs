@@ -79,6 +79,7 @@ fn an_example_is_the_same_alone_and_in_a_batch() {
         let alone = Inputs {
             context: one(&x.context),
             future: x.future.as_ref().map(one),
+            seasonal: None,
             level: x.level.as_ref().map(one),
         };
         let noise: Vec<_> = noise.iter().map(one).collect();

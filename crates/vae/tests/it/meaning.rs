@@ -37,6 +37,29 @@ fn the_skip_is_the_linear_map_it_claims_to_be() {
     }
 }
 
+/// Oracle: seasonal terms add `D s` to every channel, and a fresh model does not use them.
+#[test]
+fn the_skip_sees_seasonal_terms() {
+    let shape = Shape { seasonal: 4, ..FULL };
+    for config in combinations().filter(|config| config.kind != ModelKind::Autoencode) {
+        let built = build(&config, Family::Gaussian, shape);
+        set_zero(&built, "decoder.head");
+        let (x, terms) = (inputs(shape, 3), randn(&[3, 4]));
+        let mean = |terms: &Tensor| {
+            let x = x.clone().with_seasonal(terms.shallow_clone());
+            built.model.predict_likelihood(&x, 1, false).unwrap().mean()
+        };
+        assert_eq!(gap(&mean(&terms), &mean(&terms.zeros_like())), 0.0);
+        let (weight, bias) = (randn(&[5, 14]), randn(&[5]));
+        built.model.set_linear_skip(&weight, &bias).unwrap();
+        let added = mean(&terms) - mean(&terms.zeros_like());
+        let expected = terms.matmul(&weight.narrow(1, 10, 4).tr()).view([1, 3, 5, 1]);
+        assert!(gap(&added, &expected.expand([1, 3, 5, 3], false)) < 1e-5, "{config:?}");
+        let without = built.model.predict_likelihood(&x, 1, false).unwrap_err();
+        assert!(without.to_string().contains("seasonal"), "{without}");
+    }
+}
+
 #[test]
 fn without_a_skip_a_silenced_decoder_says_zero() {
     for config in combinations() {

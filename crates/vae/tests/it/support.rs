@@ -45,7 +45,8 @@ pub(crate) fn combinations() -> impl Iterator<Item = ModelConfig> {
 }
 
 /// A shape with everything: three channels, two extras, one covariate known ahead.
-pub(crate) const FULL: Shape = Shape { context: 10, horizon: 5, channels: 3, extras: 2, future: 1 };
+pub(crate) const FULL: Shape =
+    Shape { context: 10, horizon: 5, channels: 3, extras: 2, future: 1, seasonal: 0 };
 
 pub(crate) struct Built {
     pub(crate) store: VarStore,
@@ -63,7 +64,7 @@ pub(crate) fn randn(size: &[i64]) -> Tensor {
 }
 
 pub(crate) fn inputs(shape: Shape, batch: i64) -> Inputs {
-    let Shape { context, horizon, channels, extras, future } = shape;
+    let Shape { context, horizon, channels, extras, future, .. } = shape;
     let inputs =
         Inputs::new(randn(&[batch, context, channels + extras])).with_level(randn(&[batch]).abs());
     if future == 0 {
