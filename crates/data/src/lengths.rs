@@ -66,16 +66,16 @@ pub fn calendar(panel: &Panel, rows: usize) -> Vec<CalendarFeature> {
 }
 
 /// Calendar features that tell the phase of the season at the time step of `panel`, of which `rows` rows hold three
-/// cycles: those of [`calendar`], the month of months and quarters, and the day of the year of weeks.
+/// cycles: those of [`calendar`], and the month of months and quarters. Weeks have none: a year of them takes more terms
+/// than short series can fit.
 pub fn seasonal(panel: &Panel, rows: usize) -> Vec<CalendarFeature> {
-    let (feature, cycle) = match panel.frequency() {
+    match panel.frequency() {
         Frequency::Months(step @ 1..12, _) if 12 % step == 0 => {
-            (CalendarFeature::Month, 12 / step as usize)
+            let cycles = rows / CYCLES >= 12 / step as usize;
+            if cycles && panel.is_dated() { vec![CalendarFeature::Month] } else { Vec::new() }
         }
-        Frequency::Days(7) => (CalendarFeature::DayOfYear, 52),
-        _ => return calendar(panel, rows),
-    };
-    if panel.is_dated() && rows / CYCLES >= cycle { vec![feature] } else { Vec::new() }
+        _ => calendar(panel, rows),
+    }
 }
 
 fn at_step(step: Frequency, rows: usize) -> Vec<CalendarFeature> {
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn months_and_weeks_have_a_phase() {
+    fn months_and_quarters_have_a_phase() {
         let features = |step: &str, rows: usize| {
             let mut text = String::from("date,a\n");
             for row in 0..rows {
