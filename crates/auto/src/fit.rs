@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use classical::Paths;
+use classical::{Method, Paths};
 use pool::{Classics, Effort, History, Layout, Panel, Pool, Quantiles, Settings, Support, Task};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use train::TrainError;
+use train::{RunOptions, TrainError};
 
+use crate::kept::Kept;
 use crate::lengths;
 use crate::network::{self, Network};
 use crate::options::Options;
+use crate::past::{Past, Tried};
 use crate::table::{Table, Unit};
 
 /// The name of the network among the members.
@@ -24,14 +26,22 @@ pub struct Fitted {
     pub(crate) members: Vec<String>,
     /// The classical methods of each unit, fitted on all known rows.
     classics: Vec<Classics>,
+    /// What the units have in common.
+    pub(crate) panel: Panel,
     /// The pool of each unit.
     pub(crate) pools: Vec<Pool>,
     network: Option<Network>,
     /// Why there is no network, where there is none.
     pub(crate) without_network: Option<String>,
+    /// How well all of them did on past rows.
+    pub(crate) past: Past,
+    /// Rows of all series by which the weights were chosen.
+    pub(crate) chosen_on: usize,
     /// Rows of each series that the classical methods have seen.
     seen: Vec<usize>,
-    seed: u64,
+    pub(crate) seed: u64,
+    /// Whether it was kept, and fitted to an earlier table.
+    pub(crate) opened: bool,
 }
 
 /// The forecasts of all members and of the pool for one unit.
@@ -45,6 +55,10 @@ pub struct UnitForecast {
     pub members: Vec<Option<Paths>>,
     /// Quantiles of the pool.
     pub pooled: Option<Quantiles>,
+    /// Index of its unit.
+    unit: usize,
+    /// Whether one member stands for the pool.
+    alone: bool,
 }
 
 /// Units above which fewer folds and paths are computed.
@@ -83,7 +97,8 @@ impl Fitted {
             .unwrap_or(0);
         let mut overrides = options.overrides.clone();
         overrides.push(format!("seed={}", options.seed));
-        let config = network::config(table, held, &overrides)?.filter(|_| options.network);
+        let config = network::config(table, held, options.config.as_ref(), &overrides)?
+            .filter(|_| options.network);
         let without_network = (options.network && config.is_none())
             .then(|| "the rows are too few to train the network".to_owned());
         let (tasks, methods) = (tasks.as_slice(), methods.as_slice());
@@ -103,9 +118,63 @@ impl Fitted {
             members.push(NETWORK.to_owned());
             push_network(network, table, &layouts, &units, &mut classics)?;
         }
-        let pools = pools(&members, &units, &classics);
+        let (panel, pools) = pools(&members, &units, &classics);
+        let tried: Vec<Tried> = units
+            .iter()
+            .zip(&classics)
+            .zip(&pools)
+            .map(|((unit, classics), pool)| (unit, classics, pool))
+            .collect();
+        let past = Past::of(table, &members, &tried);
         let seen = table.known.clone();
-        Ok(Fitted { members, classics, pools, network, without_network, seen, seed: options.seed })
+        let (chosen_on, seed) = (table.known.iter().sum(), options.seed);
+        Ok(Fitted {
+            members,
+            classics,
+            panel,
+            pools,
+            network,
+            without_network,
+            past,
+            chosen_on,
+            seen,
+            seed,
+            opened: false,
+        })
+    }
+
+    /// The members of a pool that was kept in `directory`: classical methods fitted to the rows of `table`, and the
+    /// network as it was last trained. Weights and calibration stay as they were chosen. `seed` is that of all samples.
+    ///
+    /// # Errors
+    /// [`TrainError`] where the network is missing or damaged.
+    pub fn open(
+        kept: &Kept,
+        table: &Table,
+        directory: &Path,
+        seed: u64,
+        run: RunOptions,
+    ) -> Result<Fitted, TrainError> {
+        let units = table.units();
+        let tasks: Vec<Task> = units.iter().map(|unit| task(unit, table)).collect();
+        let (methods, networks): (Vec<Method>, bool) = kept.methods();
+        let network = networks.then(|| Network::open(directory, seed, run)).transpose()?;
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let without = Effort { folds: 0, paths: 0 };
+        let classics = Classics::fit_many(&tasks, &methods, without, seed, threads);
+        Ok(Fitted {
+            members: kept.members().to_vec(),
+            classics,
+            panel: kept.panel(),
+            pools: kept.pools(table, &units),
+            network,
+            without_network: kept.without_network().map(str::to_owned),
+            past: kept.past().clone(),
+            chosen_on: kept.rows(),
+            seen: table.known.clone(),
+            seed,
+            opened: true,
+        })
     }
 
     /// Forecasts the horizon after the first `ends` rows of each series of a table that goes on where the fitted one
@@ -126,10 +195,7 @@ impl Fitted {
         for (seen, end) in self.seen.iter_mut().zip(ends) {
             *seen = (*seen).max(*end);
         }
-        let drawn = match &self.network {
-            Some(network) => by_name(network.latest(&table.until(ends)?, PATHS)?),
-            None => BTreeMap::new(),
-        };
+        let drawn = self.of_network(&table.until(ends)?)?;
         let mut forecasts = Vec::new();
         for ((index, unit), classics) in units.iter().enumerate().zip(&self.classics) {
             if ends[unit.series] == 0 {
@@ -144,22 +210,56 @@ impl Fitted {
             let quantiles: Vec<Option<Quantiles>> =
                 members.iter().map(|paths| Quantiles::of_paths(paths.as_ref()?)).collect();
             let pooled = self.pools[index].combine(&quantiles);
-            let (series, channel) = (unit.series, unit.channel);
-            forecasts.push(UnitForecast { series, channel, members, pooled });
+            forecasts.push(UnitForecast {
+                series: unit.series,
+                channel: unit.channel,
+                members,
+                pooled,
+                unit: index,
+                alone: false,
+            });
         }
         Ok(forecasts)
     }
 
-    /// `count` sample paths of the pool for unit `index` of the table.
-    pub(crate) fn paths(
-        &self,
-        index: usize,
-        members: &[Option<Paths>],
-        count: usize,
-    ) -> Option<Paths> {
+    /// Paths of the network, by name of the series. Where the rows of a later table do not suit it, there are none.
+    fn of_network(&mut self, known: &Table) -> Result<BTreeMap<String, Vec<Paths>>, TrainError> {
+        let Some(network) = &self.network else { return Ok(BTreeMap::new()) };
+        match network.latest(known, PATHS) {
+            Err(TrainError::Feed(error)) if self.opened => {
+                self.without_network = Some(format!(
+                    "the network is left out, as it cannot forecast these rows: {error}"
+                ));
+                Ok(BTreeMap::new())
+            }
+            drawn => Ok(by_name(drawn?)),
+        }
+    }
+
+    /// Leaves one member alone in a forecast, as it is but for the support of its series.
+    pub(crate) fn leave(&self, forecast: &mut UnitForecast, member: usize) {
+        let mut paths = forecast.members.swap_remove(member);
+        let support = self.pools[forecast.unit].support;
+        paths.iter_mut().for_each(|paths| support.apply(paths));
+        forecast.pooled = paths.as_ref().and_then(Quantiles::of_paths);
+        forecast.members = vec![paths];
+        forecast.alone = true;
+    }
+
+    /// `count` sample paths of a forecast.
+    pub(crate) fn paths(&self, forecast: &UnitForecast, count: usize) -> Option<Paths> {
+        let UnitForecast { unit, members, alone, .. } = forecast;
+        if *alone {
+            let paths = members.first()?.as_ref()?;
+            let rows: Vec<&[f64]> = paths.iter().collect();
+            let mut drawn = rows.iter().cycle();
+            return Some(Paths::draw(paths.horizon(), count, |path| {
+                drawn.next().into_iter().for_each(|row| path.copy_from_slice(row));
+            }));
+        }
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
-        rng.set_stream(index as u64);
-        self.pools.get(index)?.paths(members, count, &mut rng)
+        rng.set_stream(*unit as u64);
+        self.pools[*unit].paths(members, count, &mut rng)
     }
 
     /// Names of the members.
@@ -167,9 +267,9 @@ impl Fitted {
         &self.members
     }
 
-    /// Past forecasts of each unit.
-    pub(crate) fn histories(&self) -> impl Iterator<Item = &History> {
-        self.classics.iter().map(Classics::history)
+    /// Rows that the network was trained on, of a pool that was kept.
+    pub(crate) fn network_rows(&self) -> Option<usize> {
+        self.network.as_ref().filter(|_| self.opened).map(Network::rows)
     }
 }
 
@@ -208,9 +308,13 @@ fn push_network(
 }
 
 /// The pool of each unit, from what the past forecasts of all units say together.
-fn pools(members: &[String], units: &[Unit], classics: &[Classics]) -> Vec<Pool> {
+fn pools(members: &[String], units: &[Unit], classics: &[Classics]) -> (Panel, Vec<Pool>) {
     let histories: Vec<&History> = classics.iter().map(Classics::history).collect();
     let panel = Panel::fit(members.to_vec(), &histories, &Settings::default());
     let own = |(unit, history): (&Unit, &&History)| panel.pool(history, Support::of(&unit.values));
-    units.iter().zip(&histories).map(own).collect()
+    let pools = units.iter().zip(&histories).map(own).collect();
+    (panel, pools)
 }
+
+#[cfg(test)]
+mod tests;

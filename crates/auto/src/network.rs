@@ -25,12 +25,16 @@ pub(crate) struct Network {
     loaded: Loaded,
     options: RunOptions,
     seed: u64,
+    /// Whether updates with newer rows count.
+    updated: bool,
 }
 
-/// The config of the network for a table whose last `held` rows of each series choose it.
+/// The config of the network for a table whose last `held` rows of each series choose it: the given one, or else a
+/// proposal.
 pub(crate) fn config(
     table: &Table,
     held: usize,
+    given: Option<&Config>,
     overrides: &[String],
 ) -> Result<Option<Config>, TrainError> {
     let DataConfig { context, horizon, .. } = table.config;
@@ -41,6 +45,11 @@ pub(crate) fn config(
     let enough = table.known.iter().map(windows).sum::<usize>() >= LEAST_WINDOWS;
     if held == 0 || !enough {
         return Ok(None);
+    }
+    if let Some(given) = given {
+        let data = DataConfig { split: SplitConfig::Last([held, 0]), ..given.data.clone() };
+        let text = Config { data, ..given.clone() }.to_toml()?;
+        return Ok(Some(Config::parse(&text, "the given config", overrides)?));
     }
     let calendar = match table.config.calendar.is_empty() {
         true => {
@@ -108,7 +117,27 @@ impl Network {
             })?;
         }
         let loaded = Loaded::open(directory)?;
-        Ok(Network { loaded, options: options.run, seed: config.seed })
+        Ok(Network { loaded, options: options.run, seed: config.seed, updated: false })
+    }
+
+    /// The network that was trained in `directory`, with its updates.
+    pub(crate) fn open(
+        directory: &Path,
+        seed: u64,
+        options: RunOptions,
+    ) -> Result<Network, TrainError> {
+        let loaded = Loaded::open(directory)?;
+        train::set_threads(options.threads);
+        Ok(Network { loaded, options, seed, updated: true })
+    }
+
+    fn newest(&self) -> Fit<'_> {
+        if self.updated { self.loaded.latest() } else { self.loaded.refitted() }
+    }
+
+    /// The rows that its newest weights were trained on.
+    pub(crate) fn rows(&self) -> usize {
+        self.newest().refitted_on().unwrap_or(self.loaded.info.data.rows)
     }
 
     /// Sample paths of each channel of each series of a table from the end of its rows, by the weights that were fitted
@@ -118,7 +147,7 @@ impl Network {
         table: &Table,
         count: usize,
     ) -> Result<Vec<Named<Paths>>, TrainError> {
-        self.paths(table, &self.loaded.latest(), count)
+        self.paths(table, &self.newest(), count)
     }
 
     fn paths(

@@ -63,13 +63,16 @@ pub fn page(report: &Report, charts: &[String]) -> String {
         .map(|warning| format!("<p><strong>Warning:</strong> {}</p>\n", escape(warning)))
         .collect();
     let text = format!("{} {} {}", report.found, report.rests_on, report.past);
+    html("Forecast", &format!("<p>{}</p>\n{warnings}{}", escape(&text), charts.join("\n")))
+}
+
+/// A page that loads nothing.
+pub(crate) fn html(title: &str, body: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width\">\n<title>Forecast</title>\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n\
          <style>:root {{ color-scheme: light dark }} body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; \
-         margin: 2rem auto; padding: 0 1rem }} svg {{ width: 100%; height: auto }}</style>\n\
-         <p>{}</p>\n{warnings}{}\n</html>\n",
-        escape(&text),
-        charts.join("\n"),
+         margin: 2rem auto; padding: 0 1rem }} svg {{ width: 100%; height: auto }} table {{ border-spacing: 1rem 0 }} \
+         td {{ text-align: right }} th {{ text-align: left }}</style>\n{body}\n</html>\n"
     )
 }

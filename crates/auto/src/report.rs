@@ -5,6 +5,7 @@ use std::fmt;
 use data::Frequency;
 
 use crate::fit::{Fitted, NETWORK};
+use crate::past::{NAIVE, Past};
 use crate::table::Table;
 
 /// A forecast in words. `Display` writes one paragraph, and a line for each warning.
@@ -32,20 +33,18 @@ impl fmt::Display for Report {
 
 /// Share of the variance that a line in time explains from which a series is said to rise or fall.
 const TREND: f64 = 0.5;
-/// The name of the naive forecast among the members.
-const NAIVE: &str = "seasonal naive";
 /// Errors up to this share of the naive scale are none.
 const LEAST_ERROR: f64 = 1e-6;
 /// Weights below this are not named.
 const NAMED: f64 = 0.05;
 
 impl Report {
-    /// The report of a fit.
-    pub fn of(table: &Table, fitted: &Fitted) -> Report {
-        let past = Past::of(fitted);
+    /// The report of a fit, or of one of its members alone.
+    pub fn of(table: &Table, fitted: &Fitted, member: Option<&str>) -> Report {
+        let past = &fitted.past;
         Report {
             found: found(table),
-            rests_on: rests_on(table, fitted),
+            rests_on: rests_on(table, fitted, member),
             past: past.words(),
             warnings: past.warnings(table, fitted),
         }
@@ -147,7 +146,30 @@ fn slope(values: &[f64]) -> f64 {
     if xx > 0.0 && yy > 0.0 { both * both.abs() / (xx * yy) } else { 0.0 }
 }
 
-fn rests_on(table: &Table, fitted: &Fitted) -> String {
+fn rests_on(table: &Table, fitted: &Fitted, member: Option<&str>) -> String {
+    let rows: usize = table.known.iter().sum();
+    let all = if rows == 1 { "the only row".to_owned() } else { format!("all {rows} rows") };
+    let of_network = fitted.network_rows().filter(|trained| *trained != rows);
+    let fitted_to = match (member, of_network) {
+        (Some(NETWORK), Some(trained)) => format!("trained on {trained} rows"),
+        (None, Some(trained)) => {
+            format!("fitted to {all}, but for the network, which was trained on {trained}")
+        }
+        _ => format!("fitted to {all}"),
+    };
+    let averaged = match member {
+        Some(member) => format!("The forecast is that of {} alone", named(member)),
+        None => format!("The forecast averages {}", list(&weighed(fitted))),
+    };
+    let chosen = match fitted.opened && member.is_none() {
+        true => format!(" The weights were chosen when there were {} rows.", fitted.chosen_on),
+        false => String::new(),
+    };
+    format!("{averaged}, {fitted_to}.{chosen}")
+}
+
+/// The members with their mean weights, the largest first.
+fn weighed(fitted: &Fitted) -> Vec<String> {
     let mut weights = vec![0.0; fitted.members.len()];
     for pool in &fitted.pools {
         let share = 1.0 / fitted.pools.len() as f64;
@@ -157,16 +179,19 @@ fn rests_on(table: &Table, fitted: &Fitted) -> String {
             .for_each(|(sum, weight)| *sum += share * weight);
     }
     let mut named: Vec<(&String, f64)> = fitted.members.iter().zip(weights).collect();
+    if fitted.without_network.is_some() {
+        named.retain(|(name, _)| *name != NETWORK);
+        let total: f64 = named.iter().map(|(_, weight)| weight).sum();
+        named.iter_mut().for_each(|(_, weight)| *weight /= total.max(f64::MIN_POSITIVE));
+    }
     named.sort_by(|a, b| b.1.total_cmp(&a.1));
     named.retain(|(_, weight)| *weight >= NAMED);
-    let words: Vec<String> =
-        named.iter().map(|(name, weight)| format!("{name} ({:.0} %)", 100.0 * weight)).collect();
-    let rows: usize = table.known.iter().sum();
-    format!(
-        "The forecast averages {}, fitted to {}.",
-        list(&words),
-        if rows == 1 { "the only row".to_owned() } else { format!("all {rows} rows") }
-    )
+    named.iter().map(|(name, weight)| format!("{name} ({:.0} %)", 100.0 * weight)).collect()
+}
+
+/// A member in a sentence.
+fn named(member: &str) -> String {
+    if member == NETWORK { "the network".to_owned() } else { member.to_owned() }
 }
 
 /// `a, b and c`.
@@ -178,77 +203,20 @@ fn list(words: &[String]) -> String {
     }
 }
 
-/// Scores of past forecasts, averaged over units in units of the naive scale of each.
-struct Past {
-    origins: usize,
-    disjoint: usize,
-    pool: f64,
-    naive: Option<f64>,
-    /// Name and score of the best classical method.
-    classic: Option<(String, f64)>,
-    network: Option<f64>,
-    coverage: f64,
-}
-
 impl Past {
-    fn of(fitted: &Fitted) -> Past {
-        let count = fitted.members.len();
-        let (mut sums, mut counts) = (vec![0.0; count], vec![0usize; count]);
-        let (mut pool, mut covered, mut pools) = (0.0, 0.0, 0usize);
-        let (mut origins, mut disjoint) = (0, 0);
-        for (history, own) in fitted.histories().zip(&fitted.pools) {
-            for member in 0..count {
-                if let Some(score) = history.score_of(member) {
-                    sums[member] += score / history.scale;
-                    counts[member] += 1;
-                }
-            }
-            // With the support too, without which a count of zero lies just outside many an interval.
-            let calibrated: Option<Vec<pool::Quantiles>> =
-                history.folds.iter().map(|fold| own.combine(&fold.members)).collect();
-            let Some(calibrated) = calibrated else { continue };
-            let scores = history.score(&calibrated).zip(history.coverage(&calibrated, 0.8));
-            if let Some((score, coverage)) = scores {
-                pool += score / history.scale;
-                covered += coverage;
-                pools += 1;
-            }
-            origins = origins.max(history.folds.len());
-            disjoint = disjoint.max(history.disjoint);
-        }
-        let score = |member: usize| {
-            (counts[member] > 0 && counts[member] == pools)
-                .then(|| sums[member] / counts[member] as f64)
-        };
-        let of_name = |name: &str| score(fitted.members.iter().position(|member| member == name)?);
-        let classics = fitted.members.iter().enumerate().filter(|(_, name)| *name != NETWORK);
-        let classic = classics
-            .filter_map(|(member, name)| Some((name.clone(), score(member)?)))
-            .min_by(|a, b| a.1.total_cmp(&b.1));
-        Past {
-            origins,
-            disjoint,
-            pool: pool / pools as f64,
-            naive: of_name(NAIVE),
-            classic,
-            network: of_name(NETWORK),
-            coverage: covered / pools as f64,
-        }
-    }
-
     fn words(&self) -> String {
-        if self.origins == 0 || !self.pool.is_finite() {
+        let Some(pool) = self.pool else {
             return "The rows are too few to try it on the past.".to_owned();
-        }
+        };
         let mut compared = Vec::new();
         let best = self.classic.as_ref().map(|(name, _)| name.as_str());
         if best != Some(NAIVE) {
-            compared.extend(self.naive.map(|naive| self.against(naive, NAIVE)));
+            compared.extend(self.naive.map(|naive| against(pool, naive, NAIVE)));
         }
         compared.extend(self.classic.as_ref().map(|(name, score)| {
-            self.against(*score, &format!("{name} (the best of the classical methods)"))
+            against(pool, *score, &format!("{name} (the best of the classical methods)"))
         }));
-        compared.extend(self.network.map(|score| self.against(score, "the network alone")));
+        compared.extend(self.network.map(|score| against(pool, score, "the network alone")));
         let compared = match compared.is_empty() {
             true => String::new(),
             false => format!(", its error (CRPS) was {}", list(&compared)),
@@ -256,53 +224,40 @@ impl Past {
         format!(
             "Tried from {}{compared}. Its 80 % intervals held {:.0} % of what came.",
             counted(self.origins, "past origin"),
-            100.0 * self.coverage,
+            100.0 * self.coverage.unwrap_or(f64::NAN),
         )
-    }
-
-    /// The error beside another: `12 % below that of ETS`.
-    fn against(&self, other: f64, name: &str) -> String {
-        let change = 100.0 * (self.pool / other - 1.0);
-        match change {
-            _ if self.pool <= LEAST_ERROR && other <= LEAST_ERROR => {
-                format!("nil, as that of {name}")
-            }
-            _ if other <= LEAST_ERROR => format!("above that of {name}, which made none"),
-            change if change.abs() < 0.5 => format!("the same as that of {name}"),
-            change if change < 0.0 => format!("{:.0} % below that of {name}", -change),
-            change if change < 200.0 => format!("{change:.0} % above that of {name}"),
-            _ => format!("{:.1} times that of {name}", self.pool / other),
-        }
     }
 
     fn warnings(&self, table: &Table, fitted: &Fitted) -> Vec<String> {
         let mut warnings: Vec<String> = table.doubts.clone();
         warnings.extend(fitted.without_network.clone());
-        if self.origins == 0 {
+        let Some(pool) = self.pool else {
             warnings.push(
                 "the weights rest on no past forecast, and the intervals were never checked"
                     .to_owned(),
             );
             return warnings;
-        }
-        warnings.extend(untried(table, fitted));
-        if self.disjoint < 3 && self.pool > LEAST_ERROR {
+        };
+        warnings.extend(untried(&self.untried));
+        if self.disjoint < 3 && pool > LEAST_ERROR {
             warnings.push(format!(
                 "the past forecasts cover only {}, so that the weights lean towards equal ones",
                 counted(self.disjoint, "separate horizon")
             ));
         }
-        if self.naive.is_some_and(|naive| self.pool >= naive && self.pool > LEAST_ERROR) {
+        if self.naive.is_some_and(|naive| pool >= naive && pool > LEAST_ERROR) {
             warnings.push(
                 "the forecast was no better than the seasonal naive one on past rows".to_owned(),
             );
         }
-        if let Some((name, score)) = self.classic.as_ref().filter(|(name, score)| {
-            name != NAIVE && self.pool > *score * 1.005 && self.pool > LEAST_ERROR
-        }) {
+        if let Some((name, score)) = self
+            .classic
+            .as_ref()
+            .filter(|(name, score)| name != NAIVE && pool > *score * 1.005 && pool > LEAST_ERROR)
+        {
             warnings.push(format!(
                 "{name} alone was {:.0} % better on past rows",
-                100.0 * (1.0 - score / self.pool)
+                100.0 * (1.0 - score / pool)
             ));
         }
         if let Some((_, classic)) = &self.classic
@@ -316,26 +271,32 @@ impl Past {
     }
 }
 
-/// The series that are too short for a past forecast, while others are not.
-fn untried(table: &Table, fitted: &Fitted) -> Option<String> {
-    const NAMED: usize = 5;
-    let units = table.units();
-    let short =
-        units.iter().zip(fitted.histories()).filter(|(_, history)| history.folds.is_empty());
-    let mut names: Vec<String> =
-        short.map(|(unit, _)| format!("`{}`", table.panel.series()[unit.series].name())).collect();
-    names.dedup();
-    let more = names.len().saturating_sub(NAMED);
-    names.truncate(NAMED);
-    match (names.len(), more) {
-        (0, _) => None,
-        (_, 0) => Some(format!(
-            "too short to be tried on the past, so that nobody knows how far to trust the forecast: {}",
-            list(&names)
-        )),
-        _ => Some(format!(
-            "too short to be tried on the past, so that nobody knows how far to trust the forecast: {} and {more} more",
-            names.join(", ")
-        )),
+/// The error beside another: `12 % below that of ETS`.
+fn against(pool: f64, other: f64, name: &str) -> String {
+    let change = 100.0 * (pool / other - 1.0);
+    match change {
+        _ if pool <= LEAST_ERROR && other <= LEAST_ERROR => {
+            format!("nil, as that of {name}")
+        }
+        _ if other <= LEAST_ERROR => format!("above that of {name}, which made none"),
+        change if change.abs() < 0.5 => format!("the same as that of {name}"),
+        change if change < 0.0 => format!("{:.0} % below that of {name}", -change),
+        change if change < 200.0 => format!("{change:.0} % above that of {name}"),
+        _ => format!("{:.1} times that of {name}", pool / other),
     }
+}
+
+/// The series that are too short for a past forecast, while others are not.
+fn untried(names: &[String]) -> Option<String> {
+    const NAMED: usize = 5;
+    let some: Vec<String> = names.iter().take(NAMED).map(|name| format!("`{name}`")).collect();
+    let named = match names.len().checked_sub(NAMED) {
+        None | Some(0) => list(&some),
+        Some(more) => format!("{} and {more} more", some.join(", ")),
+    };
+    (!names.is_empty()).then(|| {
+        format!(
+            "too short to be tried on the past, so that nobody knows how far to trust the forecast: {named}"
+        )
+    })
 }
