@@ -25,7 +25,7 @@ fn a_file_becomes_a_forecast() {
     let desk = desk();
     let command = words(&[&["forecast", "sales.csv", "--horizon", "3", "--run", "run"], &QUICK]);
     let said = desk.succeed(&command);
-    assert!(said.starts_with("sales.csv: 120 rows, "), "{said}");
+    assert!(said.starts_with("sales.csv has 120 rows"), "{said}");
     assert!(said.contains("The forecast averages ") && said.contains("past origin"), "{said}");
     assert!(said.contains("1 series, 1 channel, 3 steps each"), "{said}");
     let first = desk.read("sales-forecast.csv");

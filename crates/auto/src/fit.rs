@@ -267,6 +267,24 @@ impl Fitted {
         &self.members
     }
 
+    /// The weights that members have in the forecast, on average over units: those without a forecast leave theirs to the
+    /// others.
+    pub(crate) fn shares(&self) -> Vec<f64> {
+        let mut shares = vec![0.0; self.members.len()];
+        let network = self.network.is_some() && self.without_network.is_none();
+        for (classics, pool) in self.classics.iter().zip(&self.pools) {
+            let there: Vec<bool> = classics.fitted().chain(std::iter::once(network)).collect();
+            let own = pool.weights.values.iter().zip(there);
+            let own: Vec<f64> =
+                own.map(|(weight, there)| if there { *weight } else { 0.0 }).collect();
+            let total: f64 = own.iter().sum();
+            for (share, weight) in shares.iter_mut().zip(own) {
+                *share += weight / (total.max(f64::MIN_POSITIVE) * self.pools.len() as f64);
+            }
+        }
+        shares
+    }
+
     /// Rows that the network was trained on, of a pool that was kept.
     pub(crate) fn network_rows(&self) -> Option<usize> {
         self.network.as_ref().filter(|_| self.opened).map(Network::rows)
@@ -298,8 +316,9 @@ fn push_network(
     }
     for (unit, classics) in units.iter().zip(classics) {
         let name = table.panel.series()[unit.series].name();
+        let steps = classics.layout().horizon;
         let forecast = |fold: &BTreeMap<String, Vec<Option<Quantiles>>>| {
-            fold.get(name).and_then(|channels| channels.get(unit.channel)?.clone())
+            fold.get(name)?.get(unit.channel)?.as_ref()?.first(steps)
         };
         let of_unit: Vec<_> = by_fold.iter().map(forecast).collect();
         classics.history_mut().push(of_unit);
@@ -310,7 +329,10 @@ fn push_network(
 /// The pool of each unit, from what the past forecasts of all units say together.
 fn pools(members: &[String], units: &[Unit], classics: &[Classics]) -> (Panel, Vec<Pool>) {
     let histories: Vec<&History> = classics.iter().map(Classics::history).collect();
-    let panel = Panel::fit(members.to_vec(), &histories, &Settings::default());
+    let untried = histories.iter().all(|history| history.folds.is_empty());
+    let prior = if untried { lengths::prior(members) } else { Vec::new() };
+    let panel =
+        Panel::fit(members.to_vec(), &histories, &Settings { prior, ..Settings::default() });
     let own = |(unit, history): (&Unit, &&History)| panel.pool(history, Support::of(&unit.values));
     let pools = units.iter().zip(&histories).map(own).collect();
     (panel, pools)

@@ -18,6 +18,9 @@ pub(crate) struct Past {
     pub(crate) origins: usize,
     /// Horizons without a common row.
     pub(crate) disjoint: usize,
+    /// Steps of the forecast, and the number of them that were tried.
+    pub(crate) horizon: usize,
+    pub(crate) steps: usize,
     /// The pool; `None` if nothing was tried.
     pub(crate) pool: Option<f64>,
     pub(crate) naive: Option<f64>,
@@ -39,7 +42,7 @@ impl Past {
     pub(crate) fn of(table: &Table, members: &[String], units: &[Tried]) -> Past {
         let (mut sums, mut counts) = (vec![0.0; members.len()], vec![0usize; members.len()]);
         let (mut pool, mut covered, mut pools) = (0.0, 0.0, 0usize);
-        let (mut origins, mut disjoint) = (0, 0);
+        let (mut origins, mut disjoint, mut steps) = (0, 0, 0);
         let mut trials = Trials {
             forecasters: std::iter::once(POOL.to_owned()).chain(members.iter().cloned()).collect(),
             horizon: table.horizon(),
@@ -67,6 +70,7 @@ impl Past {
             }
             origins = origins.max(history.folds.len());
             disjoint = disjoint.max(history.disjoint);
+            steps = steps.max(history.folds.first().map_or(0, |fold| fold.truth.len()));
         }
         let mean = |sum: f64, count: usize| {
             let complete = count > 0 && count == pools;
@@ -81,6 +85,8 @@ impl Past {
         Past {
             origins,
             disjoint,
+            horizon: table.horizon(),
+            steps,
             pool: mean(pool, pools),
             naive: of_name(NAIVE),
             classic,

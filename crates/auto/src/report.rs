@@ -71,14 +71,14 @@ fn found(table: &Table) -> String {
         .collect();
     let seasons = match shown.as_slice() {
         [] if table.seasons.is_empty() => "no season".to_owned(),
-        [] => "too few rows to show a season".to_owned(),
+        [] => "too few to show a season".to_owned(),
         [one] => format!("a season of {one} rows"),
         many => format!("seasons of {} rows", list(many)),
     };
     let trend = match units.as_slice() {
         [unit] => match slope(&unit.values) {
-            share if share >= TREND => ", rising",
-            share if share <= -TREND => ", falling",
+            share if share >= TREND => ", a rising trend",
+            share if share <= -TREND => ", a falling trend",
             _ => ", no steady trend",
         },
         _ => "",
@@ -92,10 +92,9 @@ fn found(table: &Table) -> String {
         some => format!(", {:.0} % zeros", 100.0 * some as f64 / observed.max(1) as f64),
     };
     format!(
-        "{}: {}{series}, {}, {seasons}{trend}, {gaps}{zeros}.",
+        "{} has {}{series}: {seasons}{trend}, {gaps}{zeros}.",
         table.path().file_name().unwrap_or_default().display(),
-        counted(rows, "row"),
-        time_step(table.panel.frequency()),
+        described(rows, table.panel.frequency()),
     )
 }
 
@@ -107,25 +106,25 @@ fn counted(count: usize, noun: &str) -> String {
     }
 }
 
-/// A time step as people name it.
-fn time_step(frequency: Frequency) -> String {
+/// A number of rows with their time step as people name it: `24 monthly rows`, `24 rows on business days`.
+fn described(rows: usize, frequency: Frequency) -> String {
     let text = frequency.to_string();
-    let name = match text.as_str() {
-        "1h" => "hourly",
-        "1d" => "daily",
-        "7d" => "weekly",
-        "business-day" => "on business days",
-        "index" => "without times",
-        "irregular" => "at irregular times",
+    let name = match (frequency, text.as_str()) {
+        (Frequency::Months(1, _), _) => "monthly",
+        (Frequency::Months(3, _), _) => "quarterly",
+        (Frequency::Months(12, _), _) => "yearly",
+        (_, "1h") => "hourly",
+        (_, "1d") => "daily",
+        (_, "7d") => "weekly",
         _ => "",
     };
-    let months = match frequency {
-        Frequency::Months(1, _) => "monthly",
-        Frequency::Months(3, _) => "quarterly",
-        Frequency::Months(12, _) => "yearly",
-        _ => name,
-    };
-    if months.is_empty() { format!("time step {text}") } else { months.to_owned() }
+    match text.as_str() {
+        _ if !name.is_empty() => counted(rows, &format!("{name} row")),
+        "business-day" => format!("{} on business days", counted(rows, "row")),
+        "index" => format!("{} without times", counted(rows, "row")),
+        "irregular" => format!("{} at irregular times", counted(rows, "row")),
+        step => format!("{}, {step} apart", counted(rows, "row")),
+    }
 }
 
 /// The share of the variance that a line in time explains, with the sign of its slope.
@@ -170,32 +169,26 @@ fn rests_on(table: &Table, fitted: &Fitted, member: Option<&str>) -> String {
 
 /// The members with their mean weights, the largest first.
 fn weighed(fitted: &Fitted) -> Vec<String> {
-    let mut weights = vec![0.0; fitted.members.len()];
-    for pool in &fitted.pools {
-        let share = 1.0 / fitted.pools.len() as f64;
-        weights
-            .iter_mut()
-            .zip(&pool.weights.values)
-            .for_each(|(sum, weight)| *sum += share * weight);
-    }
-    let mut named: Vec<(&String, f64)> = fitted.members.iter().zip(weights).collect();
-    if fitted.without_network.is_some() {
-        named.retain(|(name, _)| *name != NETWORK);
-        let total: f64 = named.iter().map(|(_, weight)| weight).sum();
-        named.iter_mut().for_each(|(_, weight)| *weight /= total.max(f64::MIN_POSITIVE));
-    }
-    named.sort_by(|a, b| b.1.total_cmp(&a.1));
-    named.retain(|(_, weight)| *weight >= NAMED);
-    named.iter().map(|(name, weight)| format!("{name} ({:.0} %)", 100.0 * weight)).collect()
+    let mut all: Vec<(&String, f64)> = fitted.members.iter().zip(fitted.shares()).collect();
+    all.sort_by(|a, b| b.1.total_cmp(&a.1));
+    all.retain(|(_, weight)| *weight >= NAMED);
+    all.iter()
+        .map(|(member, weight)| format!("{} ({:.0} %)", named(member), 100.0 * weight))
+        .collect()
 }
 
 /// A member in a sentence.
 fn named(member: &str) -> String {
-    if member == NETWORK { "the network".to_owned() } else { member.to_owned() }
+    match member {
+        NETWORK => "the network".to_owned(),
+        NAIVE => "the seasonal naive forecast".to_owned(),
+        "intermittent" => "the intermittent method".to_owned(),
+        member => member.to_owned(),
+    }
 }
 
 /// `a, b and c`.
-fn list(words: &[String]) -> String {
+pub(crate) fn list(words: &[String]) -> String {
     match words {
         [] => "nothing".to_owned(),
         [one] => one.clone(),
@@ -211,21 +204,23 @@ impl Past {
         let mut compared = Vec::new();
         let best = self.classic.as_ref().map(|(name, _)| name.as_str());
         if best != Some(NAIVE) {
-            compared.extend(self.naive.map(|naive| against(pool, naive, NAIVE)));
+            compared.extend(self.naive.map(|naive| against(pool, naive, &named(NAIVE))));
         }
         compared.extend(self.classic.as_ref().map(|(name, score)| {
-            against(pool, *score, &format!("{name} (the best of the classical methods)"))
+            against(pool, *score, &format!("{} (the best classical method)", named(name)))
         }));
         compared.extend(self.network.map(|score| against(pool, score, "the network alone")));
-        let compared = match compared.is_empty() {
-            true => String::new(),
-            false => format!(", its error (CRPS) was {}", list(&compared)),
+        let origins = counted(self.origins, "past origin");
+        let tried = match self.steps < self.horizon {
+            true => format!("Over the first {} from {origins}", counted(self.steps, "step")),
+            false => format!("From {origins}"),
         };
-        format!(
-            "Tried from {}{compared}. Its 80 % intervals held {:.0} % of what came.",
-            counted(self.origins, "past origin"),
-            100.0 * self.coverage.unwrap_or(f64::NAN),
-        )
+        let compared = match compared.is_empty() {
+            true => format!("{tried},"),
+            false => format!("{tried}, its error (CRPS) was {};", list(&compared)),
+        };
+        let held = 100.0 * self.coverage.unwrap_or(f64::NAN);
+        format!("{compared} its 80 % intervals held {held:.0} % of what came.")
     }
 
     fn warnings(&self, table: &Table, fitted: &Fitted) -> Vec<String> {
@@ -233,21 +228,30 @@ impl Past {
         warnings.extend(fitted.without_network.clone());
         let Some(pool) = self.pool else {
             warnings.push(
-                "the weights rest on no past forecast, and the intervals were never checked"
+                "no past forecast could be tried: the weights follow a general rule, and the intervals were never checked"
                     .to_owned(),
             );
             return warnings;
         };
         warnings.extend(untried(&self.untried));
-        if self.disjoint < 3 && pool > LEAST_ERROR {
+        if self.steps < self.horizon {
             warnings.push(format!(
-                "the past forecasts cover only {}, so that the weights lean towards equal ones",
-                counted(self.disjoint, "separate horizon")
+                "only the first {} of {} steps could be tried on the past: nobody knows how far to trust the later ones",
+                self.steps, self.horizon
+            ));
+        }
+        if self.disjoint < 3 && pool > LEAST_ERROR {
+            let room = match self.disjoint {
+                0 | 1 => "a single past forecast".to_owned(),
+                many => format!("{many} past forecasts that do not overlap"),
+            };
+            warnings.push(format!(
+                "there is room for only {room}, so that weights and intervals rest on little"
             ));
         }
         if self.naive.is_some_and(|naive| pool >= naive && pool > LEAST_ERROR) {
             warnings.push(
-                "the forecast was no better than the seasonal naive one on past rows".to_owned(),
+                "on past rows the forecast was no better than the seasonal naive one".to_owned(),
             );
         }
         if let Some((name, score)) = self
@@ -256,16 +260,10 @@ impl Past {
             .filter(|(name, score)| name != NAIVE && pool > *score * 1.005 && pool > LEAST_ERROR)
         {
             warnings.push(format!(
-                "{name} alone was {:.0} % better on past rows",
+                "on past rows {} alone was {:.0} % better",
+                named(name),
                 100.0 * (1.0 - score / pool)
             ));
-        }
-        if let Some((_, classic)) = &self.classic
-            && self.network.is_some_and(|network| network > *classic)
-        {
-            warnings.push(
-                "the network alone did not beat the best classical method on past rows".to_owned(),
-            );
         }
         warnings
     }

@@ -187,6 +187,8 @@ fn reports_read_well() {
             "{said}"
         );
         assert!(report.past.matches("seasonal naive").count() <= 1, "{said}");
+        // A member that could not be fitted is not named.
+        assert!(name != "few" || !report.rests_on.contains("ARIMA"), "{said}");
     }
 }
 
@@ -241,7 +243,7 @@ fn channels_are_forecast_with_what_is_known_ahead() {
         let mut fitted = Fitted::fit(&table, &folder.path().join(name), &quick()).unwrap();
         let report = Report::of(&table, &fitted, None).to_string();
         assert!(
-            report.starts_with("x.csv: 84 rows, monthly") && report.contains("no gaps"),
+            report.starts_with("x.csv has 84 monthly rows: ") && report.contains("no gaps"),
             "{report}"
         );
         ["network", "ETS"].map(|member| {
@@ -272,7 +274,7 @@ fn gaps_are_no_values() {
     let mut fitted = Fitted::fit(&table, &folder.path().join("run"), &quick()).unwrap();
     assert!(fitted.members().iter().any(|member| member == "network"));
     let report = Report::of(&table, &fitted, None).to_string();
-    assert!(report.contains("90 rows") && report.contains("6 missing values"), "{report}");
+    assert!(report.contains("90 monthly rows") && report.contains("6 missing values"), "{report}");
     let found = forecast(&mut fitted, &table, &[vec![90]], &Form::default()).unwrap();
     assert_eq!(found.series[0].times[0], "2017-07-01");
     assert_paths_within(&mut fitted, &table, 90, 20.0..90.0);
@@ -352,4 +354,17 @@ fn a_pool_is_kept() {
     // Each series has a past of its own: north is three lower than south was, and above new in this file.
     let error = kept.table(&newer, &["data.targets=[\"x\"]".to_owned()]).unwrap_err();
     assert!(error.to_string().contains("cannot differ"), "{error}");
+}
+
+/// A horizon that no past forecast could cover is tried on its first steps, and the report says so.
+#[test]
+fn a_long_horizon_is_tried_in_part() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = read(folder.path(), "x.csv", &months(60, |_, x| x), 100);
+    let mut fitted = Fitted::fit(&table, &folder.path().join("run"), &classical()).unwrap();
+    let report = Report::of(&table, &fitted, None).to_string();
+    assert!(report.contains("Over the first 12 steps from "), "{report}");
+    assert!(report.contains("only the first 12 of 100 steps could be tried"), "{report}");
+    let found = forecast(&mut fitted, &table, &[vec![60]], &Form::default()).unwrap();
+    assert_eq!(found.series[0].quantiles.len(), 100);
 }

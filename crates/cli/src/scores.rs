@@ -60,11 +60,10 @@ pub(crate) fn details(scores: &[Score]) -> Vec<String> {
     lines
 }
 
-/// `count` places in at most [`MOST`] ranges.
+/// `count` places in at most [`MOST`] ranges of one length, but for the last.
 fn ranges(count: usize) -> Vec<std::ops::Range<usize>> {
-    let columns = count.min(MOST);
-    let edge = |column: usize| (column * count).checked_div(columns).unwrap_or(0);
-    (0..columns).map(|column| edge(column)..edge(column + 1)).collect()
+    let length = count.div_ceil(MOST).max(1);
+    (0..count).step_by(length).map(|start| start..(start + length).min(count)).collect()
 }
 
 fn label(range: &std::ops::Range<usize>) -> String {
@@ -96,8 +95,7 @@ mod tests {
     fn many_steps_share_columns() {
         assert_eq!(ranges(3), [0..1, 1..2, 2..3]);
         let found = ranges(20);
-        assert_eq!(found.len(), MOST);
-        assert_eq!((found[0].clone(), found[MOST - 1].end), (0..2, 20));
+        assert_eq!((found.len(), found[0].clone(), found[6].clone()), (7, 0..3, 18..20));
         assert!(found.windows(2).all(|pair| pair[0].end == pair[1].start));
         assert!(ranges(0).is_empty());
         assert_eq!((label(&(4..5)), label(&(4..7))), ("5".to_owned(), "5–7".to_owned()));

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chart::{Chart, Color, escape};
 
 use super::{Backtest, POOL, Window};
-use crate::picture::html;
+use crate::picture::{html, intervals, short};
 use crate::score::Score;
 use crate::table::Table;
 
@@ -13,7 +13,7 @@ use crate::table::Table;
 const MOST: usize = 20;
 
 /// Lower and upper levels of the bands.
-const BANDS: [(f64, f64); 2] = [(0.1, 0.9), (0.25, 0.75)];
+const BANDS: [(f64, f64); 2] = [(0.25, 0.75), (0.1, 0.9)];
 
 impl Backtest {
     /// A self-contained SVG of the pool for one channel of one series: what came, and the forecasts of origins whose
@@ -36,6 +36,7 @@ impl Backtest {
         let start = first.saturating_sub((2 * season).max(self.horizon).max(12));
         let row = table.panel.series()[series].rows().start;
         let times = (start..end).map(|at| table.panel.time(row + at).unwrap_or_default());
+        let times = short(times.collect());
         let places = |from: usize, count: usize| -> Vec<f64> {
             (0..count).map(|step| (from - start + step) as f64).collect()
         };
@@ -44,9 +45,9 @@ impl Backtest {
             1 => format!("{name}: forecasts and what came"),
             _ => format!("{name}, {}: forecasts and what came", self.names.0[series]),
         };
-        let mut chart = Chart::new(title).size(720.0, 320.0).x_sequence(times).y(name);
+        let mut chart = Chart::new(title).size(720.0, 320.0).x_sequence(times);
+        let label = intervals(&BANDS.map(|(low, high)| 100.0 * (high - low)));
         for (low, high) in BANDS {
-            let label = format!("{:.0} % interval", 100.0 * (high - low));
             for ((xs, low), (_, high)) in
                 self.along(&shown, low).iter().zip(self.along(&shown, high))
             {
@@ -105,16 +106,16 @@ impl Backtest {
             count(folds, "past origin"),
         );
         let mut parts = vec![format!("<p>{}</p>", escape(&head)), table_of(&scores)];
+        parts.extend(units.iter().take(MOST).filter_map(|(s, c)| self.picture(table, *s, *c)));
         parts.extend(by_step(&scores));
         parts.extend(by_fold(&scores));
-        parts.extend(units.iter().take(MOST).filter_map(|(s, c)| self.picture(table, *s, *c)));
         html("Backtest", &parts.join("\n"))
     }
 }
 
 fn table_of(scores: &[Score]) -> String {
-    let cell = |value: f64, digits: usize| match value.is_finite() {
-        true => format!("<td>{value:.digits$}</td>"),
+    let cell = |value: f64, digits: usize, unit: &str| match value.is_finite() {
+        true => format!("<td>{value:.digits$}{unit}</td>"),
         false => "<td>–</td>".to_owned(),
     };
     let row = |score: &Score| {
@@ -128,15 +129,15 @@ fn table_of(scores: &[Score]) -> String {
         format!(
             "<tr><th>{}</th>{}{}<td>{}</td>{difference}</tr>",
             escape(&score.forecaster),
-            cell(score.crps, 4),
-            cell(100.0 * score.coverage_80, 0),
+            cell(score.crps, 4, ""),
+            cell(100.0 * score.coverage_80, 0, " %"),
             score.windows,
         )
     };
     let rows: Vec<String> = scores.iter().map(row).collect();
     format!(
-        "<table>\n<tr><th></th><th>CRPS</th><th>% in the 80 % interval</th><th>windows</th>\
-         <th>minus the pool (95 % interval)</th></tr>\n{}\n</table>",
+        "<table>\n<tr><th></th><th>CRPS</th><th>in 80 % interval</th><th>windows</th>\
+         <th>minus that of the pool, with 95 % interval</th></tr>\n{}\n</table>",
         rows.join("\n")
     )
 }
@@ -147,14 +148,17 @@ fn by_step(scores: &[Score]) -> Vec<String> {
     if steps < 2 {
         return Vec::new();
     }
-    let xs: Vec<f64> = (1..=steps).map(|step| step as f64).collect();
+    let xs: Vec<f64> = (0..steps).map(|step| step as f64).collect();
+    let labels = (1..=steps).map(|step| step.to_string());
     let chart = Chart::new("CRPS by step").size(720.0, 300.0).x("steps ahead").y("CRPS");
+    let chart = chart.x_sequence(labels.clone());
     let crps = lines(chart, scores, |score| &score.by_step, &xs);
     let shares: Vec<f64> =
         scores[0].coverage_by_step.iter().map(|share| 100.0 * share.unwrap_or(f64::NAN)).collect();
     let covered = Chart::new("Coverage of the 80 % intervals of the pool by step")
         .size(720.0, 240.0)
         .x("steps ahead")
+        .x_sequence(labels)
         .y("% of what came")
         .y_range(0.0, 100.0)
         .line("inside", &xs, &shares)
@@ -166,8 +170,9 @@ fn by_step(scores: &[Score]) -> Vec<String> {
 /// The CRPS of every forecaster over the folds; nothing for one fold.
 fn by_fold(scores: &[Score]) -> Option<String> {
     let folds = scores.first().map_or(0, |score| score.by_fold.len());
-    let xs: Vec<f64> = (1..=folds).map(|fold| fold as f64).collect();
+    let xs: Vec<f64> = (0..folds).map(|fold| fold as f64).collect();
     let chart = Chart::new("CRPS by fold").size(720.0, 300.0).x("fold").y("CRPS");
+    let chart = chart.x_sequence((1..=folds).map(|fold| fold.to_string()));
     (folds > 1).then(|| lines(chart, scores, |score| &score.by_fold, &xs))
 }
 
