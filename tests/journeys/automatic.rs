@@ -4,7 +4,7 @@ use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use journeys::{Desk, autoregression, csv};
+use journeys::{CONFIG, Desk, autoregression, csv};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Keys of a training of seconds.
@@ -103,10 +103,32 @@ fn a_backtest_writes_scores() {
     let scores = desk.json("scores.json");
     assert_eq!(scores["forecasters"][0]["forecaster"], "pool");
     assert_eq!(scores["forecasters"][0]["windows"], 3);
+    let lists =
+        ["by_fold", "by_step", "coverage_by_step"].map(|key| &scores["forecasters"][0][key]);
+    assert_eq!(lists.map(|list| list.as_array().unwrap().len()), [3, 2, 2]);
+    assert!(said.contains("CRPS by fold") && said.contains("CRPS by step"), "{said}");
+    let page = String::from_utf8(desk.read("sales-backtest.html")).unwrap();
+    // Forecasts beside what came, CRPS by step and by fold, and coverage.
+    assert_eq!(page.matches("<svg").count(), 4);
     let text = String::from_utf8(desk.read("scores.csv")).unwrap();
     let pooled = text.lines().filter(|line| line.contains(",pool,")).count();
     assert_eq!(pooled, 3 * 2, "{text}");
     desk.succeed(&words(&[&command, &["--refit", "--stride", "1"]]));
+}
+
+/// A config names the table and its lengths, and describes the network.
+#[test]
+fn a_config_is_tried_on_the_past() {
+    let desk = Desk::new();
+    desk.write("series.csv", &csv(&autoregression(160, 0.8, 4))).write("mine.toml", CONFIG);
+    let command = ["backtest", "mine.toml", "--folds", "2", "--run", "run", "--picture", "a.svg"];
+    let said = desk.succeed(&words(&[&command, &["--set", "model.hidden=5"]]));
+    assert!(said.lines().any(|line| line.starts_with("network ")), "{said}");
+    let config = String::from_utf8(desk.read("run/asked.toml")).unwrap();
+    assert!(config.contains("hidden = 5") && config.contains("context = 8"), "{config}");
+    assert!(String::from_utf8(desk.read("a.svg")).unwrap().starts_with("<svg"));
+    let said = desk.fail(2, &words(&[&command, &["--horizon", "3"]]));
+    assert!(said.contains("--set data.horizon"), "{said}");
 }
 
 #[test]

@@ -10,12 +10,10 @@ use record::RecordError;
 use train::TrainError;
 
 use crate::fit::{Fitted, UnitForecast};
+use crate::names::POOL;
 use crate::options::Options;
 use crate::score::{Score, Trial, Trials};
 use crate::table::Table;
-
-/// The name of the pool among the forecasters of a backtest.
-pub const POOL: &str = "pool";
 
 /// Where a backtest forecasts from.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,15 +9,13 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use train::{RunOptions, TrainError};
 
-use crate::kept::Kept;
+use crate::kept::{Kept, KeptUnit};
 use crate::lengths;
+use crate::names::NETWORK;
 use crate::network::{self, Network};
 use crate::options::Options;
 use crate::past::{Past, Tried};
 use crate::table::{Table, Unit};
-
-/// The name of the network among the members.
-pub const NETWORK: &str = "network";
 
 /// The members of a table with their weights.
 #[derive(Debug)]
@@ -26,14 +24,14 @@ pub struct Fitted {
     pub(crate) members: Vec<String>,
     /// The classical methods of each unit, fitted on all known rows.
     classics: Vec<Classics>,
-    /// What the units have in common.
+    /// The common part of the pools.
     pub(crate) panel: Panel,
     /// The pool of each unit.
     pub(crate) pools: Vec<Pool>,
     network: Option<Network>,
     /// Why there is no network, where there is none.
     pub(crate) without_network: Option<String>,
-    /// How well all of them did on past rows.
+    /// Their scores on past rows.
     pub(crate) past: Past,
     /// Rows of all series by which the weights were chosen.
     pub(crate) chosen_on: usize,
@@ -63,8 +61,8 @@ pub struct UnitForecast {
 
 /// Units above which fewer folds and paths are computed.
 const MANY_UNITS: usize = 200;
-/// Sample paths of each member of a forecast.
-const PATHS: usize = 1000;
+/// Sample paths of each member of a forecast, and of one of many units.
+const PATHS: [usize; 2] = [1000, 400];
 
 impl Fitted {
     /// Fits all members to the known rows of a table. The network is trained in `directory`.
@@ -116,7 +114,7 @@ impl Fitted {
             methods.iter().map(|method| method.name().to_owned()).collect();
         if let Some(network) = &network {
             members.push(NETWORK.to_owned());
-            push_network(network, table, &layouts, &units, &mut classics)?;
+            push_network(network, table, (&layouts, effort), &units, &mut classics)?;
         }
         let (panel, pools) = pools(&members, &units, &classics);
         let tried: Vec<Tried> = units
@@ -177,6 +175,33 @@ impl Fitted {
         })
     }
 
+    /// All that is to be kept of a fit to `table`, whose forecasts have quantiles at `levels`.
+    pub fn keep(&self, table: &Table, levels: &[f64]) -> Kept {
+        let (series, channels) = table.names();
+        let units = table.units();
+        let unit = |(unit, pool): (&Unit, &Pool)| KeptUnit {
+            series: series[unit.series].clone(),
+            channel: channels[unit.channel].clone(),
+            weights: pool.weights.values.clone(),
+            support: pool.support,
+        };
+        Kept {
+            version: Kept::VERSION,
+            form: table.form(),
+            seasons: table.seasons.clone(),
+            rows: self.chosen_on,
+            seed: self.seed,
+            levels: levels.to_vec(),
+            members: self.members.clone(),
+            weights: self.panel.weights.values.clone(),
+            source: self.panel.weights.source,
+            calibration: self.panel.calibration.clone(),
+            units: units.iter().zip(&self.pools).map(unit).collect(),
+            without_network: self.without_network.clone(),
+            past: self.past.clone(),
+        }
+    }
+
     /// Forecasts the horizon after the first `ends` rows of each series of a table that goes on where the fitted one
     /// ended; parameters stay as they are. A series of `ends` 0 is not forecast. Origins have to rise from call to call.
     ///
@@ -196,12 +221,12 @@ impl Fitted {
             *seen = (*seen).max(*end);
         }
         let drawn = self.of_network(&table.until(ends)?)?;
-        let mut forecasts = Vec::new();
+        let (count, mut forecasts) = (self.count(), Vec::new());
         for ((index, unit), classics) in units.iter().enumerate().zip(&self.classics) {
             if ends[unit.series] == 0 {
                 continue;
             }
-            let mut members = classics.paths(PATHS, self.seed.wrapping_add(index as u64));
+            let mut members = classics.paths(count, self.seed.wrapping_add(index as u64));
             if self.network.is_some() {
                 let name = table.panel.series()[unit.series].name();
                 members
@@ -222,10 +247,15 @@ impl Fitted {
         Ok(forecasts)
     }
 
+    /// Sample paths of each member.
+    fn count(&self) -> usize {
+        PATHS[usize::from(self.classics.len() > MANY_UNITS)]
+    }
+
     /// Paths of the network, by name of the series. Where the rows of a later table do not suit it, there are none.
     fn of_network(&mut self, known: &Table) -> Result<BTreeMap<String, Vec<Paths>>, TrainError> {
         let Some(network) = &self.network else { return Ok(BTreeMap::new()) };
-        match network.latest(known, PATHS) {
+        match network.latest(known, self.count()) {
             Err(TrainError::Feed(error)) if self.opened => {
                 self.without_network = Some(format!(
                     "the network is left out, as it cannot forecast these rows: {error}"
@@ -303,7 +333,7 @@ fn by_name<T>(named: Vec<(String, T)>) -> BTreeMap<String, T> {
 fn push_network(
     network: &Network,
     table: &Table,
-    layouts: &[Layout],
+    (layouts, effort): (&[Layout], Effort),
     units: &[Unit],
     classics: &mut [Classics],
 ) -> Result<(), TrainError> {
@@ -312,7 +342,7 @@ fn push_network(
     for fold in 0..folds {
         let end = |layout: &Layout| layout.origins.get(fold).copied().unwrap_or(0);
         let ends: Vec<usize> = layouts.iter().map(end).collect();
-        by_fold.push(by_name(network.fold(&table.until(&ends)?)?));
+        by_fold.push(by_name(network.fold(&table.until(&ends)?, effort.paths)?));
     }
     for (unit, classics) in units.iter().zip(classics) {
         let name = table.panel.series()[unit.series].name();

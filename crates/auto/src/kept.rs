@@ -1,4 +1,4 @@
-//! `pool.json`: what a fit leaves in its run, so that its pool forecasts later tables.
+//! `pool.json`, which a fit leaves in its run, so that its pool forecasts later tables.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -10,7 +10,7 @@ use record::RunDirectory;
 use serde::{Deserialize, Serialize};
 use train::{Config, TrainError};
 
-use crate::fit::{Fitted, NETWORK};
+use crate::names::NETWORK;
 use crate::past::Past;
 use crate::score::Score;
 use crate::table::{Table, Unit};
@@ -18,62 +18,35 @@ use crate::table::{Table, Unit};
 /// A pool without its members: weights, calibration, support, and how its table was read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Kept {
-    version: u32,
-    form: TableForm,
-    seasons: Vec<usize>,
+    pub(crate) version: u32,
+    pub(crate) form: TableForm,
+    pub(crate) seasons: Vec<usize>,
     /// Rows of all series by which the weights were chosen.
-    rows: usize,
-    seed: u64,
+    pub(crate) rows: usize,
+    pub(crate) seed: u64,
     /// Levels of the quantiles of its forecasts.
-    levels: Vec<f64>,
-    members: Vec<String>,
+    pub(crate) levels: Vec<f64>,
+    pub(crate) members: Vec<String>,
     /// The weights of series that are not among the units.
-    weights: Vec<f64>,
-    source: Source,
-    calibration: Calibration,
-    units: Vec<KeptUnit>,
-    without_network: Option<String>,
-    past: Past,
+    pub(crate) weights: Vec<f64>,
+    pub(crate) source: Source,
+    pub(crate) calibration: Calibration,
+    pub(crate) units: Vec<KeptUnit>,
+    pub(crate) without_network: Option<String>,
+    pub(crate) past: Past,
 }
 
 /// The pool of one channel of one series.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct KeptUnit {
-    series: String,
-    channel: String,
-    weights: Vec<f64>,
-    support: Support,
+pub(crate) struct KeptUnit {
+    pub(crate) series: String,
+    pub(crate) channel: String,
+    pub(crate) weights: Vec<f64>,
+    pub(crate) support: Support,
 }
 
 impl Kept {
-    const VERSION: u32 = 1;
-
-    /// What is to be kept of a fit to `table`, whose forecasts have quantiles at `levels`.
-    pub fn of(table: &Table, fitted: &Fitted, levels: &[f64]) -> Kept {
-        let (series, channels) = table.names();
-        let units = table.units();
-        let unit = |(unit, pool): (&Unit, &Pool)| KeptUnit {
-            series: series[unit.series].clone(),
-            channel: channels[unit.channel].clone(),
-            weights: pool.weights.values.clone(),
-            support: pool.support,
-        };
-        Kept {
-            version: Kept::VERSION,
-            form: table.form(),
-            seasons: table.seasons.clone(),
-            rows: fitted.chosen_on,
-            seed: fitted.seed,
-            levels: levels.to_vec(),
-            members: fitted.members.clone(),
-            weights: fitted.panel.weights.values.clone(),
-            source: fitted.panel.weights.source,
-            calibration: fitted.panel.calibration.clone(),
-            units: units.iter().zip(&fitted.pools).map(unit).collect(),
-            without_network: fitted.without_network.clone(),
-            past: fitted.past.clone(),
-        }
-    }
+    pub(crate) const VERSION: u32 = 1;
 
     /// Whether a directory holds a pool.
     pub fn is_in(directory: &Path) -> bool {
@@ -195,5 +168,59 @@ impl Kept {
             }
         };
         units.iter().map(pool).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use super::*;
+    use crate::fit::Fitted;
+    use crate::options::Options;
+    use crate::table::Wanted;
+
+    fn table(folder: &Path, name: &str, shops: &[&str]) -> Table {
+        let mut text = "shop,day,x\n".to_owned();
+        for (place, shop) in shops.iter().enumerate() {
+            for day in 0..40 {
+                let value = (day * 7 + place) % 5 + 10 * (place + 1);
+                writeln!(text, "{shop},{},{value}", day + 1).unwrap();
+            }
+        }
+        let path = folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        let data = DataConfig {
+            path: Some(path),
+            id: Some("shop".into()),
+            time: Some(vec!["day".to_owned()].into()),
+            ..DataConfig::new("", 1, 1)
+        };
+        Table::read(&Wanted { data, horizon: Some(2), context: None, season: None }).unwrap()
+    }
+
+    /// Each series finds its own weights by its name, and a new one has those of the panel.
+    #[test]
+    fn series_are_known_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = table(folder.path(), "a.csv", &["north", "south"]);
+        let options = Options { network: false, ..Options::default() };
+        let fitted = Fitted::fit(&first, folder.path(), &options).unwrap();
+        let mut kept = fitted.keep(&first, &[0.5]);
+        let count = kept.members.len();
+        for (unit, weight) in kept.units.iter_mut().zip([0.25, 0.75]) {
+            unit.weights = vec![weight; count];
+        }
+        kept.weights = vec![0.5; count];
+        kept.write(folder.path()).unwrap();
+        let kept = Kept::read(folder.path()).unwrap();
+        let newer = table(folder.path(), "b.csv", &["south", "east", "north"]);
+        let pools = kept.pools(&newer, &newer.units());
+        let weights: Vec<f64> = pools.iter().map(|pool| pool.weights.values[0]).collect();
+        assert_eq!(weights, [0.75, 0.5, 0.25]);
+        assert!(pools.iter().all(|pool| pool.support.integer));
+        // The methods are those that were fitted.
+        let (methods, network) = kept.methods();
+        assert_eq!((methods.len(), network), (count, false));
     }
 }

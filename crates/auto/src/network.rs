@@ -11,8 +11,9 @@ use train::{Config, Control, Fit, Loaded, Progress, RunOptions, RunProgress, Tra
 use crate::options::Options;
 use crate::table::Table;
 
-/// Sample paths of one forecast.
-const PATHS: usize = 400;
+/// Series and channels above which a training is cut short, and its steps at most: such a panel is learned in less than a
+/// pass over its windows, and thousands of series have to be done in a minute.
+const MANY: (usize, usize) = (200, 1000);
 /// Training windows below which there is nothing to learn: the classical methods stand alone.
 const LEAST_WINDOWS: usize = 12;
 
@@ -67,6 +68,9 @@ pub(crate) fn config(
     let mut config = Config::new(data);
     // A small series that grows leaves its own mean behind; its last value is where the next one starts.
     config.model.instance_center = vae::Center::Last;
+    if table.units().len() > MANY.0 {
+        config.train.max_steps = config.train.max_steps.min(MANY.1);
+    }
     let text = config.to_toml()?;
     Ok(Some(Config::parse(&text, "the proposed config", overrides)?))
 }
@@ -176,8 +180,12 @@ impl Network {
     }
 
     /// The honest forecasts of one fold, as [`Network::paths`], as quantiles.
-    pub(crate) fn fold(&self, table: &Table) -> Result<Vec<Named<Option<Quantiles>>>, TrainError> {
-        let paths = self.paths(table, &self.loaded.honest(), PATHS)?;
+    pub(crate) fn fold(
+        &self,
+        table: &Table,
+        count: usize,
+    ) -> Result<Vec<Named<Option<Quantiles>>>, TrainError> {
+        let paths = self.paths(table, &self.loaded.honest(), count)?;
         let quantiles = |(name, channels): (String, Vec<Paths>)| {
             (name, channels.iter().map(Quantiles::of_paths).collect())
         };

@@ -5,7 +5,8 @@ use pool::Quantiles;
 use record::{Forecast, RecordError, SeriesForecast};
 use train::TrainError;
 
-use crate::fit::{Fitted, NETWORK, UnitForecast};
+use crate::fit::{Fitted, UnitForecast};
+use crate::names::NETWORK;
 use crate::table::Table;
 
 /// The form of a forecast.

@@ -3,13 +3,9 @@
 use pool::{Classics, History, Pool, Quantiles};
 use serde::{Deserialize, Serialize};
 
-use crate::backtest::POOL;
-use crate::fit::NETWORK;
+use crate::names::{NAIVE, NETWORK, POOL};
 use crate::score::{Score, Trial, Trials};
 use crate::table::{Table, Unit};
-
-/// The name of the naive forecast among the members.
-pub(crate) const NAIVE: &str = "seasonal naive";
 
 /// Scores of past forecasts, averaged over units in units of the naive scale of each.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

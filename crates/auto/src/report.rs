@@ -4,8 +4,9 @@ use std::fmt;
 
 use data::Frequency;
 
-use crate::fit::{Fitted, NETWORK};
-use crate::past::{NAIVE, Past};
+use crate::fit::Fitted;
+use crate::names::{NAIVE, NETWORK};
+use crate::past::Past;
 use crate::table::Table;
 
 /// A forecast in words. `Display` writes one paragraph, and a line for each warning.

@@ -210,7 +210,7 @@ mod tests {
         assert_eq!((off.coverage_80, off.coverage_by_step.len()), (0.0, 2));
     }
 
-    /// What is not a number comes back from JSON.
+    /// Numbers that are none come back from JSON.
     #[test]
     fn scores_of_zeros_are_kept() {
         let mut trials =

@@ -316,7 +316,7 @@ fn a_spike_does_not_explode() {
     assert_paths_within(&mut fitted, &table, 84, -5000.0..20_000.0);
 }
 
-/// What is kept forecasts the same rows to the same bits, later rows without the earlier fit, and new series by the weights
+/// A kept pool forecasts the same rows to the same bits, later rows without the earlier fit, and new series by the weights
 /// of the panel.
 #[test]
 fn a_pool_is_kept() {
@@ -332,7 +332,7 @@ fn a_pool_is_kept() {
     let run = folder.path().join("run");
     let table = read(folder.path(), "a.csv", &shops(&["north", "south"], 60), 3);
     let mut fitted = Fitted::fit(&table, &run, &classical()).unwrap();
-    Kept::of(&table, &fitted, &[0.1, 0.9]).write(&run).unwrap();
+    fitted.keep(&table, &[0.1, 0.9]).write(&run).unwrap();
     let kept = Kept::read(&run).unwrap();
     assert_eq!((kept.rows(), kept.levels(), kept.has_network()), (120, &[0.1, 0.9][..], false));
     let form = Form { samples: 4, ..Form::default() };

@@ -151,7 +151,7 @@ fn from_table(args: &Forecast) -> Result<(), Error> {
         false => args.levels.clone(),
     };
     // With several origins the pool was fitted to the rows before the first.
-    Kept::of(&known, &fitted, &levels).write(&run)?;
+    fitted.keep(&known, &levels).write(&run)?;
     write(args, &args.source, &table, &mut fitted, &origins, &levels)?;
     Ok(print(format_args!("the run is kept in {}", run.display()))?)
 }

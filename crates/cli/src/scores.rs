@@ -4,7 +4,7 @@ use ballast::auto::Score;
 
 use crate::table::Table;
 
-/// What the columns of [`lines`] mean.
+/// The meaning of the columns of [`lines`].
 pub(crate) const LEGEND: &str = "CRPS over the mean of |y|; difference: CRPS minus that of the pool ± its standard error,\n\
      * if its 95 % interval excludes zero; 80 %: share of the truth inside the 80 % intervals";
 
@@ -40,7 +40,7 @@ pub(crate) fn details(scores: &[Score]) -> Vec<String> {
         if ranges.len() < 2 {
             return;
         }
-        let labels = ranges.iter().map(|range| label(range));
+        let labels = ranges.iter().map(label);
         let heads = std::iter::once(format!("CRPS by {name}")).chain(labels);
         let mut table = Table::new(heads);
         for score in scores {

@@ -43,7 +43,7 @@ pub(crate) fn run(args: Update) -> Result<(), Error> {
     report(&updated, run, input)?;
     match kept.filter(|_| updated.update.is_some()) {
         Some(kept) => Ok(print(format_args!(
-            "the members of the pool keep their weights, chosen when there were {} rows; `ballast forecast {}` chooses anew",
+            "the members of the pool keep their weights, chosen when there were {} rows; `ballast forecast {}` chooses them again",
             kept.rows(),
             input.display()
         ))?),

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use chart::{Chart, Color, escape};
 
-use super::{Backtest, POOL, Window};
+use super::{Backtest, Window};
+use crate::names::POOL;
 use crate::picture::{html, intervals, short};
 use crate::score::Score;
 use crate::table::Table;
