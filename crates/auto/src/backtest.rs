@@ -1,20 +1,19 @@
 //! Rolling origins: forecasts of rows that are known, scored beside every member.
 
+mod page;
+
 use std::io;
 use std::path::Path;
 
 use pool::Quantiles;
 use record::RecordError;
-use serde::{Deserialize, Serialize};
-use stats::{Difference, Pairing};
 use train::TrainError;
 
 use crate::fit::{Fitted, UnitForecast};
+use crate::names::POOL;
 use crate::options::Options;
+use crate::score::{Score, Trial, Trials};
 use crate::table::Table;
-
-/// The name of the pool among the forecasters of a backtest.
-pub const POOL: &str = "pool";
 
 /// Where a backtest forecasts from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,21 +96,6 @@ pub struct Window {
     pub truth: Vec<f64>,
 }
 
-/// The scores of one forecaster over all windows.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Score {
-    /// The forecaster.
-    pub forecaster: String,
-    /// CRPS over the mean of |y|, averaged over series and channels.
-    pub crps: f64,
-    /// Share of the truth inside the central 80 % interval.
-    pub coverage_80: f64,
-    /// Windows that it forecast.
-    pub windows: usize,
-    /// Its CRPS minus that of the pool, with an interval over origins.
-    pub difference: Option<Difference>,
-}
-
 /// Fits all members before the first origin, or before each with `refit`, and forecasts from every origin. Runs of the
 /// network are left in `directory`.
 ///
@@ -130,7 +114,7 @@ pub fn backtest(
         forecasters: Vec::new(),
         windows: Vec::new(),
         weights: Vec::new(),
-        names: names(table),
+        names: table.names(),
         horizon: table.horizon(),
         stride: origins.stride,
     };
@@ -166,12 +150,6 @@ pub fn backtest(
     Ok(found)
 }
 
-fn names(table: &Table) -> (Vec<String>, Vec<String>) {
-    let channels = table.panel.channels();
-    let series = table.panel.series().iter().map(|series| series.name().to_owned());
-    (series.collect(), channels.names()[channels.targets()].to_vec())
-}
-
 impl Backtest {
     fn add(
         &mut self,
@@ -185,7 +163,7 @@ impl Backtest {
             self.forecasters =
                 std::iter::once(POOL.to_owned()).chain(fitted.members.iter().cloned()).collect();
         }
-        for UnitForecast { series, channel, members, pooled } in forecasts {
+        for UnitForecast { series, channel, members, pooled, .. } in forecasts {
             let known = ends[series];
             let values = table.panel.target(series, channel);
             let truth = values[known..(known + self.horizon).min(values.len())].to_vec();
@@ -212,51 +190,18 @@ impl Backtest {
 
     /// The scores of every forecaster that made a forecast, the pool first.
     pub fn scores(&self) -> Vec<Score> {
-        let all = (0..self.forecasters.len()).map(|forecaster| self.score(forecaster));
-        all.filter(|score| score.windows > 0).collect()
-    }
-
-    fn score(&self, forecaster: usize) -> Score {
-        let own = || self.windows.iter().filter(|window| window.forecaster == forecaster);
-        let mut by_unit: std::collections::BTreeMap<(usize, usize), [f64; 3]> = Default::default();
-        let (mut inside, mut count) = (0.0, 0.0);
-        for window in own() {
-            let sums = by_unit.entry((window.series, window.channel)).or_default();
-            for (step, truth) in window.observed() {
-                sums[0] += window.quantiles.crps(step, truth);
-                sums[1] += truth.abs();
-                inside += f64::from(u8::from(window.quantiles.covers(step, truth, 0.8)));
-                count += 1.0;
-            }
-        }
-        let relative = by_unit.values().map(|[crps, size, _]| crps / size);
-        Score {
-            forecaster: self.forecasters[forecaster].clone(),
-            crps: stats::mean_of_finite(relative).unwrap_or(f64::NAN),
-            coverage_80: inside / count,
-            windows: own().count(),
-            difference: (forecaster > 0).then(|| self.difference(forecaster)).flatten(),
-        }
-    }
-
-    /// The CRPS of a forecaster minus that of the pool over windows that both forecast, in the units of [`Score::crps`]
-    /// for one series and channel.
-    fn difference(&self, forecaster: usize) -> Option<Difference> {
-        let key = |window: &Window| (window.fold, window.series, window.channel);
-        let of =
-            |forecaster| self.windows.iter().filter(move |window| window.forecaster == forecaster);
-        let pool: std::collections::BTreeMap<_, f64> =
-            of(0).filter_map(|window| Some((key(window), window.crps()?))).collect();
-        let size =
-            stats::mean_of_finite(of(0).flat_map(|window| window.truth.iter().map(|y| y.abs())))?;
-        let (mut ranks, mut differences) = (Vec::new(), Vec::new());
-        for window in of(forecaster) {
-            if let (Some(pooled), Some(own)) = (pool.get(&key(window)), window.crps()) {
-                ranks.push(window.fold);
-                differences.push((own - pooled) / size);
-            }
-        }
-        Pairing::from_ranks(ranks, self.horizon, self.stride).difference(&[differences])
+        let trial = |window: &Window| {
+            let unit = (window.series, window.channel);
+            let Window { fold, forecaster, quantiles, truth, .. } = window;
+            Trial::new(*fold, unit, *forecaster, quantiles, truth)
+        };
+        let trials = Trials {
+            forecasters: self.forecasters.clone(),
+            all: self.windows.iter().map(trial).collect(),
+            horizon: self.horizon,
+            stride: self.stride,
+        };
+        trials.scores()
     }
 
     /// Writes the scores of every window and step: fold, known rows, series, channel, forecaster, step, truth, CRPS,
@@ -301,10 +246,5 @@ impl Backtest {
 impl Window {
     fn observed(&self) -> impl Iterator<Item = (usize, f64)> {
         self.truth.iter().copied().enumerate().filter(|(_, truth)| truth.is_finite())
-    }
-
-    /// The mean CRPS over observed steps.
-    fn crps(&self) -> Option<f64> {
-        stats::mean_of_finite(self.observed().map(|(step, truth)| self.quantiles.crps(step, truth)))
     }
 }

@@ -3,19 +3,19 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use classical::Paths;
+use classical::{Method, Paths};
 use pool::{Classics, Effort, History, Layout, Panel, Pool, Quantiles, Settings, Support, Task};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use train::TrainError;
+use train::{RunOptions, TrainError};
 
+use crate::kept::{Kept, KeptUnit};
 use crate::lengths;
+use crate::names::NETWORK;
 use crate::network::{self, Network};
 use crate::options::Options;
+use crate::past::{Past, Tried};
 use crate::table::{Table, Unit};
-
-/// The name of the network among the members.
-pub const NETWORK: &str = "network";
 
 /// The members of a table with their weights.
 #[derive(Debug)]
@@ -24,14 +24,22 @@ pub struct Fitted {
     pub(crate) members: Vec<String>,
     /// The classical methods of each unit, fitted on all known rows.
     classics: Vec<Classics>,
+    /// The common part of the pools.
+    pub(crate) panel: Panel,
     /// The pool of each unit.
     pub(crate) pools: Vec<Pool>,
     network: Option<Network>,
     /// Why there is no network, where there is none.
     pub(crate) without_network: Option<String>,
+    /// Their scores on past rows.
+    pub(crate) past: Past,
+    /// Rows of all series by which the weights were chosen.
+    pub(crate) chosen_on: usize,
     /// Rows of each series that the classical methods have seen.
     seen: Vec<usize>,
-    seed: u64,
+    pub(crate) seed: u64,
+    /// Whether it was kept, and fitted to an earlier table.
+    pub(crate) opened: bool,
 }
 
 /// The forecasts of all members and of the pool for one unit.
@@ -45,12 +53,16 @@ pub struct UnitForecast {
     pub members: Vec<Option<Paths>>,
     /// Quantiles of the pool.
     pub pooled: Option<Quantiles>,
+    /// Index of its unit.
+    unit: usize,
+    /// Whether one member stands for the pool.
+    alone: bool,
 }
 
 /// Units above which fewer folds and paths are computed.
 const MANY_UNITS: usize = 200;
-/// Sample paths of each member of a forecast.
-const PATHS: usize = 1000;
+/// Sample paths of each member of a forecast, and of one of many units.
+const PATHS: [usize; 2] = [1000, 400];
 
 impl Fitted {
     /// Fits all members to the known rows of a table. The network is trained in `directory`.
@@ -83,7 +95,8 @@ impl Fitted {
             .unwrap_or(0);
         let mut overrides = options.overrides.clone();
         overrides.push(format!("seed={}", options.seed));
-        let config = network::config(table, held, &overrides)?.filter(|_| options.network);
+        let config = network::config(table, held, options.config.as_ref(), &overrides)?
+            .filter(|_| options.network);
         let without_network = (options.network && config.is_none())
             .then(|| "the rows are too few to train the network".to_owned());
         let (tasks, methods) = (tasks.as_slice(), methods.as_slice());
@@ -101,11 +114,92 @@ impl Fitted {
             methods.iter().map(|method| method.name().to_owned()).collect();
         if let Some(network) = &network {
             members.push(NETWORK.to_owned());
-            push_network(network, table, &layouts, &units, &mut classics)?;
+            push_network(network, table, (&layouts, effort), &units, &mut classics)?;
         }
-        let pools = pools(&members, &units, &classics);
+        let (panel, pools) = pools(&members, &units, &classics);
+        let tried: Vec<Tried> = units
+            .iter()
+            .zip(&classics)
+            .zip(&pools)
+            .map(|((unit, classics), pool)| (unit, classics, pool))
+            .collect();
+        let past = Past::of(table, &members, &tried);
         let seen = table.known.clone();
-        Ok(Fitted { members, classics, pools, network, without_network, seen, seed: options.seed })
+        let (chosen_on, seed) = (table.known.iter().sum(), options.seed);
+        Ok(Fitted {
+            members,
+            classics,
+            panel,
+            pools,
+            network,
+            without_network,
+            past,
+            chosen_on,
+            seen,
+            seed,
+            opened: false,
+        })
+    }
+
+    /// The members of a pool that was kept in `directory`: classical methods fitted to the rows of `table`, and the
+    /// network as it was last trained. Weights and calibration stay as they were chosen. `seed` is that of all samples.
+    ///
+    /// # Errors
+    /// [`TrainError`] where the network is missing or damaged.
+    pub fn open(
+        kept: &Kept,
+        table: &Table,
+        directory: &Path,
+        seed: u64,
+        run: RunOptions,
+    ) -> Result<Fitted, TrainError> {
+        let units = table.units();
+        let tasks: Vec<Task> = units.iter().map(|unit| task(unit, table)).collect();
+        let (methods, networks): (Vec<Method>, bool) = kept.methods();
+        let network = networks.then(|| Network::open(directory, seed, run)).transpose()?;
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let without = Effort { folds: 0, paths: 0 };
+        let classics = Classics::fit_many(&tasks, &methods, without, seed, threads);
+        Ok(Fitted {
+            members: kept.members().to_vec(),
+            classics,
+            panel: kept.panel(),
+            pools: kept.pools(table, &units),
+            network,
+            without_network: kept.without_network().map(str::to_owned),
+            past: kept.past().clone(),
+            chosen_on: kept.rows(),
+            seen: table.known.clone(),
+            seed,
+            opened: true,
+        })
+    }
+
+    /// All that is to be kept of a fit to `table`, whose forecasts have quantiles at `levels`.
+    pub fn keep(&self, table: &Table, levels: &[f64]) -> Kept {
+        let (series, channels) = table.names();
+        let units = table.units();
+        let unit = |(unit, pool): (&Unit, &Pool)| KeptUnit {
+            series: series[unit.series].clone(),
+            channel: channels[unit.channel].clone(),
+            weights: pool.weights.values.clone(),
+            support: pool.support,
+        };
+        Kept {
+            version: Kept::VERSION,
+            form: table.form(),
+            seasons: table.seasons.clone(),
+            rows: self.chosen_on,
+            seed: self.seed,
+            levels: levels.to_vec(),
+            members: self.members.clone(),
+            weights: self.panel.weights.values.clone(),
+            source: self.panel.weights.source,
+            calibration: self.panel.calibration.clone(),
+            units: units.iter().zip(&self.pools).map(unit).collect(),
+            without_network: self.without_network.clone(),
+            past: self.past.clone(),
+        }
     }
 
     /// Forecasts the horizon after the first `ends` rows of each series of a table that goes on where the fitted one
@@ -126,16 +220,13 @@ impl Fitted {
         for (seen, end) in self.seen.iter_mut().zip(ends) {
             *seen = (*seen).max(*end);
         }
-        let drawn = match &self.network {
-            Some(network) => by_name(network.latest(&table.until(ends)?, PATHS)?),
-            None => BTreeMap::new(),
-        };
-        let mut forecasts = Vec::new();
+        let drawn = self.of_network(&table.until(ends)?)?;
+        let (count, mut forecasts) = (self.count(), Vec::new());
         for ((index, unit), classics) in units.iter().enumerate().zip(&self.classics) {
             if ends[unit.series] == 0 {
                 continue;
             }
-            let mut members = classics.paths(PATHS, self.seed.wrapping_add(index as u64));
+            let mut members = classics.paths(count, self.seed.wrapping_add(index as u64));
             if self.network.is_some() {
                 let name = table.panel.series()[unit.series].name();
                 members
@@ -144,22 +235,61 @@ impl Fitted {
             let quantiles: Vec<Option<Quantiles>> =
                 members.iter().map(|paths| Quantiles::of_paths(paths.as_ref()?)).collect();
             let pooled = self.pools[index].combine(&quantiles);
-            let (series, channel) = (unit.series, unit.channel);
-            forecasts.push(UnitForecast { series, channel, members, pooled });
+            forecasts.push(UnitForecast {
+                series: unit.series,
+                channel: unit.channel,
+                members,
+                pooled,
+                unit: index,
+                alone: false,
+            });
         }
         Ok(forecasts)
     }
 
-    /// `count` sample paths of the pool for unit `index` of the table.
-    pub(crate) fn paths(
-        &self,
-        index: usize,
-        members: &[Option<Paths>],
-        count: usize,
-    ) -> Option<Paths> {
+    /// Sample paths of each member.
+    fn count(&self) -> usize {
+        PATHS[usize::from(self.classics.len() > MANY_UNITS)]
+    }
+
+    /// Paths of the network, by name of the series. Where the rows of a later table do not suit it, there are none.
+    fn of_network(&mut self, known: &Table) -> Result<BTreeMap<String, Vec<Paths>>, TrainError> {
+        let Some(network) = &self.network else { return Ok(BTreeMap::new()) };
+        match network.latest(known, self.count()) {
+            Err(TrainError::Feed(error)) if self.opened => {
+                self.without_network = Some(format!(
+                    "the network is left out, as it cannot forecast these rows: {error}"
+                ));
+                Ok(BTreeMap::new())
+            }
+            drawn => Ok(by_name(drawn?)),
+        }
+    }
+
+    /// Leaves one member alone in a forecast, as it is but for the support of its series.
+    pub(crate) fn leave(&self, forecast: &mut UnitForecast, member: usize) {
+        let mut paths = forecast.members.swap_remove(member);
+        let support = self.pools[forecast.unit].support;
+        paths.iter_mut().for_each(|paths| support.apply(paths));
+        forecast.pooled = paths.as_ref().and_then(Quantiles::of_paths);
+        forecast.members = vec![paths];
+        forecast.alone = true;
+    }
+
+    /// `count` sample paths of a forecast.
+    pub(crate) fn paths(&self, forecast: &UnitForecast, count: usize) -> Option<Paths> {
+        let UnitForecast { unit, members, alone, .. } = forecast;
+        if *alone {
+            let paths = members.first()?.as_ref()?;
+            let rows: Vec<&[f64]> = paths.iter().collect();
+            let mut drawn = rows.iter().cycle();
+            return Some(Paths::draw(paths.horizon(), count, |path| {
+                drawn.next().into_iter().for_each(|row| path.copy_from_slice(row));
+            }));
+        }
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
-        rng.set_stream(index as u64);
-        self.pools.get(index)?.paths(members, count, &mut rng)
+        rng.set_stream(*unit as u64);
+        self.pools[*unit].paths(members, count, &mut rng)
     }
 
     /// Names of the members.
@@ -167,9 +297,27 @@ impl Fitted {
         &self.members
     }
 
-    /// Past forecasts of each unit.
-    pub(crate) fn histories(&self) -> impl Iterator<Item = &History> {
-        self.classics.iter().map(Classics::history)
+    /// The weights that members have in the forecast, on average over units: those without a forecast leave theirs to the
+    /// others.
+    pub(crate) fn shares(&self) -> Vec<f64> {
+        let mut shares = vec![0.0; self.members.len()];
+        let network = self.network.is_some() && self.without_network.is_none();
+        for (classics, pool) in self.classics.iter().zip(&self.pools) {
+            let there: Vec<bool> = classics.fitted().chain(std::iter::once(network)).collect();
+            let own = pool.weights.values.iter().zip(there);
+            let own: Vec<f64> =
+                own.map(|(weight, there)| if there { *weight } else { 0.0 }).collect();
+            let total: f64 = own.iter().sum();
+            for (share, weight) in shares.iter_mut().zip(own) {
+                *share += weight / (total.max(f64::MIN_POSITIVE) * self.pools.len() as f64);
+            }
+        }
+        shares
+    }
+
+    /// Rows that the network was trained on, of a pool that was kept.
+    pub(crate) fn network_rows(&self) -> Option<usize> {
+        self.network.as_ref().filter(|_| self.opened).map(Network::rows)
     }
 }
 
@@ -185,7 +333,7 @@ fn by_name<T>(named: Vec<(String, T)>) -> BTreeMap<String, T> {
 fn push_network(
     network: &Network,
     table: &Table,
-    layouts: &[Layout],
+    (layouts, effort): (&[Layout], Effort),
     units: &[Unit],
     classics: &mut [Classics],
 ) -> Result<(), TrainError> {
@@ -194,12 +342,13 @@ fn push_network(
     for fold in 0..folds {
         let end = |layout: &Layout| layout.origins.get(fold).copied().unwrap_or(0);
         let ends: Vec<usize> = layouts.iter().map(end).collect();
-        by_fold.push(by_name(network.fold(&table.until(&ends)?)?));
+        by_fold.push(by_name(network.fold(&table.until(&ends)?, effort.paths)?));
     }
     for (unit, classics) in units.iter().zip(classics) {
         let name = table.panel.series()[unit.series].name();
+        let steps = classics.layout().horizon;
         let forecast = |fold: &BTreeMap<String, Vec<Option<Quantiles>>>| {
-            fold.get(name).and_then(|channels| channels.get(unit.channel)?.clone())
+            fold.get(name)?.get(unit.channel)?.as_ref()?.first(steps)
         };
         let of_unit: Vec<_> = by_fold.iter().map(forecast).collect();
         classics.history_mut().push(of_unit);
@@ -208,9 +357,16 @@ fn push_network(
 }
 
 /// The pool of each unit, from what the past forecasts of all units say together.
-fn pools(members: &[String], units: &[Unit], classics: &[Classics]) -> Vec<Pool> {
+fn pools(members: &[String], units: &[Unit], classics: &[Classics]) -> (Panel, Vec<Pool>) {
     let histories: Vec<&History> = classics.iter().map(Classics::history).collect();
-    let panel = Panel::fit(members.to_vec(), &histories, &Settings::default());
+    let untried = histories.iter().all(|history| history.folds.is_empty());
+    let prior = if untried { lengths::prior(members) } else { Vec::new() };
+    let panel =
+        Panel::fit(members.to_vec(), &histories, &Settings { prior, ..Settings::default() });
     let own = |(unit, history): (&Unit, &&History)| panel.pool(history, Support::of(&unit.values));
-    units.iter().zip(&histories).map(own).collect()
+    let pools = units.iter().zip(&histories).map(own).collect();
+    (panel, pools)
 }
+
+#[cfg(test)]
+mod tests;

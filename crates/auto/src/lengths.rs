@@ -23,9 +23,22 @@ pub(crate) fn methods(units: usize, rows: usize) -> Vec<Method> {
     Method::ALL.into_iter().filter(affordable).collect()
 }
 
+/// The prior of members by name where no past forecast could be tried: equal, but for the naive method. On cuts of 5 to 20
+/// rows of the small series no method is far from the others on average, and the naive one is the worst.
+pub(crate) fn prior(members: &[String]) -> Vec<f64> {
+    let naive = Method::SeasonalNaive.name();
+    members.iter().map(|member| if member == naive { 0.5 } else { 1.0 }).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_naive_method_counts_half_where_nothing_was_tried() {
+        let members = ["seasonal naive", "ETS", "network"].map(str::to_owned);
+        assert_eq!(prior(&members), [0.5, 1.0, 1.0]);
+    }
 
     #[test]
     fn large_panels_take_cheap_methods() {

@@ -11,8 +11,9 @@ use train::{Config, Control, Fit, Loaded, Progress, RunOptions, RunProgress, Tra
 use crate::options::Options;
 use crate::table::Table;
 
-/// Sample paths of one forecast.
-const PATHS: usize = 400;
+/// Series and channels above which a training is cut short, and its steps at most: such a panel is learned in less than a
+/// pass over its windows, and thousands of series have to be done in a minute.
+const MANY: (usize, usize) = (200, 1000);
 /// Training windows below which there is nothing to learn: the classical methods stand alone.
 const LEAST_WINDOWS: usize = 12;
 
@@ -25,12 +26,16 @@ pub(crate) struct Network {
     loaded: Loaded,
     options: RunOptions,
     seed: u64,
+    /// Whether updates with newer rows count.
+    updated: bool,
 }
 
-/// The config of the network for a table whose last `held` rows of each series choose it.
+/// The config of the network for a table whose last `held` rows of each series choose it: the given one, or else a
+/// proposal.
 pub(crate) fn config(
     table: &Table,
     held: usize,
+    given: Option<&Config>,
     overrides: &[String],
 ) -> Result<Option<Config>, TrainError> {
     let DataConfig { context, horizon, .. } = table.config;
@@ -41,6 +46,11 @@ pub(crate) fn config(
     let enough = table.known.iter().map(windows).sum::<usize>() >= LEAST_WINDOWS;
     if held == 0 || !enough {
         return Ok(None);
+    }
+    if let Some(given) = given {
+        let data = DataConfig { split: SplitConfig::Last([held, 0]), ..given.data.clone() };
+        let text = Config { data, ..given.clone() }.to_toml()?;
+        return Ok(Some(Config::parse(&text, "the given config", overrides)?));
     }
     let calendar = match table.config.calendar.is_empty() {
         true => {
@@ -62,6 +72,9 @@ pub(crate) fn config(
     config.model.instance_center = vae::Center::Last;
     // Spreads of short windows are mostly chance: only those wider than the training rows are narrowed.
     config.model.instance_floor = 1.0;
+    if table.units().len() > MANY.0 {
+        config.train.max_steps = config.train.max_steps.min(MANY.1);
+    }
     let text = config.to_toml()?;
     Ok(Some(Config::parse(&text, "the proposed config", overrides)?))
 }
@@ -112,7 +125,27 @@ impl Network {
             })?;
         }
         let loaded = Loaded::open(directory)?;
-        Ok(Network { loaded, options: options.run, seed: config.seed })
+        Ok(Network { loaded, options: options.run, seed: config.seed, updated: false })
+    }
+
+    /// The network that was trained in `directory`, with its updates.
+    pub(crate) fn open(
+        directory: &Path,
+        seed: u64,
+        options: RunOptions,
+    ) -> Result<Network, TrainError> {
+        let loaded = Loaded::open(directory)?;
+        train::set_threads(options.threads);
+        Ok(Network { loaded, options, seed, updated: true })
+    }
+
+    fn newest(&self) -> Fit<'_> {
+        if self.updated { self.loaded.latest() } else { self.loaded.refitted() }
+    }
+
+    /// The rows that its newest weights were trained on.
+    pub(crate) fn rows(&self) -> usize {
+        self.newest().refitted_on().unwrap_or(self.loaded.info.data.rows)
     }
 
     /// Sample paths of each channel of each series of a table from the end of its rows, by the weights that were fitted
@@ -122,7 +155,7 @@ impl Network {
         table: &Table,
         count: usize,
     ) -> Result<Vec<Named<Paths>>, TrainError> {
-        self.paths(table, &self.loaded.latest(), count)
+        self.paths(table, &self.newest(), count)
     }
 
     fn paths(
@@ -151,8 +184,12 @@ impl Network {
     }
 
     /// The honest forecasts of one fold, as [`Network::paths`], as quantiles.
-    pub(crate) fn fold(&self, table: &Table) -> Result<Vec<Named<Option<Quantiles>>>, TrainError> {
-        let paths = self.paths(table, &self.loaded.honest(), PATHS)?;
+    pub(crate) fn fold(
+        &self,
+        table: &Table,
+        count: usize,
+    ) -> Result<Vec<Named<Option<Quantiles>>>, TrainError> {
+        let paths = self.paths(table, &self.loaded.honest(), count)?;
         let quantiles = |(name, channels): (String, Vec<Paths>)| {
             (name, channels.iter().map(Quantiles::of_paths).collect())
         };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use train::RunOptions;
+use train::{Config, RunOptions};
 
 /// How members are fitted.
 #[derive(Debug, Clone)]
@@ -14,6 +14,8 @@ pub struct Options {
     pub run: RunOptions,
     /// Whether the network is a member.
     pub network: bool,
+    /// The config of the network, but for its split; without it one is proposed.
+    pub config: Option<Config>,
     /// Keys of the network's config that differ from the proposed ones, `KEY=VALUE`.
     pub overrides: Vec<String>,
     /// Asks the training of the network to save and stop; [`crate::Fitted::fit`] then ends with [`train::TrainError::Interrupted`].
@@ -28,6 +30,7 @@ impl Default for Options {
             seed: 1,
             run: RunOptions::default(),
             network: true,
+            config: None,
             overrides: Vec::new(),
             stop: Arc::default(),
             observe: |_| {},

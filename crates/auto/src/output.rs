@@ -1,10 +1,12 @@
 //! A pooled forecast as the table that is written.
 
+use classical::Method;
 use pool::Quantiles;
 use record::{Forecast, RecordError, SeriesForecast};
 use train::TrainError;
 
 use crate::fit::{Fitted, UnitForecast};
+use crate::names::NETWORK;
 use crate::table::Table;
 
 /// The form of a forecast.
@@ -14,24 +16,30 @@ pub struct Form {
     pub levels: Vec<f64>,
     /// Number of sample paths; 0 for none.
     pub samples: usize,
+    /// The member that forecasts by itself; the pool without one.
+    pub member: Option<String>,
 }
 
 impl Default for Form {
     fn default() -> Form {
-        Form { levels: vec![0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95], samples: 0 }
+        Form { levels: vec![0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95], samples: 0, member: None }
     }
 }
 
 /// Forecasts the horizon after the known rows of a table, and after earlier rows, each a list of ends per series.
 ///
 /// # Errors
-/// As [`Fitted::forecast`]; [`RecordError::Refused`] if no series can be forecast.
+/// As [`Fitted::forecast`]; [`RecordError::Refused`] if no series can be forecast; [`TrainError::Config`] if there is no
+/// such member.
 pub fn forecast(
     fitted: &mut Fitted,
     table: &Table,
     origins: &[Vec<usize>],
     form: &Form,
 ) -> Result<Forecast, TrainError> {
+    let member = form.member.as_deref();
+    let member = member.map(|name| place(fitted.members(), name, "is no member of this pool"));
+    let member = member.transpose()?;
     let panel = &table.panel;
     let reading = panel.reading();
     let channels = panel.channels();
@@ -52,13 +60,17 @@ pub fn forecast(
         forecast.left_out.push(data::LeftOut { series, reason });
     }
     for ends in origins {
-        let units = fitted.forecast(table, ends)?;
+        let mut units = fitted.forecast(table, ends)?;
+        if let Some(member) = member {
+            units.iter_mut().for_each(|unit| fitted.leave(unit, member));
+        }
         for of_series in units.chunks(forecast.channels.len().max(1)) {
-            // Series without a row at this origin are not among the units.
-            let first = of_series[0].series * forecast.channels.len();
-            let Some(series) = series(fitted, table, first, of_series, ends, form)? else {
+            let Some(series) = series(fitted, table, of_series, ends, form)? else {
                 let name = panel.series()[of_series[0].series].name().to_owned();
-                let reason = "no method can be fitted to its rows".to_owned();
+                let reason = match &form.member {
+                    Some(member) => format!("`{member}` cannot be fitted to its rows"),
+                    None => "no method can be fitted to its rows".to_owned(),
+                };
                 let left_out = data::LeftOut { series: name, reason };
                 if !forecast.left_out.contains(&left_out) {
                     forecast.left_out.push(left_out);
@@ -71,20 +83,46 @@ pub fn forecast(
         }
     }
     match (forecast.series.as_slice(), forecast.left_out.first()) {
-        ([], Some(first)) => Err(none(table, first)),
+        ([], Some(first)) => Err(none(table, first, form)),
         _ => Ok(forecast),
     }
 }
 
+/// Checks that a member has a name that some pool has: fitting takes time.
+///
+/// # Errors
+/// [`TrainError::Config`], which lists the names.
+pub fn check_member(name: &str) -> Result<(), TrainError> {
+    let methods = Method::ALL.into_iter().map(|method| method.name().to_owned());
+    let members: Vec<String> = methods.chain([NETWORK.to_owned()]).collect();
+    place(&members, name, "is no member of any pool").map(|_| ())
+}
+
+/// The place of a member among others.
+fn place(members: &[String], name: &str, fault: &str) -> Result<usize, TrainError> {
+    members.iter().position(|member| member == name).ok_or_else(|| {
+        let names: Vec<String> = members.iter().map(|member| format!("`{member}`")).collect();
+        let error = train::ConfigError::Invalid {
+            origin: "--member".to_owned(),
+            message: format!("`{name}` {fault}"),
+            hint: Some(format!("the members are {}", names.join(", "))),
+        };
+        error.into()
+    })
+}
+
 /// The error for a table without a series that can be forecast.
-fn none(table: &Table, first: &data::LeftOut) -> TrainError {
+fn none(table: &Table, first: &data::LeftOut, form: &Form) -> TrainError {
     let data::LeftOut { series, reason } = first;
     let rows = table.known.iter().copied().max().unwrap_or(0);
     let reason = format!(
         "no series can be forecast: `{series}`, {reason}; the longest one has {rows} row{}",
         if rows == 1 { "" } else { "s" }
     );
-    let hint = "give more rows with a value".to_owned();
+    let hint = match form.member {
+        Some(_) => "leave out `--member`".to_owned(),
+        None => "give more rows with a value".to_owned(),
+    };
     RecordError::Refused { path: table.path().to_owned(), reason, hint }.into()
 }
 
@@ -98,7 +136,6 @@ fn origin(table: &Table, unit: &UnitForecast, ends: &[usize]) -> Result<String, 
 fn series(
     fitted: &Fitted,
     table: &Table,
-    first: usize,
     units: &[UnitForecast],
     ends: &[usize],
     form: &Form,
@@ -109,8 +146,8 @@ fn series(
         return Ok(None);
     };
     let mut samples = vec![vec![Vec::new(); horizon]; form.samples];
-    for (offset, unit) in units.iter().enumerate().filter(|_| form.samples > 0) {
-        let Some(paths) = fitted.paths(first + offset, &unit.members, form.samples) else {
+    for unit in units.iter().filter(|_| form.samples > 0) {
+        let Some(paths) = fitted.paths(unit, form.samples) else {
             return Ok(None);
         };
         for (sample, path) in samples.iter_mut().zip(paths.iter()) {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use data::{DataConfig, Panel, lengths};
+use data::{DataConfig, Panel, TableForm, lengths};
 use train::TrainError;
 
 /// A table that was read, with what a forecast needs to know of it.
@@ -80,6 +80,37 @@ impl Table {
             panel,
             seasons,
         })
+    }
+
+    /// A later table of the same form.
+    pub(crate) fn later(
+        form: &TableForm,
+        input: &Path,
+        seasons: &[usize],
+    ) -> Result<Table, TrainError> {
+        let read = form.read(input);
+        let panel = read.map_err(|error| train::other_reading(error, Some(form.reading())))?;
+        let path = Some(input.to_owned());
+        Ok(Table {
+            config: DataConfig { path, source: None, ..form.config().clone() },
+            known: known(&panel),
+            seasons: seasons.to_vec(),
+            understood: panel.reading().describe(),
+            doubts: panel.doubts().to_vec(),
+            panel,
+        })
+    }
+
+    /// How it was read, by which later tables are.
+    pub(crate) fn form(&self) -> TableForm {
+        TableForm::of(&self.panel, &self.config)
+    }
+
+    /// Names of the series and of the channels that are forecast.
+    pub(crate) fn names(&self) -> (Vec<String>, Vec<String>) {
+        let channels = self.panel.channels();
+        let series = self.panel.series().iter().map(|series| series.name().to_owned());
+        (series.collect(), channels.names()[channels.targets()].to_vec())
     }
 
     /// The file or folder that it was read from.

@@ -24,6 +24,13 @@ impl Support {
         Support { lower: (any && low).then_some(0.0), integer: any && whole }
     }
 
+    /// The support that holds the values of both.
+    #[must_use]
+    pub fn or(self, other: Support) -> Support {
+        let lower = self.lower.zip(other.lower).map(|(a, b)| a.min(b));
+        Support { lower, integer: self.integer && other.integer }
+    }
+
     /// The nearest value of the support.
     pub fn clamp(&self, value: f64) -> f64 {
         let value = if self.integer { value.round() } else { value };
@@ -50,6 +57,10 @@ mod tests {
         assert_eq!(returns, Support { lower: None, integer: false });
         assert_eq!(returns.clamp(-7.3), -7.3);
         assert_eq!(Support::of(&[f64::NAN]), Support { lower: None, integer: false });
+        assert_eq!(counts.or(counts), counts);
+        assert_eq!(counts.or(returns), returns);
+        let amounts = Support::of(&[0.5]);
+        assert_eq!(amounts.or(counts), amounts);
     }
 
     #[test]

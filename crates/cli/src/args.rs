@@ -131,7 +131,7 @@ pub(crate) struct Update {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Evaluate {
-    /// The run directory, or several of one config and different seeds.
+    /// The run directory, or several trained ones of one config and different seeds.
     #[arg(required = true, value_name = "RUN")]
     pub(crate) runs: Vec<PathBuf>,
     /// Also score test windows N rows apart; 1 scores every test window.
@@ -172,10 +172,10 @@ pub(crate) struct Features {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Forecast {
-    /// A table to forecast, or the directory of a trained run.
+    /// A table to forecast, or a run: the directory that an earlier forecast kept, or that of a trained network.
     #[arg(value_name = "FILE|RUN")]
     pub(crate) source: PathBuf,
-    /// With a run: the rows to forecast from, with the columns that the run was trained on.
+    /// With a run: the rows to forecast from, with the columns that the run was fitted to.
     #[arg(long, value_name = "CSV")]
     pub(crate) input: Option<PathBuf>,
     /// Where to write the forecast: one row per step, with quantiles of each channel; Parquet if the name ends in
@@ -183,14 +183,17 @@ pub(crate) struct Forecast {
     #[arg(long, value_name = "CSV|PARQUET")]
     pub(crate) output: Option<PathBuf>,
     /// Where to write the page with a fan chart of each series [default: FILE-forecast.html in the current folder].
-    #[arg(long, value_name = "HTML|SVG", conflicts_with = "input")]
+    #[arg(long, value_name = "HTML|SVG")]
     pub(crate) picture: Option<PathBuf>,
-    /// Levels of the quantiles, such as 0.1,0.5,0.9.
-    #[arg(long, value_name = "P,…", value_delimiter = ',', value_parser = level, default_values = ["0.05", "0.1", "0.25", "0.5", "0.75", "0.9", "0.95"])]
+    /// Levels of the quantiles, such as 0.1,0.5,0.9 [default: 0.05,0.1,0.25,0.5,0.75,0.9,0.95, or those of the run].
+    #[arg(long, value_name = "P,…", value_delimiter = ',', value_parser = level)]
     pub(crate) levels: Vec<f64>,
     /// Also write this many sample paths, to the output with `-samples` added to its name.
-    #[arg(long, value_name = "N", conflicts_with = "input")]
+    #[arg(long, value_name = "N")]
     pub(crate) samples: Option<u32>,
+    /// Forecast with one member alone, such as `network` or `ETS`, instead of the pool.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) member: Option<String>,
     /// Forecast from this many origins, the last one at the end of the table; everything is fitted before the first.
     #[arg(long, value_name = "K", conflicts_with = "input", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) origins: Option<u16>,
@@ -199,9 +202,9 @@ pub(crate) struct Forecast {
     pub(crate) stride: Option<std::num::NonZeroUsize>,
     #[command(flatten)]
     pub(crate) table: TableArgs,
-    /// Seed of the training and of the samples.
-    #[arg(long, default_value_t = 1)]
-    pub(crate) seed: u64,
+    /// Seed of the training and of the samples [default: 1, or that of the run].
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
 }
 
 /// The columns of a table, its times, and the lengths of its windows.
@@ -258,8 +261,8 @@ pub(crate) struct TableArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Backtest {
-    /// A table whose last rows are forecast.
-    #[arg(value_name = "FILE")]
+    /// A table whose last rows are forecast, or a config, a TOML file, that names one and describes the network.
+    #[arg(value_name = "FILE|CONFIG")]
     pub(crate) file: PathBuf,
     /// Number of origins; the horizon of the last one ends with the table.
     #[arg(long, value_name = "K", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
@@ -276,9 +279,13 @@ pub(crate) struct Backtest {
     /// Where to write the scores of every origin, step and member.
     #[arg(long, value_name = "CSV")]
     pub(crate) output: Option<PathBuf>,
-    /// Where to write mean scores and weights.
+    /// Where to write scores by forecaster, fold and step, and weights.
     #[arg(long, value_name = "JSON")]
     pub(crate) json: Option<PathBuf>,
+    /// Where to write the page with forecasts beside what came, and scores by step [default: FILE-backtest.html in the
+    /// current folder]; with the ending `.svg` the first chart alone.
+    #[arg(long, value_name = "HTML|SVG")]
+    pub(crate) picture: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) table: TableArgs,
     /// Seed of the training and of the samples.

@@ -61,6 +61,7 @@ pub(crate) fn options(args: &TableArgs, seed: u64) -> Result<Options, Error> {
         seed,
         run: RunOptions { device: args.device, threads: args.threads.map(usize::from) },
         network,
+        config: None,
         stop,
         observe,
         overrides: args

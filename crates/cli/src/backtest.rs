@@ -1,42 +1,58 @@
 //! `ballast backtest`.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Error;
-use ballast::auto::{Backtest, Origins, Score, backtest};
+use ballast::auto::{Backtest, Origins, Score, Table, Wanted, backtest};
 use ballast::record::RecordError;
+use ballast::train::{Config, TrainError};
 use serde_json::json;
 
 use crate::args;
-use crate::automatic::{directory, options, read};
+use crate::automatic::{directory, options, read, stem, usage};
 use crate::output::print;
-use crate::table::Table;
+use crate::scores::{LEGEND, details, lines};
 
 pub(crate) fn run(args: args::Backtest) -> Result<(), Error> {
     let started = Instant::now();
-    let table = read(&args.file, &args.table)?;
+    let given = given(&args)?;
+    let table = match &given {
+        Some(config) => of_config(config, &args)?,
+        None => read(&args.file, &args.table)?,
+    };
     let horizon = table.horizon();
     let stride = args.stride.map_or(horizon, usize::from);
     let origins = match args.rows {
         Some(rows) => Origins::part(rows, stride, horizon),
         None => Origins::folds(args.folds.into(), stride, horizon),
     };
-    let asked = format!("backtest {origins:?} {} {}", args.refit, args.seed);
+    let network = given.as_ref().map(Config::to_toml).transpose()?.unwrap_or_default();
+    let asked = format!("backtest {origins:?} {} {}{network}", args.refit, args.seed);
     let run = directory(&args.file, &args.table, &asked, &table)?;
-    let found = backtest(&table, &origins, args.refit, &run, &options(&args.table, args.seed)?)?;
+    let mut options = options(&args.table, args.seed)?;
+    if given.is_some() {
+        options.overrides.clear(); // the config has them
+    }
+    options.config = given;
+    let found = backtest(&table, &origins, args.refit, &run, &options)?;
     let scores = found.scores();
     for line in lines(&scores) {
         print(line)?;
     }
-    print(
-        "CRPS over the mean of |y|; difference: CRPS minus that of the pool ± its standard error,\n\
-         * if its 95 % interval excludes zero; 80 %: share of the truth inside the 80 % intervals",
-    )?;
+    print(LEGEND)?;
+    for line in details(&scores) {
+        print(line)?;
+    }
     if let Some(path) = &args.output {
         found.write_csv(path)?;
         print(format_args!("every window and step written to {}", path.display()))?;
     }
+    let picture = args.picture.clone();
+    let picture = picture.unwrap_or_else(|| format!("{}-backtest.html", stem(&args.file)).into());
+    draw(&found, &table, &picture)?;
+    print(format_args!("pictures in {}", picture.display()))?;
     if let Some(path) = &args.json {
         let content = summary(&found, &scores, started);
         ballast::files::replace_json(path, &content).map_err(RecordError::writing(path))?;
@@ -44,22 +60,51 @@ pub(crate) fn run(args: args::Backtest) -> Result<(), Error> {
     Ok(())
 }
 
-fn lines(scores: &[Score]) -> Vec<String> {
-    let mut table = Table::new(["", "CRPS", "80 %", "windows", "difference"]).ragged();
-    for score in scores {
-        let difference = score.difference.map_or(String::new(), |difference| {
-            let star = if difference.decided { " *" } else { "" };
-            format!("{:+.4} ± {:.4}{star}", difference.mean, difference.error)
-        });
-        table.row([
-            score.forecaster.clone(),
-            format!("{:.4}", score.crps),
-            format!("{:.0} %", 100.0 * score.coverage_80),
-            score.windows.to_string(),
-            difference,
-        ]);
+/// The config that the arguments name, if they name one.
+fn given(args: &args::Backtest) -> Result<Option<Config>, Error> {
+    if args.file.extension().is_none_or(|ending| ending != "toml") {
+        return Ok(None);
     }
-    table.lines()
+    Ok(Some(Config::load(&args.file, &args.table.set).map_err(TrainError::from)?))
+}
+
+/// The table of a config, whose keys the other options would contradict.
+fn of_config(config: &Config, args: &args::Backtest) -> Result<Table, Error> {
+    let reading = &args.table.reading;
+    let options = [
+        ("--horizon", "horizon", reading.horizon.is_some()),
+        ("--context", "context", reading.context.is_some()),
+        ("--target", "targets", !reading.target.is_empty()),
+        ("--id", "id", reading.id.is_some()),
+        ("--time", "time", !reading.time.is_empty()),
+        ("--time-format", "time_format", reading.time_format.is_some()),
+        ("--frequency", "frequency", reading.frequency.is_some()),
+    ];
+    if let Some((name, key, _)) = options.iter().find(|(.., given)| *given) {
+        let message = format!("`{name}` is a key of the config");
+        let hint = format!("write `--set data.{key}=…`");
+        return Err(usage(&args.file.display().to_string(), &message, &hint));
+    }
+    let of_config = Some(config.evaluate.season).filter(|season| *season > 0);
+    let wanted = Wanted {
+        horizon: Some(config.data.horizon),
+        context: Some(config.data.context),
+        season: args.table.season.or(of_config),
+        data: config.data.clone(),
+    };
+    Ok(Table::read(&wanted)?)
+}
+
+/// Writes the page, or the first chart alone as SVG.
+fn draw(found: &Backtest, table: &Table, path: &Path) -> Result<(), Error> {
+    let content = match path.extension().is_some_and(|ending| ending == "svg") {
+        true => {
+            let first = found.windows.first();
+            first.and_then(|w| found.picture(table, w.series, w.channel)).unwrap_or_default()
+        }
+        false => found.page(table),
+    };
+    Ok(ballast::files::write_text(path, &content).map_err(RecordError::writing(path))?)
 }
 
 fn summary(found: &Backtest, scores: &[Score], started: Instant) -> serde_json::Value {

@@ -1,16 +1,24 @@
 //! `ballast evaluate`.
 
+use std::path::Path;
+
 use anyhow::Error;
+use ballast::auto::Kept;
 use ballast::evaluate::EvaluateOptions;
 use ballast::record::{Differences, DropLast, Evaluation, LatentHealth, PointError, Scored};
 use ballast::stats::Difference;
 use ballast::train::RunOptions;
 
 use crate::args::Evaluate;
+use crate::automatic::usage;
 use crate::output::print;
+use crate::scores::{LEGEND, details, lines};
 use crate::table::Table;
 
 pub(crate) fn run(args: Evaluate) -> Result<(), Error> {
+    if let Some(pool) = args.runs.iter().find(|run| Kept::is_in(run)) {
+        return of_pool(pool, &args);
+    }
     let options = RunOptions { device: args.device, threads: args.threads.map(usize::from) };
     let asked = EvaluateOptions {
         stride: args.stride.map(usize::from),
@@ -47,6 +55,49 @@ pub(crate) fn run(args: Evaluate) -> Result<(), Error> {
     if let Some(dump) = &asked.dump {
         print(format_args!("samples written to {}", dump.display()))?;
     }
+    Ok(())
+}
+
+/// The pool that `ballast forecast FILE` kept, beside its members, on the rows by which they were weighed.
+fn of_pool(run: &Path, args: &Evaluate) -> Result<(), Error> {
+    let origin = run.display().to_string();
+    if args.runs.len() > 1 {
+        return Err(usage(
+            &origin,
+            "the run of a pool is not one of several seeds",
+            "evaluate it by itself",
+        ));
+    }
+    let of_tests = [
+        ("--stride", args.stride.is_some()),
+        ("--dump", args.dump.is_some()),
+        ("--last", args.last),
+        ("--output", args.output.is_some()),
+    ];
+    if let Some((name, _)) = of_tests.iter().find(|(_, given)| *given) {
+        let message = format!("`{name}` is for a run with test rows, and a pool has none");
+        let hint = "leave it out, or score every window with `ballast backtest FILE --output CSV`";
+        return Err(usage(&origin, &message, hint));
+    }
+    let kept = Kept::read(run)?;
+    let scores = kept.scores();
+    let Some(pool) = scores.first() else {
+        return Ok(print("the rows were too few for a past forecast: there is nothing to score")?);
+    };
+    print(format_args!(
+        "{} past forecasts of up to {} steps, by members that had not seen these rows; original units",
+        pool.windows,
+        pool.by_step.len(),
+    ))?;
+    lines(scores)
+        .into_iter()
+        .chain([LEGEND.to_owned()])
+        .chain(details(scores))
+        .try_for_each(print)?;
+    print(
+        "note: these rows chose the weights, the intervals and the epoch of the network, so the scores of the pool and of the \
+         network are somewhat too good; `ballast backtest FILE` scores rows that chose nothing",
+    )?;
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Error;
-use ballast::auto::{self, Fitted, Form, Report, Table};
+use ballast::auto::{self, Fitted, Form, Kept, Report, Table};
 use ballast::record;
 use ballast::train::RunOptions;
 
@@ -20,11 +20,17 @@ pub(crate) fn run(mut args: Forecast) -> Result<(), Error> {
     if let Some(output) = &args.output {
         record::Forecast::check_name(output)?;
     }
+    if let Some(member) = &args.member {
+        auto::check_member(member)?;
+    }
+    if Kept::is_in(&args.source) {
+        return from_pool(&args);
+    }
     if args.source.join("run.json").exists() {
-        return from_run(&args);
+        return from_network(&args);
     }
     if args.input.is_some() {
-        let message = "`--input` is for a trained run, and this is not one";
+        let message = "`--input` is for a run, and this is not one";
         return Err(usage(
             &args.source.display().to_string(),
             message,
@@ -34,8 +40,49 @@ pub(crate) fn run(mut args: Forecast) -> Result<(), Error> {
     from_table(&args)
 }
 
-/// Forecasts with a trained run.
-fn from_run(args: &Forecast) -> Result<(), Error> {
+/// Forecasts with the network of `ballast train`.
+fn from_network(args: &Forecast) -> Result<(), Error> {
+    let origin = args.source.display().to_string();
+    let input = input(args)?;
+    let Some(output) = &args.output else {
+        return Err(usage(
+            &origin,
+            "the forecast has no place to go",
+            "name it with `--output CSV`",
+        ));
+    };
+    let of_pools = [
+        ("--picture", args.picture.is_some()),
+        ("--samples", args.samples.is_some()),
+        ("--member", args.member.is_some()),
+    ];
+    refuse(&origin, &of_pools, "is for the run of `ballast forecast FILE`")?;
+    let options = run_options(args);
+    let levels = match args.levels.is_empty() {
+        true => Form::default().levels,
+        false => args.levels.clone(),
+    };
+    let (set, seed) = (&args.table.set, args.seed.unwrap_or(1));
+    let forecast = ballast::evaluate::forecast(&args.source, input, set, &levels, seed, options)?;
+    forecast.write(output)?;
+    remarks(&forecast)?;
+    written(&forecast, output)
+}
+
+/// Forecasts with the pool that an earlier forecast kept.
+fn from_pool(args: &Forecast) -> Result<(), Error> {
+    let input = input(args)?;
+    let kept = Kept::read(&args.source)?;
+    let table = kept.table(input, &args.table.set)?;
+    let seed = args.seed.unwrap_or_else(|| kept.seed());
+    let mut fitted = Fitted::open(&kept, &table, &args.source, seed, run_options(args))?;
+    let levels = if args.levels.is_empty() { kept.levels() } else { &args.levels };
+    let ends = vec![table.known().to_vec()];
+    write(args, input, &table, &mut fitted, &ends, levels)
+}
+
+/// The rows to forecast from with a run, which has chosen already what the other options would choose.
+fn input(args: &Forecast) -> Result<&Path, Error> {
     let origin = args.source.display().to_string();
     let Some(input) = &args.input else {
         return Err(usage(
@@ -44,25 +91,48 @@ fn from_run(args: &Forecast) -> Result<(), Error> {
             "name it with `--input CSV`",
         ));
     };
-    let Some(output) = &args.output else {
-        return Err(usage(
-            &origin,
-            "the forecast has no place to go",
-            "name it with `--output CSV`",
-        ));
-    };
-    let threads = args.table.threads.map(usize::from);
-    let options = RunOptions { device: args.table.device, threads };
-    let (set, levels) = (&args.table.set, &args.levels);
-    let forecast =
-        ballast::evaluate::forecast(&args.source, input, set, levels, args.seed, options)?;
-    forecast.write(output)?;
-    remarks(&forecast)?;
-    written(&forecast, output)
+    let (table, reading) = (&args.table, &args.table.reading);
+    let of_fits = [
+        ("--origins", args.origins.is_some()),
+        ("--horizon", reading.horizon.is_some()),
+        ("--context", reading.context.is_some()),
+        ("--target", !reading.target.is_empty()),
+        ("--frequency", reading.frequency.is_some()),
+        ("--season", table.season.is_some()),
+        ("--run", table.run.is_some()),
+        ("--without-network", table.without_network),
+    ];
+    refuse(&origin, &of_fits, "is chosen when a table is fitted")?;
+    let of_files = [
+        ("--id", reading.id.is_some()),
+        ("--time", !reading.time.is_empty()),
+        ("--time-format", reading.time_format.is_some()),
+    ];
+    refuse(
+        &origin,
+        &of_files,
+        "is known to the run; where the file differs, write `--set data.…`",
+    )?;
+    Ok(input)
+}
+
+/// The error for the first option that was given.
+fn refuse(origin: &str, options: &[(&str, bool)], reason: &str) -> Result<(), Error> {
+    match options.iter().find(|(_, given)| *given) {
+        Some((name, _)) => {
+            Err(usage(origin, &format!("`{name}` {reason}"), &format!("leave out `{name}`")))
+        }
+        None => Ok(()),
+    }
+}
+
+fn run_options(args: &Forecast) -> RunOptions {
+    RunOptions { device: args.table.device, threads: args.table.threads.map(usize::from) }
 }
 
 /// Reads, chooses, fits and forecasts.
 fn from_table(args: &Forecast) -> Result<(), Error> {
+    let seed = args.seed.unwrap_or(1);
     let table = read(&args.source, &args.table)?;
     let horizon = table.horizon();
     let stride = args.stride.map_or(horizon, usize::from);
@@ -70,16 +140,38 @@ fn from_table(args: &Forecast) -> Result<(), Error> {
         .rev()
         .map(|k| table.known().iter().map(|rows| rows.saturating_sub(k * stride)).collect())
         .collect();
-    let asked = format!("forecast {:?} {stride} {}", args.origins, args.seed);
+    let asked = format!("forecast {:?} {stride} {seed}", args.origins);
     let run = directory(&args.source, &args.table, &asked, &table)?;
-    let options = options(&args.table, args.seed)?;
+    let options = options(&args.table, seed)?;
     let first: Vec<usize> = origins[0].iter().map(|end| (*end).max(1)).collect();
     let known = table.until(&first)?;
     let mut fitted = Fitted::fit(&known, &run, &options)?;
-    let form = Form { levels: args.levels.clone(), samples: args.samples.unwrap_or(0) as usize };
-    let forecast = auto::forecast(&mut fitted, &table, &origins, &form)?;
-    let report = Report::of(&known, &fitted);
-    let name = stem(&args.source);
+    let levels = match args.levels.is_empty() {
+        true => Form::default().levels,
+        false => args.levels.clone(),
+    };
+    // With several origins the pool was fitted to the rows before the first.
+    fitted.keep(&known, &levels).write(&run)?;
+    write(args, &args.source, &table, &mut fitted, &origins, &levels)?;
+    Ok(print(format_args!("the run is kept in {}", run.display()))?)
+}
+
+/// Forecasts, and writes the forecast, its samples and its pictures, named after the table unless the arguments name
+/// them.
+fn write(
+    args: &Forecast,
+    file: &Path,
+    table: &Table,
+    fitted: &mut Fitted,
+    origins: &[Vec<usize>],
+    levels: &[f64],
+) -> Result<(), Error> {
+    let samples = args.samples.unwrap_or(0) as usize;
+    let form = Form { levels: levels.to_vec(), samples, member: args.member.clone() };
+    let forecast = auto::forecast(fitted, table, origins, &form)?;
+    let first: Vec<usize> = origins[0].iter().map(|end| (*end).max(1)).collect();
+    let report = Report::of(&table.until(&first)?, fitted, args.member.as_deref());
+    let name = stem(file);
     let output =
         args.output.clone().unwrap_or_else(|| PathBuf::from(format!("{name}-forecast.csv")));
     let picture =
@@ -91,15 +183,11 @@ fn from_table(args: &Forecast) -> Result<(), Error> {
         forecast.write_samples(&samples)?;
         print(format_args!("{} sample paths written to {}", form.samples, samples.display()))?;
     }
-    draw(&table, &forecast, &report, &picture)?;
+    draw(table, &forecast, &report, &picture)?;
     print(&report)?;
     remarks(&forecast)?;
     written(&forecast, &output)?;
-    let kept = match run.exists() {
-        true => format!(", the run in {}", run.display()),
-        false => String::new(),
-    };
-    Ok(print(format_args!("pictures in {}{kept}", picture.display()))?)
+    Ok(print(format_args!("pictures in {}", picture.display()))?)
 }
 
 fn remarks(forecast: &record::Forecast) -> Result<(), Error> {

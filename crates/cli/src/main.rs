@@ -12,6 +12,7 @@ mod features;
 mod forecast;
 mod noise_command;
 mod output;
+mod scores;
 mod signals;
 mod table;
 mod threads;

@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::path::Path;
 
 use anyhow::{Context, Error};
+use ballast::auto::Kept;
 use ballast::data::AddedRows;
 use ballast::record::{self, UpdateScores};
 use ballast::train::{Control, RunOptions, Updated};
@@ -17,6 +18,14 @@ use crate::signals;
 const MOST_NAMED: usize = 20;
 
 pub(crate) fn run(args: Update) -> Result<(), Error> {
+    let kept = Kept::is_in(&args.run).then(|| Kept::read(&args.run)).transpose()?;
+    if kept.as_ref().is_some_and(|kept| !kept.has_network()) {
+        let (run, input) = (args.run.display(), args.input.display());
+        return Ok(print(format_args!(
+            "the pool in {run} has no network, and its classical methods are fitted to each table that it forecasts: nothing \
+             to do\nnext: ballast forecast {run} --input {input}"
+        ))?);
+    }
     let options = RunOptions { device: args.device, threads: args.threads.map(usize::from) };
     let mut control = Control::new(signals::stop()?).save_every(args.save_every);
     if let Some(time) = args.max_time {
@@ -30,7 +39,16 @@ pub(crate) fn run(args: Update) -> Result<(), Error> {
     let (run, input) = (&args.run, &args.input);
     let updated = ballast::train::update(run, input, &args.set, options, &control, &mut observe);
     bar.finish_and_clear();
-    report(&updated.context("update")?, run, input)
+    let updated = updated.context("update")?;
+    report(&updated, run, input)?;
+    match kept.filter(|_| updated.update.is_some()) {
+        Some(kept) => Ok(print(format_args!(
+            "the members of the pool keep their weights, chosen when there were {} rows; `ballast forecast {}` chooses them again",
+            kept.rows(),
+            input.display()
+        ))?),
+        None => Ok(()),
+    }
 }
 
 /// A bar on a terminal, nothing elsewhere.

@@ -142,33 +142,8 @@ impl Pipeline {
     /// and its order take the place of the trained ones, where they differ from those the model was trained with.
     /// Only the keys of [`Pipeline::READING_KEYS`] are taken from it.
     pub fn rereading(&self, config: &DataConfig) -> Pipeline {
-        let old = &self.config;
         let mut reading = self.reading.clone();
-        if let Some(reading) = &mut reading {
-            if config.delimiter != old.delimiter {
-                reading.delimiter = config.delimiter;
-            }
-            if (config.decimal, config.thousands) != (old.decimal, old.thousands) {
-                reading.numbers = None;
-            }
-        }
-        let config = DataConfig {
-            format: config.format,
-            delimiter: config.delimiter,
-            decimal: config.decimal,
-            thousands: config.thousands,
-            encoding: config.encoding,
-            skip_rows: config.skip_rows,
-            header: config.header,
-            missing: config.missing.clone(),
-            id: config.id.clone(),
-            time: config.time.clone(),
-            time_format: config.time_format.clone(),
-            time_zone: config.time_zone.clone(),
-            unsorted: config.unsorted,
-            duplicates: config.duplicates,
-            ..old.clone()
-        };
+        let config = crate::form::written_as(&self.config, &mut reading, config);
         Pipeline { config, reading, ..self.clone() }
     }
 

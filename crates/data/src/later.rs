@@ -197,17 +197,12 @@ impl Pipeline {
 
     /// The table in a file, read as the training table was, without calendar features.
     pub(crate) fn read_raw(&self, path: &Path) -> Result<Panel, DataError> {
-        let config = self.input_config(path);
-        let base = Path::new("");
-        let table = crate::read::read_table(&config, base, self.reading.as_ref())?;
-        let where_from = crate::read::where_from(&config, base);
-        let bare = crate::config::DataConfig { calendar: Vec::new(), ..config };
         let trained = Trained {
             frequency: self.frequency,
             encoders: &self.encoders,
             reading: self.reading.as_ref(),
         };
-        crate::read::assemble::assemble_with(table, &bare, &where_from, Some(trained))
+        crate::form::read_as(&self.input_config(path), trained)
     }
 }
 

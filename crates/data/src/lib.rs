@@ -30,6 +30,7 @@ pub mod fetch;
 mod fill;
 mod finding;
 mod forecast;
+mod form;
 mod init;
 mod known;
 mod later;
@@ -57,6 +58,7 @@ pub use config::{
 pub use error::{BadCell, BadTime, DataError, ErrorKind, Hint};
 pub use finding::{Finding, FindingKind};
 pub use forecast::{Filled, ForecastInput, LeftOut};
+pub use form::TableForm;
 pub use init::{Init, Initial, init};
 pub use known::KnownRows;
 pub use later::{AddedRows, Continuation};

@@ -104,6 +104,11 @@ impl Classics {
         self.methods.iter().map(|method| method.name().to_owned()).collect()
     }
 
+    /// Whether each method could be fitted.
+    pub fn fitted(&self) -> impl Iterator<Item = bool> {
+        self.fitted.iter().map(Option::is_some)
+    }
+
     /// Moves the origin of all fitted methods on by one row.
     pub fn observe(&mut self, value: f64) {
         self.fitted.iter_mut().flatten().for_each(|fitted| fitted.observe(value));

@@ -5,7 +5,7 @@
 pub struct Layout {
     /// First rows of the targets, rising.
     pub origins: Vec<usize>,
-    /// Steps forecast from each.
+    /// Steps forecast from each, fewer than asked for where the rows leave no room for all.
     pub horizon: usize,
     /// How many of these horizons have no row in common.
     pub disjoint: usize,
@@ -15,14 +15,23 @@ pub struct Layout {
 const SHARES: [f64; 2] = [0.2, 0.4];
 
 impl Layout {
-    /// [`Layout::within`] the last fifth of `rows`; more, up to two fifths, where that is less than two horizons.
+    /// [`Layout::within`] the last fifth of `rows`; more, up to two fifths, where that is less than two horizons. A horizon
+    /// that is too long for two fifths is cut to a fifth of the rows, so that at least its first steps are tried.
     ///
     /// A longer part would hold more folds, but of forecasters that knew fewer rows than those which forecast in the
     /// end, and weights that do well for the former are not those of the latter.
     pub fn rolling(rows: usize, horizon: usize, seasons: &[usize], most: usize) -> Layout {
-        let two = 2.0 * horizon as f64 / rows.max(1) as f64;
-        let share = two.clamp(SHARES[0], SHARES[1]);
-        Layout::within(share, rows, horizon, seasons, most)
+        let of = |horizon: usize| {
+            let two = 2.0 * horizon as f64 / rows.max(1) as f64;
+            let share = two.clamp(SHARES[0], SHARES[1]);
+            Layout::within(share, rows, horizon, seasons, most)
+        };
+        let whole = of(horizon);
+        let fifth = (SHARES[0] * rows as f64) as usize;
+        match whole.origins.is_empty() && (1..horizon).contains(&fifth) {
+            true => of(fifth),
+            false => whole,
+        }
     }
 
     /// At most `most` origins within the last `share` of `rows`, the last one a horizon before the end.
@@ -90,7 +99,7 @@ mod tests {
 
     #[test]
     fn short_series_have_no_folds() {
-        for (rows, horizon) in [(0, 1), (5, 3), (3, 0), (20, 15)] {
+        for (rows, horizon) in [(0, 1), (5, 3), (3, 0), (6, 15)] {
             assert_eq!(
                 Layout::rolling(rows, horizon, &[12], 8).origins,
                 [0; 0],
@@ -102,6 +111,14 @@ mod tests {
         assert!(found.origins[0] >= 28 && found.origins.last() == Some(&34), "{found:?}");
     }
 
+    #[test]
+    fn long_horizons_are_cut() {
+        let found = Layout::rolling(120, 400, &[12], 12);
+        assert_eq!((found.horizon, found.origins[0], found.disjoint), (24, 72, 2));
+        assert_eq!(found.origins.last(), Some(&96));
+        assert_eq!(Layout::rolling(120, 48, &[12], 12).horizon, 48);
+    }
+
     /// Law: all origins leave a horizon, rise, and are at most as many as asked for.
     #[test]
     fn layouts_hold_their_promises() {
@@ -111,7 +128,8 @@ mod tests {
                     let found = Layout::rolling(rows, horizon, &[7, 24], most);
                     assert!(found.origins.len() <= most);
                     assert!(found.origins.windows(2).all(|pair| pair[0] < pair[1]));
-                    assert!(found.origins.iter().all(|origin| origin + horizon <= rows));
+                    assert!(found.horizon <= horizon);
+                    assert!(found.origins.iter().all(|origin| origin + found.horizon <= rows));
                     assert!(found.disjoint <= found.origins.len());
                     assert_eq!(found.origins.is_empty(), found.disjoint == 0);
                 }

@@ -103,6 +103,12 @@ impl Quantiles {
         self.values.len() / COUNT
     }
 
+    /// The first `steps` steps; `None` if there are fewer, or none.
+    pub fn first(&self, steps: usize) -> Option<Quantiles> {
+        let values = self.values.get(..steps * COUNT)?.to_vec();
+        Quantiles::checked(values)
+    }
+
     /// The quantiles of one step, one per level.
     pub fn step(&self, step: usize) -> &[f64] {
         &self.values[step * COUNT..(step + 1) * COUNT]
@@ -191,6 +197,8 @@ mod tests {
         }
         assert!(found.step(1).iter().all(|value| *value == 7.0));
         assert!((found.at(0, 0.33) - 66.0).abs() < 1e-9);
+        assert_eq!(found.first(1).unwrap().step(0), found.step(0));
+        assert!(found.first(0).is_none() && found.first(3).is_none());
         assert_eq!(found.at(0, 0.0), found.at(0, 0.005));
     }
 

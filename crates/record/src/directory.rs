@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use files::Lock;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::error::RecordError;
 use crate::evaluation::Evaluation;
@@ -36,6 +38,7 @@ use crate::search::NoiseSearch;
 /// | `lock` | host and process of who trains here, while it does |
 /// | `evaluation.json` | scores of the model and the baselines, written by `evaluate` |
 /// | `scores.csv`, `scores-stride-N.csv` | the same scores window by window |
+/// | `pool.json` | of `ballast forecast FILE`: members, weights, calibration, scores on past rows |
 /// | `features.json` | what the latent variables know over the diffusion steps, written by `features` |
 #[derive(Debug, Clone)]
 pub struct RunDirectory {
@@ -131,6 +134,11 @@ impl RunDirectory {
         self.path.join("run.json")
     }
 
+    /// `pool.json`.
+    pub fn pool(&self) -> PathBuf {
+        self.path.join("pool.json")
+    }
+
     /// `noise.json`.
     pub fn noise(&self) -> PathBuf {
         self.path.join("noise.json")
@@ -202,7 +210,7 @@ impl RunDirectory {
         let entries = fs::read_dir(&self.path).into_iter().flatten().flatten();
         let scores = entries.map(|entry| entry.path()).filter(is_scores);
         let weights = [self.weights(), self.last_weights(), self.refit_weights()];
-        let named = [self.info(), self.evaluation(), self.features(), self.known()];
+        let named = [self.info(), self.evaluation(), self.features(), self.known(), self.pool()];
         let named = named.into_iter().chain(weights);
         for path in named.chain(scores) {
             match fs::remove_file(&path) {
@@ -235,6 +243,22 @@ impl RunDirectory {
             }
         }
         folders(&kept.path).into_iter().try_for_each(remove_folder)
+    }
+
+    /// `pool.json`, whose content is of a type of crate `auto`, in version `version` of its form.
+    ///
+    /// # Errors
+    /// [`RecordError::Missing`]; [`RecordError::Refused`] if it is damaged or of another version.
+    pub fn read_pool<T: DeserializeOwned>(&self, version: u32) -> Result<T, RecordError> {
+        read_json(&self.pool(), version)
+    }
+
+    /// Writes `pool.json`.
+    ///
+    /// # Errors
+    /// [`RecordError::Write`].
+    pub fn write_pool(&self, pool: &impl Serialize) -> Result<(), RecordError> {
+        write_json(&self.pool(), pool)
     }
 
     /// `rows.json`; `None` in a run of an earlier version.

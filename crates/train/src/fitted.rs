@@ -27,6 +27,12 @@ impl Loaded {
         Fit { run: self, refit, update }
     }
 
+    /// The weights that have seen the rows of the training and no later ones: those of the refit, else
+    /// [`Loaded::honest`].
+    pub fn refitted(&self) -> Fit<'_> {
+        Fit { update: None, ..self.latest() }
+    }
+
     /// The weights that have seen the training rows alone, which are those to score.
     pub fn honest(&self) -> Fit<'_> {
         Fit { run: self, refit: None, update: None }

@@ -94,6 +94,7 @@ pub use forecaster::{Forecaster, Terms, inputs};
 pub use job::Job;
 pub use optimizer::AdamW;
 pub use plan::{Plan, plan};
+pub use reading::{check_rereading, other_reading};
 pub use run::{
     Loaded, RunOptions, RunProgress, Training, data_info, load, prepare, prepare_panel, set_threads,
 };

@@ -138,7 +138,8 @@ fn place_legend(chart: &Chart, top: f64) -> (Vec<Entry>, f64) {
     (entries, bottom)
 }
 
-/// Room for the labels of the y axis; categories wrap at 36 % of the chart.
+/// Room for the labels of the y axis, of which categories wrap at 36 % of the chart, and for the half of the first label
+/// below that extends beyond the plot.
 fn left_margin(chart: &Chart, scale: Scale) -> f64 {
     let widest = match &chart.y.kind {
         Kind::Categories(labels) | Kind::Sequence(labels) => labels
@@ -151,7 +152,11 @@ fn left_margin(chart: &Chart, scale: Scale) -> f64 {
             ticks.map(|tick| width(&tick.label, SMALL)).fold(0.0, f64::max)
         }
     };
-    (MARGIN + widest + 8.0).clamp(MARGIN + 20.0, 0.5 * chart.width)
+    let first = match &chart.x.kind {
+        Kind::Sequence(labels) => labels.first().map_or(0.0, |label| width(label, SMALL) / 2.0),
+        _ => 0.0,
+    };
+    (MARGIN + widest + 8.0).max(first + 4.0).clamp(MARGIN + 20.0, 0.5 * chart.width)
 }
 
 /// Room for the half of the last label that extends beyond the plot.

@@ -140,9 +140,12 @@ impl<'a> Jobs<'a> {
         let mut step = vec!["backtest".to_owned(), file.to_owned()];
         step.extend_from_slice(options);
         step.extend(["--seed".to_owned(), seed.to_string()]);
-        for (option, name) in
-            [("--run", "run"), ("--output", "scores.csv"), ("--json", "scores.json")]
-        {
+        for (option, name) in [
+            ("--run", "run"),
+            ("--output", "scores.csv"),
+            ("--json", "scores.json"),
+            ("--picture", "backtest.html"),
+        ] {
             step.extend([option.to_owned(), format!("{shown}/{name}")]);
         }
         let set = [data_path(file), ("backtest".to_owned(), options.join(" "))];

@@ -162,7 +162,7 @@ fn a_stranger_types_file_and_horizon_once_for_each_seed() {
         lines[3],
         "backtest runs/small/data/two.csv --horizon 2 --rows 6 --stride 2 --target a --target b --seed 2 \
          --run runs/small/two/seed-2/run --output runs/small/two/seed-2/scores.csv \
-         --json runs/small/two/seed-2/scores.json"
+         --json runs/small/two/seed-2/scores.json --picture runs/small/two/seed-2/backtest.html"
     );
     let (first, page) = (fake.read("runs/small/table.csv"), fake.read("docs/small.md"));
     fake.calls();
