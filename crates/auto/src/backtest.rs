@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use pool::Quantiles;
-use record::RecordError;
+use record::{RecordError, decimal};
 use serde::{Deserialize, Serialize};
 use stats::{Difference, Pairing};
 use train::TrainError;
@@ -283,11 +283,11 @@ impl Backtest {
                         self.names.1[window.channel].clone(),
                         self.forecasters[window.forecaster].clone(),
                         (step + 1).to_string(),
-                        truth.to_string(),
-                        window.quantiles.crps(step, truth).to_string(),
+                        decimal(truth),
+                        decimal(window.quantiles.crps(step, truth)),
                     ];
                     cells.extend(
-                        levels.iter().map(|level| window.quantiles.at(step, *level).to_string()),
+                        levels.iter().map(|level| decimal(window.quantiles.at(step, *level))),
                     );
                     table.write_record(&cells)?;
                 }
