@@ -8,6 +8,9 @@ pub(crate) fn as_options(text: &str) -> String {
 }
 
 fn line_as_options(line: &str) -> String {
+    if !line.contains("set `") {
+        return line.to_owned(); // it says how a model was trained, or how to train another
+    }
     let mut out = String::with_capacity(line.len());
     let mut changed = false;
     for (i, part) in line.split('`').enumerate() {
@@ -58,10 +61,7 @@ mod tests {
                 "set `decimal = \",\"` or `thousands = \",\"` under [data]",
                 "add `--set 'data.decimal=\",\"'` or `--set 'data.thousands=\",\"'`",
             ),
-            (
-                "`a = b`, row 3: `1.317` in column `y`",
-                "`--set 'data.a=b'`, row 3: `1.317` in column `y`",
-            ),
+            ("trained with `fill = \"error\"`", "trained with `fill = \"error\"`"),
             ("as `fill` under [data] says", "as `fill` under [data] says"),
             ("an open ` sign", "an open ` sign"),
         ] {
