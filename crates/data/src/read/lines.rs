@@ -159,7 +159,7 @@ impl<'a> Cells<'a> {
     }
 }
 
-/// What follows a delimiter; several spaces are one.
+/// The text after a delimiter; several spaces are one.
 #[inline]
 fn after(rest: &[u8], delimiter: u8) -> &[u8] {
     if delimiter == b' ' { rest.trim_ascii_start() } else { rest }

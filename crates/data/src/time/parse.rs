@@ -6,18 +6,19 @@ mod scan;
 #[cfg(test)]
 mod tests;
 mod words;
+mod years;
 
 use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
 use self::digits::{
-    compact, decimal, digits_of_date, epoch, ordinal, season, six_digits, spreadsheet, whole,
-    year_and_week,
+    compact, decimal, digits_of_date, epoch, ordinal, six_digits, spreadsheet, whole,
 };
 use self::names::in_english;
 use self::scan::{Scan, numeric};
 use self::words::{NAMED, basic, pattern, period, week};
+use self::years::{season, year_and_week};
 use super::civil::{DAY, HOUR, MINUTE, SECOND, days_at};
 
 /// A way to write times.
