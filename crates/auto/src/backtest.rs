@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 
 use pool::Quantiles;
-use record::RecordError;
+use record::{RecordError, decimal};
 use train::TrainError;
 
 use crate::fit::{Fitted, UnitForecast};
@@ -228,11 +228,11 @@ impl Backtest {
                         self.names.1[window.channel].clone(),
                         self.forecasters[window.forecaster].clone(),
                         (step + 1).to_string(),
-                        truth.to_string(),
-                        window.quantiles.crps(step, truth).to_string(),
+                        decimal(truth),
+                        decimal(window.quantiles.crps(step, truth)),
                     ];
                     cells.extend(
-                        levels.iter().map(|level| window.quantiles.at(step, *level).to_string()),
+                        levels.iter().map(|level| decimal(window.quantiles.at(step, *level))),
                     );
                     table.write_record(&cells)?;
                 }

@@ -123,6 +123,11 @@ impl Table {
         &self.understood
     }
 
+    /// Columns and lines left out, and why.
+    pub fn notes(&self) -> &[String] {
+        self.panel.notes()
+    }
+
     /// SHA-256 of the rows as they were read.
     pub fn fingerprint(&self) -> String {
         self.panel.fingerprint()

@@ -207,15 +207,20 @@ pub(crate) struct Forecast {
     pub(crate) seed: Option<u64>,
 }
 
-/// The columns of a table, its times, and the lengths of its windows.
+/// The lengths of windows.
 #[derive(Debug, clap::Args)]
-pub(crate) struct ReadingArgs {
+pub(crate) struct LengthArgs {
     /// Number of rows to forecast [default: one natural season].
     #[arg(long, value_name = "H")]
     pub(crate) horizon: Option<usize>,
     /// Number of rows that the network looks back over [default: a few seasons].
     #[arg(long, value_name = "L")]
     pub(crate) context: Option<usize>,
+}
+
+/// The columns of a table, and its times.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ReadingArgs {
     /// Column to forecast; may be repeated [default: every numeric column].
     #[arg(long, value_name = "COLUMN")]
     pub(crate) target: Vec<String>,
@@ -236,6 +241,8 @@ pub(crate) struct ReadingArgs {
 /// A table, and how to fit the members to it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct TableArgs {
+    #[command(flatten)]
+    pub(crate) lengths: LengthArgs,
     #[command(flatten)]
     pub(crate) reading: ReadingArgs,
     /// Rows per season; 1 for none [default: those of the time step].
@@ -330,6 +337,11 @@ pub(crate) enum DataCommand {
     Check {
         /// A CSV or Parquet file, or a folder of them.
         file: PathBuf,
+        #[command(flatten)]
+        reading: ReadingArgs,
+        /// Set one key of how the file is read, such as `data.unsorted="sort"`; may be repeated.
+        #[arg(long, value_name = "KEY=VALUE")]
+        set: Vec<String>,
         /// Print JSON.
         #[arg(long)]
         json: bool,
@@ -345,6 +357,8 @@ pub(crate) enum DataCommand {
 pub(crate) struct Init {
     /// The data file.
     pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) lengths: LengthArgs,
     #[command(flatten)]
     pub(crate) reading: ReadingArgs,
     /// Set one key of the config, such as `data.unsorted="sort"`; may be repeated.

@@ -19,8 +19,8 @@ pub(crate) fn read(file: &Path, args: &TableArgs) -> Result<Table, Error> {
     let set = args.set.iter().filter(of_data).cloned().collect();
     let wanted = Wanted {
         data: data_config(file, &args.reading, set)?,
-        horizon: args.reading.horizon,
-        context: args.reading.context,
+        horizon: args.lengths.horizon,
+        context: args.lengths.context,
         season: args.season,
     };
     Ok(Table::read(&wanted)?)
@@ -32,7 +32,7 @@ pub(crate) fn data_config(
     reading: &ReadingArgs,
     mut set: Vec<String>,
 ) -> Result<DataConfig, Error> {
-    let ReadingArgs { target, id, time, time_format, frequency, .. } = reading;
+    let ReadingArgs { target, id, time, time_format, frequency } = reading;
     let plain = DataConfig::new("", 1, 1); // the file's own path may not fit into TOML text
     set.retain(|item| !item.trim_start().starts_with("data.path"));
     let text = "[data]\npath = \"-\"\ncontext = 1\nhorizon = 1\n";

@@ -70,10 +70,10 @@ fn given(args: &args::Backtest) -> Result<Option<Config>, Error> {
 
 /// The table of a config, whose keys the other options would contradict.
 fn of_config(config: &Config, args: &args::Backtest) -> Result<Table, Error> {
-    let reading = &args.table.reading;
+    let args::TableArgs { lengths, reading, .. } = &args.table;
     let options = [
-        ("--horizon", "horizon", reading.horizon.is_some()),
-        ("--context", "context", reading.context.is_some()),
+        ("--horizon", "horizon", lengths.horizon.is_some()),
+        ("--context", "context", lengths.context.is_some()),
         ("--target", "targets", !reading.target.is_empty()),
         ("--id", "id", reading.id.is_some()),
         ("--time", "time", !reading.time.is_empty()),

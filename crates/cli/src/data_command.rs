@@ -12,11 +12,14 @@ use indicatif::ProgressBar;
 
 use crate::args::{Data, DataCommand, Init};
 use crate::automatic::data_config;
+use crate::hints::{as_options, from_here};
 use crate::output::print;
 
 pub(crate) fn run(args: Data) -> Result<(), Error> {
     match args.command {
-        DataCommand::Check { file, json } => describe(&file, json),
+        DataCommand::Check { file, reading, set, json } => {
+            describe(&data_config(&file, &reading, set)?, json)
+        }
         DataCommand::Fetch { name: None } => {
             for set in SETS {
                 print(format_args!("{:<12} {} ({})", set.name, set.title, set.license))?;
@@ -27,13 +30,12 @@ pub(crate) fn run(args: Data) -> Result<(), Error> {
     }
 }
 
-fn describe(file: &Path, json: bool) -> Result<(), Error> {
-    let config = DataConfig::new(file, 1, 1);
-    let description = check(&config, Path::new("")).map_err(TrainError::from)?;
+fn describe(config: &DataConfig, json: bool) -> Result<(), Error> {
+    let description = check(config, Path::new("")).map_err(TrainError::from)?;
     if json {
         print(serde_json::to_string_pretty(&description)?)?;
     } else {
-        print(description)?;
+        print(from_here(&as_options(&description.to_string())))?;
     }
     Ok(())
 }
@@ -58,7 +60,7 @@ pub(crate) fn init(args: Init) -> Result<(), Error> {
     if output.exists() {
         anyhow::bail!(Taken(output));
     }
-    let (horizon, context) = (args.reading.horizon, args.reading.context);
+    let (horizon, context) = (args.lengths.horizon, args.lengths.context);
     let wanted = ballast::data::Init {
         data: data_config(&args.file, &args.reading, args.set.clone())?,
         horizon,
@@ -70,11 +72,20 @@ pub(crate) fn init(args: Init) -> Result<(), Error> {
         false => new.doubtful.join("; "),
     };
     let about = format!("{}\nunderstood: {}\ndoubtful: {doubtful}", new.about, new.understood);
-    let text = Config::new(new.config).commented(&about).map_err(TrainError::from)?;
+    let about = from_here(&about);
+    let config = DataConfig { path: beside(&new.config, &output)?, ..new.config };
+    let text = Config::new(config).commented(&about).map_err(TrainError::from)?;
     Config::parse(&text, &output.display().to_string(), &[]).map_err(TrainError::from)?;
     ballast::files::write_text(&output, &text).map_err(RecordError::writing(&output))?;
-    print(about)?;
+    print(as_options(&about))?;
     Ok(print(format_args!("written to {0}; next: ballast train {0}", output.display()))?)
+}
+
+/// The path of the table as a config in `output` names it: from the folder of the config if it is below that.
+fn beside(data: &DataConfig, output: &Path) -> std::io::Result<Option<PathBuf>> {
+    let output = std::path::absolute(output)?;
+    let below = |path: &PathBuf| path.strip_prefix(output.parent()?).ok().map(Path::to_owned);
+    Ok(data.path.as_ref().map(|path| below(path).unwrap_or_else(|| path.clone())))
 }
 
 /// A file that would be overwritten.

@@ -9,7 +9,8 @@ use ballast::train::{Config, Progress, RunProgress, SearchProgress, Training};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
-use crate::output::{note, print};
+use crate::hints::from_here;
+use crate::output::{count, note, print};
 
 /// Shows the progress of a training. The training continues even if nobody can read it.
 pub(crate) struct Display<'a> {
@@ -73,7 +74,7 @@ impl<'a> Display<'a> {
         let doubts = training.source().doubts();
         let doubtful: String = doubts.iter().map(|doubt| format!("\ndoubtful: {doubt}")).collect();
         self.say(
-            || format!("{summary}{doubtful}{from}"),
+            || from_here(&format!("{summary}{doubtful}{from}")),
             || {
                 json!({
                     "event": "start",
@@ -224,7 +225,7 @@ fn summary(config: &Config, directory: &Path, info: &RunInfo) -> String {
     let fitted = &info.fitted;
     let mut text = match config.train.keep {
         ballast::train::Keep::Last if !fitted.best_validation.is_finite() => {
-            format!("{} epochs, without validation", fitted.epochs)
+            format!("{}, without validation", count(fitted.epochs, "epoch"))
         }
         _ => format!("{}: {}", best(info), score(config, info)),
     };

@@ -11,7 +11,7 @@ use ballast::train::RunOptions;
 
 use crate::args::Evaluate;
 use crate::automatic::usage;
-use crate::output::print;
+use crate::output::{count, print};
 use crate::scores::{LEGEND, details, lines};
 use crate::table::Table;
 
@@ -31,7 +31,11 @@ pub(crate) fn run(args: Evaluate) -> Result<(), Error> {
     print(table(&evaluation.forecasters))?;
     if let Some(supplement) = &evaluation.supplement {
         let windows = supplement.forecasters.first().map_or(0, |first| first.test.windows);
-        print(format_args!("\na window every {} rows: {windows} test windows", supplement.stride))?;
+        let every = match supplement.stride {
+            1 => "row".to_owned(),
+            stride => format!("{stride} rows"),
+        };
+        print(format_args!("\na window every {every}: {}", count(windows, "test window")))?;
         print(table(&supplement.forecasters))?;
     }
     if let Some(drop_last) = &evaluation.drop_last {
@@ -104,9 +108,12 @@ fn of_pool(run: &Path, args: &Evaluate) -> Result<(), Error> {
 fn head(evaluation: &Evaluation) -> String {
     let Evaluation { forecasters, samples, horizon, channels, .. } = evaluation;
     let windows = forecasters.first().map_or(0, |first| first.test.windows);
-    let count = channels.len();
     format!(
-        "{windows} test windows of {horizon} steps, {count} channels, {samples} samples, original units"
+        "{} of {}, {}, {}, original units",
+        count(windows, "test window"),
+        count(*horizon, "step"),
+        count(channels.len(), "channel"),
+        count(*samples, "sample")
     )
 }
 

@@ -7,10 +7,12 @@ use anyhow::Error;
 use ballast::record::RecordError;
 use ballast::train::TrainError;
 
+use crate::hints::{as_options, from_here};
 use crate::output::note;
 
-/// Prints an error as one message and turns it into its exit code; docs/guide.md lists the codes.
-pub(crate) fn code(done: Result<(), Error>) -> ExitCode {
+/// Prints an error as one message and turns it into its exit code; docs/guide.md lists the codes. Hints are given as
+/// options of the command if it `takes_options` for keys of `[data]`.
+pub(crate) fn code(done: Result<(), Error>, takes_options: bool) -> ExitCode {
     let Err(error) = done else { return ExitCode::SUCCESS };
     // The typed error says what is wrong, where, and what to do; its context says what was being done.
     let context: Vec<String> = error.chain().map(ToString::to_string).collect();
@@ -23,7 +25,8 @@ pub(crate) fn code(done: Result<(), Error>) -> ExitCode {
             message.push_str(cause);
         }
     }
-    note(format_args!("ballast: {message}"));
+    let message = if takes_options { as_options(&message) } else { message };
+    note(format_args!("ballast: {}", from_here(&message)));
     ExitCode::from(error.chain().find_map(known).unwrap_or(70))
 }
 

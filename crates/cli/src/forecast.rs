@@ -9,7 +9,8 @@ use ballast::train::RunOptions;
 
 use crate::args::Forecast;
 use crate::automatic::{directory, options, read, stem, usage};
-use crate::output::print;
+use crate::hints::{as_options, from_here};
+use crate::output::{count, print};
 
 /// Charts on one page at most.
 const MOST_CHARTS: usize = 100;
@@ -91,11 +92,12 @@ fn input(args: &Forecast) -> Result<&Path, Error> {
             "name it with `--input CSV`",
         ));
     };
-    let (table, reading) = (&args.table, &args.table.reading);
+    let table = &args.table;
+    let (lengths, reading) = (&table.lengths, &table.reading);
     let of_fits = [
         ("--origins", args.origins.is_some()),
-        ("--horizon", reading.horizon.is_some()),
-        ("--context", reading.context.is_some()),
+        ("--horizon", lengths.horizon.is_some()),
+        ("--context", lengths.context.is_some()),
         ("--target", !reading.target.is_empty()),
         ("--frequency", reading.frequency.is_some()),
         ("--season", table.season.is_some()),
@@ -181,10 +183,14 @@ fn write(
         let ending = output.extension().map_or("csv".into(), |ending| ending.to_string_lossy());
         let samples = output.with_file_name(format!("{}-samples.{ending}", stem(&output)));
         forecast.write_samples(&samples)?;
-        print(format_args!("{} sample paths written to {}", form.samples, samples.display()))?;
+        let paths = count(form.samples, "sample path");
+        print(format_args!("{paths} written to {}", samples.display()))?;
     }
     draw(table, &forecast, &report, &picture)?;
-    print(&report)?;
+    print(from_here(&as_options(&report.to_string())))?;
+    for note in table.notes() {
+        print(format_args!("note: {note}"))?;
+    }
     remarks(&forecast)?;
     written(&forecast, &output)?;
     Ok(print(format_args!("pictures in {}", picture.display()))?)
@@ -209,16 +215,9 @@ fn remarks(forecast: &record::Forecast) -> Result<(), Error> {
 }
 
 fn written(forecast: &record::Forecast, output: &Path) -> Result<(), Error> {
-    let count = |count: usize, noun: &str| match count {
-        1 => format!("1 {noun}"),
-        many => format!("{many} {noun}s"),
-    };
-    let series = match forecast.series.len() {
-        1 => "1 series".to_owned(),
-        many => format!("{many} series"),
-    };
     Ok(print(format_args!(
-        "{series}, {}, {} each, written to {}",
+        "{} series, {}, {} each, written to {}",
+        forecast.series.len(),
         count(forecast.channels.len(), "channel"),
         count(forecast.series.first().map_or(0, |series| series.times.len()), "step"),
         output.display()

@@ -10,6 +10,7 @@ mod evaluate;
 mod exit;
 mod features;
 mod forecast;
+mod hints;
 mod noise_command;
 mod output;
 mod scores;
@@ -39,6 +40,15 @@ fn main() -> ExitCode {
         Command::Backtest(command) => command.table.threads,
         _ => None,
     });
+    // These read a table without a config, or one that may be written otherwise than that of the config.
+    let takes_options = matches!(
+        args.command,
+        Command::Init(_)
+            | Command::Data(_)
+            | Command::Forecast(_)
+            | Command::Backtest(_)
+            | Command::Update(_)
+    );
     let done = match args.command {
         Command::Train(command) => train_command::run(command),
         Command::Update(command) => update::run(command),
@@ -51,7 +61,7 @@ fn main() -> ExitCode {
         Command::Init(command) => data_command::init(command),
         Command::Config(command) => config_command::run(command),
     };
-    exit::code(done)
+    exit::code(done, takes_options)
 }
 
 /// Starts the log with the filter of `--log` or else of `RUST_LOG`, and with warnings alone if neither is given.

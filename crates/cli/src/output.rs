@@ -17,6 +17,14 @@ pub(crate) fn print(line: impl Display) -> io::Result<()> {
     }
 }
 
+/// `1 row`, `2 rows`.
+pub(crate) fn count(count: usize, noun: &str) -> String {
+    match count {
+        1 => format!("1 {noun}"),
+        many => format!("{many} {noun}s"),
+    }
+}
+
 /// Prints a line to stderr, if anybody can read it there.
 pub(crate) fn note(line: impl Display) {
     let _ = writeln!(io::stderr(), "{line}");

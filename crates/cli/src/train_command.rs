@@ -8,7 +8,7 @@ use ballast::train::{Config, Control, RunOptions, TrainError};
 
 use crate::args::Train;
 use crate::display::Display;
-use crate::output::print;
+use crate::output::{count, print};
 use crate::signals;
 
 pub(crate) fn run(args: Train) -> Result<(), Error> {
@@ -77,10 +77,10 @@ fn dry_run(config: &Config, directory: &Path, options: RunOptions) -> Result<(),
         ))?;
     }
     print(format_args!(
-        "{} epochs of {} steps, {} steps in all; the first step took {:.0} ms",
-        plan.epochs,
-        plan.steps_per_epoch,
-        plan.steps,
+        "{} of {}, {} in all; the first step took {:.0} ms",
+        count(plan.epochs, "epoch"),
+        count(plan.steps_per_epoch, "step"),
+        count(plan.steps, "step"),
         1e3 * plan.step_seconds
     ))?;
     Ok(print(format_args!(

@@ -11,7 +11,7 @@ use ballast::train::{Control, RunOptions, Updated};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::args::Update;
-use crate::output::print;
+use crate::output::{count, print};
 use crate::signals;
 
 /// Series to name at most.
@@ -104,8 +104,9 @@ fn trained(update: &record::Update) -> String {
     let mut text = match steps {
         0 => "no step: validation had selected the start of the training".to_owned(),
         steps => format!(
-            "{steps} steps of size {learning_rate:.1e} on all {rows} rows, {windows} windows; {added_windows} reach into the \
-             new rows"
+            "{} of size {learning_rate:.1e} on all {rows} rows, {}; {added_windows} reach into the new rows",
+            count(*steps, "step"),
+            count(*windows as usize, "window")
         ),
     };
     if *filled > 0 {
@@ -123,7 +124,8 @@ fn unscored() -> String {
 fn scored(scores: &UpdateScores) -> String {
     let UpdateScores { windows, before, after, naive_name, naive } = scores;
     format!(
-        "CRPS on the new rows ({windows} windows, standardized): {before:.4} with the old weights, which had not seen them; \
-         {after:.4} with the new ones, which have; {naive_name} {naive:.4}"
+        "CRPS on the new rows ({}, standardized): {before:.4} with the old weights, which had not seen them; \
+         {after:.4} with the new ones, which have; {naive_name} {naive:.4}",
+        count(*windows as usize, "window")
     )
 }

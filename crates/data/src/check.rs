@@ -157,9 +157,16 @@ pub fn discover(config: &DataConfig, base: &Path) -> Result<(Panel, DataConfig),
 /// text as `id`.
 pub(crate) fn read_guessing(config: &DataConfig, base: &Path) -> Result<(Panel, Found), DataError> {
     let path = where_from(config, base);
-    let table = read_table(config, base, None)?;
-    let texts = table.text_columns.clone();
-    let error = match assemble::assemble(table, config, &path) {
+    let table = read_table(config, base, None);
+    let (texts, only_id) = match &table {
+        Ok(table) => (table.text_columns.clone(), table.only_id.clone()),
+        Err(_) => (Vec::new(), None),
+    };
+    let error = match table.and_then(|table| assemble::assemble(table, config, &path)) {
+        Ok(_) if config.id.is_none() && only_id.is_some() => {
+            let keyed = DataConfig { id: only_id.clone(), ..config.clone() };
+            return Ok((crate::read(&keyed, base)?, Found { id: only_id, time: None }));
+        }
         Ok(panel) => return Ok((panel, Found::default())),
         Err(error) => error,
     };
@@ -172,10 +179,12 @@ pub(crate) fn read_guessing(config: &DataConfig, base: &Path) -> Result<(Panel, 
         time: columns.clone().map(TimeColumns::from).or_else(|| config.time.clone()),
         ..config.clone()
     };
-    if columns.is_some()
-        && let Ok(panel) = crate::read(&joined, base)
-    {
-        return Ok((panel, Found { id: None, time: columns }));
+    if columns.is_some() {
+        match crate::read(&joined, base) {
+            Ok(panel) => return Ok((panel, Found { id: None, time: columns })),
+            Err(doubt @ DataError::Ambiguous { .. }) => return Err(doubt),
+            Err(_) => {}
+        }
     }
     let repeats = |f: &Finding| {
         matches!(

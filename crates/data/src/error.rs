@@ -6,7 +6,7 @@ mod text;
 use std::path::PathBuf;
 
 pub use cell::{BadCell, BadTime, Hint};
-use text::{Difference, Example, Joined, Listed, Shown, Suggest, TimelineText, Unit};
+use text::{Difference, Example, Joined, Listed, Ragged, Shown, Suggest, TimelineText, Unit};
 
 use crate::finding::Finding;
 use crate::text::Count;
@@ -82,7 +82,7 @@ pub enum DataError {
         first: String,
     },
     /// Two columns have one name.
-    #[error("{}:1:{column}: column name `{}` appears twice (columns {first} and {second})\n  hint: rename one of them, or set `skip_rows` if the names stand in a later line", .path.display(), Shown(.header))]
+    #[error("{}:1:{column}: column name `{}` appears twice (columns {first} and {second})\n  hint: rename one of them, or set `skip_rows = …` under [data] if the names stand in a later line", .path.display(), Shown(.header))]
     DuplicateHeader {
         /// The file.
         path: PathBuf,
@@ -122,7 +122,7 @@ pub enum DataError {
         extra: Option<String>,
     },
     /// A row with more or fewer cells than the header.
-    #[error("{}:{line}:1: row has {}, the header has {expected}\n  hint: {}", .path.display(), Count(*.found, "cell"), if *.open_quote { "a quote opened on this line is closed only lines later, or never" } else if *.line < 20 { "check the delimiter, quote cells that contain it, and set `skip_rows` for lines before the table" } else { "check the delimiter, and quote cells that contain it" })]
+    #[error("{}:{line}:1: row has {}, the header has {expected}\n  hint: {}", .path.display(), Count(*.found, "cell"), Ragged(*.line, *.found, *.open_quote))]
     RaggedRow {
         /// The file.
         path: PathBuf,
@@ -196,7 +196,7 @@ pub enum DataError {
         findings: Vec<Finding>,
     },
     /// `fill = "error"` and a cell is missing.
-    #[error("{}:{line}:1: no value in column `{header}` of series `{series}` ({} in all)\n  hint: set `fill` under [data] to \"mask\", \"forward\" or \"interpolate\"", .path.display(), Count(*.missing, "missing cell"))]
+    #[error("{}:{line}:1: no value in column `{header}` of series `{series}` ({} in all)\n  hint: set `fill = \"mask\"`, `fill = \"forward\"` or `fill = \"interpolate\"` under [data]", .path.display(), Count(*.missing, "missing cell"))]
     MissingValue {
         /// The file.
         path: PathBuf,

@@ -129,10 +129,10 @@ impl Finding {
             }
             FindingKind::Duplicate { clock_change: true, .. }
             | FindingKind::Gap { clock_change: true, .. } => {
-                "the hour clocks change: set `time_zone`, such as \"Europe/Berlin\", under [data]"
+                "the hour clocks change: set `time_zone = \"Europe/Berlin\"` under [data], or the zone that it is"
             }
             FindingKind::Duplicate { .. } => {
-                "remove them, or set `duplicates` under [data] to \"first\", \"last\" or \"mean\"; several series in one file need `id`"
+                "several series in one file need `id = \"…\"` under [data], and a time of several columns `time = [\"…\", \"…\"]`; else remove the rows, or set `duplicates = \"first\"`, `\"last\"` or `\"mean\"`"
             }
             FindingKind::Gap { .. } => {
                 "missing rows are inserted as `fill` under [data] says (\"mask\" unless given)"

@@ -65,7 +65,10 @@ pub fn init(init: &Init, base: &Path) -> Result<Initial, DataError> {
     }
     let mut doubtful = panel.doubts.clone();
     doubtful.extend(found.id.iter().map(|id| format!("`{id}` is taken to name the series")));
-    doubtful.extend(found.time.iter().map(|time| format!("{time:?} tell the time together")));
+    doubtful.extend(found.time.iter().map(|time| {
+        let columns: Vec<String> = time.iter().map(|name| format!("`{name}`")).collect();
+        format!("{} tell the time together", columns.join(" and "))
+    }));
     let config = DataConfig {
         context: proposal.context,
         horizon: proposal.horizon,

@@ -62,9 +62,9 @@ pub(crate) enum Cell {
 }
 
 /// Spellings of "missing" understood everywhere, compared without regard to case.
-pub(crate) const MISSING: [&str; 23] = [
-    "", "na", "n/a", "n.a.", "#n/a", "#na", "<na>", "nan", "null", "nil", "none", "nat", "-", "--",
-    "–", "—", "?", ".", "..", "...", "…", ":", "missing",
+pub(crate) const MISSING: [&str; 16] = [
+    "", "na", "n/a", "n.a.", "#n/a", "#na", "<na>", "nan", "null", "nil", "none", "nat", "–", "—",
+    "…", "missing",
 ];
 
 /// Negative powers of ten, each rounded once.
@@ -161,12 +161,14 @@ fn text(cell: &[u8]) -> Cow<'_, str> {
 /// The part of a cell that holds its digits: without a unit, a percent sign, or brackets.
 pub(crate) fn bare(cell: &[u8]) -> Cow<'_, str> {
     let text = text(cell);
-    if text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b',' | b'-' | b'+')) {
+    let plain = |b| matches!(b, b'0'..=b'9' | b'.' | b',' | b'-' | b'+');
+    if text.bytes().all(plain) && !text.ends_with('-') {
         return text;
     }
     let inner = text.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')).unwrap_or(&text);
-    let inner = inner.trim_end_matches('%').trim();
-    unit::split(inner).map_or_else(|| inner.to_owned(), |(_, number)| number).into()
+    let inner = inner.trim_start_matches('\u{2212}').trim_end_matches(['%', '-']).trim();
+    let number = unit::split(inner).map_or_else(|| inner.to_owned(), |(_, number)| number);
+    scaled(&number).map_or(number.as_str(), |(digits, _)| digits).to_owned().into()
 }
 
 /// Digits after the decimal separator.
@@ -188,16 +190,19 @@ pub(crate) fn marked(cell: &[u8], style: Style) -> Option<Marked> {
     }
     let inner = text.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
     let (unit, number) = unit::split(inner.unwrap_or(&text).trim())?;
-    let (value, mark) = match inner {
+    let (value, mark) = exact_text(&number, style)
+        .filter(|_| number.ends_with(|c: char| c.is_ascii_digit() || c == '.'))
+        .map(|value| (value, Mark::Unit))
+        .or_else(|| {
+            amount(&number, style).filter(|(_, mark)| matches!(mark, Mark::Scaled | Mark::Minus))
+        })?;
+    match inner {
         Some(_) => {
-            (-exact_text(&number, style).filter(|_| is_unsigned(&number))?, Mark::Accounting)
+            let value = -Some(value).filter(|_| is_unsigned(&number))?;
+            Some(Marked { value, mark: Mark::Accounting, unit: Some(unit) })
         }
-        None => exact_text(&number, style)
-            .filter(|_| number.ends_with(|c: char| c.is_ascii_digit() || c == '.'))
-            .map(|value| (value, Mark::Unit))
-            .or_else(|| amount(&number, style).filter(|(_, mark)| *mark == Mark::Scaled))?,
-    };
-    Some(Marked { value, mark, unit: Some(unit) })
+        None => Some(Marked { value, mark, unit: Some(unit) }),
+    }
 }
 
 fn is_unsigned(number: &str) -> bool {
@@ -206,37 +211,65 @@ fn is_unsigned(number: &str) -> bool {
 
 /// A number with a mark, without a unit.
 fn amount(text: &str, style: Style) -> Option<(f64, Mark)> {
-    match text {
-        "TRUE" | "True" | "true" | "T" | "YES" | "Yes" | "yes" => return Some((1.0, Mark::Truth)),
-        "FALSE" | "False" | "false" | "F" | "NO" | "No" | "no" => return Some((0.0, Mark::Truth)),
-        _ => {}
+    if let Some(truth) = truth(text) {
+        return Some((truth, Mark::Truth));
     }
-    let number = |text: &str| exact_text(text, style);
-    let unsigned = |text: &str| number(text).filter(|_| is_unsigned(text));
-    if let Some(inner) = text.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) {
-        return Some((-unsigned(inner.trim())?, Mark::Accounting));
+    let in_brackets = text.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
+    let negative = in_brackets
+        .map(str::trim)
+        .or_else(|| text.strip_suffix('-'))
+        .map(|rest| (rest, Mark::Accounting))
+        .or_else(|| text.strip_prefix('\u{2212}').map(|rest| (rest, Mark::Minus)));
+    let (value, mark) = match negative {
+        Some((rest, _)) if !is_unsigned(rest) => return None,
+        Some((rest, mark)) => {
+            let (value, mark) = multiple(rest, style)
+                .or_else(|| exact_text(rest, style).map(|value| (value, mark)))?;
+            (-value, mark)
+        }
+        None => multiple(text, style)?,
+    };
+    Some((value, mark))
+}
+
+/// 1 or 0 for a word that says yes or no, or true or false, as spreadsheets in several languages write them.
+fn truth(text: &str) -> Option<f64> {
+    const LONGEST: usize = 10;
+    if text.len() > LONGEST || !text.bytes().all(|b| b.is_ascii_alphabetic()) {
+        return None;
     }
-    if let Some(amount) = text.strip_suffix('-') {
-        return Some((-unsigned(amount)?, Mark::Accounting));
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "t" | "yes" | "y" | "on" | "wahr" | "ja" | "vrai" | "oui" | "verdadero"
+        | "verdadeiro" | "vero" | "waar" => Some(1.0),
+        "false" | "f" | "no" | "n" | "off" | "falsch" | "nein" | "faux" | "non" | "falso"
+        | "onwaar" | "nee" => Some(0.0),
+        _ => None,
     }
-    if let Some(amount) = text.strip_prefix('\u{2212}') {
-        return Some((-unsigned(amount)?, Mark::Minus));
-    }
+}
+
+/// A number of hundredths, thousands, millions or billions.
+fn multiple(text: &str, style: Style) -> Option<(f64, Mark)> {
+    let number = |text: &str| exact_text(text.trim_end(), style);
     if let Some(percent) = text.strip_suffix('%') {
-        return Some((number(percent.trim_end())?, Mark::Percent));
+        return Some((number(percent)?, Mark::Percent));
     }
-    let (digits, suffix) =
-        text.split_at(text.len() - text.chars().next_back().filter(char::is_ascii)?.len_utf8());
-    let scale = match suffix {
-        "K" | "k" => 1e3,
-        "M" => 1e6,
-        "B" => 1e9,
-        "T" => 1e12,
+    let (digits, scale) = scaled(text)?;
+    // `574.71 · 1000` is 574710.0000000001 in binary; the decimal number that was meant is nearest.
+    let value = number(digits)? * scale;
+    Some((format!("{value:.15e}").parse().unwrap_or(value), Mark::Scaled))
+}
+
+/// The digits of `1.2bn` or `574.71K`, and what they are multiples of.
+fn scaled(text: &str) -> Option<(&str, f64)> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == '.');
+    let scale = match text[digits.len()..].trim_end_matches('.') {
+        "K" | "k" | "Tsd" => 1e3,
+        "M" | "mn" | "Mn" | "mln" | "mio" | "Mio" => 1e6,
+        "B" | "bn" | "Bn" | "mrd" | "Mrd" => 1e9,
+        "T" | "tn" | "trn" => 1e12,
         _ => return None,
     };
-    // `574.71 · 1000` is 574710.0000000001 in binary; the decimal number that was meant is nearest.
-    let value = number(digits.trim_end())? * scale;
-    Some((format!("{value:.15e}").parse().unwrap_or(value), Mark::Scaled))
+    Some((digits.trim_end(), scale))
 }
 
 /// Whether `1.234` stands here, or `1,234`: one group of three digits, so that the separator may be decimal or
@@ -254,7 +287,11 @@ pub(crate) fn may_be_either(cell: &str, separator: char) -> bool {
 }
 
 fn is_missing(cell: &[u8]) -> bool {
-    cell.len() <= 7 && MISSING.iter().any(|m| m.as_bytes().eq_ignore_ascii_case(cell))
+    const LONGEST: usize = 7;
+    if cell.len() <= LONGEST && cell.iter().all(u8::is_ascii_punctuation) {
+        return true; // `--`, `.`, `*`
+    }
+    cell.len() <= LONGEST && MISSING.iter().any(|m| m.as_bytes().eq_ignore_ascii_case(cell))
 }
 
 /// The number in plain notation, or `None` where separators stand in the wrong place.
@@ -283,7 +320,13 @@ fn ungroup(whole: &str, separator: char) -> Option<String> {
     let digits = whole.trim_start_matches(['-', '+']);
     let mut groups = digits.split(separator);
     let first = groups.next()?;
+    let rest: Vec<&str> = groups.collect();
+    let (last, middle) = rest.split_last()?;
+    // In India all groups but the last have two digits: `1,23,45,678`.
+    let lengths = |of: usize| middle.iter().all(|group| group.len() == of);
     let well_formed = (1..=3).contains(&first.len())
-        && groups.all(|g| g.len() == 3 && g.bytes().all(|b| b.is_ascii_digit()));
+        && last.len() == 3
+        && (lengths(3) || (first.len() < 3 && separator == ',' && lengths(2)))
+        && rest.iter().all(|group| group.bytes().all(|b| b.is_ascii_digit()));
     well_formed.then(|| whole.replace(separator, ""))
 }

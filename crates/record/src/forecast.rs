@@ -9,6 +9,7 @@ use std::path::Path;
 
 use data::{Filled, LeftOut};
 
+pub use self::cells::decimal;
 use self::cells::{Header, Row};
 use crate::error::RecordError;
 
@@ -194,7 +195,7 @@ mod tests {
         Forecast {
             named: true,
             channels: vec!["sales, \"net\"".to_owned(), "Größe".to_owned()],
-            series: vec![series("a", 7.0), series("b", -0.0)],
+            series: vec![series("a", 7.0), series("b", 0.0)],
             ..forecast()
         }
     }

@@ -55,7 +55,7 @@ pub use evaluation::{
     Scored, Supplement,
 };
 pub use features::{Feature, Features, Probe, ProcessOrigin, StepFeatures};
-pub use forecast::{Forecast, SeriesForecast};
+pub use forecast::{Forecast, SeriesForecast, decimal};
 pub use known::Known;
 pub use metrics::Epoch;
 pub use run::{

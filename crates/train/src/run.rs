@@ -327,9 +327,10 @@ pub fn data_info(source: &Source) -> DataInfo {
 pub(crate) fn describe(config: &Config, source: &Source, threads: usize) -> String {
     let DataInfo { name, rows, series, channels, windows, .. } = data_info(source);
     format!(
-        "{name}: {rows} rows, {series} series, {} channels; windows {} → {}: {} train, {} validation, {} test\n\
+        "{name}: {rows} rows, {series} series, {} {}; windows {} → {}: {} train, {} validation, {} test\n\
          {:?} with {:?} backbone, noise {}; device {}, {}, {} threads, seed {}",
         channels.len(),
+        if channels.len() == 1 { "channel" } else { "channels" },
         config.data.context,
         config.data.horizon,
         windows.train,

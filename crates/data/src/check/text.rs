@@ -33,10 +33,7 @@ impl fmt::Display for Description {
             )?;
         }
         if let Some(id) = &self.id {
-            writeln!(
-                f,
-                "  times repeat: column `{id}` is taken to name the series; set `id = {id:?}`"
-            )?;
+            writeln!(f, "  column `{id}` is taken to name the series; set `id = {id:?}`")?;
         }
         self.write_series(f)?;
         self.write_channels(f)?;

@@ -70,17 +70,28 @@ pub enum Hint {
         /// The number without it.
         thousands: String,
     },
+    /// `12,5` where other columns write numbers with a decimal point, or the other way round
+    OtherColumns {
+        /// The number as they would write it.
+        rewritten: String,
+    },
     /// `12 %`, `$12`
     Unit {
         /// The number alone.
         rewritten: String,
     },
     /// `inf`
-    Infinite,
+    Infinite {
+        /// The cell.
+        text: String,
+    },
     /// `1e308`: finite, but not as f32
     TooLarge,
     /// Text among numbers that looks like a marker of its own for "missing".
-    Marker,
+    Marker {
+        /// The cell.
+        text: String,
+    },
     /// Nothing in particular.
     Unknown,
 }
@@ -100,6 +111,10 @@ impl fmt::Display for Hint {
                     "decimal point? write `{rewritten}` or set `decimal = \".\"` under [data]"
                 )
             }
+            Hint::OtherColumns { rewritten } => write!(
+                f,
+                "other columns write decimals otherwise; write `{rewritten}`, or set `targets = [\"…\"]` under [data] to name the columns to read"
+            ),
             Hint::Thousands { separator, rewritten } => write!(
                 f,
                 "thousands separator? write `{rewritten}` or set `thousands = \"{separator}\"` under [data]"
@@ -117,18 +132,16 @@ impl fmt::Display for Hint {
                 f,
                 "write the numbers of the column in one unit and without it, as `{rewritten}`"
             ),
-            Hint::Infinite => {
-                write!(
-                    f,
-                    "infinity is no observation; leave the cell empty, or list it under `missing`"
-                )
-            }
+            Hint::Infinite { text } => write!(
+                f,
+                "infinity is no observation; leave the cell empty, or set `missing = [{text:?}]` under [data]"
+            ),
             Hint::TooLarge => {
                 write!(f, "beyond the range of 32-bit numbers (3.4e38); change the unit")
             }
-            Hint::Marker => write!(
+            Hint::Marker { text } => write!(
                 f,
-                "does it mean \"missing\"? list it under `missing`; does it not belong to the data? name the columns in `targets`, or set `skip_rows` if the table starts further down"
+                "does it mean \"missing\"? set `missing = [{text:?}]` under [data]; is it one of two states? write 1 and 0; does it not belong to the data? set `targets = [\"…\"]`, or `skip_rows = …` if the table starts further down"
             ),
             Hint::Unknown => write!(f, "expected a decimal number such as `-1.5e3`"),
         }

@@ -99,6 +99,31 @@ impl fmt::Display for Difference<'_> {
     }
 }
 
+/// The remedy for a row of another length than the header: its line, its cells, whether a quote is open.
+pub(super) struct Ragged(pub(super) u64, pub(super) usize, pub(super) bool);
+
+impl fmt::Display for Ragged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Ragged(.., true) => {
+                f.write_str("a quote opened on this line is closed only lines later, or never")
+            }
+            Ragged(line @ 2..20, 2.., _) => write!(
+                f,
+                "set `skip_rows = {}` under [data] if the table begins on this line; check the delimiter, and quote cells that contain it",
+                line - 1
+            ),
+            Ragged(..20, 1, _) => f.write_str(
+                "set `skip_rows = …` under [data] if the table begins further down; else remove the line, or check the delimiter",
+            ),
+            Ragged(_, 1, _) => f.write_str(
+                "remove the line if it is not a row of the table; check the delimiter, and quote cells that contain it",
+            ),
+            _ => f.write_str("check the delimiter, and quote cells that contain it"),
+        }
+    }
+}
+
 pub(super) struct TimelineText<'a>(pub(super) &'a std::path::Path, pub(super) &'a [Finding]);
 
 impl fmt::Display for TimelineText<'_> {

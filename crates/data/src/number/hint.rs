@@ -8,7 +8,7 @@ pub(crate) fn hint(cell: &str, style: Style) -> Hint {
     let cell = cell.trim();
     let lower = cell.trim_start_matches(['-', '+']).to_ascii_lowercase();
     if matches!(lower.as_str(), "inf" | "infinity" | "∞") {
-        return Hint::Infinite;
+        return Hint::Infinite { text: cell.to_owned() };
     }
     let is_number = |s: &str| s.parse::<f64>().is_ok_and(f64::is_finite);
     let other = if style.decimal == b',' { '.' } else { ',' };
@@ -52,12 +52,14 @@ pub(crate) fn hint(cell: &str, style: Style) -> Hint {
     let bare = ascii.trim_matches(|c: char| !c.is_ascii_digit() && !matches!(c, '.' | '-' | '+'));
     let bare = bare.trim_end_matches(|c: char| !c.is_ascii_digit());
     let units = ascii.chars().filter(|c| !c.is_ascii_digit()).count();
-    if is_number(bare) && units <= 12 && !bare.is_empty() {
+    let at_an_end = cell.starts_with(|c: char| c.is_ascii_digit() || "+-.($".contains(c))
+        || ascii.ends_with(|c: char| c.is_ascii_digit() || ")%".contains(c));
+    if is_number(bare) && units <= 12 && !bare.is_empty() && at_an_end {
         return Hint::Unit { rewritten: bare.to_owned() };
     }
     let word = cell.chars().any(char::is_alphabetic) || !cell.chars().any(|c| c.is_ascii_digit());
     if cell.chars().count() <= 12 && word {
-        return Hint::Marker;
+        return Hint::Marker { text: cell.to_owned() };
     }
     Hint::Unknown
 }

@@ -99,16 +99,24 @@ fn amounts_multiples_percent_and_truth_keep_their_meaning() {
         ("3 °C", 3.0, Unit),
         ("8.5-", -8.5, Accounting),
         ("574.71K", 574_710.0, Scaled),
+        ("1.2bn", 1_200_000_000.0, Scaled),
+        ("3.5 Mio.", 3_500_000.0, Scaled),
+        ("(0.5%)", -0.5, Percent),
+        ("\u{2212}1.5K", -1500.0, Scaled),
+        ("($1.2M)", -1_200_000.0, Accounting),
+        ("\u{2212}$3", -3.0, Minus),
         ("2.31M", 2_310_000.0, Scaled),
         ("-1.5B", -1.5e9, Scaled),
         ("-1.11%", -1.11, Percent),
         ("12 %", 12.0, Percent),
         ("TRUE", 1.0, Truth),
         ("false", 0.0, Truth),
+        ("WAHR", 1.0, Truth),
+        ("N", 0.0, Truth),
     ] {
         assert_eq!(reads(text), Some((value, mark)), "{text}");
     }
-    for other in ["(-8.93)", "()", "K", "%", "12m", "tRuE", "5 TEUR", "($-8)", "5%€", ""] {
+    for other in ["(-8.93)", "()", "K", "%", "12m", "5 TEUR", "($-8)", "5%€", ""] {
         assert_eq!(reads(other), None, "{other}");
     }
     let german = |cell| marked(cell, GERMAN).map(|m| (m.value, m.mark, m.unit));
@@ -140,7 +148,7 @@ fn hints_name_the_likely_cause() {
     assert_eq!(hint("\u{2212}3", plain), Hint::Unit { rewritten: "-3".into() });
     assert_eq!(hint("1e308", plain), Hint::TooLarge);
     assert_eq!(hint("1e999", plain), Hint::TooLarge);
-    assert_eq!(hint("-inf", plain), Hint::Infinite);
-    assert_eq!(hint("offline", plain), Hint::Marker);
+    assert_eq!(hint("-inf", plain), Hint::Infinite { text: "-inf".into() });
+    assert_eq!(hint("offline", plain), Hint::Marker { text: "offline".into() });
     assert_eq!(hint("2012/01/01", plain), Hint::Unknown);
 }

@@ -35,10 +35,8 @@ pub(crate) fn split(text: &str) -> Option<(&'static str, String)> {
 
 /// `-$5` and `$-5` as `-5`.
 fn without_prefix(text: &str, unit: &str) -> Option<String> {
-    let (sign, rest) = match text.strip_prefix(['-', '+']) {
-        Some(rest) => (&text[..1], rest),
-        None => ("", text),
-    };
+    let rest = text.strip_prefix(['-', '+', '\u{2212}']).unwrap_or(text);
+    let sign = &text[..text.len() - rest.len()];
     let number = rest.strip_prefix(unit)?.trim_start();
     let unsigned = if sign.is_empty() { number.trim_start_matches(['-', '+']) } else { number };
     let signs = number.len() - unsigned.len();

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::columns::{Unit, check_duplicates, join_times, unit_of};
+use super::columns::{Unit, check_duplicates, is_of_date, join_times, unit_of};
 use super::lines::Row;
 use super::roles::Roles;
 use super::table::{Bad, Cells, Lines, RawSeries, RowFault, Use};
@@ -12,7 +12,9 @@ use crate::error::DataError;
 use crate::number::{self, Cell, Style};
 use crate::reading::Reading;
 use crate::text::decode;
+use crate::time::Clock;
 use crate::time::column::TimeColumn;
+use crate::time::parse::Written;
 
 /// Collects the rows of one table, file by file.
 pub(crate) struct Builder<'a> {
@@ -73,20 +75,23 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Begins a file whose header is `header` and whose first row has the cells `first`.
+    /// Begins a file whose header is `header` and whose first row has the cells `first`; `sample` gives the first
+    /// rows.
     pub(crate) fn begin_file(
         &mut self,
         path: &Path,
         series: &str,
         header: &[String],
         first: &[String],
+        sample: &dyn Fn() -> Vec<Vec<String>>,
     ) -> Result<FileUses, DataError> {
         check_duplicates(path, header)?;
         let (config, trained) = (self.config, self.trained);
         let roles = match self.roles.take() {
             Some(roles) => roles,
             None => {
-                let roles = Roles::settle(path, header, first, config, trained, &mut self.notes)?;
+                let how = (config, trained);
+                let roles = Roles::settle(path, header, first, sample, how, &mut self.notes)?;
                 self.rows.begin(&roles, config, trained);
                 roles
             }
@@ -186,10 +191,7 @@ impl<'a> Builder<'a> {
                                 shape.mark(marked, || bad(field, cell));
                             }
                             _ if slot >= trials => return Err(RowFault::Cell(bad(field, cell))),
-                            _ => {
-                                shape.bad += 1;
-                                shape.first_bad.get_or_insert_with(|| bad(field, cell));
-                            }
+                            _ => shape.text(cell, || bad(field, cell)),
                         },
                     }
                 }
@@ -216,7 +218,14 @@ impl<'a> Builder<'a> {
             rows.trailing += 1;
         }
         if let (false, Some(times)) = (parts.is_empty(), &mut rows.times) {
-            let joined = match self.config.time_format {
+            let joined = match &self.config.time_format {
+                Some(form) if is_of_date(form, &file.units) => {
+                    let date = Written::Pattern(form.clone()).parse(parts[0].as_bytes());
+                    if let Some(date) = date {
+                        parts[0] = Clock::Civil.show(date.value);
+                    }
+                    join_times(&file.units, &parts)
+                }
                 Some(_) => parts.join(" "),
                 None => join_times(&file.units, &parts),
             };

@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::config::DataConfig;
 use crate::error::DataError;
 use crate::number::{self, Cell, Style};
+use crate::time::column::behaves_as_time;
 use crate::time::parse::Written;
 
 pub(super) fn check_duplicates(path: &Path, header: &[String]) -> Result<(), DataError> {
@@ -60,6 +61,8 @@ pub(crate) enum Unit {
     DayOfYear,
     Day,
     Hour,
+    /// An hour and a minute as one number.
+    Clock,
     Minute,
     Second,
     /// Something else that goes with time: too vague to keep a column of numbers from being forecast.
@@ -75,18 +78,19 @@ pub(crate) fn unit_of(name: &str) -> Option<Unit> {
     let unit = |word: &str| {
         Some(match word {
             "date" | "datetime" | "time" | "timestamp" | "ds" | "datum" | "zeit" | "zeitpunkt"
-            | "zeitstempel" | "fecha" | "data" | "dato" | "epoch" | "yyyymm" | "yyyymmdd"
-            | "dt" | "ts" | "daydate" | "elapsed" => Unit::Date,
+            | "zeitstempel" | "fecha" | "dato" | "epoch" | "yyyymm" | "yyyymmdd" | "dt" | "ts"
+            | "daydate" | "elapsed" => Unit::Date,
             "year" | "yr" | "yyyy" | "jahr" | "ano" | "année" | "annee" | "año" => Unit::Year,
             "quarter" | "qtr" | "quartal" => Unit::Quarter,
-            "month" | "mon" | "mm" | "monat" | "mes" | "mois" => Unit::Month,
+            "month" | "mon" | "mo" | "mm" | "monat" | "mes" | "mois" => Unit::Month,
             "week" | "isoweek" | "yearweek" | "woche" | "kw" => Unit::Week,
             "doy" | "dayofyear" | "yday" => Unit::DayOfYear,
-            "day" | "dd" | "tag" | "weekday" | "dayofweek" => Unit::Day,
+            "day" | "dy" | "dd" | "tag" | "weekday" | "dayofweek" => Unit::Day,
             "hour" | "hr" | "hh" | "he" | "hourending" | "stunde" | "uhrzeit" => Unit::Hour,
+            "hhmm" => Unit::Clock,
             "minute" => Unit::Minute,
             "second" | "seconds" | "sec" | "secs" | "sekunde" | "sekunden" => Unit::Second,
-            "t" | "period" | "x" => Unit::Vague,
+            "t" | "period" | "x" | "data" => Unit::Vague,
             _ => return None,
         })
     };
@@ -134,6 +138,19 @@ pub(super) fn may_count_rows(name: &str) -> bool {
     names.contains(&lower.as_str())
 }
 
+/// Whether a column of one text says by its name that the text is the name of a series.
+pub(super) fn names_series(name: &str) -> bool {
+    const NAMES: [&str; 19] = [
+        "series", "store", "shop", "branch", "ticker", "symbol", "item", "product", "article",
+        "sku", "station", "meter", "sensor", "site", "plant", "country", "city", "customer",
+        "name",
+    ];
+    let lower = name.trim().to_lowercase();
+    let word = lower.rsplit(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+    word == "id"
+        || NAMES.iter().any(|known| *known == lower || lower.split('_').next() == Some(known))
+}
+
 /// Columns the configuration uses for something other than time.
 fn is_used(name: &String, config: &DataConfig) -> bool {
     config.id.as_ref() == Some(name)
@@ -145,12 +162,52 @@ fn is_used(name: &String, config: &DataConfig) -> bool {
 }
 
 /// A column whose first cell is a date by its look, one that is called like a time column first of all; else
-/// one with such a name and numbers that can be times.
+/// one with such a name and numbers that can be times, or one whose numbers behave as times.
 pub(super) fn guess_time(
     header: &[String],
     first: &[String],
+    sample: &dyn Fn() -> Vec<Vec<String>>,
     config: &DataConfig,
 ) -> Option<String> {
+    let (rank, name) = match by_name(header, first, config) {
+        Some(found) => found,
+        None => return by_behavior(header, &sample(), config),
+    };
+    if rank < NUMBERS {
+        return Some(name);
+    }
+    // Numbers alone are what is to be forecast, and a vague name is believed if they go one way.
+    let vague = unit_of(&name) == Some(Unit::Vague);
+    let one_way = || {
+        let at = header.iter().position(|h| *h == name).unwrap_or(0);
+        goes_one_way(sample().iter().filter_map(|row| row.get(at)?.trim().parse().ok()))
+    };
+    (header.len() > 1 && (!vague || one_way())).then_some(name)
+}
+
+/// Whether numbers go up, or down, but for one in twenty.
+fn goes_one_way(numbers: impl Iterator<Item = f64>) -> bool {
+    let numbers: Vec<f64> = numbers.collect();
+    let falls = numbers.windows(2).filter(|w| w[1] < w[0]).count();
+    let rises = numbers.windows(2).filter(|w| w[1] > w[0]).count();
+    falls.min(rises) * 20 <= numbers.len()
+}
+
+/// The first column whose numbers behave as times, whatever its name, if another is left to be forecast.
+fn by_behavior(header: &[String], sample: &[Vec<String>], config: &DataConfig) -> Option<String> {
+    let cells = |at: usize| -> Vec<&str> {
+        sample.iter().map(|row| row.get(at).map_or("", |cell| cell.trim())).collect()
+    };
+    let mut free = header.iter().enumerate().filter(|(_, name)| !is_used(name, config)).take(1000);
+    free.find(|(at, _)| header.len() > 1 && behaves_as_time(&cells(*at)))
+        .map(|(_, name)| name.clone())
+}
+
+/// Ranks from this one on are of columns whose cells are bare numbers.
+const NUMBERS: u8 = 2;
+
+/// The likeliest column by its name and its first cell, and its rank: the smaller, the likelier.
+fn by_name(header: &[String], first: &[String], config: &DataConfig) -> Option<(u8, String)> {
     let free = header.iter().zip(first).filter(|(h, _)| !is_used(h, config)).take(1000);
     let rank = |(name, cell): &(&String, &String)| {
         let unit = unit_of(name);
@@ -158,13 +215,13 @@ pub(super) fn guess_time(
         let explicit = readings.iter().any(Written::is_explicit);
         let number = || number::parse(cell.as_bytes(), Style::default(), &[]);
         match (unit, explicit) {
-            (Some(_), true) => Some(0),
+            (Some(_), true) => Some(0_u8),
             (None, true) => Some(1),
             (Some(Unit::Date), false) if !readings.is_empty() => Some(2),
             (Some(Unit::Year | Unit::Week), false) if !readings.is_empty() => Some(3),
             (Some(_), false) if !readings.is_empty() || cell.trim().is_empty() => Some(4),
             // Called a date and unreadable: better an error than rows numbered in silence.
-            (Some(Unit::Date), false) if number() == Cell::Bad => Some(5),
+            (Some(Unit::Date), false) if number() != Cell::Missing => Some(5),
             (Some(Unit::Year | Unit::Quarter | Unit::Month | Unit::Week), false)
                 if number() == Cell::Bad && cell.bytes().any(|b| b.is_ascii_digit()) =>
             {
@@ -175,7 +232,7 @@ pub(super) fn guess_time(
     };
     free.filter_map(|column| Some((rank(&column)?, column.0)))
         .min_by_key(|(rank, _)| *rank)
-        .map(|(_, name)| name.clone())
+        .map(|(rank, name)| (rank, name.clone()))
 }
 
 /// The columns that tell a time together with `time`, in order from coarse to fine: a year and a month, a date
@@ -224,7 +281,7 @@ pub(super) fn companions(
             .find(|(h, cell)| *h != time && !is_used(h, config) && is_clock(cell));
         match clock {
             Some((name, _)) => parts.push(name.clone()),
-            None => parts.extend(among(Unit::Hour)),
+            None => parts.extend(among(Unit::Hour).or_else(|| among(Unit::Clock))),
         }
         return if parts.len() > 1 { parts } else { Vec::new() };
     }
@@ -248,6 +305,13 @@ pub(super) fn is_clock(cell: &str) -> bool {
 /// `18.00.00` as `18:00:00`; other cells as they are.
 fn clock_text(cell: &str) -> String {
     if cell.matches('.').count() == 2 { cell.replace('.', ":") } else { cell.to_owned() }
+}
+
+/// Whether a `strftime` form is that of the date alone, of a date and another column for the time of day.
+pub(super) fn is_of_date(form: &str, units: &[Option<Unit>]) -> bool {
+    const CLOCK: [&str; 9] = ["%H", "%I", "%k", "%l", "%M", "%-H", "%-I", "%T", "%R"];
+    let whole = !matches!(units.first(), Some(Some(Unit::Year | Unit::Month | Unit::Day)));
+    units.len() == 2 && whole && !CLOCK.iter().any(|part| form.contains(part))
 }
 
 /// The cells of the columns that tell a time together, as one text.
@@ -276,6 +340,10 @@ pub(super) fn join_times(units: &[Option<Unit>], cells: &[String]) -> String {
             }
             Some(Unit::Minute | Unit::Second) if digits => {
                 text = format!("{}:{cell:0>2}", text.strip_suffix(":00").unwrap_or(&text));
+            }
+            Some(Unit::Clock) if digits && cell.len() < 4 => {
+                let minutes = format!("{cell:0>4}");
+                text += &format!(" {}:{}", &minutes[..2], &minutes[2..]);
             }
             _ if digits && cell.len() <= 2 => text += &format!(" {cell}:00"),
             _ if digits && cell.len() <= 4 => {
@@ -349,7 +417,7 @@ mod tests {
             (&["year", "doy"], &["2012", "60"], &["year", "doy"], "2012-02-29"),
         ] {
             let (header, first) = (names(header), names(first));
-            let time = guess_time(&header, &first, &config).unwrap();
+            let time = guess_time(&header, &first, &Vec::new, &config).unwrap();
             let found = companions(&time, &header, &first, &config);
             assert_eq!(found, names(parts), "{header:?}: {time}");
             let cells: Vec<String> = found

@@ -1,16 +1,18 @@
 //! Delimited text, row by row: plain lines split in place, from the first quote on through the csv crate.
 
+use std::borrow::Cow;
 use std::io::Read;
+use std::iter::repeat;
 use std::rc::Rc;
 
 use super::builder::{Builder, FileUses};
-use super::dialect::{Dialect, EitherComma};
+use super::dialect::{Dialect, EitherComma, single_spaces};
 use super::lines::{Cells, Next, PlainLines, Row, Split};
 use super::open::{self, Source};
 use super::table::{RowFault, bad_cell, bad_time};
 use crate::config::{DataConfig, Encoding};
 use crate::error::DataError;
-use crate::number;
+use crate::number::{self, Mark};
 use crate::reading::Reading;
 use crate::text::Count;
 use crate::text::decode;
@@ -39,18 +41,25 @@ pub(crate) fn read(
     if let Some(trained) = builder.trained {
         refuse_other_delimiter(sample, &declared, trained, source)?;
     }
-    let Header { names, first, end, units } = header(sample, dialect, config, source, &start)?;
-    for row in units {
+    let spaced = dialect.delimiter == b' ';
+    let text_of = if spaced { Cow::from(single_spaces(sample)) } else { Cow::from(sample) };
+    let Header { names, first, end, before, units } =
+        header(&text_of, dialect, config, source, &start)?;
+    for (row, place) in before.iter().zip(repeat("before")).chain(units.iter().zip(repeat("after")))
+    {
         let cells: Vec<String> = row.iter().map(|cell| format!("`{cell}`")).collect();
-        builder.note(format!("a row of text after the header is left out: {}", cells.join(", ")));
+        let cells = cells.join(", ");
+        builder.note(format!("a row of text {place} the header is left out: {cells}"));
     }
-    let end = (end.0 + start.line, end.1 + start.byte);
-    let uses = builder.begin_file(path, series, &names, &first)?;
-    let before = builder.rows();
+    let few = || few_rows(&text_of[end.1 as usize..], dialect, names.len());
+    let uses = builder.begin_file(path, series, &names, &first, &few)?;
+    let byte = if spaced { bytes_before(sample, end.0) } else { end.1 };
+    let end = (end.0 + start.line, byte + start.byte);
+    let earlier = builder.rows();
     let mut rows = Rows { uses: &uses, dialect, config, source, builder, next_line: end.0 };
     let row_bytes = text.row_bytes;
     rows.read(PlainLines::new(text.sample, text.rest, end), &row_bytes)?;
-    if builder.rows() == before {
+    if builder.rows() == earlier {
         return Err(DataError::Empty { path: path.to_path_buf(), header: true });
     }
     Ok(dialect)
@@ -137,12 +146,29 @@ fn parser<R: Read>(stream: R, dialect: Dialect, buffer: usize) -> csv::Reader<R>
         .from_reader(stream)
 }
 
+/// The bytes before a line of a text; lines count from 1.
+fn bytes_before(text: &[u8], line: u64) -> u64 {
+    let lines = text.split_inclusive(|&b| b == b'\n').take(line as usize - 1);
+    lines.map(|line| line.len() as u64).sum()
+}
+
+/// The first rows of a text that have as many cells as the header.
+fn few_rows(text: &[u8], dialect: Dialect, width: usize) -> Vec<Vec<String>> {
+    const FEW_ROWS: usize = 100;
+    let records = parser(text, dialect, FEW).into_byte_records().take(FEW_ROWS);
+    let rows = records.map_while(Result::ok).filter(|record| record.len() == width);
+    rows.map(|record| record.iter().map(decode).collect()).collect()
+}
+
+#[derive(Default)]
 struct Header {
     names: Vec<String>,
     /// Cells of the first row.
     first: Vec<String>,
     /// Line and byte after the header.
     end: (u64, u64),
+    /// Rows before the names.
+    before: Vec<Vec<String>>,
     /// Rows between the names and the values.
     units: Vec<Vec<String>>,
 }
@@ -170,13 +196,13 @@ fn header(
     if !config.header {
         let first = cells(raw);
         let names = (1..=first.len()).map(|i| format!("column_{i}")).collect();
-        return Ok(Header { names, first, end: (1, 0), units: Vec::new() });
+        return Ok(Header { names, first, end: (1, 0), ..Header::default() });
     }
     if config.encoding == Encoding::Utf8 && raw.iter().any(|c| std::str::from_utf8(c).is_err()) {
         return Err(DataError::Format {
             path: path.to_path_buf(),
             what: "has a header that is not UTF-8".into(),
-            remedy: "set `encoding = \"latin-1\"` or \"auto\" under [data]",
+            remedy: "set `encoding = \"latin-1\"` or `encoding = \"auto\"` under [data]",
         });
     }
     let all_numbers = raw.iter().all(|cell| is_value(cell, dialect));
@@ -190,15 +216,11 @@ fn header(
                 .then(|| cells(record.iter().map(<[u8]>::to_vec).collect()))
         });
         if let Some(commented) = commented {
-            return Ok(Header { names: commented, first: names, end: (1, 0), units: Vec::new() });
+            let (names, first) = (commented, names);
+            return Ok(Header { names, first, end: (1, 0), ..Header::default() });
         }
         let first = names.first().cloned().unwrap_or_default();
         return Err(DataError::NoHeader { path: path.to_path_buf(), line: start.line + 1, first });
-    }
-    for (i, name) in names.iter_mut().enumerate() {
-        if name.is_empty() {
-            *name = format!("column_{}", i + 1); // pandas writes its index without a name
-        }
     }
     let following: Vec<_> = (0..=MOST_UNITS).map(|_| next()).collect();
     let row = |at: usize| {
@@ -210,8 +232,22 @@ fn header(
     let texts = if row(texts).is_some_and(values) { texts } else { 0 };
     let end = texts.checked_sub(1).map_or(end, |last| following[last].1);
     let mut rows = following.into_iter().map(|(row, _)| row.map(cells).unwrap_or_default());
-    let units = rows.by_ref().take(texts).collect();
-    Ok(Header { names, first: rows.next().unwrap_or_default(), end, units })
+    let mut units: Vec<Vec<String>> = rows.by_ref().take(texts).collect();
+    // A first row with an empty cell is a title, if a full one follows.
+    let full = |row: &Vec<String>| row.iter().all(|cell| !cell.is_empty());
+    let mut before = Vec::new();
+    if names.iter().skip(1).any(String::is_empty)
+        && let Some(at) = units.iter().position(full)
+    {
+        before = vec![std::mem::replace(&mut names, std::mem::take(&mut units[at]))];
+        before.extend(units.drain(..=at).take(at));
+    }
+    for (i, name) in names.iter_mut().enumerate() {
+        if name.is_empty() {
+            *name = format!("column_{}", i + 1); // pandas writes its index without a name
+        }
+    }
+    Ok(Header { names, first: rows.next().unwrap_or_default(), end, before, units })
 }
 
 /// Bytes to hold at once of a few rows.
@@ -223,7 +259,7 @@ const MOST_UNITS: usize = 2;
 /// Whether a cell is a number, or a time by its look.
 fn is_value(cell: &[u8], dialect: Dialect) -> bool {
     matches!(number::parse(cell, dialect.style, &[]), number::Cell::Value(_))
-        || number::marked(cell, dialect.style).is_some()
+        || number::marked(cell, dialect.style).is_some_and(|found| found.mark != Mark::Truth)
         || crate::time::parse::Written::candidates(&String::from_utf8_lossy(cell))
             .iter()
             .any(|w| w.is_explicit())

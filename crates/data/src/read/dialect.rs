@@ -50,19 +50,17 @@ impl Dialect {
     }
 }
 
-/// The sign that cuts most lines into as many cells as the first; a comma where none does.
+/// The sign that cuts most lines into the same number of cells; a comma where none does.
 pub(super) fn find_delimiter(sample: &[u8]) -> u8 {
     let (lines, mut best): (Vec<&[u8]>, _) = (lines(sample).collect(), (0, b','));
-    let Some(first) = lines.first() else { return best.1 };
     for delimiter in *b"\t;|, " {
-        let first = count_outside_quotes(first, delimiter);
-        if first == 0 {
-            continue;
-        }
-        let alike = lines.iter().filter(|line| count_outside_quotes(line, delimiter) == first);
-        let score = alike.count() * 1000 / lines.len();
-        if score > best.0 {
-            best = (score, delimiter);
+        let mut counts: Vec<usize> =
+            lines.iter().map(|line| count_outside_quotes(line, delimiter)).collect();
+        counts.retain(|count| *count > 0);
+        counts.sort_unstable();
+        let alike = counts.chunk_by(|a, b| a == b).map(<[usize]>::len).max().unwrap_or(0);
+        if alike > best.0 {
+            best = (alike, delimiter);
         }
     }
     best.1
@@ -77,7 +75,30 @@ fn lines(sample: &[u8]) -> impl Iterator<Item = &[u8]> {
     whole.split(|&b| b == b'\n').filter(|line| !line.trim_ascii().is_empty()).take(LINES)
 }
 
+/// The cells of a line that are separated by spaces.
+fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let line = line.trim_ascii();
+    let words = line.split(|&b| b == b' ').filter(|word| !word.is_empty());
+    words.chain(line.is_empty().then_some(line))
+}
+
+/// The text with one space between cells and none at the ends of lines.
+pub(super) fn single_spaces(text: &[u8]) -> Vec<u8> {
+    let lines = text.split_inclusive(|&b| b == b'\n');
+    lines.fold(Vec::with_capacity(text.len()), |mut all, line| {
+        for (i, word) in words(line).enumerate() {
+            all.extend_from_slice(if i > 0 { b" " } else { b"" });
+            all.extend_from_slice(word);
+        }
+        all.extend_from_slice(if line.ends_with(b"\n") { b"\n" } else { b"" });
+        all
+    })
+}
+
 fn count_outside_quotes(line: &[u8], delimiter: u8) -> usize {
+    if delimiter == b' ' {
+        return words(line).count() - 1; // as many spaces as it takes to align columns
+    }
     if memchr::memchr(b'"', line).is_none() {
         return memchr::memchr_iter(delimiter, line).count();
     }
@@ -100,6 +121,7 @@ fn find_style(sample: &[u8], delimiter: u8, header: bool) -> Result<Style, Eithe
         all.push(b'\n');
         all
     });
+    let whole = if delimiter == b' ' { single_spaces(&whole) } else { whole };
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(delimiter)
         .flexible(true)

@@ -10,9 +10,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::builder::Builder;
+use super::columns::{Unit, names_series, unit_of};
 use super::roles::Roles;
 use super::table::{Bad, Cells, Table, bad_cell};
-use crate::error::{DataError, Hint};
+use crate::error::{BadCell, DataError, Hint};
 use crate::number::{self, Style};
 use crate::reading::{Reading, TimeReading};
 use crate::text::Count;
@@ -52,7 +53,7 @@ impl Builder<'_> {
                     cell: two.cell,
                     first: two.first,
                     second: two.second,
-                    remedy: "set `time_format` under [data], such as \"%d/%m/%Y\" or \"%m/%d/%Y\"",
+                    remedy: "set `time_format = \"%d/%m/%Y\"` or `time_format = \"%m/%d/%Y\"` under [data]",
                 }
             })
         };
@@ -75,6 +76,7 @@ impl Builder<'_> {
         {
             self.refuse_other_unit(&roles, before, now)?;
         }
+        let first = |column: &(String, bool)| column.0.clone();
         if self.rows.trailing > 0 {
             let count = Count(self.rows.trailing, "row");
             self.notes
@@ -92,19 +94,24 @@ impl Builder<'_> {
             doubts: self.doubts,
             reading,
             companions: roles.companions,
-            text_columns,
+            only_id: text_columns
+                .iter()
+                .find(|(name, once)| *once && names_series(name))
+                .map(first),
+            text_columns: text_columns.iter().map(first).collect(),
             lines: self.rows.lines,
             origin,
         })
     }
 
-    /// Keeps the columns that are channels; returns those left out because they hold text.
+    /// Keeps the columns that are channels; returns those left out because they hold text, and whether it is one text
+    /// in all rows.
     fn decide_channels(
         &mut self,
         roles: &mut Roles,
         locate: &dyn Fn(&Bad) -> u64,
         style: Style,
-    ) -> Result<Vec<String>, DataError> {
+    ) -> Result<Vec<(String, bool)>, DataError> {
         let mut kept = Vec::new();
         let mut texts = Vec::new();
         let trials = if roles.trial { roles.targets } else { 0 };
@@ -117,8 +124,35 @@ impl Builder<'_> {
                 self.notes.push(format!("column `{name}` has no value in any row: left out"));
                 continue;
             } else if good - cells.truth <= cells.bad + cells.truth && cells.bad > 0 {
+                if let Some(bad) = &cells.first_bad
+                    && good == 0
+                    && let Some(hint) = self.foreign(&bad.cell, style)
+                {
+                    let error = bad_cell(&self.files[bad.file], bad, locate(bad), style);
+                    return Err(match error {
+                        DataError::BadCell(cell) => {
+                            DataError::BadCell(Box::new(BadCell { hint, ..*cell }))
+                        }
+                        other => other,
+                    });
+                }
+                let one_text = cells.changes == 0 && cells.missing == 0;
+                let may_tell_time = cells.labels_rows(self.rows.count)
+                    || (unit_of(&name).is_some_and(|unit| unit != Unit::Vague) && !one_text);
+                if let Some(bad) = &cells.first_bad
+                    && may_tell_time
+                    && roles.time.is_empty()
+                    && self.config.time.is_none()
+                {
+                    self.doubts.push(format!(
+                        "column `{name}` (`{}`) may tell the time, but no form reads it: rows are numbered; set \
+                         `time = \"{name}\"` and `time_format = \"…\"`, or a time of several columns, \
+                         `time = [\"…\", \"…\"]`",
+                        bad.cell
+                    ));
+                }
                 self.notes.push(format!("column `{name}` is text: left out"));
-                texts.push(name);
+                texts.push((name, one_text));
                 continue;
             } else if let Some(bad) = &cells.first_bad {
                 return Err(bad_cell(&self.files[bad.file], bad, locate(bad), style));
@@ -149,6 +183,21 @@ impl Builder<'_> {
             roles.channels = kept.iter().map(|&slot| roles.channels[slot].clone()).collect();
         }
         self.check_observed(roles).map(|()| texts)
+    }
+
+    /// The hint for the first cell of a column of numbers that are written as those of the table are not.
+    fn foreign(&self, cell: &str, style: Style) -> Option<Hint> {
+        let decimals = self.rows.decimals.iter().any(|counts| counts & !1 != 0);
+        match number::hint(cell, style) {
+            Hint::DecimalComma { rewritten } | Hint::DecimalPoint { rewritten } if decimals => {
+                Some(Hint::OtherColumns { rewritten })
+            }
+            hint @ (Hint::DecimalComma { .. }
+            | Hint::DecimalPoint { .. }
+            | Hint::Either { .. }
+            | Hint::Thousands { .. }) => Some(hint),
+            _ => None,
+        }
     }
 
     /// Notes amounts and multiples; refuses percent or truth among other numbers.
@@ -328,14 +377,14 @@ impl Builder<'_> {
         }
         let example = cells().find_map(|c| c.first_bad.clone());
         if let Some(bad) = &example
-            && !matches!(number::hint(&bad.cell, style), Hint::Marker | Hint::Unknown)
+            && !matches!(number::hint(&bad.cell, style), Hint::Marker { .. } | Hint::Unknown)
         {
             return bad_cell(&self.files[bad.file], bad, locate(bad), style);
         }
         DataError::NoNumbers {
             path: self.files.first().cloned().unwrap_or_default(),
             example: example.map(|bad| (bad.line, bad.header, bad.cell)),
-            available: roles.channels.clone(),
+            available: roles.time.iter().chain(&roles.id).chain(&roles.channels).cloned().collect(),
         }
     }
 

@@ -154,8 +154,15 @@ pub(crate) struct Cells<'a> {
 
 impl<'a> Cells<'a> {
     pub(crate) fn new(line: &'a [u8], delimiter: u8) -> Self {
+        let line = if delimiter == b' ' { line.trim_ascii() } else { line };
         Cells { rest: Some(line), delimiter }
     }
+}
+
+/// The text after a delimiter; several spaces are one.
+#[inline]
+fn after(rest: &[u8], delimiter: u8) -> &[u8] {
+    if delimiter == b' ' { rest.trim_ascii_start() } else { rest }
 }
 
 impl<'a> Iterator for Cells<'a> {
@@ -168,7 +175,7 @@ impl<'a> Iterator for Cells<'a> {
         // A plain loop: cells are a few bytes long, too short for a vectorized search to pay.
         while end < rest.len() {
             if rest[end] == self.delimiter {
-                self.rest = Some(&rest[end + 1..]);
+                self.rest = Some(after(&rest[end + 1..], self.delimiter));
                 return Some(&rest[..end]);
             }
             end += 1;
@@ -185,7 +192,9 @@ impl<'a> Row<'a> for Cells<'a> {
         let rest = self.rest?;
         let plain = number::plain(rest, decimal)?;
         self.rest = match rest.get(plain.length) {
-            Some(byte) if *byte == self.delimiter => Some(&rest[plain.length + 1..]),
+            Some(byte) if *byte == self.delimiter => {
+                Some(after(&rest[plain.length + 1..], self.delimiter))
+            }
             Some(_) => return None,
             None => None,
         };
@@ -199,11 +208,10 @@ impl<'a> Row<'a> for Cells<'a> {
         let (delimiter, mut taken) = (self.delimiter, 0);
         for (value, decimals) in values.iter_mut().zip(decimals) {
             let Some(plain) = number::plain(rest, decimal) else { break };
-            let after = &rest[plain.length..];
-            let ends = match after {
+            let ends = match &rest[plain.length..] {
                 [] => true,
                 [byte, next @ ..] if *byte == delimiter => {
-                    rest = next;
+                    rest = after(next, delimiter);
                     false
                 }
                 _ => break,

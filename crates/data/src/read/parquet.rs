@@ -61,7 +61,7 @@ pub(crate) fn read(
         }
         None => return Err(DataError::Empty { path: path.to_path_buf(), header: true }),
     };
-    let uses = builder.begin_file(path, series, &header, &first)?;
+    let uses = builder.begin_file(path, series, &header, &first, &Vec::new)?;
     for (i, row) in rows.enumerate() {
         let cells = texts(&row.map_err(broken(i))?);
         let place = (i as u64 + 1, NO_TEXT);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::columns::{Unit, companions, find, guess_time, is_index_name, unit_of};
+use super::columns::{Unit, companions, find, guess_time, is_index_name, is_of_date, unit_of};
 use super::table::Use;
 use crate::config::DataConfig;
 use crate::error::DataError;
@@ -38,20 +38,21 @@ impl Roles {
         path: &Path,
         header: &[String],
         first: &[String],
-        config: &DataConfig,
-        trained: Option<&Reading>,
+        sample: &dyn Fn() -> Vec<Vec<String>>,
+        (config, trained): (&DataConfig, Option<&Reading>),
         notes: &mut Vec<String>,
     ) -> Result<Roles, DataError> {
         let remembered = trained.map(Reading::time_columns);
         let time: Vec<String> = match (&config.time, remembered) {
             (Some(columns), _) => columns.names().to_vec(),
             (None, Some(columns)) => columns.to_vec(),
-            (None, None) => guess_time(header, first, config).into_iter().collect(),
+            (None, None) => guess_time(header, first, sample, config).into_iter().collect(),
         };
         for name in &time {
             find(path, header, name, "time")?;
         }
         if time.is_empty() && config.time.is_none() {
+            refuse_sideways(path, header, config)?;
             notes.push("no time column: rows are numbered from 0".into());
         }
         if let Some(id) = &config.id {
@@ -95,7 +96,7 @@ impl Roles {
                     {
                         continue;
                     }
-                    if tells_time(name, cell) {
+                    if header.len() > 1 && tells_time(name, cell) {
                         notes.push(format!(
                             "column `{name}` tells the time: left out; name it in `targets` to forecast it"
                         ));
@@ -137,7 +138,8 @@ impl Roles {
         config: &DataConfig,
         trained: Option<&Reading>,
     ) -> Option<TimeColumn> {
-        let units: Vec<Unit> = self.time.iter().filter_map(|name| unit_of(name)).collect();
+        let all: Vec<Option<Unit>> = self.time.iter().map(|name| unit_of(name)).collect();
+        let units: Vec<Unit> = all.iter().filter_map(|unit| *unit).collect();
         let speaks = |word: &str| self.time.iter().any(|name| name.to_lowercase().contains(word));
         let hints = Hints {
             weeks: units.contains(&Unit::Week) || speaks("week") || speaks("woche"),
@@ -151,6 +153,7 @@ impl Roles {
         };
         let remembered = trained.and_then(|reading| Some(reading.time.as_ref()?.written.clone()));
         let written = match &config.time_format {
+            Some(pattern) if is_of_date(pattern, &all) => Some(Written::YearFirst),
             Some(pattern) => Some(Written::Pattern(pattern.clone())),
             None => remembered,
         };
@@ -192,6 +195,25 @@ impl Roles {
         let mut columns = header.iter().zip(uses);
         columns.find(|(name, what)| **what == Use::Skip && !known(name)).map(|(name, _)| name)
     }
+}
+
+/// A table with one series a row, and a column for each time.
+fn refuse_sideways(path: &Path, header: &[String], config: &DataConfig) -> Result<(), DataError> {
+    const FEW: usize = 3;
+    let is_time = |name: &&String| {
+        let forms = Written::candidates(name);
+        forms.contains(&Written::Year) || forms.iter().any(Written::is_explicit)
+    };
+    let times: Vec<&String> = header.iter().filter(is_time).collect();
+    let [first, second, ..] = times[..] else { return Ok(()) };
+    if config.targets.is_some() || times.len() < FEW || times.len() * 2 < header.len() {
+        return Ok(());
+    }
+    Err(DataError::Format {
+        path: path.to_path_buf(),
+        what: format!("has a column for each time (`{first}`, `{second}`, …)"),
+        remedy: "write one row for each time and one column for each series: transpose the table",
+    })
 }
 
 /// Whether a column is part of a time besides the time column: `year` beside `date`.

@@ -54,6 +54,10 @@ pub(super) struct Cells {
     pub(super) missing: usize,
     pub(super) bad: usize,
     pub(super) first_bad: Option<Bad>,
+    /// Texts that differ from the text before, and texts with a digit.
+    pub(super) changes: usize,
+    pub(super) with_digits: usize,
+    last_bad: Vec<u8>,
     pub(super) percent: usize,
     pub(super) truth: usize,
     pub(super) scaled: usize,
@@ -68,6 +72,23 @@ pub(super) struct Cells {
 }
 
 impl Cells {
+    pub(super) fn text(&mut self, cell: &[u8], bad: impl Fn() -> Bad) {
+        self.bad += 1;
+        self.with_digits += usize::from(cell.iter().any(u8::is_ascii_digit));
+        if self.first_bad.is_none() {
+            self.first_bad = Some(bad());
+        } else {
+            self.changes += usize::from(self.last_bad != cell);
+        }
+        self.last_bad.clear();
+        self.last_bad.extend_from_slice(cell);
+    }
+
+    /// Whether each row has another text, with a digit in it, as a time would.
+    pub(super) fn labels_rows(&self, rows: usize) -> bool {
+        self.with_digits == rows && self.changes + 1 == rows && rows > 2
+    }
+
     pub(super) fn mark(&mut self, marked: Marked, bad: impl Fn() -> Bad) {
         match marked.mark {
             Mark::Percent => self.percent += 1,
@@ -127,6 +148,8 @@ pub(crate) struct Table {
     pub(crate) companions: Vec<String>,
     /// Columns left out because they hold text.
     pub(crate) text_columns: Vec<String>,
+    /// That of them which names the only series, by its name and its one text.
+    pub(crate) only_id: Option<String>,
     pub(super) lines: Lines,
     /// For rows moved by grouping series: where they were.
     pub(super) origin: Option<Vec<u32>>,

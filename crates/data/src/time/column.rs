@@ -13,6 +13,7 @@ use std::ops::Range;
 
 use self::choose::{decimal_years, regularity};
 use super::Clock;
+use super::civil;
 use super::parse::{Parsed, Written};
 
 /// Why a cell cannot join the column.
@@ -32,10 +33,10 @@ impl Refused {
     pub(crate) fn hint(self) -> &'static str {
         match self {
             Refused::Unreadable => {
-                "all times of a column must be written alike; set `time_format` under [data] for a form of your own, and remove lines that are not rows of the table"
+                "all times of a column must be written alike; set `time_format = \"…\"` under [data] for a form of your own, and remove lines that are not rows of the table"
             }
             Refused::Changed => {
-                "the times of the training data were written so; write these alike, or set `time_format` for this file"
+                "the times of the training data were written so; write these alike, or set `time_format = \"…\"` for this file"
             }
             Refused::OffsetMixed => {
                 "some times carry an offset from UTC and some do not; write all of them one way"
@@ -165,7 +166,8 @@ impl TimeColumn {
                 return Err(Refused::Missing);
             }
             let mut candidates = Written::candidates(text);
-            if !self.hints.weeks && candidates.contains(&Written::YearFirst) {
+            let months = [Written::YearFirst, Written::MonthYear];
+            if !self.hints.weeks && candidates.iter().any(|w| months.contains(w)) {
                 candidates.retain(|w| *w != Written::YearWeek); // `2012-05` is a month
             }
             self.alive = candidates.into_iter().map(|w| (w, Vec::new())).collect();
@@ -252,6 +254,9 @@ impl TimeColumn {
             None => values,
         };
         let offsets = offsets.map(place);
+        if self.alive.iter().any(|(written, _)| *written == Written::Year) {
+            self.alive.retain(|(written, _)| *written != Written::DecimalYear);
+        }
         for (written, values) in &mut self.alive {
             *values = place(std::mem::take(values));
             if *written == Written::DecimalYear {
@@ -290,7 +295,7 @@ impl TimeColumn {
                     values = local;
                     doubts.push(format!(
                         "times such as `{like}` carry an offset from UTC that changes with the clock: read as local \
-                         times, one a local day; set `time_zone` under [data] to name the zone"
+                         times, one a local day; set `time_zone = \"…\"` under [data] to name the zone"
                     ));
                     Offset::Local
                 } else {
@@ -300,6 +305,31 @@ impl TimeColumn {
         };
         Ok(Times { written, values, offset, like, doubts })
     }
+}
+
+/// Whether numbers without a name that says so behave as times: dates in digits, decimal years, seconds of our time
+/// or days of a spreadsheet, at regular steps.
+pub(crate) fn behaves_as_time(cells: &[&str]) -> bool {
+    const FEW: usize = 8;
+    use Written::{
+        Compact, CompactHour, DecimalYear, Epoch, Ordinal, Spreadsheet, YearMonth, YearWeek,
+    };
+    let mut column = TimeColumn::new(None, false, Hints::default());
+    let rows = 0..cells.len();
+    if rows.end < FEW || cells.iter().any(|cell| column.push(cell.as_bytes()).is_err()) {
+        return false;
+    }
+    let series = std::slice::from_ref(&rows);
+    let Ok(Times { written, values, .. }) = column.finish(None, series) else { return false };
+    let (first, last) = (values.iter().min(), values.iter().max());
+    let ours = |micros: &i64| (20 * 365 * civil::DAY..80 * 365 * civil::DAY).contains(micros);
+    let plausible = match written {
+        Compact | CompactHour | DecimalYear | Ordinal | Spreadsheet | YearMonth | YearWeek => true,
+        Epoch(_) => first.is_some_and(ours) && last.is_some_and(ours),
+        _ => false,
+    };
+    let distinct = values.windows(2).filter(|w| w[0] != w[1]).count() >= FEW - 1;
+    plausible && distinct && regularity(&values, series, &Clock::Civil) > 0
 }
 
 /// The offset of each row, from the rows at which it changes.

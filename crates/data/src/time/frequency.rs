@@ -265,8 +265,10 @@ fn infer_days(days: &[i64]) -> Frequency {
     };
     if common >= 28 {
         let dates: Vec<Date> = days.iter().map(|&d| date_at(d)).collect();
-        let months = mode(dates.windows(2).map(|w| months_of(w[1]) - months_of(w[0])));
-        if let (Some(months), Some(anchor)) = (months, MonthDay::of(&dates)) {
+        let steps = || dates.windows(2).map(|w| months_of(w[1]) - months_of(w[0]));
+        if let (Some(months), Some(anchor)) = (mode(steps()), MonthDay::of(&dates)) {
+            let off = steps().filter(|step| step % months != 0).count();
+            let months = if off * 10 > days.len() { 1 } else { months };
             return Frequency::Months(months, anchor);
         }
     }

@@ -1,16 +1,24 @@
 //! Text → time. The way a column is written is found from the column as a whole, never cell by cell.
 
 mod digits;
+mod names;
 mod scan;
 #[cfg(test)]
 mod tests;
 mod words;
+mod years;
+
+use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
-use self::digits::{compact, decimal, epoch, six_digits, spreadsheet, whole};
+use self::digits::{
+    compact, decimal, digits_of_date, epoch, ordinal, six_digits, spreadsheet, whole,
+};
+use self::names::in_english;
 use self::scan::{Scan, numeric};
-use self::words::{NAMED, basic, iso_week, pattern, period, week};
+use self::words::{NAMED, basic, pattern, period, week};
+use self::years::{season, year_and_week};
 use super::civil::{DAY, HOUR, MINUTE, SECOND, days_at};
 
 /// A way to write times.
@@ -27,15 +35,25 @@ pub(crate) enum Written {
     ShortYearFirst,
     /// `20120131`, `201201310930`, `20120131093000`
     Compact,
+    /// `31012012`
+    CompactDayFirst,
+    /// `01312012`
+    CompactMonthFirst,
+    /// `120131`
+    CompactShort,
+    /// `2012-031`, `2012031`: a year and a day of it
+    Ordinal,
     /// `2012013109`
     CompactHour,
     /// `201201`, `2012.01`
     YearMonth,
-    /// `201205`, `2012-05`: the fifth ISO week
+    /// `201205`, `2012-05`, `05/2012`: the fifth ISO week
     YearWeek,
     /// `2012`, `2012.0`
     Year,
-    /// `2012.0833`; the value is a millionth of a year until the column is complete.
+    /// `2012/13`, `2012-2013`: the year in which it begins
+    Season,
+    /// `2012.0833`, `2012`; the value is a millionth of a year until the column is complete.
     DecimalYear,
     /// `01/2012`, `1-2012`
     MonthYear,
@@ -60,6 +78,9 @@ pub(crate) enum Written {
     /// The caller's own `strftime` pattern.
     Pattern(String),
 }
+
+/// Years that a number can mean.
+const YEARS: RangeInclusive<i64> = 1500..=2500;
 
 /// 1000-01-01.
 const YEAR_1000: i64 = -354_285 * DAY;
@@ -89,12 +110,16 @@ impl Written {
             MonthFirst,
             ShortYearFirst,
             MonthYear,
+            Season,
             Period,
             IsoWeek,
             Compact,
             CompactHour,
+            CompactDayFirst,
+            CompactMonthFirst,
+            Ordinal,
         ];
-        all.extend([MonthPoint, YearMonth, YearWeek, Year, DecimalYear, Spreadsheet]);
+        all.extend([MonthPoint, YearMonth, CompactShort, YearWeek, Year, DecimalYear, Spreadsheet]);
         all.extend([Epoch(1_000_000_000), Epoch(MILLI), Epoch(1000), Epoch(1), Index, Seconds]);
         all.extend((0..NAMED.len()).map(Named));
         all.retain(|w| w.parse(cell.as_bytes()).is_some());
@@ -120,6 +145,10 @@ impl Written {
             self,
             Compact
                 | CompactHour
+                | CompactDayFirst
+                | CompactMonthFirst
+                | CompactShort
+                | Ordinal
                 | MonthPoint
                 | YearMonth
                 | YearWeek
@@ -141,9 +170,14 @@ impl Written {
             Written::ShortYearFirst => "year first, in two digits".into(),
             Written::Compact => "digits of a date".into(),
             Written::CompactHour => "digits of a date and an hour".into(),
+            Written::CompactDayFirst => "digits of a date, day first".into(),
+            Written::CompactMonthFirst => "digits of a date, month first".into(),
+            Written::CompactShort => "digits of a date, year first, in two digits".into(),
+            Written::Ordinal => "year and day of the year".into(),
             Written::YearMonth => "year and month".into(),
             Written::YearWeek => "year and ISO week".into(),
             Written::Year => "years".into(),
+            Written::Season => "years of a season, by the first".into(),
             Written::DecimalYear => "decimal years".into(),
             Written::MonthYear | Written::MonthPoint => "month and year".into(),
             Written::Period => "quarters, months or half-years".into(),
@@ -174,8 +208,13 @@ impl Written {
         self.parse_any(cell)
     }
 
+    /// As [`Written::parse`], with months of other languages and days of the week before a date.
     #[inline(never)]
     fn parse_any(&self, cell: &[u8]) -> Option<Parsed> {
+        self.parse_english(cell).or_else(|| self.parse_english(in_english(cell)?.as_bytes()))
+    }
+
+    fn parse_english(&self, cell: &[u8]) -> Option<Parsed> {
         match self {
             Written::YearFirst => basic(cell).or_else(|| {
                 numeric(cell, |s| {
@@ -209,27 +248,25 @@ impl Written {
                 (whole(cell).is_some_and(|(_, digits)| digits == 10))
                     == (*self == Written::CompactHour)
             }),
+            Written::CompactDayFirst | Written::CompactMonthFirst | Written::CompactShort => {
+                digits_of_date(cell, self)
+            }
+            Written::Ordinal => ordinal(cell),
             Written::YearMonth => {
                 let (year, month) = six_digits(cell)?;
                 at_midnight(year, month, 1)
             }
-            Written::YearWeek => {
-                let joined = cell.len() == 6 || (cell.len() == 8 && cell.ends_with(b".0"));
-                let (year, week) = match cell.get(4) {
-                    Some(b'-') if cell.len() == 7 => six_digits(&[&cell[..4], &cell[5..]].concat()),
-                    _ => six_digits(cell).filter(|_| joined),
-                }?;
-                iso_week(year, week, 1)
-            }
+            Written::YearWeek => year_and_week(cell),
             Written::Year => {
-                let (year, _) = whole(cell)
-                    .filter(|(year, length)| *length == 4 && (1800..=2200).contains(year))?;
+                let (year, _) =
+                    whole(cell).filter(|(year, length)| *length == 4 && YEARS.contains(year))?;
                 at_midnight(year, 1, 1)
             }
+            Written::Season => season(cell),
             Written::DecimalYear => {
-                let (year, millionths, digits) = decimal(cell)?;
-                (digits > 0 && (1500..=2500).contains(&year))
-                    .then(|| Parsed::naive(year * 1_000_000 + millionths))
+                let (year, millionths, _) =
+                    decimal(cell).filter(|(year, ..)| YEARS.contains(year))?;
+                Some(Parsed::naive(year * 1_000_000 + millionths))
             }
             Written::MonthYear => {
                 let mut s = Scan { rest: cell };

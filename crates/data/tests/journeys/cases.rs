@@ -1,6 +1,8 @@
 //! Tables as people have them, and what is right for each: times and numbers that a guess would read wrong.
 
+mod files;
 mod later;
+mod neighbors;
 mod numbers;
 mod times;
 mod units;

@@ -77,14 +77,19 @@ pub(crate) fn daily(rows: usize) -> String {
 }
 
 /// The benchmark files, which are not ours to redistribute; `None`, said loudly, where they are not there.
-#[expect(clippy::print_stderr, reason = "a test that runs on generated data only must say so")]
 pub(crate) fn dataset(name: &str) -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/datasets");
-    let root = std::env::var_os("BALLAST_DATASETS").map_or(beside, PathBuf::from);
+    shared("datasets", "BALLAST_DATASETS", name)
+}
+
+/// A file that lies beside the repository, in `shared/FOLDER` or where a variable says.
+#[expect(clippy::print_stderr, reason = "a test that runs on generated data only must say so")]
+pub(crate) fn shared(folder: &str, variable: &str, name: &str) -> Option<PathBuf> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared").join(folder);
+    let root = std::env::var_os(variable).map_or(beside, PathBuf::from);
     let path = root.join(name);
     if path.exists() {
         return Some(path);
     }
-    eprintln!("SKIPPED on the real file: {} is not there (set BALLAST_DATASETS)", path.display());
+    eprintln!("SKIPPED on the real file: {} is not there (set {variable})", path.display());
     None
 }

@@ -1,5 +1,11 @@
 //! A table in parts: names of columns, and cells of a row.
 
+/// A number in decimal notation with at most twelve significant digits: the shortest text that says so.
+pub fn decimal(number: f64) -> String {
+    let rounded: f64 = format!("{number:.11e}").parse().unwrap_or(number);
+    (rounded + 0.0).to_string() // a negative zero is zero
+}
+
 /// The names of the columns.
 pub(super) struct Header {
     /// Those of texts, which come first.
@@ -12,4 +18,25 @@ pub(super) struct Header {
 pub(super) struct Row<'a> {
     pub(super) texts: Vec<&'a str>,
     pub(super) numbers: Vec<f64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_the_digits_that_mean_something() {
+        for (number, text) in [
+            (18.062_499_999_999_996, "18.0625"),
+            (447.287_500_000_000_14, "447.2875"),
+            (123_464_949.649_999_96, "123464949.65"),
+            (0.1 + 0.2, "0.3"),
+            (-1.0 / 3.0, "-0.333333333333"),
+            (1e-30, "0.000000000000000000000000000001"),
+            (-0.0, "0"),
+            (f64::NAN, "NaN"),
+        ] {
+            assert_eq!(decimal(number), text);
+        }
+    }
 }

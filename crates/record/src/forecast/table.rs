@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use super::cells::{Header, Row};
+use super::cells::{Header, Row, decimal};
 #[cfg(feature = "parquet")]
 use super::parquet;
 use crate::error::RecordError;
@@ -51,7 +51,7 @@ fn write_csv<'a>(
                 table.write_field(text)?;
             }
             for number in row.numbers {
-                table.write_field(number.to_string())?;
+                table.write_field(decimal(number))?;
             }
             table.write_record(None::<&[u8]>)?;
         }

@@ -17,6 +17,13 @@ impl TimeColumn {
         if self.alive.len() < 2 {
             return Ok((!self.alive.is_empty()).then_some(0));
         }
+        let position = |wanted: &Written| self.alive.iter().position(|(w, _)| w == wanted);
+        // `2000-01, 2001-02, …` are no months: every one of them would be thirteen after the one before.
+        if let Some(season) = position(&Written::Season)
+            && self.differs.is_some()
+        {
+            return Ok(Some(season));
+        }
         if !self.alive.iter().any(|(written, _)| written.is_number()) {
             return self.choose_order(series, doubts).map(Some);
         }
@@ -25,9 +32,8 @@ impl TimeColumn {
             let clock = if *written == Written::Index { Clock::Index } else { Clock::Civil };
             regularity(values, series, &clock)
         };
-        let position = |wanted: &Written| self.alive.iter().position(|(w, _)| w == wanted);
+        let hints = self.hints;
         let fits = |i: usize| {
-            let hints = self.hints;
             match &self.alive[i].0 {
                 // Ten digits are seconds only where those are regular and hours are not.
                 Written::CompactHour => {
@@ -38,9 +44,19 @@ impl TimeColumn {
                     !(hints.weeks && position(&Written::YearWeek).is_some())
                         && (hints.months || level(i) > 0)
                 }
-                Written::YearFirst => !(self.hints.weeks && position(&Written::YearWeek).is_some()),
+                Written::YearFirst | Written::MonthYear => {
+                    !(hints.weeks && position(&Written::YearWeek).is_some())
+                }
+                Written::CompactDayFirst | Written::CompactMonthFirst => {
+                    hints.dates && level(i) > 0
+                }
+                Written::CompactShort => hints.dates && !hints.months && level(i) > 0,
+                Written::Ordinal => hints.dates || level(i) > 0,
                 Written::YearWeek => hints.weeks || level(i) > 0,
                 Written::MonthPoint => hints.months || level(i) > 0,
+                Written::Year => {
+                    hints.years || hints.dates || self.alive[i].1.iter().all(is_recent)
+                }
                 Written::DecimalYear => hints.years || level(i) > 0,
                 Written::Spreadsheet => {
                     hints.dates || (position(&Written::Index).is_none() && level(i) > 0)
@@ -50,6 +66,15 @@ impl TimeColumn {
         };
         let chosen = (0..self.alive.len()).find(|&i| fits(i)).unwrap_or(self.alive.len() - 1);
         let written = &self.alive[chosen].0;
+        // The same digits as dates in another order, as regular: `010201`, or a month of 2001.
+        let rival = match written {
+            Written::CompactDayFirst => position(&Written::CompactMonthFirst),
+            Written::YearMonth => position(&Written::CompactShort).filter(|&i| fits(i)),
+            _ => None,
+        };
+        if let (Some(rival), Some((row, cell))) = (rival.filter(|&i| level(i) > 0), &self.differs) {
+            return Err(self.two_readings(*row, cell, chosen, rival));
+        }
         let cell = self.like.as_deref().unwrap_or_default();
         use Written::{Compact, Epoch, Index, Year, YearFirst};
         if !matches!(written, Index | Year | Compact | Epoch(_) | YearFirst) {
@@ -72,10 +97,7 @@ impl TimeColumn {
         let levels: Vec<u8> =
             self.alive.iter().map(|(_, times)| regularity(times, series, &Clock::Civil)).collect();
         let regular: Vec<usize> = (0..levels.len()).filter(|&i| levels[i] > 0).collect();
-        let shown = |i: usize| {
-            let parsed = self.alive[i].0.parse(cell.as_bytes());
-            parsed.map_or(String::new(), |p| Clock::Civil.show(p.value))
-        };
+        let shown = |i: usize| self.shown(i, cell);
         // Points between day, month and year are written day first.
         let pointed = |i: usize| cell.contains('.') && self.alive[i].0 == Written::DayFirst;
         let regular = match (0..self.alive.len()).find(|&i| pointed(i)) {
@@ -97,11 +119,27 @@ impl TimeColumn {
                 let among = if regular.len() > 1 { regular } else { (0..levels.len()).collect() };
                 let other =
                     among.iter().find(|&&i| shown(i) != shown(among[0])).unwrap_or(&among[1]);
-                let (first, second) = (shown(among[0]), shown(*other));
-                Err(TwoReadings { row: *row, cell: cell.clone(), first, second })
+                Err(self.two_readings(*row, cell, among[0], *other))
             }
         }
     }
+
+    /// The readings `first` and `second` of a cell.
+    fn two_readings(&self, row: usize, cell: &str, first: usize, second: usize) -> TwoReadings {
+        let [first, second] = [first, second].map(|i| self.shown(i, cell));
+        TwoReadings { row, cell: cell.to_owned(), first, second }
+    }
+
+    /// A cell as reading `i` has it.
+    fn shown(&self, i: usize, cell: &str) -> String {
+        let parsed = self.alive[i].0.parse(cell.as_bytes());
+        parsed.map_or(String::new(), |parsed| Clock::Civil.show(parsed.value))
+    }
+}
+
+/// Whether a time is in the years from 1800 to 2200, which numbers mean even where no name says so.
+fn is_recent(micros: &i64) -> bool {
+    (-62_091 * DAY..84_371 * DAY).contains(micros)
 }
 
 /// How regular times are: 2 without an exception, 1 with a few gaps or odd rows, 0 not at all.

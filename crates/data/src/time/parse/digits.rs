@@ -1,6 +1,6 @@
 //! Times that are bare numbers.
 
-use super::{Parsed, at_midnight};
+use super::{Parsed, Written, at_midnight, short_year};
 use crate::time::civil::{DAY, HOUR, MINUTE, SECOND};
 
 pub(super) fn integer(cell: &[u8]) -> Option<i64> {
@@ -85,4 +85,33 @@ pub(super) fn six_digits(cell: &[u8]) -> Option<(i64, i64)> {
     let digits = cell.iter().filter(|b| b.is_ascii_digit()).count() == 6;
     let year = integer(year).filter(|year| digits && (1800..=2200).contains(year))?;
     Some((year, integer(rest)?))
+}
+
+/// `31012012`, `01312012`, `120131`: digits of a date in another order than that of [`compact`].
+pub(super) fn digits_of_date(cell: &[u8], written: &Written) -> Option<Parsed> {
+    let short = *written == Written::CompactShort;
+    if cell.len() != if short { 6 } else { 8 } || !cell.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let (a, b, c) = (integer(&cell[..2])?, integer(&cell[2..4])?, integer(&cell[4..])?);
+    let (year, month, day) = match written {
+        Written::CompactShort => (short_year(a), b, c),
+        Written::CompactDayFirst => (c, b, a),
+        _ => (c, a, b),
+    };
+    (1800..=2200).contains(&year).then(|| at_midnight(year, month, day))?
+}
+
+/// `2012-060`, `2012060`: the sixtieth day of 2012.
+pub(super) fn ordinal(cell: &[u8]) -> Option<Parsed> {
+    let (year, rest) = cell.split_at_checked(4)?;
+    let day = rest.strip_prefix(b"-").unwrap_or(rest);
+    let digits = |text: &[u8]| text.iter().all(u8::is_ascii_digit);
+    if day.len() != 3 || !digits(year) || !digits(day) {
+        return None;
+    }
+    let (year, day) = (integer(year)?, integer(day)?);
+    let start = at_midnight(year, 1, 1).filter(|_| (1800..=2200).contains(&year) && day > 0)?;
+    let value = start.value + (day - 1) * DAY;
+    (value < at_midnight(year + 1, 1, 1)?.value).then_some(Parsed::naive(value))
 }

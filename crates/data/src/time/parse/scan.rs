@@ -28,6 +28,28 @@ pub(super) fn numeric(
     s.rest.is_empty().then_some(parsed)
 }
 
+/// Names of zones that mean one offset all over the world, in hours east of UTC; not `CST`, `IST` or `BST`.
+const ZONES: [(&[u8], i64); 18] = [
+    (b"Z", 0),
+    (b"z", 0),
+    (b"UTC", 0),
+    (b"GMT", 0),
+    (b"WET", 0),
+    (b"WEST", 1),
+    (b"CET", 1),
+    (b"CEST", 2),
+    (b"MEZ", 1),
+    (b"MESZ", 2),
+    (b"EET", 2),
+    (b"EEST", 3),
+    (b"EST", -5),
+    (b"EDT", -4),
+    (b"CDT", -5),
+    (b"MST", -7),
+    (b"PST", -8),
+    (b"PDT", -7),
+];
+
 /// A cursor over the bytes of a cell.
 pub(super) struct Scan<'a> {
     pub(super) rest: &'a [u8],
@@ -110,16 +132,21 @@ impl Scan<'_> {
         exact_micros(value * 10_i64.pow(9 - u32::try_from(count).ok()?))
     }
 
-    /// `Z`, `UTC`, `+01`, `+0100`, `+01:00`, or nothing; the outer `None` is a malformed offset.
+    /// `Z`, `CET`, `+01`, `+0100`, `+01:00`, `+01:00[Europe/Berlin]`, or nothing; the outer `None` is a malformed
+    /// offset.
     pub(super) fn offset(&mut self) -> Option<Option<i64>> {
         if self.rest.is_empty() {
             return Some(None);
         }
-        for name in [&b"Z"[..], b"z", b"UTC", b"GMT"] {
-            if let Some(rest) = self.rest.strip_prefix(name) {
-                self.rest = rest;
-                return Some(Some(0));
-            }
+        if let [rest @ .., b']'] = self.rest
+            && let Some(bracket) = rest.iter().position(|b| *b == b'[').filter(|at| *at > 0)
+        {
+            self.rest = &rest[..bracket];
+        }
+        let name = self.rest.iter().take_while(|b| b.is_ascii_alphabetic()).count();
+        if let Some((_, hours)) = ZONES.iter().find(|(zone, _)| *zone == &self.rest[..name]) {
+            self.rest = &self.rest[name..];
+            return Some(Some(hours * HOUR));
         }
         let sign = if self.one_of(b"+-")? == b'-' { -1 } else { 1 };
         let count = self.rest.iter().take_while(|b| b.is_ascii_digit()).count();

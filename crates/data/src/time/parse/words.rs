@@ -9,7 +9,7 @@ use crate::time::civil::{DAY, HOUR, MINUTE, SECOND, date_at, date_of, days_of};
 
 /// Forms with a month's name, short or in full, tried in this order. Stored models hold positions in this
 /// list: new forms go to its end.
-pub(super) const NAMED: [&str; 34] = [
+pub(super) const NAMED: [&str; 35] = [
     "%d %b %Y",
     "%d-%b-%Y",
     "%d/%b/%Y",
@@ -44,6 +44,7 @@ pub(super) const NAMED: [&str; 34] = [
     "%b-%d, %Y",
     "%a %b %d %H:%M:%S %Y",
     "%A, %b %d, %Y",
+    "%b, %Y",
 ];
 
 /// `20120131T0930`, `20120131T093000Z`, `20120131 09:30`, `20120131-093000`
@@ -104,50 +105,70 @@ pub(super) fn week(cell: &[u8]) -> Option<Parsed> {
     s.rest.is_empty().then(|| iso_week(year, week, day))?
 }
 
-/// A year with a quarter (Q), a month (M) or a half (H), in either order; `FY` before the year, which may then stand
-/// alone, says that it is a fiscal one.
+/// A piece of a cell.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Token {
+    /// A number and how many digits it has.
+    Number(i64, usize),
+    /// The months of a period that a word names.
+    Months(i64),
+    /// `FY`
+    Fiscal,
+}
+
+/// At most four tokens with spaces and signs between them.
+fn tokens(cell: &[u8]) -> Option<Vec<Token>> {
+    let mut rest = std::str::from_utf8(cell).ok().filter(|cell| cell.len() <= 24)?;
+    let mut tokens = Vec::new();
+    while let Some(first) = rest.chars().next() {
+        let digits = first.is_ascii_digit();
+        let same = |c: char| if digits { c.is_ascii_digit() } else { c.is_alphabetic() };
+        let end = rest.find(|c| !same(c)).unwrap_or(rest.len());
+        let (token, after) = rest.split_at(end.max(first.len_utf8()));
+        rest = after;
+        tokens.push(match token.to_lowercase().as_str() {
+            " " | "-" | "/" | ":" | "." | "," | "'" => continue,
+            _ if digits && token.len() <= 4 => Token::Number(token.parse().ok()?, token.len()),
+            "q" | "qtr" | "quarter" | "quartal" | "quart" | "trimestre" | "trim" | "t" => {
+                Token::Months(3)
+            }
+            "m" => Token::Months(1),
+            "h" | "hj" | "half" | "halbjahr" | "s" | "sem" | "semester" | "semestre" => {
+                Token::Months(6)
+            }
+            "fy" => Token::Fiscal,
+            _ => return None,
+        });
+    }
+    (tokens.len() <= 4).then_some(tokens)
+}
+
+/// A year with a quarter, a month or a half, in any order: `2012Q1`, `Q1 2012`, `1Q12`, `2012M01`, `1. Quartal 2012`,
+/// `2012-S1`; `FY` before the year, which may then stand alone, says that it is a fiscal one.
 pub(super) fn period(cell: &[u8]) -> Option<Parsed> {
-    const UNITS: &[u8] = b"QqMmHh";
-    let mut s = Scan { rest: cell };
-    let fiscal = |s: &mut Scan<'_>| match s.rest {
-        [b'F', b'Y', rest @ ..] => {
-            s.rest = rest.trim_ascii_start();
-            true
+    use Token::{Fiscal, Months, Number};
+    let all = tokens(cell)?;
+    let year = |year, length| match length {
+        4 => Some(year),
+        2 => Some(short_year(year)),
+        _ => None,
+    };
+    let fiscal = all.iter().position(|token| *token == Fiscal);
+    let bare: Vec<Token> = all.iter().copied().filter(|token| *token != Fiscal).collect();
+    let (year, months, number) = match bare[..] {
+        [Number(y, length)] if fiscal == Some(0) => (year(y, length)?, 12, 1),
+        [Number(y, 4), Months(months), Number(number, 1..=2)] => (y, months, number),
+        [Number(y, 2), Months(months), Number(number, 1)] if fiscal == Some(0) => {
+            (short_year(y), months, number)
         }
-        _ => false,
-    };
-    let (year, unit, number) = if fiscal(&mut s) {
-        let year = s.year()?;
-        if s.rest.is_empty() {
-            return at_midnight(year, 1, 1);
+        [Months(months), Number(number, 1..=2), Number(y, length)]
+        | [Number(number, 1), Months(months), Number(y, length)] => {
+            (year(y, length)?, months, number)
         }
-        s.one_of(b" -/:.");
-        let unit = s.one_of(UNITS)?;
-        (year, unit, s.digits(1, 2)?)
-    } else if let Some(unit) = s.one_of(UNITS) {
-        let number = s.digits(1, 2)?;
-        s.one_of(b" -/:'");
-        fiscal(&mut s);
-        (s.year()?, unit, number)
-    } else if cell.len() > 2 && UNITS.contains(&cell[1]) {
-        let number = s.digits(1, 1)?;
-        let unit = s.one_of(UNITS)?;
-        s.one_of(b" -/:'");
-        fiscal(&mut s);
-        (s.year()?, unit, number)
-    } else {
-        let year = s.digits(4, 4)?;
-        s.one_of(b" -/:.");
-        let unit = s.one_of(UNITS)?;
-        (year, unit, s.digits(1, 2)?)
+        [Number(y, 4), Number(number, 1), Months(months)] => (y, months, number),
+        _ => return None,
     };
-    let months = match unit.to_ascii_uppercase() {
-        b'Q' => 3,
-        b'M' => 1,
-        _ => 6,
-    };
-    (s.rest.is_empty() && (1..=12 / months).contains(&number))
-        .then(|| at_midnight(year, months * (number - 1) + 1, 1))?
+    (1..=12 / months).contains(&number).then(|| at_midnight(year, months * (number - 1) + 1, 1))?
 }
 
 /// A `strftime` pattern; what it leaves out is January, the first, midnight, the Monday of a week.

@@ -37,7 +37,7 @@ fn the_order_of_day_and_month_gives_a_regular_calendar() {
         ),
         "{text}"
     );
-    assert!(text.contains("set `time_format`"), "{text}");
+    assert!(text.contains("set `time_format = \"%d/%m/%Y\"`"), "{text}");
     // Series of a long table are looked at one by one.
     let mut long = "shop,date,y\n".to_owned();
     for shop in ["a", "b"] {
@@ -371,7 +371,7 @@ fn forms_of_offices_and_spreadsheets_are_read() {
 /// A column called by a step whose cells no form reads is asked about, not left out for numbered rows.
 #[test]
 fn unreadable_times_are_asked_about() {
-    for (header, cell) in [("year", "1980/81"), ("Quartal", "1. Quartal 2005"), ("week", "wk 7")] {
+    for (header, cell) in [("year", "1980/83"), ("Quartal", "I/2005"), ("week", "wk 7")] {
         let rows: Vec<i32> = (0..40).collect();
         let text = message(read(table(&format!("{header},y"), ',', &rows, |_| cell.into())));
         assert!(
