@@ -24,10 +24,12 @@ pub struct Target {
     pub words: fn() -> Vec<String>,
     /// Bytes of its longest input: small ones are fast, and find as much.
     pub longest: usize,
+    /// Executions in the gate: a few seconds of them.
+    pub few: u64,
 }
 
 const fn target(name: &'static str, run: fn(&[u8]), seeds: fn() -> Vec<Vec<u8>>) -> Target {
-    Target { name, run, seeds, words: Vec::new, longest: 4_000 }
+    Target { name, run, seeds, words: Vec::new, longest: 4_000, few: 20_000 }
 }
 
 /// All targets.
@@ -48,7 +50,16 @@ pub const TARGETS: &[Target] = &[
     #[cfg(feature = "train")]
     Target { words: training::words, ..target("config", training::config, training::configs) },
     #[cfg(feature = "train")]
-    target("checkpoint", training::checkpoint, training::notes),
+    Target {
+        words: training::extremes,
+        few: 2_000,
+        ..target("checkpoint", training::checkpoint, training::notes)
+    },
     #[cfg(feature = "train")]
-    Target { longest: 24_000, ..target("run", training::run, training::runs) },
+    Target {
+        words: training::extremes,
+        longest: 24_000,
+        few: 2_000,
+        ..target("run", training::run, training::runs)
+    },
 ];

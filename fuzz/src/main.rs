@@ -20,15 +20,18 @@ struct Args {
     /// Only this target
     #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(TARGETS.iter().map(|t| t.name)))]
     target: Option<String>,
-    /// Executions of each target
-    #[arg(long, default_value_t = 20_000)]
-    executions: u64,
+    /// Executions of each target [default: 20 000, and 2000 of those that train]
+    #[arg(long)]
+    executions: Option<u64>,
     /// The first execution, to repeat a finding
     #[arg(long, default_value_t = 0)]
     first: u64,
     /// Another seed gives other inputs
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// This input alone, such as one that was kept
+    #[arg(long, requires = "target")]
+    input: Option<PathBuf>,
 }
 
 /// Memory that the executions may map, beside what the program itself takes.
@@ -43,6 +46,14 @@ static INDEX: AtomicU64 = AtomicU64::new(0);
 
 fn main() -> ExitCode {
     let args = Args::parse();
+    if let Some(path) = &args.input {
+        let input = std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        TARGETS
+            .iter()
+            .filter(|t| Some(t.name) == args.target.as_deref())
+            .for_each(|t| (t.run)(&input));
+        return ExitCode::SUCCESS;
+    }
     let most = Some(MOST_MEMORY + mapped());
     let memory = Rlimit { current: most, maximum: most };
     if let Err(error) = setrlimit(Resource::As, memory) {
@@ -92,7 +103,8 @@ fn fuzz(target: &'static Target, args: &Args) -> usize {
     };
     let (begin, mut slowest) = (Instant::now(), Duration::ZERO);
     let mut found: BTreeMap<String, u64> = BTreeMap::new();
-    for index in args.first..args.first + args.executions {
+    let executions = args.executions.unwrap_or(target.few);
+    for index in args.first..args.first + executions {
         INDEX.store(index, Ordering::Relaxed);
         let input = mutate::input(&material, args.seed, index);
         let started = Instant::now();
@@ -120,7 +132,7 @@ fn fuzz(target: &'static Target, args: &Args) -> usize {
     println!(
         "{:<10} {} executions in {seconds:.1} s, the slowest {:.1} ms, {} findings",
         target.name,
-        args.executions,
+        executions,
         slowest.as_secs_f64() * 1e3,
         found.len()
     );

@@ -11,7 +11,11 @@ use crate::targets::{LONGEST_MESSAGE, folder, write};
 pub(crate) fn reports(input: &[u8]) {
     let Some((content, _)) = input.split_last_chunk::<2>() else { return };
     let (run, again) = (RunDirectory::at(&folder()), RunDirectory::at(&folder().join("again")));
-    std::fs::create_dir_all(again.path()).unwrap();
+    for old in [run.info(), again.path().to_owned()] {
+        // With it, other files would have to be those that it knows.
+        let _ = std::fs::remove_file(&old).or_else(|_| std::fs::remove_dir_all(&old));
+    }
+    std::fs::create_dir(again.path()).unwrap();
     let _ = write("metrics.jsonl", content);
     let epochs =
         twice(run.read_epochs(), |value| again.write_epochs(value), || again.read_epochs());

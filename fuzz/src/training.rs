@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use feed::{Part, Selection, Source};
@@ -88,8 +86,9 @@ fn prepared(config: &Config, path: &Path) -> Result<Training, TrainError> {
 
 /// Trains in a directory, one step only if `stop`.
 fn trained(training: Training, stop: bool) -> Result<(), TrainError> {
-    let control = Control::new(Arc::new(AtomicBool::new(stop))).write_events(false);
-    training.run(&control.save_every(Duration::MAX), &mut |_| {}).map(drop)
+    let control = Control::default().write_events(false).save_every(Duration::MAX);
+    let control = if stop { control.max_time(Duration::ZERO) } else { control };
+    training.run(&control, &mut |_| {}).map(drop)
 }
 
 /// An error that a damaged file leads to: never one that says "this is a bug".
@@ -144,21 +143,40 @@ fn saved(stage: &[(String, Vec<u8>)]) -> Option<&[u8]> {
     stage.iter().find(|(name, _)| name == CHECKPOINT).map(|(_, file)| file.as_slice())
 }
 
-/// The notes of the checkpoints of a training; its wall time, which differs between repetitions, is one second.
+/// The notes of the checkpoints of a training, and of each the parts without the names of parameters, which are most of it.
+/// The wall time, which differs between repetitions, is one second.
 pub(crate) fn notes() -> Vec<Vec<u8>> {
     let note = |stage: &Vec<_>| {
-        let (header, _) = parts(saved(stage)?);
-        let note = header["__metadata__"]["ballast"].as_str().expect("a note");
-        let mut note: Value = serde_json::from_str(note).expect("JSON");
+        let mut note = note(&parts(saved(stage)?).0);
         note["position"]["seconds"] = 1.0.into();
-        Some(note.to_string().into_bytes())
+        let mut counters = note.clone();
+        let parts = counters.as_object_mut().expect("a note is an object");
+        parts.retain(|_, part| part.is_object() || part.is_array());
+        parts.remove("layout");
+        Some([note, counters].map(|part| part.to_string().into_bytes()))
     };
-    let mut notes: Vec<_> = stages().iter().filter_map(note).collect();
+    let mut notes: Vec<_> = stages().iter().filter_map(note).flatten().collect();
+    notes.sort();
     notes.dedup();
     notes
 }
 
-/// Any bytes as the note of a checkpoint, from which a training goes on for a step, or to its end.
+/// The note in the header of a checkpoint, without a checksum, which would refuse all changes alike.
+fn note(header: &Value) -> Value {
+    let note = header["__metadata__"]["ballast"].as_str().expect("a note");
+    let mut note: Value = serde_json::from_str(note).expect("JSON");
+    note.as_object_mut().expect("a note is an object").remove("sha256");
+    note
+}
+
+/// Numbers at which counters end.
+pub(crate) fn extremes() -> Vec<String> {
+    let numbers =
+        ["18446744073709551615", "18446744073709551614", "9223372036854775807", "-1", "0", "null"];
+    numbers.map(str::to_owned).to_vec()
+}
+
+/// Any bytes as the note of a checkpoint, or a part of one, from which a training goes on for a step, or to its end.
 pub(crate) fn checkpoint(input: &[u8]) {
     thread_local! {
         static SAVED: Vec<u8> = saved(stages().last().unwrap()).expect("a checkpoint").to_vec();
@@ -166,7 +184,15 @@ pub(crate) fn checkpoint(input: &[u8]) {
     let Some((content, &[first, _])) = input.split_last_chunk() else { return };
     let file = SAVED.with(|saved| {
         let (mut header, tensors) = parts(saved);
-        header["__metadata__"]["ballast"] = String::from_utf8_lossy(content).into();
+        let text = match serde_json::from_slice(content) {
+            Ok(Value::Object(parts)) if !parts.contains_key("format") => {
+                let mut note = note(&header);
+                note.as_object_mut().expect("a note is an object").extend(parts);
+                note.to_string()
+            }
+            _ => String::from_utf8_lossy(content).into_owned(),
+        };
+        header["__metadata__"]["ballast"] = text.into();
         let mut header = header.to_string();
         header += &" ".repeat(header.len().next_multiple_of(8) - header.len());
         [&(header.len() as u64).to_le_bytes(), header.as_bytes(), tensors].concat()
@@ -179,15 +205,47 @@ pub(crate) fn checkpoint(input: &[u8]) {
     }
 }
 
-/// The directories of a training, file by file.
+/// A file of a run without checksums.
+fn unsealed(name: &str, content: &[u8]) -> Vec<u8> {
+    let text = || String::from_utf8_lossy(content);
+    match Path::new(name).extension().and_then(|end| end.to_str()) {
+        Some("json") => {
+            let mut value: Value = serde_json::from_slice(content).expect("JSON");
+            let fields = value.as_object_mut().expect("an object");
+            fields.retain(|key, _| !["sha256", "checksums"].contains(&key.as_str()));
+            value.to_string().into_bytes()
+        }
+        Some("toml") => {
+            let text = text();
+            let lines = text.lines().filter(|line| !line.starts_with("# sha256"));
+            lines.map(|line| format!("{line}\n")).collect::<String>().into_bytes()
+        }
+        Some("safetensors") => {
+            let (key, other) = (b"\\\"sha256\\\"", b"\\\"sha25_\\\"");
+            let mut bytes = content.to_vec();
+            if let Some(at) = bytes.windows(key.len()).position(|window| window == key) {
+                bytes[at..at + key.len()].copy_from_slice(other);
+            }
+            bytes
+        }
+        _ => content.to_vec(),
+    }
+}
+
+/// The directories of a training, file by file, with their checksums and without.
 pub(crate) fn runs() -> Vec<Vec<u8>> {
     let stages = stages();
     let whole = [stages.first(), stages.get(stages.len() / 2), stages.last()];
-    let joined = |stage: &Vec<(String, Vec<u8>)>| {
-        let named = stage.iter().map(|(name, file)| [name.as_bytes(), b"\n", file].concat());
-        named.collect::<Vec<_>>().join(NEXT)
+    let joined = |stage: &Vec<(String, Vec<u8>)>, sealed: bool| {
+        let file = |(name, file): &(String, Vec<u8>)| {
+            let file = if sealed { file.clone() } else { unsealed(name, file) };
+            [name.as_bytes(), b"\n", &file].concat()
+        };
+        stage.iter().map(file).collect::<Vec<_>>().join(NEXT)
     };
-    whole.into_iter().flatten().map(joined).collect()
+    let whole = || whole.into_iter().flatten();
+    let sealed = whole().map(|stage| joined(stage, true));
+    sealed.chain(whole().map(|stage| joined(stage, false))).collect()
 }
 
 /// Any files as a run directory: loaded, asked for a forecast, and trained in again.
