@@ -228,8 +228,17 @@ fn change(input: &mut Vec<u8>, material: &Material, random: &mut Random) {
             // Another digit: the form of the cell stays.
             let places: Vec<usize> =
                 (0..input.len()).filter(|&i| input[i].is_ascii_digit()).collect();
-            if !places.is_empty() {
-                input[places[random.below(places.len())]] = b'0' + random.below(10) as u8;
+            if places.is_empty() {
+                return;
+            }
+            let place = places[random.below(places.len())];
+            if !material.words.is_empty() && random.below(4) == 0 {
+                // A number at which counters end, say.
+                let cell = cell(input, place);
+                let word = &material.words[random.below(material.words.len())];
+                input.splice(cell, word.bytes());
+            } else {
+                input[place] = b'0' + random.below(10) as u8;
             }
         }
         8 => {

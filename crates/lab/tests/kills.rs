@@ -29,6 +29,9 @@ source = "seattle-weather"
 targets = ["temp_max"]
 context = 8
 horizon = 2
+[noise]
+schedule = "linear"
+steps = 4
 [model]
 hidden = 4
 latent = 1
@@ -59,7 +62,7 @@ fn scene() -> Scene {
 /// What an experiment leaves, without times.
 #[derive(Debug, PartialEq)]
 struct Left {
-    table: String,
+    table: Vec<String>,
     rows: Value,
     answers: Value,
     files: Vec<(String, String)>,
@@ -75,11 +78,30 @@ fn left(scene: &Scene) -> Left {
             files.push((format!("{run}/{file}"), format!("{bytes:?}")));
         }
     }
-    Left {
-        table: scene.read("runs/trial/table.csv"),
-        rows: results["rows"].clone(),
-        answers: results["answers"].clone(),
-        files,
+    let timeless = |key: &str| {
+        let mut value = results[key].clone();
+        remove_times(&mut value);
+        value
+    };
+    let table = scene.read("runs/trial/table.csv");
+    let names: Vec<&str> = table.lines().next().unwrap_or_default().split(',').collect();
+    let kept = |line: &str| {
+        let cells = line.split(',').zip(&names).filter(|(_, name)| !name.starts_with("seconds"));
+        cells.map(|(cell, _)| cell).collect::<Vec<_>>().join(",")
+    };
+    let table = table.lines().map(kept).collect();
+    Left { table, rows: timeless("rows"), answers: timeless("answers"), files }
+}
+
+/// Removes what a clock said.
+fn remove_times(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|key, _| !key.contains("seconds"));
+            fields.values_mut().for_each(remove_times);
+        }
+        Value::Array(items) => items.iter_mut().for_each(remove_times),
+        _ => {}
     }
 }
 
