@@ -136,7 +136,7 @@ impl Shipped {
 }
 
 /// Beginnings of the names of files that hold a license, in capitals.
-const NAMES: [&str; 6] = ["LICENSE", "LICENCE", "COPYING", "COPYRIGHT", "NOTICE", "UNLICENSE"];
+const NAMES: [&str; 5] = ["LICEN", "COPYING", "COPYRIGHT", "NOTICE", "UNLICENSE"];
 
 /// The texts of the licenses in the folder of a package, without those of its examples and parts.
 fn texts_in(folder: &Path, named: Option<&Path>) -> Result<Vec<String>> {

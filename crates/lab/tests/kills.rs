@@ -22,7 +22,7 @@ use serde_json::Value;
 /// Kills in the gate.
 const KILLS: usize = 6;
 
-/// What the real `ballast` trains on.
+/// Config of the real `ballast`: a training of a second.
 const TINY: &str = r#"
 [data]
 source = "seattle-weather"
@@ -59,7 +59,7 @@ fn scene() -> Scene {
     scene
 }
 
-/// What an experiment leaves, without times.
+/// Results of an experiment, without times.
 #[derive(Debug, PartialEq)]
 struct Left {
     table: Vec<String>,

@@ -16,7 +16,7 @@ pub(super) fn allows(expression: &str, allowed: &[String]) -> Result<bool> {
 }
 
 struct Reader<'a> {
-    /// What is left.
+    /// Words not read yet.
     words: &'a [&'a str],
     allowed: &'a [String],
     whole: &'a str,
