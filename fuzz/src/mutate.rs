@@ -1,6 +1,8 @@
 //! Inputs: a seed changed in a few places. Each is a function of seed number and index alone, so that any
 //! execution can be repeated without those before it.
 
+use crate::Target;
+
 /// SplitMix64, which is enough to choose places.
 #[derive(Debug, Clone)]
 pub struct Random(u64);
@@ -30,8 +32,32 @@ impl Random {
     }
 }
 
-/// The longest input: small ones are fast, and find as much.
-const LONGEST: usize = 4_000;
+/// The inputs to start from, and what to put into them.
+#[derive(Debug, Clone, Default)]
+pub struct Material {
+    /// Valid inputs.
+    pub seeds: Vec<Vec<u8>>,
+    /// Words beside those for all targets.
+    pub words: Vec<String>,
+    /// Bytes of the longest input.
+    pub longest: usize,
+}
+
+impl Material {
+    /// That of a target.
+    pub fn of(target: &Target) -> Material {
+        let Target { seeds, words, longest, .. } = target;
+        Material { seeds: seeds(), words: words(), longest: *longest }
+    }
+
+    /// A word to put somewhere; of the target's own ones every second time.
+    fn word(&self, random: &mut Random) -> &[u8] {
+        if !self.words.is_empty() && random.below(2) == 0 {
+            return self.words[random.below(self.words.len())].as_bytes();
+        }
+        random.pick(TOKENS).as_bytes()
+    }
+}
 
 /// Cells that mean something to a reader of times or numbers.
 const TOKENS: &[&str] = &[
@@ -171,13 +197,14 @@ const TOKENS: &[&str] = &[
 ];
 
 /// The input of execution `index`.
-pub fn input(seeds: &[Vec<u8>], seed: u64, index: u64) -> Vec<u8> {
+pub fn input(material: &Material, seed: u64, index: u64) -> Vec<u8> {
     let random = &mut Random::new(seed, index);
+    let seeds = &material.seeds;
     let mut input = seeds[random.below(seeds.len())].clone();
     // Small counts are the rule: most inputs stay close to a table that is read.
     for _ in 0..=random.below(3) + random.below(2) * random.below(6) {
-        change(&mut input, seeds, random);
-        input.truncate(LONGEST);
+        change(&mut input, material, random);
+        input.truncate(material.longest);
     }
     // The settings; half the time those of a plain table.
     let settings =
@@ -186,23 +213,32 @@ pub fn input(seeds: &[Vec<u8>], seed: u64, index: u64) -> Vec<u8> {
     input
 }
 
-fn change(input: &mut Vec<u8>, seeds: &[Vec<u8>], random: &mut Random) {
+fn change(input: &mut Vec<u8>, material: &Material, random: &mut Random) {
     let at = random.below(input.len());
     match random.below(12) {
         0 if !input.is_empty() => input[at] ^= 1 << random.below(8),
         1 if !input.is_empty() => input[at] = random.next() as u8,
         2 => drop(input.drain(at..(at + 1 + random.below(8)).min(input.len()))),
-        3 => insert(input, at, random.pick(TOKENS).as_bytes()),
+        3 => insert(input, at, material.word(random)),
         4 | 5 => {
             let cell = cell(input, at);
-            input.splice(cell, random.pick(TOKENS).bytes());
+            input.splice(cell, material.word(random).iter().copied());
         }
         6 | 7 => {
             // Another digit: the form of the cell stays.
             let places: Vec<usize> =
                 (0..input.len()).filter(|&i| input[i].is_ascii_digit()).collect();
-            if !places.is_empty() {
-                input[places[random.below(places.len())]] = b'0' + random.below(10) as u8;
+            if places.is_empty() {
+                return;
+            }
+            let place = places[random.below(places.len())];
+            if !material.words.is_empty() && random.below(4) == 0 {
+                // A number at which counters end, say.
+                let cell = cell(input, place);
+                let word = &material.words[random.below(material.words.len())];
+                input.splice(cell, word.bytes());
+            } else {
+                input[place] = b'0' + random.below(10) as u8;
             }
         }
         8 => {
@@ -220,7 +256,7 @@ fn change(input: &mut Vec<u8>, seeds: &[Vec<u8>], random: &mut Random) {
         }
         _ => {
             // The end of another seed, from a line on.
-            let other = &seeds[random.below(seeds.len())];
+            let other = &material.seeds[random.below(material.seeds.len())];
             let from = line(other, random.below(other.len())).start;
             input.truncate(line(input, at).start);
             input.extend_from_slice(&other[from..]);
@@ -239,7 +275,7 @@ fn line(input: &[u8], at: usize) -> std::ops::Range<usize> {
 
 /// The cell around a place, without separators.
 fn cell(input: &[u8], at: usize) -> std::ops::Range<usize> {
-    around(input, at, |b| b",;\t|\n\r\"[]{}:".contains(&b), 0)
+    around(input, at, |b| b",;\t|\n\r\"[]{}:=".contains(&b), 0)
 }
 
 fn around(
@@ -262,9 +298,13 @@ mod tests {
     fn an_execution_is_repeated_by_its_number() {
         let seeds =
             [b"time,y\n2012-01-01,1\n2012-01-02,2\n".to_vec(), b"a\n1\n".to_vec(), Vec::new()];
-        let inputs: Vec<Vec<u8>> = (0..500).map(|index| input(&seeds, 7, index)).collect();
-        assert_eq!(input(&seeds, 7, 321), inputs[321]);
-        assert_ne!(input(&seeds, 8, 321), inputs[321]);
+        let words = vec!["epochs".to_owned()];
+        let material = Material { seeds: seeds.to_vec(), words, longest: 4_000 };
+        let inputs: Vec<Vec<u8>> = (0..500).map(|index| input(&material, 7, index)).collect();
+        assert_eq!(input(&material, 7, 321), inputs[321]);
+        assert_ne!(input(&material, 8, 321), inputs[321]);
+        let named = inputs.iter().filter(|input| input.windows(6).any(|six| six == b"epochs"));
+        assert!(named.count() > 50, "the target's own words are used");
         let mut different = inputs.clone();
         different.sort();
         different.dedup();

@@ -9,7 +9,7 @@ use data::{
 };
 
 /// The longest message that a user should see.
-const LONGEST_MESSAGE: usize = 20_000;
+pub(crate) const LONGEST_MESSAGE: usize = 20_000;
 
 /// The line between two tables of one input.
 pub(crate) const NEXT: &[u8] = b"\n===\n";
@@ -221,8 +221,15 @@ pub(crate) fn halves(content: &[u8]) -> (&[u8], &[u8]) {
     at.map_or((content, content), |at| (&content[..at], &content[at + NEXT.len()..]))
 }
 
-/// A file of this thread, in memory where the system has such a folder.
-fn write(name: &str, content: &[u8]) -> PathBuf {
+/// A file of this thread.
+pub(crate) fn write(name: &str, content: &[u8]) -> PathBuf {
+    let path = folder().join(name);
+    std::fs::write(&path, content).unwrap();
+    path
+}
+
+/// A folder of this thread, in memory where the system has such a folder.
+pub(crate) fn folder() -> PathBuf {
     thread_local! {
         static FOLDER: tempfile::TempDir = {
             let memory = Path::new("/dev/shm");
@@ -230,7 +237,5 @@ fn write(name: &str, content: &[u8]) -> PathBuf {
             tempfile::tempdir_in(folder).unwrap()
         };
     }
-    let path = FOLDER.with(|folder| folder.path().join(name));
-    std::fs::write(&path, content).unwrap();
-    path
+    FOLDER.with(|folder| folder.path().to_owned())
 }

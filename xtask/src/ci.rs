@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use crate::workspace::{Workspace, run};
-use crate::{doc, fuzz, lint, setup, test, tidy};
+use crate::{doc, fuzz, licenses, lint, setup, test, tidy};
 
 /// Run every check of the gate: format, tidy, clippy, tests, documentation, a tiny experiment
 #[derive(clap::Args)]
@@ -22,6 +22,7 @@ impl Ci {
         let mut checks: Vec<(&str, Check)> = vec![
             ("format", lint::format),
             ("tidy", tidy::check),
+            ("licenses", licenses::check),
             ("setup", |workspace| setup::ensure(workspace, None).map(drop)),
             ("clippy", lint::clippy),
         ];

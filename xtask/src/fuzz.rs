@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use anyhow::Result;
 
+use crate::setup;
 use crate::workspace::{Workspace, run};
 
 /// Feed the readers with changed files; a panic, an overflow, a hang or much memory is a finding
@@ -17,9 +18,9 @@ pub(crate) struct Fuzz {
 
 impl Fuzz {
     pub(crate) fn run(self, workspace: &Workspace) -> Result<()> {
-        let mut cargo =
-            workspace.cargo(["run", "--quiet", "--package", "fuzz", "--features", "parquet", "--"]);
-        run(cargo.args(self.arguments))
+        setup::ensure(workspace, None)?;
+        let features = ["--package", "fuzz", "--features", "parquet,train", "--"];
+        run(workspace.cargo(["run", "--quiet"]).args(features).args(self.arguments))
     }
 }
 

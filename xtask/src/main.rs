@@ -1,4 +1,4 @@
-//! Build automation: `cargo xtask setup | adopt | build | experiment | fuzz | test | tidy | lint | doc | bench | ci`.
+//! Build automation: `cargo xtask setup | adopt | build | experiment | fuzz | sanitize | licenses | test | tidy | lint | doc | bench | ci`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool")]
 
 mod adopt;
@@ -8,7 +8,9 @@ mod ci;
 mod doc;
 mod experiment;
 mod fuzz;
+mod licenses;
 mod lint;
+mod sanitize;
 mod setup;
 mod tensorboard;
 mod test;
@@ -35,6 +37,8 @@ enum Command {
     Build(build::Build),
     Experiment(experiment::Experiment),
     Fuzz(fuzz::Fuzz),
+    Sanitize(sanitize::Sanitize),
+    Licenses(licenses::Licenses),
     Test(test::Test),
     Tidy(tidy::Tidy),
     Lint(lint::Lint),
@@ -51,6 +55,8 @@ fn main() -> ExitCode {
         Command::Build(build) => build.run(&workspace),
         Command::Experiment(experiment) => experiment.run(&workspace),
         Command::Fuzz(fuzz) => fuzz.run(&workspace),
+        Command::Sanitize(sanitize) => sanitize.run(&workspace),
+        Command::Licenses(licenses) => licenses.run(&workspace),
         Command::Test(test) => test.run(&workspace),
         Command::Tidy(tidy) => tidy.run(&workspace),
         Command::Lint(lint) => lint.run(&workspace),

@@ -13,6 +13,7 @@ mod meter;
 mod pins;
 mod surroundings;
 mod unpack;
+mod verify;
 
 #[cfg(test)]
 mod tests;
@@ -39,6 +40,9 @@ pub(crate) struct Setup {
     /// Print the folder, links resolved, on standard output
     #[arg(long)]
     print_path: bool,
+    /// Read all files of the installed libtorch, and compare their SHA-256 with those recorded when it was installed
+    #[arg(long)]
+    verify: bool,
 }
 
 impl Setup {
@@ -49,6 +53,10 @@ impl Setup {
             (false, false) => None,
         };
         let libtorch = ensure(workspace, wanted)?;
+        if self.verify {
+            let files = verify::verify(&libtorch.folder.canonicalize()?)?;
+            eprintln!("all {files} files are as they were installed");
+        }
         if self.print_path {
             println!("{}", libtorch.folder.canonicalize()?.display());
         }

@@ -47,10 +47,11 @@ fn install(cache: &Path, python: &OsStr, requirement: &str) -> Result<PathBuf> {
         return Ok(ours);
     }
     eprintln!("installing {requirement} in {}, once", folder.display());
-    said(Command::new(python).args(["-m", "venv", "--clear"]).arg(&folder))?;
+    said(Command::new(python).args(["-I", "-m", "venv", "--clear"]).arg(&folder))?;
     said(
         Command::new(&ours)
-            .args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"])
+            .args(["-I", "-m", "pip", "install", "--quiet", "--no-input"])
+            .arg("--disable-pip-version-check")
             .args(["--retries", "1", "--timeout", "10", "--only-binary=:all:", requirement]),
     )?;
     File::create(&complete).context("marking the installation as complete")?;
@@ -76,11 +77,12 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
-    /// A Python that records each call, and answers `venv` by copying itself.
+    /// A Python that records each call, and answers `venv` by copying itself. Without `-I`, modules of the current folder
+    /// would be imported in place of its own.
     fn python(folder: &Path, pip: &str) -> PathBuf {
         let path = folder.join("python3");
         let script = format!(
-            "#!/bin/sh\necho \"$2\" >>\"{}/calls\"\n\
+            "#!/bin/sh\n[ \"$1\" = -I ] || exit 9\nshift\necho \"$2\" >>\"{}/calls\"\n\
              case $2 in\n\
              venv) rm -rf \"$4\"; mkdir -p \"$4/bin\" && cp \"$0\" \"$4/bin/python\" ;;\n\
              pip) {pip} ;;\n\

@@ -18,7 +18,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use edges::Metadata;
 
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, output};
 
 /// Check the rules that no compiler checks: dependencies, module rings, required files, links, phrases
 #[derive(clap::Args)]
@@ -106,13 +106,4 @@ fn tracked(root: &Path) -> Result<Vec<String>> {
     git.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]).current_dir(root);
     let output = String::from_utf8(output(&mut git)?).context("a file name is not UTF-8")?;
     Ok(output.split_terminator('\0').map(str::to_owned).collect())
-}
-
-fn output(command: &mut Command) -> Result<Vec<u8>> {
-    let shown = crate::workspace::shown(command);
-    let output = command.output().with_context(|| format!("starting `{shown}`"))?;
-    if !output.status.success() {
-        bail!("`{shown}` failed: {}", String::from_utf8_lossy(&output.stderr).trim());
-    }
-    Ok(output.stdout)
 }

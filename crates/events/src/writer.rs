@@ -119,7 +119,12 @@ fn open(folder: &Path) -> Result<(File, PathBuf), EventError> {
     let mut second = seconds(SystemTime::now()) as u64;
     loop {
         if let Some(latest) = latest(folder).map_err(failed(folder))? {
-            second = second.max(latest.saturating_add(1));
+            second = second.max(latest + 1);
+        }
+        if second > LATEST {
+            let reason =
+                format!("an event file of the second {LATEST} leaves no later name; remove it");
+            return Err(failed(folder)(io::Error::other(reason)));
         }
         let name = format!("{PREFIX}{second:010}.{}.{}", host(), process::id());
         let path = folder.join(name);
@@ -132,14 +137,19 @@ fn open(folder: &Path) -> Result<(File, PathBuf), EventError> {
     }
 }
 
-/// The largest number of seconds in the names of the event files of a folder.
+/// The last second that a name can hold: more digits would sort before fewer.
+const LATEST: u64 = 9_999_999_999;
+
+/// The largest number of seconds in the names of the event files of a folder. A name with another number of digits is
+/// not one of ours, nor of TensorFlow.
 fn latest(folder: &Path) -> io::Result<Option<u64>> {
     let mut latest = None;
     for entry in fs::read_dir(folder)? {
         let name = entry?.file_name();
         let seconds = name.to_str().and_then(|name| {
             let (seconds, _) = name.strip_prefix(PREFIX)?.split_once('.')?;
-            seconds.parse().ok()
+            let ours = seconds.len() == 10 && seconds.bytes().all(|byte| byte.is_ascii_digit());
+            ours.then(|| seconds.parse().ok()).flatten()
         });
         latest = latest.max(seconds);
     }
@@ -177,6 +187,21 @@ mod tests {
     fn a_folder_that_cannot_be_is_an_error_with_the_path() {
         let error = EventWriter::create(Path::new("/dev/null/events")).unwrap_err();
         assert!(error.to_string().starts_with("/dev/null/events: "), "{error}");
+    }
+
+    /// Names that leave no later one, or that no clock gives: neither a wait without end nor a name that sorts before others.
+    #[test]
+    fn a_name_beyond_all_clocks_is_an_error_or_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        for second in ["18446744073709551615", "10000000000", "-1", "+999999999"] {
+            fs::write(folder.path().join(format!("{PREFIX}{second}.elsewhere.1")), "").unwrap();
+        }
+        for _ in 0..2 {
+            EventWriter::create(folder.path()).unwrap();
+        }
+        fs::write(folder.path().join(format!("{PREFIX}9999999999.elsewhere.1")), "").unwrap();
+        let error = EventWriter::create(folder.path()).unwrap_err().to_string();
+        assert!(error.ends_with("leaves no later name; remove it"), "{error}");
     }
 
     #[test]

@@ -17,6 +17,7 @@
 #include <ATen/ops/tanh_backward.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <algorithm>
 #include <optional>
 
 namespace {
@@ -45,7 +46,8 @@ draw::Shape shape_of(const Tensor& like, double bound) {
 template <typename Of>
 void over_rows(
     void (*body)(const Of&, draw::Shape, int64_t, int64_t), const Of& of, const Tensor& like, draw::Shape shape) {
-  at::parallel_for(0, like.numel() / shape.width, GRAIN / shape.width + 1, [&](int64_t begin, int64_t end) {
+  const int64_t width = std::max<int64_t>(shape.width, 1); // of an empty tensor there are no rows
+  at::parallel_for(0, like.numel() / width, GRAIN / width + 1, [&](int64_t begin, int64_t end) {
     body(of, shape, begin, end);
   });
 }

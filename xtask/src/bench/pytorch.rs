@@ -40,9 +40,10 @@ fn environment(workspace: &Workspace) -> Result<PathBuf> {
         return Ok(python);
     }
     eprintln!("installing PyTorch into {} (6 GB with the libraries it names)", folder.display());
-    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))
+    run(Command::new("python3").args(["-I", "-m", "venv", "--clear"]).arg(&folder))
         .context("PyTorch needs Python 3.11 or newer with its module venv")?;
     run(Command::new(&python).current_dir(&workspace.root).args([
+        "-I",
         "-m",
         "pip",
         "install",

@@ -13,10 +13,11 @@ use anyhow::{Context, Result, bail};
 use super::meter::Meter;
 use super::pins::Wheel;
 
-/// Programs that may be pip, in the order they are tried.
+/// Programs that may be pip, in the order they are tried. `-I` keeps Python from importing a `pip.py` of the current
+/// folder; a pip that only the user's own packages hold is found by its script.
 const CANDIDATES: [&[&str]; 5] = [
-    &["python3", "-m", "pip"],
-    &["python", "-m", "pip"],
+    &["python3", "-I", "-m", "pip"],
+    &["python", "-I", "-m", "pip"],
     &["pip3"],
     &["pip"],
     // uv does not fetch wheels itself, but can run pip.

@@ -58,8 +58,9 @@ fn version(folder: &Path) -> Option<String> {
 
 /// The folder of the torch that the user's Python would import.
 pub(super) fn python_torch(around: &Surroundings) -> Result<PathBuf> {
-    // Not `import torch`, which takes seconds.
-    const PROGRAM: &str = "import importlib.util as u; s = u.find_spec('torch'); \
+    // Not `import torch`, which takes seconds; and not a `torch` of the current folder.
+    const PROGRAM: &str = "import sys; sys.path = [p for p in sys.path if p]; \
+                           import importlib.util as u; s = u.find_spec('torch'); \
                            print(s.submodule_search_locations[0] if s else '')";
     // As in torch-sys.
     let python = if env::var_os("VIRTUAL_ENV").is_some() { "python" } else { "python3" };

@@ -14,6 +14,7 @@ use super::found::inspect;
 use super::pins::Pins;
 use super::surroundings::Surroundings;
 use super::unpack::unpack;
+use super::verify;
 
 /// Fetches and unpacks libtorch into the cache, unless another process does so first.
 pub(super) fn install(around: &Surroundings, pins: &Pins) -> Result<Origin> {
@@ -45,6 +46,7 @@ fn build(around: &Surroundings, pins: &Pins, workshop: &Workshop, lock: &Lock) -
     for (path, text) in pins.texts {
         fs::write(fresh.join(path), text)?;
     }
+    verify::record(&fresh)?;
     let home = around.cache.join(pins.folder);
     remove(&home)?; // it is not whole, or we would not be here
     // Synced to disk before it gets its name, so that a folder of that name is complete even after a power cut.

@@ -95,9 +95,16 @@ fn cpu() -> Pins {
                 ("torch/lib/libtorch_cpu.so", "lib/libtorch_cpu.so"),
                 ("torch/lib/libc10.so", "lib/libc10.so"),
                 ("torch/lib/libgomp.so.1", "lib/libgomp.so.1"),
+                ("torch-2.11.0.dist-info/licenses/", "licenses/torch/"),
             ])),
-            cudart(Keep::Beginning(&[("nvidia/cu13/lib/libcudart.so.13", "lib/libcudart.so.13")])),
-            cupti(Keep::Beginning(&[("nvidia/cu13/lib/libcupti.so.13", "lib/libcupti.so.13")])),
+            cudart(Keep::Beginning(&[
+                ("nvidia/cu13/lib/libcudart.so.13", "lib/libcudart.so.13"),
+                ("nvidia_cuda_runtime-13.0.96.dist-info/licenses/", "licenses/cudart/"),
+            ])),
+            cupti(Keep::Beginning(&[
+                ("nvidia/cu13/lib/libcupti.so.13", "lib/libcupti.so.13"),
+                ("nvidia_cuda_cupti-13.0.85.dist-info/licenses/", "licenses/cupti/"),
+            ])),
         ],
         texts: &[
             ("lib/libtorch.so", "INPUT(libtorch_cpu.so)\n"),

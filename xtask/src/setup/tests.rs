@@ -5,3 +5,4 @@ mod fetch;
 mod interrupted;
 mod resolve;
 mod scene;
+mod verify;

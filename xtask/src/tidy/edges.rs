@@ -52,7 +52,7 @@ const RULES: &[Rule] = &[
     rule("data", &["files"], &[]),
     rule("events", &[], &[]),
     rule("files", &[], &[]),
-    rule("fuzz", &["data"], &[]),
+    rule("fuzz", &["data", "events", "feed", "record", "train"], &[]),
     rule("libtorch", &[], &[]),
     rule("noise", &["chart", "tch"], &["data"]),
     rule("objective", &["tch"], &[]),

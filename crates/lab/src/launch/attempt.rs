@@ -8,6 +8,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
 
 use anyhow::{Context, Result, bail};
+use files::Lock;
 use rustix::process::{Pid, Signal, kill_process};
 use wait4::Wait4 as _;
 
@@ -26,6 +27,8 @@ pub(crate) struct Attempts<'a> {
     pub(crate) jobs: &'a [Job],
     /// The only GPU that the children see; what the environment says without.
     pub(crate) gpu: Option<usize>,
+    /// A lock that the children hold with us, and go on holding where they outlive us.
+    pub(crate) lock: Option<&'a Lock>,
 }
 
 impl Attempts<'_> {
@@ -63,7 +66,8 @@ impl Attempts<'_> {
     }
 
     /// Does a job; `read` checks what it left before it counts as finished. An error is [`Stopped`] where
-    /// the same attempt may go on later.
+    /// the same attempt may go on later. A config, data or an executable that changed since the job was planned are an error,
+    /// also where they change meanwhile.
     pub(crate) fn make<T>(
         &self,
         job: &Job,
@@ -71,6 +75,8 @@ impl Attempts<'_> {
         read: impl FnOnce(&Path) -> Result<T>,
     ) -> Result<T> {
         let (folder, fingerprint) = (self.folder(job), self.fingerprint(job));
+        let unchanged = || job.fingerprint.verify(self.root, &job.config, self.executable);
+        unchanged()?; // it may have waited for days
         self.clear(job)?;
         fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
         fingerprint.begin(&folder)?;
@@ -84,7 +90,7 @@ impl Attempts<'_> {
                 .args(args)
                 .current_dir(self.root)
                 .env("OMP_NUM_THREADS", self.threads)
-                .stdin(Stdio::null())
+                .stdin(self.stdin()?)
                 .stdout(log.try_clone().context("opening log.txt twice")?)
                 .stderr(log.try_clone().context("opening log.txt twice")?);
             if let Some(gpu) = self.gpu {
@@ -110,9 +116,16 @@ impl Attempts<'_> {
             }
         }
         cost.end(&folder)?;
+        unchanged()?;
         let finished = read(&folder)?;
         fingerprint.write(&folder)?;
         Ok(finished)
+    }
+
+    /// Nothing to read: the lock, whose file ends here.
+    fn stdin(&self) -> Result<Stdio> {
+        let Some(lock) = self.lock else { return Ok(Stdio::null()) };
+        Ok(lock.file().try_clone().context("handing on the lock of the experiment")?.into())
     }
 }
 

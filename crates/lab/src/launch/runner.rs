@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, bail};
 use files::{Lock, LockError};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -43,7 +43,7 @@ pub(crate) struct Runner<'a> {
     threads: String,
     jobs: Vec<Job>,
     // Held until the runs are done: two of us would remove each other's directories.
-    _lock: Lock,
+    lock: Lock,
 }
 
 /// Jobs that are still to do, and those that have ended.
@@ -63,7 +63,7 @@ impl<'a> Runner<'a> {
         let lock = lock(&root.join("runs").join(name))?;
         let Jobs { executable, threads, list: jobs, .. } = jobs;
         let name = name.to_owned();
-        Ok(Runner { root, name, executable, options, threads, jobs, _lock: lock })
+        Ok(Runner { root, name, executable, options, threads, jobs, lock })
     }
 
     /// Does the jobs; nothing where they were left in a queue.
@@ -178,8 +178,8 @@ impl<'a> Runner<'a> {
     }
 
     fn attempts(&self) -> Attempts<'_> {
-        let Runner { root, executable, threads, jobs, .. } = self;
-        Attempts { root, executable, threads, jobs, gpu: None }
+        let Runner { root, executable, threads, jobs, lock, .. } = self;
+        Attempts { root, executable, threads, jobs, gpu: None, lock: Some(lock) }
     }
 
     /// The finished run of a job, if there is one and it may be used.
@@ -208,14 +208,31 @@ impl<'a> Runner<'a> {
     }
 }
 
-/// Takes the experiment's folder for this process alone; the system frees it however we end.
+/// Takes the experiment's folder for this process alone; the system frees it however we end, once our children have ended
+/// too. Those of a call that was killed are waited for: they write into the directories that we need.
 fn lock(folder: &Path) -> Result<Lock> {
     fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
-    Lock::acquire(&folder.join(".lock")).map_err(|error| match error {
-        LockError::Held { owner, .. } => {
-            anyhow!("this experiment is running already, from another terminal ({owner})")
+    let path = folder.join(".lock");
+    match Lock::acquire(&path) {
+        Err(LockError::Held { owner, .. }) if is_gone(&owner) => {
+            eprintln!("waiting for the runs of an earlier call that was killed ({owner}) to end");
+            Ok(Lock::wait(&path, |_| {})?)
         }
-        error => error.into(),
+        Err(LockError::Held { owner, .. }) => {
+            bail!("this experiment is running already, from another terminal ({owner})")
+        }
+        taken => Ok(taken?),
+    }
+}
+
+/// Whether the owner of a lock was a process of this machine that has ended.
+fn is_gone(owner: &str) -> bool {
+    let here = rustix::system::uname();
+    let process = owner
+        .split_once(", process ")
+        .filter(|(host, _)| *host == here.nodename().to_string_lossy());
+    process.is_some_and(|(_, id)| {
+        id.parse::<u32>().is_ok_and(|id| !Path::new(&format!("/proc/{id}")).exists())
     })
 }
 

@@ -1,6 +1,7 @@
 //! Which runs are made, which are reused, and what happens when they fail.
 
 use std::fs;
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
@@ -91,6 +92,35 @@ fn finished_runs_are_reused_while_nothing_changes() {
     assert_eq!(fake.calls(), 0, "a comment is no change");
     fake.conduct(Options { fresh: true, ..ALL }).unwrap();
     assert_eq!(fake.calls(), 2 * RUNS, "--fresh");
+}
+
+/// The clock jumps, back to 1970 and on to 2242: what is finished counts by content.
+#[test]
+fn times_of_files_do_not_matter() {
+    let fake = Fake::new();
+    fake.write("configs/mine.csv", "date,a\n2015-01-01,1\n");
+    fake.write("configs/base.toml", "[data]\npath = \"mine.csv\"\n");
+    fake.conduct(ALL).unwrap();
+    assert_eq!(fake.calls(), 2 * RUNS);
+    for seconds in [0, 1 << 33] {
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        let mut folders = vec![fake.root().to_owned()];
+        let mut set = 0;
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                fs::File::open(&path).unwrap().set_modified(time).unwrap();
+                set += 1;
+                folders.extend(path.is_dir().then_some(path));
+            }
+        }
+        assert!(set > 30, "{set} files");
+        fake.conduct(ALL).unwrap();
+        assert_eq!(fake.calls(), 0, "{seconds} seconds after 1970");
+        fs::remove_file(fake.root().join("runs/trial/x0/seed-2/evaluation.json")).unwrap();
+        fake.conduct(ALL).unwrap();
+        assert_eq!(fake.calls(), 2, "and what is gone is made again");
+    }
 }
 
 #[test]

@@ -283,3 +283,23 @@ fn unfit_arguments_are_errors() {
     assert!(!fuses_draw(&double) && fuses_density(&double));
     assert!(!fuses_draw(&half) && !fuses_density(&half));
 }
+
+/// Without windows, groups or latent variables there is nothing to compute, and nothing to divide by.
+#[test]
+fn empty_tensors_give_empty_results() {
+    for size in [[0, 2, 3], [2, 0, 3], [2, 3, 0], [0, 0, 0]] {
+        let [windows, group, width] = size;
+        let parameters = parameters([windows, group, 2 * width], Kind::Float);
+        let (noise, prior) = (randn(&size, Kind::Float), parameters.detach());
+        for prior in [None, Some(Prior { parameters: &prior, relative: true })] {
+            let (sample, divergence) = gaussian_draw(&parameters, prior, &noise, BOUND).unwrap();
+            assert_eq!((sample.size(), divergence.size()), (size.to_vec(), size.to_vec()));
+            (sample + divergence).sum(Kind::Float).backward();
+        }
+        let laws = Laws { parameters: &parameters, offset: None, bound: BOUND };
+        let target = Target { values: &noise, noise: None, observed: None };
+        let density = gaussian_log_density(laws, target).unwrap();
+        assert_eq!(density.size(), [windows]);
+        density.sum(Kind::Float).backward();
+    }
+}

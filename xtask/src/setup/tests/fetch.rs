@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::Path;
+use std::process::Command;
 use std::thread;
 
 use sha2::{Digest, Sha256};
@@ -10,6 +11,7 @@ use zip::write::SimpleFileOptions;
 
 use super::super::pins::{Keep, Pins};
 use super::super::{Build, Origin};
+use super::interrupted::child_command;
 use super::scene::{CORE, RUNTIME, Scene, list, wheel};
 
 /// With the machine's own pip: our options are ones that it takes.
@@ -22,6 +24,26 @@ fn installs_with_the_users_pip() {
     assert_eq!(scene.resolve().unwrap().origin, Origin::Fetched);
     scene.assert_installed();
     assert_eq!(scene.resolve().unwrap().origin, Origin::Link);
+}
+
+/// Modules of the current folder, which `python3 -m pip` without `-I` would import.
+#[test]
+fn a_pip_of_the_current_folder_is_not_imported() {
+    let scene = Scene::new(10);
+    if !scene.real_pip() {
+        return;
+    }
+    let here = scene.dir.join("here");
+    fs::create_dir(&here).unwrap();
+    for module in ["pip.py", "runpy.py", "venv.py"] {
+        fs::write(here.join(module), "open('imported', 'w'); raise SystemExit(9)").unwrap();
+    }
+    let words = child_command(&scene.dir);
+    let output = Command::new(&words[0]).args(&words[1..]).current_dir(&here).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && !said.contains("CHILD FAILED"), "{said}");
+    assert!(!here.join("imported").exists(), "a module of the current folder was run");
+    scene.assert_installed();
 }
 
 #[test]

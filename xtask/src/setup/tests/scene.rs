@@ -14,6 +14,7 @@ use zip::write::SimpleFileOptions;
 
 use super::super::pins::{Keep, Pins, Wheel};
 use super::super::surroundings::Surroundings;
+use super::super::verify::RECORD;
 use super::super::{Build, Libtorch, resolve};
 
 pub(super) const CORE: &str = "demo_core-1.0-cp312-cp312-manylinux_2_28_x86_64.whl";
@@ -106,9 +107,9 @@ impl Scene {
 
     /// The user's own pip, kept from any index but ours; `false` where there is none.
     pub(super) fn real_pip(&self) -> bool {
-        let version = Command::new("python3").args(["-m", "pip", "--version"]).output();
+        let version = Command::new("python3").args(["-I", "-m", "pip", "--version"]).output();
         if !version.is_ok_and(|output| output.status.success()) {
-            eprintln!("SKIPPED: this machine has no `python3 -m pip` to test with");
+            eprintln!("SKIPPED: this machine has no `python3 -I -m pip` to test with");
             return false;
         }
         let path = std::env::var("PATH").unwrap();
@@ -144,7 +145,7 @@ impl Scene {
         assert_eq!(read("lib/libcudart.so.13"), b"runtime");
         assert_eq!(read("lib/libtorch.so"), b"INPUT(libtorch_cpu.so)\n");
         assert_eq!(read("build-version"), b"2.11.0+cu130\n");
-        assert_eq!(list(&home), ["build-version", "include", "lib"]);
+        assert_eq!(list(&home), [RECORD, "build-version", "include", "lib"]);
         assert_eq!(list(&self.cache()), ["demo", "wheels"]);
         assert!(list(&self.cache().join("wheels")).is_empty());
         assert_eq!(fs::read_link(self.dir.join("root/.libtorch")).unwrap(), home);

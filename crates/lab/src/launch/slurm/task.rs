@@ -70,7 +70,8 @@ impl ExperimentJob {
         let job = tasks.get(self.index).and_then(|place| jobs.get(*place));
         let job = job.with_context(|| format!("{} has no such task", self.list.display()))?;
         let (executable, threads) = (&self.ballast, threads.as_str());
-        let attempts = Attempts { root: &root, executable, threads, jobs: &jobs, gpu: None };
+        let jobs = &jobs;
+        let attempts = Attempts { root: &root, executable, threads, jobs, gpu: None, lock: None };
         eprintln!("{}", job.shown);
         let folder = attempts.folder(job);
         // Slurm may start a task again that had just finished.
@@ -82,8 +83,6 @@ impl ExperimentJob {
         if missing > 0 {
             return Ok(End::Failed(Failure::needs(missing)));
         }
-        // It may have waited for days.
-        job.fingerprint.verify(&root, &job.config, executable)?;
         let stop = listen()?;
         Ok(end(&attempts, job, &stop))
     }
