@@ -10,11 +10,12 @@ use serde_json::json;
 
 use crate::args;
 use crate::automatic::{directory, options, read};
-use crate::output::print;
+use crate::output::{leave_stdout_to, print};
 use crate::table::Table;
 
 pub(crate) fn run(args: args::Backtest) -> Result<(), Error> {
     let started = Instant::now();
+    leave_stdout_to([args.output.as_deref(), args.json.as_deref()]);
     let table = read(&args.file, &args.table)?;
     let horizon = table.horizon();
     let stride = args.stride.map_or(horizon, usize::from);
@@ -39,7 +40,7 @@ pub(crate) fn run(args: args::Backtest) -> Result<(), Error> {
     }
     if let Some(path) = &args.json {
         let content = summary(&found, &scores, started);
-        ballast::files::replace_json(path, &content).map_err(RecordError::writing(path))?;
+        ballast::files::write_json(path, &content).map_err(RecordError::writing(path))?;
     }
     Ok(())
 }

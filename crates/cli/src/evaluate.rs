@@ -7,10 +7,11 @@ use ballast::stats::Difference;
 use ballast::train::RunOptions;
 
 use crate::args::Evaluate;
-use crate::output::print;
+use crate::output::{leave_stdout_to, print};
 use crate::table::Table;
 
 pub(crate) fn run(args: Evaluate) -> Result<(), Error> {
+    leave_stdout_to([args.dump.as_deref()]);
     let options = RunOptions { device: args.device, threads: args.threads.map(usize::from) };
     let asked = EvaluateOptions {
         stride: args.stride.map(usize::from),

@@ -1,17 +1,50 @@
 //! One message, one exit code.
 
-use std::io::Write;
+use std::any::Any;
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::Error;
 use ballast::record::RecordError;
 use ballast::train::TrainError;
 
-use crate::output::note;
+use crate::output::{note, print};
 
-/// Prints an error as one message and turns it into its exit code; docs/guide.md lists the codes.
-pub(crate) fn code(done: Result<(), Error>) -> ExitCode {
-    let Err(error) = done else { return ExitCode::SUCCESS };
+/// The place and the backtrace of the last panic.
+static PANICKED: Mutex<String> = Mutex::new(String::new());
+
+/// Runs a command, prints its error as one message, and returns its exit code; docs/guide.md lists the codes.
+///
+/// A panic is a bug of ours, with the code 70. Nothing is decided where it happens, since some are caught: the Parquet
+/// reader's become errors of the file.
+pub(crate) fn of(command: impl FnOnce() -> Result<(), Error>) -> ExitCode {
+    panic::set_hook(Box::new(remember));
+    match panic::catch_unwind(AssertUnwindSafe(command)) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) => failed(&error),
+        Err(payload) => panicked(&*payload),
+    }
+}
+
+/// The exit code where the command line cannot be parsed, or asks for help or the version.
+pub(crate) fn of_usage(answer: &clap::Error) -> ExitCode {
+    let text = answer.render().to_string();
+    let text = text.trim_end();
+    match answer.exit_code() {
+        0 => match print(text) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failed(&error.into()),
+        },
+        _ => {
+            note(text);
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn failed(error: &Error) -> ExitCode {
     // The typed error says what is wrong, where, and what to do; its context says what was being done.
     let context: Vec<String> = error.chain().map(ToString::to_string).collect();
     let mut message = context.first().cloned().unwrap_or_default();
@@ -44,25 +77,29 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     cause.downcast_ref::<std::io::Error>().map(|_| 74)
 }
 
-/// Turns a panic, which is a bug of ours, into one message and exit code 70, with a backtrace only if
-/// `RUST_BACKTRACE` asks for one.
-pub(crate) fn report_panics() {
-    let default = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |info| {
-        if ballast::feed::is_out_of_memory(&info.to_string()) {
-            note(format_args!("ballast: out of memory{}", ballast::feed::MEMORY_HINT));
-            std::process::exit(69);
-        }
-        if std::env::var_os("RUST_BACKTRACE").is_some() {
-            // The default hook panics where stderr cannot be written to, and the process would be aborted.
-            if writeln!(std::io::stderr()).is_ok() {
-                default(info);
-            }
-        } else {
-            let text = info.to_string();
-            let text = text.lines().take(2).collect::<Vec<_>>().join(" ");
-            note(format_args!("ballast: this is a bug, please report it with the command: {text}"));
-        }
-        std::process::exit(70);
-    }));
+/// Keeps what the payload of a panic does not hold.
+fn remember(panic: &PanicHookInfo) {
+    let place = panic.location().map(|place| format!(" ({place})")).unwrap_or_default();
+    let backtrace = Backtrace::capture(); // if `RUST_BACKTRACE` asks for one
+    let backtrace = match backtrace.status() {
+        BacktraceStatus::Captured => format!("\n{backtrace}"),
+        _ => String::new(),
+    };
+    *PANICKED.lock().unwrap_or_else(PoisonError::into_inner) = place + &backtrace;
 }
+
+fn panicked(payload: &(dyn Any + Send)) -> ExitCode {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no message");
+    // An operation of tch that returns no `Result` panics with the error of libtorch.
+    if text.starts_with(OF_TCH) && ballast::feed::is_out_of_memory(text) {
+        note(format_args!("ballast: out of memory{}", ballast::feed::MEMORY_HINT));
+        return ExitCode::from(69);
+    }
+    let first = text.lines().take(2).collect::<Vec<_>>().join(" ");
+    let place = PANICKED.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    note(format_args!("ballast: this is a bug, please report it with the command: {first}{place}"));
+    ExitCode::from(70)
+}
+
+const OF_TCH: &str = "called `Result::unwrap()` on an `Err` value: Torch(";

@@ -18,18 +18,25 @@ mod threads;
 mod train_command;
 mod update;
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
+use anyhow::Error;
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
 use crate::args::{Args, Command};
 
 fn main() -> ExitCode {
-    exit::report_panics();
-    let args = Args::parse();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(answer) => return exit::of_usage(&answer),
+    };
+    exit::of(|| run(args))
+}
+
+fn run(args: Args) -> Result<(), Error> {
     start_log(args.log);
+    signals::report_full_disks()?;
     threads::restart_without_spinning(match &args.command {
         Command::Train(command) => command.threads,
         Command::Update(command) => command.threads,
@@ -38,7 +45,7 @@ fn main() -> ExitCode {
         Command::Backtest(command) => command.table.threads,
         _ => None,
     });
-    let done = match args.command {
+    match args.command {
         Command::Train(command) => train_command::run(command),
         Command::Update(command) => update::run(command),
         Command::Evaluate(command) => evaluate::run(command),
@@ -49,8 +56,7 @@ fn main() -> ExitCode {
         Command::Data(command) => data_command::run(command),
         Command::Init(command) => data_command::init(command),
         Command::Config(command) => config_command::run(command),
-    };
-    exit::code(done)
+    }
 }
 
 /// Starts the log with the filter of `--log` or else of `RUST_LOG`, and with warnings alone if neither is given.
@@ -62,8 +68,8 @@ fn start_log(asked: Option<EnvFilter>) {
     let filter = asked.or_else(|| understood?.ok()).unwrap_or_else(|| EnvFilter::new("warn"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(|| output::Log)
+        .with_ansi(false)
         // Otherwise a failure to write the log is reported on stderr, which panics if stderr is closed.
         .log_internal_errors(false)
         .init();

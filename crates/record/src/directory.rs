@@ -72,6 +72,29 @@ impl RunDirectory {
         Ok(RunDirectory::at(path))
     }
 
+    /// A folder of this directory to write into, by its path; it is made where it is missing.
+    ///
+    /// # Errors
+    /// [`RecordError::Refused`] if it is a link, which would lead what is written elsewhere; [`RecordError::Write`] if
+    /// it cannot be made.
+    pub fn create_in(&self, folder: &Path) -> Result<RunDirectory, RecordError> {
+        let inner = folder.strip_prefix(&self.path).unwrap_or(folder);
+        let mut path = self.path.clone();
+        for part in inner {
+            path.push(part);
+            match fs::symlink_metadata(&path) {
+                Ok(there) if there.is_symlink() => {
+                    let reason = "is a link, and a training writes into no other folder".to_owned();
+                    let hint = "remove it, or choose another directory with `--run`".to_owned();
+                    return Err(RecordError::Refused { path, reason, hint });
+                }
+                Ok(_) => {}
+                Err(_) => fs::create_dir(&path).map_err(RecordError::writing(&path))?,
+            }
+        }
+        Ok(RunDirectory { path })
+    }
+
     /// Makes this process the only one that trains here, and removes what killed ones left unfinished.
     ///
     /// # Errors
@@ -353,13 +376,10 @@ impl RunDirectory {
     /// [`RecordError::Write`]; the last line may then be a part of one.
     pub fn append_epoch(&self, epoch: &Epoch) -> Result<(), RecordError> {
         let path = self.metrics();
-        let append = || {
-            let mut file = fs::OpenOptions::new().append(true).open(&path)?;
-            let mut whole = Vec::new();
-            line(&mut whole, epoch)?;
-            file.write_all(&whole)
-        };
-        append().map_err(RecordError::writing(&path))
+        let mut whole = Vec::new();
+        line(&mut whole, epoch)
+            .and_then(|()| files::append(&path, &whole))
+            .map_err(RecordError::writing(&path))
     }
 
     /// `evaluation.json`, whose parts fit together.

@@ -94,7 +94,7 @@ pub(crate) fn refit(
     observe: &mut dyn FnMut(usize),
 ) -> Result<Refit, TrainError> {
     let Chosen { config, strength, goal } = *chosen;
-    let run = RunDirectory::create(&directory.refit())?;
+    let run = directory.create_in(&directory.refit())?;
     let checkpoint = Checkpoint::read(&run.checkpoint(), source.fingerprint())?;
     let Start { forecaster, limits, .. } = initialize::start(config, source, strength)?;
     let forecaster = forecaster.with_pace(1.0 / goal.stretch);
