@@ -1,5 +1,6 @@
 //! The directory of a run: where its files lie, and how they are read and written.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use files::Lock;
 use crate::error::RecordError;
 use crate::evaluation::Evaluation;
 use crate::features::Features;
-use crate::file::{damaged, read_json, read_text, write_json};
+use crate::file::{altered, damaged, read_json, read_text, read_toml, write_json, write_toml};
 use crate::known::Known;
 use crate::metrics::Epoch;
 use crate::run::RunInfo;
@@ -260,6 +261,35 @@ impl RunDirectory {
         folders(&kept.path).into_iter().try_for_each(remove_folder)
     }
 
+    /// The SHA-256 of `metrics.jsonl` and of the weights that are there, by their paths in this directory. It is part of
+    /// `run.json`, which is written after them.
+    ///
+    /// # Errors
+    /// [`RecordError::Refused`] if a file cannot be read.
+    pub fn checksums(&self) -> Result<BTreeMap<String, String>, RecordError> {
+        let files = [self.metrics(), self.weights(), self.last_weights(), self.refit_weights()];
+        let sum = |path: &PathBuf| {
+            Ok((self.name(path), files::sha256(path).map_err(RecordError::reading(path))?))
+        };
+        files.iter().filter(|path| path.exists()).map(sum).collect()
+    }
+
+    /// Checks that `bytes`, read from `path` in this directory, are those of which `info` has the SHA-256. A run of an
+    /// earlier version has none.
+    ///
+    /// # Errors
+    /// [`RecordError::Refused`].
+    pub fn check(&self, info: &RunInfo, path: &Path, bytes: &[u8]) -> Result<(), RecordError> {
+        let Some(expected) = info.checksums.get(&self.name(path)) else { return Ok(()) };
+        let found = files::sha256_of(bytes).map_err(RecordError::reading(path))?;
+        if found == *expected { Ok(()) } else { Err(altered(path)) }
+    }
+
+    /// The path of a file relative to this directory.
+    pub fn name(&self, path: &Path) -> String {
+        path.strip_prefix(&self.path).unwrap_or(path).to_string_lossy().into_owned()
+    }
+
     /// `rows.json`; `None` in a run of an earlier version.
     ///
     /// # Errors
@@ -282,7 +312,7 @@ impl RunDirectory {
     /// # Errors
     /// [`RecordError::Missing`] or [`RecordError::Refused`].
     pub fn read_config(&self) -> Result<String, RecordError> {
-        read_text(&self.config())
+        read_toml(&self.config())
     }
 
     /// Writes `config.toml`.
@@ -290,8 +320,7 @@ impl RunDirectory {
     /// # Errors
     /// [`RecordError::Write`], the old file intact, as of the other writing functions.
     pub fn write_config(&self, text: &str) -> Result<(), RecordError> {
-        let path = self.config();
-        files::replace_text(&path, text).map_err(RecordError::writing(&path))
+        write_toml(&self.config(), text)
     }
 
     /// The text of `asked.toml`; `None` in a run of an earlier version, whose `config.toml` is as it was asked for.
@@ -300,7 +329,7 @@ impl RunDirectory {
     /// [`RecordError::Refused`].
     pub fn read_asked(&self) -> Result<Option<String>, RecordError> {
         let path = self.asked();
-        if path.exists() { read_text(&path).map(Some) } else { Ok(None) }
+        if path.exists() { read_toml(&path).map(Some) } else { Ok(None) }
     }
 
     /// Writes `asked.toml`.
@@ -308,8 +337,7 @@ impl RunDirectory {
     /// # Errors
     /// [`RecordError::Write`].
     pub fn write_asked(&self, text: &str) -> Result<(), RecordError> {
-        let path = self.asked();
-        files::replace_text(&path, text).map_err(RecordError::writing(&path))
+        write_toml(&self.asked(), text)
     }
 
     /// `run.json`.
@@ -352,6 +380,9 @@ impl RunDirectory {
     pub fn read_epochs(&self) -> Result<Vec<Epoch>, RecordError> {
         let path = self.metrics();
         let text = read_text(&path)?;
+        if self.info().exists() {
+            self.check(&self.read_info()?, &path, text.as_bytes())?;
+        }
         let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
         let parse = |(index, line)| {
             serde_json::from_str(line)

@@ -5,7 +5,6 @@ mod schema;
 mod template;
 mod training;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
@@ -356,8 +355,11 @@ fn shown(text: &str) -> String {
     short
 }
 
+/// Largest size of a config file in bytes.
+const MOST_BYTES: u64 = 1 << 24;
+
 fn read(path: &Path) -> Result<String, ConfigError> {
-    fs::read_to_string(path).map_err(|source| match source.kind() {
+    files::read_text(path, MOST_BYTES).map_err(|source| match source.kind() {
         std::io::ErrorKind::NotFound => ConfigError::Missing { path: path.to_owned() },
         _ => ConfigError::Unreadable { path: path.to_owned(), source },
     })

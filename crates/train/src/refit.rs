@@ -3,7 +3,7 @@
 use feed::{Part, Source, Stream, seed};
 use record::{Fitted, Refit, RunDirectory};
 
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, Extent};
 use crate::config::{Config, Keep};
 use crate::control::Control;
 use crate::copula;
@@ -132,7 +132,13 @@ pub(crate) fn train(
 ) -> Result<Option<record::Divergence>, TrainError> {
     let Job { config, source, .. } = *job;
     let (table, windows) = (&config.train, source.windows(Part::Train));
-    let mut resumed = checkpoint.map(|checkpoint| checkpoint.restore(state)).transpose()?;
+    let per_epoch = match course.per_epoch {
+        0 => (windows.count() as usize).div_ceil(table.batch_size),
+        steps => steps,
+    };
+    let extent = Extent { per_epoch, steps: course.steps };
+    let resumed = checkpoint.map(|checkpoint| checkpoint.restore(state, extent));
+    let mut resumed = resumed.transpose()?;
     let mut checkpointer = Checkpointer::new(job, control, state);
     while state.position.step < course.steps {
         let epoch = state.position.epochs + 1;

@@ -198,6 +198,16 @@ impl Training {
         self.checkpoint.as_ref()
     }
 
+    /// Number of CPU threads.
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// The number of CPU threads that trained up to the checkpoint, if it is another one.
+    pub fn other_threads(&self) -> Option<usize> {
+        self.checkpoint.as_ref()?.threads().filter(|before| *before != self.threads)
+    }
+
     /// The data.
     pub fn source(&self) -> &Source {
         &self.source
@@ -289,6 +299,7 @@ impl Training {
             pipeline: source.pipeline().clone(),
             limits: Some(limits),
             refit,
+            checksums: directory.checksums()?,
             updates: Vec::new(),
         };
         let saved = directory.weights().exists();
@@ -449,7 +460,8 @@ impl Loaded {
         panel: &DevicePanel,
     ) -> Result<Forecaster, TrainError> {
         let forecaster = Forecaster::new(&self.config, shape(panel), panel.device())?;
-        load_store(path, forecaster.store())?;
+        let expected = self.info.checksums.get(&self.directory.name(path));
+        load_store(path, expected.map(String::as_str), forecaster.store())?;
         match limits {
             Some(limits)
                 if limits.low.len() as i64 != panel.columns().targets

@@ -213,6 +213,9 @@ fn record(
     place.write_known(&Known::new(source.known_rows().to_vec()))?;
     let mut info = run.info.clone();
     info.updates.push(update.clone());
+    info.checksums.retain(|name, _| !name.starts_with("updates/"));
+    let sum = files::sha256(&place.weights()).map_err(RecordError::reading(&place.weights()))?;
+    info.checksums.insert(run.directory.name(&place.weights()), sum);
     run.directory.write_info(&info)?;
     Ok(run.directory.keep_update(info.updates.len())?)
 }
