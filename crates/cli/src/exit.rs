@@ -46,15 +46,18 @@ pub(crate) fn of_usage(answer: &clap::Error) -> ExitCode {
 
 fn failed(error: &Error) -> ExitCode {
     // The typed error says what is wrong, where, and what to do; its context says what was being done.
-    let context: Vec<String> = error.chain().map(ToString::to_string).collect();
-    let mut message = context.first().cloned().unwrap_or_default();
-    for cause in context.iter().skip(1) {
+    let mut message = String::new();
+    for cause in error.chain().map(ToString::to_string) {
         // libtorch appends a C++ stack trace to its messages.
         let cause = cause.split("\nException raised from").next().unwrap_or_default().trim_end();
         if !message.contains(cause) {
-            message.push_str(": ");
-            message.push_str(cause);
+            message += if message.is_empty() { "" } else { ": " };
+            message += cause;
         }
+    }
+    let of_training = error.chain().find_map(|cause| cause.downcast_ref::<TrainError>());
+    if of_training.is_some_and(TrainError::ran_out_of_memory) {
+        message = "out of memory".to_owned() + ballast::feed::MEMORY_HINT;
     }
     note(format_args!("ballast: {message}"));
     ExitCode::from(error.chain().find_map(known).unwrap_or(70))

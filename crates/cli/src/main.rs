@@ -26,6 +26,10 @@ use tracing_subscriber::EnvFilter;
 
 use crate::args::{Args, Command};
 
+/// Tells an abort for want of memory from others, see [`signals::end_without_memory`].
+#[global_allocator]
+static ALLOCATOR: ballast::feed::Allocator = ballast::feed::Allocator;
+
 fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
@@ -37,6 +41,7 @@ fn main() -> ExitCode {
 fn run(args: Args) -> Result<(), Error> {
     start_log(args.log);
     signals::report_full_disks()?;
+    signals::end_without_memory()?;
     threads::restart_without_spinning(match &args.command {
         Command::Train(command) => command.threads,
         Command::Update(command) => command.threads,

@@ -6,7 +6,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Error};
-use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
+use ballast::feed::Allocator;
+use signal_hook::consts::{SIGABRT, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::exit;
 
@@ -18,6 +19,13 @@ const MIN_GAP: Duration = Duration::from_millis(500);
 /// without a word.
 pub(crate) fn report_full_disks() -> Result<(), Error> {
     signal_hook::flag::register(SIGXFSZ, Arc::default()).context("listening to signals")?;
+    Ok(())
+}
+
+/// Gives the abort of Rust for want of memory, which prints one line, the exit code 69; others stay aborts.
+pub(crate) fn end_without_memory() -> Result<(), Error> {
+    signal_hook::flag::register_conditional_shutdown(SIGABRT, 69, Allocator::ran_out())
+        .context("listening to signals")?;
     Ok(())
 }
 

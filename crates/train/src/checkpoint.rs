@@ -68,6 +68,17 @@ struct Kind {
 /// # Errors
 /// [`TrainError::Record`], which leaves the previous checkpoint intact.
 pub(crate) fn save(path: &Path, state: &mut State, data: &str) -> Result<bool, TrainError> {
+    let Some(bytes) = contents(path, state, data)? else { return Ok(false) };
+    files::replace(path, |file| file.write_all(&bytes)).map_err(RecordError::writing(path))?;
+    Ok(true)
+}
+
+/// The bytes of a checkpoint; `None` if the state is not finite.
+pub(crate) fn contents(
+    path: &Path,
+    state: &mut State,
+    data: &str,
+) -> Result<Option<Vec<u8>>, TrainError> {
     state.tally.settle()?;
     let generator = torch_ext::generator_state(state.device())?;
     let note = Note {
@@ -100,11 +111,10 @@ pub(crate) fn save(path: &Path, state: &mut State, data: &str) -> Result<bool, T
     for (name, tensor) in &tensors {
         if tensor.f_isfinite()?.f_all()?.f_int64_value(&[])? == 0 {
             tracing::warn!(name, "checkpoint not saved: a tensor is not finite");
-            return Ok(false);
+            return Ok(None);
         }
     }
-    tensors::write(path, &tensors, Some(text))?;
-    Ok(true)
+    tensors::sealed(path, &tensors, Some(text)).map(Some)
 }
 
 impl Checkpoint {

@@ -118,6 +118,8 @@ pub struct ObjectiveConfig {
     pub crps_samples: usize,
 }
 
+/// Largest weight of a term of the objective, and largest number of free nats: single precision holds their products.
+const MAX_WEIGHT: f64 = 1e9;
 /// Largest `objective.crps_samples`.
 const MAX_CRPS_SAMPLES: usize = 1000;
 
@@ -308,8 +310,8 @@ impl Config {
                 "above 0, at most 1",
             ),
             ("train.clip_norm", clip, not_negative(clip), "at least 0 (0 is off), and finite"),
-            ("objective.free_bits", nats, not_negative(nats), "at least 0 nats, and finite"),
-            ("objective.crps_weight", crps, not_negative(crps), "at least 0, and finite"),
+            ("objective.free_bits", nats, (0.0..=MAX_WEIGHT).contains(&nats), "from 0 to 1e9 nats"),
+            ("objective.crps_weight", crps, (0.0..=MAX_WEIGHT).contains(&crps), "from 0 to 1e9"),
         ] {
             in_range(key, value, allowed, || range.to_owned())?;
         }

@@ -20,6 +20,7 @@ use crate::fit::{Progress, fit};
 use crate::forecaster::Forecaster;
 use crate::initialize::{self, Start};
 use crate::job::Job;
+use crate::memory::need;
 use crate::refit::{Chosen, Goal, refit};
 use crate::shape::shape;
 use crate::tensors::load_store;
@@ -237,6 +238,7 @@ impl Training {
         let Training { mut config, source, panel, directory, threads, checkpoint, lock, .. } = self;
         let _span = tracing::info_span!("run", directory = %directory.path().display()).entered();
         let before = checkpoint.as_ref().map_or(0.0, Checkpoint::seconds);
+        need(&config, &source)?;
         // An unfinished run has no run.json.
         directory.remove_results()?;
         let chooses = config.train.choose_instance_norm;
@@ -358,7 +360,7 @@ pub(crate) fn describe(config: &Config, source: &Source, threads: usize) -> Stri
 
 /// The validation CRPS of seasonal naive, or of the last value if no season fits in the context, which is the reference
 /// for the skill. `None` if the model makes no forecasts, or if gaps leave nothing to fit.
-fn naive_crps(
+pub(crate) fn naive_crps(
     config: &Config,
     source: &Source,
     forecaster: &Forecaster,

@@ -71,14 +71,24 @@ const NOTE: &str = "ballast";
 ///
 /// # Errors
 /// [`TrainError::Record`], which leaves the old file intact.
-pub(crate) fn write(
+fn write(
     path: &Path,
     tensors: &BTreeMap<String, Tensor>,
     note: Option<String>,
 ) -> Result<(), TrainError> {
+    let bytes = sealed(path, tensors, note)?;
+    Ok(files::replace(path, |file| file.write_all(&bytes)).map_err(RecordError::writing(path))?)
+}
+
+/// As [`serialized`], with the seal of the note closed if it has one.
+pub(crate) fn sealed(
+    path: &Path,
+    tensors: &BTreeMap<String, Tensor>,
+    note: Option<String>,
+) -> Result<Vec<u8>, TrainError> {
     let mut bytes = serialized(path, tensors, note)?;
     SEAL.close(&mut bytes);
-    Ok(files::replace(path, |file| file.write_all(&bytes)).map_err(RecordError::writing(path))?)
+    Ok(bytes)
 }
 
 /// The bytes of a safetensors file with `tensors` and a text beside them; the same content gives the same bytes. Errors
