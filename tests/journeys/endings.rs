@@ -80,7 +80,7 @@ fn full() -> Stdio {
     File::options().write(true).open("/dev/full").expect("/dev/full").into()
 }
 
-/// What a case needs not to be there.
+/// Removes the outputs of the case before.
 fn clear(desk: &Desk) {
     for name in ["new", "runs"] {
         let _ = fs::remove_dir_all(desk.path(name));
@@ -122,7 +122,7 @@ fn try_all(desk: &Desk, Case { code: expected, words }: &Case) {
         command.stdout(closed()).stderr(Stdio::null());
     });
     assert_eq!(found, Some(*expected), "{words}, stdout closed");
-    // What was asked for is on stdout, or, of a training, in its directory.
+    // The result is on stdout, or, of a training, in its directory.
     let trains = words.starts_with("train") && !words.ends_with("--dry-run");
     let expected = if *expected == 0 && !trains { 74 } else { *expected };
     let found = code(desk, words, |command| {

@@ -2,7 +2,9 @@
 
 use baseline::BaselineError;
 use feed::{FeedError, is_out_of_memory, memory_hint};
+use objective::ObjectiveError;
 use record::RecordError;
+use vae::VaeError;
 
 /// An error of training, evaluation or forecasting.
 #[derive(Debug, thiserror::Error)]
@@ -187,11 +189,18 @@ impl TrainError {
     }
     /// Whether libtorch refused an operation since memory ran out, whichever crate called it.
     pub fn ran_out_of_memory(&self) -> bool {
-        let causes = std::iter::successors(Some(self as &dyn std::error::Error), |e| e.source());
-        causes.into_iter().any(|cause| {
-            let of_torch = cause.is::<tch::TchError>() || cause.is::<torch_ext::TorchExtError>();
-            of_torch && is_out_of_memory(&cause.to_string())
-        }) || matches!(self, TrainError::Extension(error) if is_out_of_memory(&error.to_string()))
+        let said = match self {
+            TrainError::Feed(FeedError::Torch(error))
+            | TrainError::Objective(ObjectiveError::Torch(error))
+            | TrainError::Model(
+                VaeError::Torch(error) | VaeError::Objective(ObjectiveError::Torch(error)),
+            ) => error.to_string(),
+            TrainError::Extension(error) | TrainError::Model(VaeError::Extension(error)) => {
+                error.to_string()
+            }
+            _ => return false,
+        };
+        is_out_of_memory(&said)
     }
 }
 

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::sync::Once;
 
 use feed::{Part, Source};
-use vae::{BackboneKind, ModelKind};
+use vae::ModelKind;
 
 use crate::config::Config;
 use crate::error::TrainError;
@@ -35,11 +35,7 @@ pub(crate) fn need(config: &Config, source: &Source) -> Result<(), TrainError> {
 fn least(config: &Config, windows: u64, channels: usize) -> u64 {
     let Config { model, train, objective, data, .. } = config;
     let (width, channels) = (model.hidden as u64, channels as u64);
-    let layers = match model.backbone {
-        BackboneKind::Linear => 0,
-        _ => (model.layers - 1) as u64 + (model.decoder_layers - 1) as u64,
-    };
-    let state = 5 * NUMBER * layers.saturating_mul(width * width);
+    let state = 5 * NUMBER * (model.square_matrices() as u64).saturating_mul(width * width);
     let batch = (train.batch_size as u64).min(windows.max(1));
     let order = match train.steps_per_epoch {
         0 => windows,

@@ -113,7 +113,7 @@ impl Tally {
         Means { loss: mean(loss), reconstruction: mean(reconstruction), kl: mean(kl), skipped }
     }
 
-    /// What no training has in its sums after `step` steps, `done` of them in the current epoch, when all were read.
+    /// The fault of sums that no training has after `step` steps, `done` of them in the current epoch, when all were read.
     pub(crate) fn fault(&self, step: usize, done: usize) -> Option<String> {
         let Sums { loss, reconstruction, kl, windows, skipped, steps, streak, worst } = self.sums;
         if steps != step {

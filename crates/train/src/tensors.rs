@@ -239,7 +239,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.safetensors");
         write(&path, &one("a", Tensor::from_slice(&[1.0_f32, 2.0])), None).unwrap();
-        let whole = std::fs::read(&path, None).unwrap();
+        let whole = std::fs::read(&path).unwrap();
         for length in 0..whole.len() {
             std::fs::write(&path, &whole[..length]).unwrap();
             let error = read(&path, None).unwrap_err();

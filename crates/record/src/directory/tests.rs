@@ -90,7 +90,7 @@ fn a_lock_is_exclusive_and_sweeps() {
     assert!(error.to_string().contains(&format!("process {}", std::process::id())), "{error}");
 }
 
-/// What is written into a folder of a run cannot be led elsewhere.
+/// Files in a folder of a run cannot be led elsewhere.
 #[test]
 fn a_folder_that_is_a_link_is_refused() {
     let folder = tempfile::tempdir().unwrap();

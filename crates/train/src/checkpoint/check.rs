@@ -15,7 +15,7 @@ pub(crate) struct Extent {
 }
 
 impl Extent {
-    /// What is wrong with a checkpoint of a training of this length.
+    /// The fault of a checkpoint that no training of this length leaves.
     pub(super) fn fault(self, note: &Note) -> Option<String> {
         self.of_position(note).or_else(|| of_selection(note)).or_else(|| of_history(note))
     }
