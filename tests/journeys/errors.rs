@@ -1,6 +1,8 @@
 //! Every fault gives one clear message and the documented exit code.
 
 use journeys::{CONFIG, Desk, autoregression, csv};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 
 #[test]
 fn bad_tables_are_located() {
@@ -47,6 +49,11 @@ fn wrong_configs_name_the_key() {
             "epochs = 3",
             "epochs = 9223372036854775807",
             vec!["train.epochs", "9223372036854775807", "from 0 to 1000000"],
+        ),
+        (
+            "crps_weight = 0.0",
+            "crps_weight = 0.0\nfree_bits = { per-dimension = 1e308 }",
+            vec!["objective.free_bits", "from 0 to 1e9 nats"],
         ),
         ("hidden = 16", "hidden = 1000000000", vec!["model.hidden", "from 1 to 16384"]),
         (
@@ -112,6 +119,38 @@ fn an_altered_run_is_refused() {
     desk.write("run/run.json", "{ \"version\": 7 }");
     for words in [&["evaluate", "run"][..], &["train", "--run", "run"]] {
         assert!(desk.fail(65, words).contains("is of version 7"));
+    }
+}
+
+/// Flipped bits in the weights and records of a run, met by the command itself.
+#[test]
+fn flipped_bits_are_refused_or_change_nothing() {
+    const FLIPS: usize = 40;
+    let desk = Desk::new();
+    desk.write("series.csv", &csv(&autoregression(200, 0.5, 1))).write("config.toml", CONFIG);
+    desk.succeed(&["train", "config.toml", "--run", "run", "--set", "train.epochs=1"]);
+    let words = ["forecast", "run", "--input", "series.csv", "--output", "new.csv"];
+    desk.succeed(&words);
+    let expected = desk.read("new.csv");
+    let mut random = StdRng::seed_from_u64(18);
+    for file in ["refit.safetensors", "run.json", "config.toml", "asked.toml", "metrics.jsonl"] {
+        let path = desk.path("run").join(file);
+        let whole = std::fs::read(&path).unwrap();
+        for _ in 0..FLIPS {
+            let mut flipped = whole.clone();
+            let bit = random.random_range(0..8 * whole.len());
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            std::fs::write(&path, flipped).unwrap();
+            let output = desk.run(&words);
+            match output.status.code() {
+                Some(0) => assert!(desk.read("new.csv") == expected, "{file}, bit {bit}"),
+                code => {
+                    let said = String::from_utf8_lossy(&output.stderr);
+                    assert!(code == Some(65) && said.contains(file), "{file}, bit {bit}: {said}");
+                }
+            }
+        }
+        std::fs::write(&path, whole).unwrap();
     }
 }
 

@@ -11,6 +11,7 @@ use rand::{Rng, SeedableRng};
 use rustix::process::{Pid, Signal, kill_process};
 use safetensors::SafeTensors;
 use serde_json::Value;
+use wait4::Wait4;
 
 const TRAIN: [&str; 4] = ["train", "config.toml", "--run", "run"];
 const KINDS: [&str; 4] = ["conditional", "hierarchical", "predict", "autoencode"];
@@ -148,20 +149,50 @@ fn signals_save_and_the_same_command_continues() {
     assert!(said.contains("already-done"), "{said}");
 }
 
-/// A validation of many samples takes seconds, and the first interrupt waits for it; the second does not.
+/// A validation of many samples takes seconds; an interrupt ends it, and the state before it was saved.
 #[test]
-fn a_second_interrupt_quits_and_leaves_the_checkpoint() {
+fn an_interrupt_ends_a_validation() {
     let desk = desk("conditional", 12);
-    let slow = ["train.steps_per_epoch=1", "train.validation_samples=400000"];
+    let slow = ["train.steps_per_epoch=1", "train.validation_samples=30000"];
     let mut child = start(&desk, &["--save-every", "0s", "--set", slow[0], "--set", slow[1]]);
     under_way(&desk);
     signal(&child, Signal::INT);
+    assert_eq!(child.wait().unwrap().code(), Some(75));
+    assert_eq!(desk.read("run/metrics.jsonl"), b"", "the validation came to its end");
+    assert_whole(&desk);
+}
+
+/// Before its first step a training scores the naive forecast, which takes seconds with a million samples. The first
+/// interrupt waits for it; the second does not.
+#[test]
+fn a_second_interrupt_quits() {
+    let desk = desk("conditional", 12);
+    let mut child = start(&desk, &["--set", "train.validation_samples=1000000"]);
+    while !desk.path("run/config.toml").exists() {
+        assert!(child.try_wait().unwrap().is_none(), "no training began");
+        sleep(Duration::from_millis(5));
+    }
+    signal(&child, Signal::INT);
     sleep(Duration::from_millis(800));
-    assert!(child.try_wait().unwrap().is_none(), "the validation was over too soon to interrupt");
+    assert!(child.try_wait().unwrap().is_none(), "the start was over too soon to interrupt");
     signal(&child, Signal::INT);
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert_whole(&desk);
-    assert!(desk.path("run/checkpoint.safetensors").exists());
+    assert!(!desk.path("run/checkpoint.safetensors").exists());
+}
+
+/// A training that goes on with another number of threads says so, since its bits may be others.
+#[test]
+fn other_threads_than_before_are_told() {
+    let desk = desk("conditional", 12);
+    desk.fail(75, &[&TRAIN[..], &["--max-time", "1ms"]].concat());
+    let output = desk.run(&[&TRAIN[..], &["--threads", "2", "--max-time", "1ms"]].concat());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.contains("warning: 1 threads trained up to the checkpoint, and 2 go on"),
+        "{said}"
+    );
+    assert_eq!(output.status.code(), Some(75));
 }
 
 /// Training continues although nobody reads its output.
@@ -240,6 +271,72 @@ fn a_dry_run_counts_and_writes_nothing() {
     assert!(desk.fail(2, &other).contains("another config"));
     desk.write("series.csv", "time,x\n0,1\n");
     desk.fail(65, &["train", "config.toml", "--dry-run"]);
+}
+
+/// Oracle: the kernel's own measure of the training that follows.
+#[test]
+fn a_dry_run_knows_the_memory() {
+    for size in ["model.hidden=16", "model.hidden=1200"] {
+        let desk = desk("conditional", 2);
+        let words = [&TRAIN[..], &["--set", size, "--set", "model.layers=4"]].concat();
+        let said = desk.succeed(&[&words[..], &["--dry-run"]].concat());
+        let number = said.split_once("peak memory ").unwrap().1.split(' ').next().unwrap();
+        let told: f64 = number.parse().unwrap();
+        let mut command = desk.command(&words);
+        let child = command.stdout(Stdio::null()).spawn().unwrap();
+        let ended = child.wait4().unwrap();
+        assert!(ended.status.success());
+        let taken = ended.rusage.maxrss as f64 / f64::from(1 << 20);
+        assert!((0.8..1.2).contains(&(told / taken)), "{size}: {told} MiB told, {taken} taken");
+    }
+}
+
+/// A training that cannot fit is refused before it is built, with one line and its remedy.
+#[test]
+fn a_training_beyond_memory_is_refused() {
+    let desk = desk("conditional", 2);
+    let vast = ["--set", "model.hidden=16384", "--set", "model.layers=256"];
+    for more in [&[][..], &["--dry-run"]] {
+        let said = desk.fail(69, &[&TRAIN[..], &vast, more].concat());
+        assert!(said.contains("out of memory: the training needs at least 13690"), "{said}");
+        assert_eq!(said.lines().count(), 2, "{said}");
+    }
+}
+
+/// A limit on the addresses of a process is met by libtorch, or by Rust, which would abort.
+#[test]
+fn whoever_meets_the_end_of_memory_says_so() {
+    let desk = desk("conditional", 2);
+    let rows: Vec<f64> = (0..3_000_000).map(|row| f64::from(row % 17)).collect();
+    desk.write("long.csv", &csv(&rows));
+    let wide = [&TRAIN[..], &["--set", "model.hidden=2048", "--set", "model.layers=3"]].concat();
+    let limited = |words: &[&str], mebibytes: u32| {
+        let ballast = desk.command(words);
+        let limit = format!("ulimit -v {}; exec \"$@\"", mebibytes << 10);
+        let output = Command::new("sh")
+            .args(["-c", &limit, "sh"])
+            .arg(ballast.get_program())
+            .args(ballast.get_args())
+            .current_dir(desk.path(""))
+            .env("OMP_NUM_THREADS", "1")
+            .env_remove("RUST_BACKTRACE")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!said.contains("this is a bug"), "{said}");
+        (output.status.code(), said)
+    };
+    for mebibytes in [560, 750, 900] {
+        let (code, said) = limited(&wide, mebibytes);
+        assert_eq!(code, Some(69), "{mebibytes} MiB: {said}");
+        assert!(said.contains("out of memory") && said.lines().count() <= 2, "{said}");
+    }
+    for mebibytes in [480, 520] {
+        let (code, said) = limited(&["data", "check", "long.csv"], mebibytes);
+        assert_eq!(code, Some(69), "{mebibytes} MiB: {said}");
+        assert!(said.starts_with("memory allocation of"), "{said}");
+    }
+    assert_eq!(limited(&["data", "check", "long.csv"], 4000).0, Some(0));
 }
 
 /// A search for a noise that is killed, interrupted and timed out ends like an undisturbed one, and its result

@@ -1,6 +1,7 @@
 //! Journeys of a user through the `ballast` binary, from start to end.
 
 mod automatic;
+mod endings;
 mod errors;
 mod features;
 mod honesty;

@@ -12,11 +12,12 @@ use serde_json::json;
 
 use crate::args;
 use crate::automatic::{directory, options, read, stem, usage};
-use crate::output::print;
+use crate::output::{leave_stdout_to, print};
 use crate::scores::{LEGEND, details, lines};
 
 pub(crate) fn run(args: args::Backtest) -> Result<(), Error> {
     let started = Instant::now();
+    leave_stdout_to([args.output.as_deref(), args.json.as_deref(), args.picture.as_deref()]);
     let given = given(&args)?;
     let table = match &given {
         Some(config) => of_config(config, &args)?,
@@ -55,7 +56,7 @@ pub(crate) fn run(args: args::Backtest) -> Result<(), Error> {
     print(format_args!("pictures in {}", picture.display()))?;
     if let Some(path) = &args.json {
         let content = summary(&found, &scores, started);
-        ballast::files::replace_json(path, &content).map_err(RecordError::writing(path))?;
+        ballast::files::write_json(path, &content).map_err(RecordError::writing(path))?;
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use indicatif::ProgressBar;
 use crate::args::{Data, DataCommand, Init};
 use crate::automatic::data_config;
 use crate::hints::{as_options, from_here};
-use crate::output::print;
+use crate::output::{leave_stdout_to, print};
 
 pub(crate) fn run(args: Data) -> Result<(), Error> {
     match args.command {
@@ -57,7 +57,8 @@ fn download(set: &DataSet) -> Result<(), Error> {
 
 pub(crate) fn init(args: Init) -> Result<(), Error> {
     let output = args.output.clone().unwrap_or_else(|| args.file.with_extension("toml"));
-    if output.exists() {
+    leave_stdout_to([Some(output.as_path())]);
+    if output != Path::new("-") && (output.is_file() || output.is_dir()) {
         anyhow::bail!(Taken(output));
     }
     let (horizon, context) = (args.lengths.horizon, args.lengths.context);

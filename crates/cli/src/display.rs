@@ -71,6 +71,13 @@ impl<'a> Display<'a> {
         let summary = training.summary();
         let resumed = training.checkpoint().map(|checkpoint| checkpoint.step());
         let from = resumed.map_or(String::new(), |step| format!("\ncontinues after step {step}"));
+        if let Some(before) = training.other_threads() {
+            note(format_args!(
+                "warning: {before} threads trained up to the checkpoint, and {} go on; sums are rounded in another order, \
+                 so that the result may differ in the last digits from that of a training on {before}",
+                training.threads()
+            ));
+        }
         let doubts = training.source().doubts();
         let doubtful: String = doubts.iter().map(|doubt| format!("\ndoubtful: {doubt}")).collect();
         self.say(
@@ -83,6 +90,8 @@ impl<'a> Display<'a> {
                     "summary": summary,
                     "doubtful": doubts,
                     "continues_after_step": resumed,
+                    "threads": training.threads(),
+                    "threads_before": training.other_threads(),
                 })
             },
         );

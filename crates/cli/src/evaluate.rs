@@ -11,11 +11,12 @@ use ballast::train::RunOptions;
 
 use crate::args::Evaluate;
 use crate::automatic::usage;
-use crate::output::{count, print};
+use crate::output::{count, leave_stdout_to, print};
 use crate::scores::{LEGEND, details, lines};
 use crate::table::Table;
 
 pub(crate) fn run(args: Evaluate) -> Result<(), Error> {
+    leave_stdout_to([args.dump.as_deref()]);
     if let Some(pool) = args.runs.iter().find(|run| Kept::is_in(run)) {
         return of_pool(pool, &args);
     }

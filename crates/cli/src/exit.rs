@@ -1,29 +1,65 @@
 //! One message, one exit code.
 
-use std::io::Write;
+use std::any::Any;
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::Error;
 use ballast::record::RecordError;
 use ballast::train::TrainError;
 
 use crate::hints::{as_options, from_here};
-use crate::output::note;
+use crate::output::{note, print};
 
-/// Prints an error as one message and turns it into its exit code; docs/guide.md lists the codes. Hints are given as
-/// options of the command if it `takes_options` for keys of `[data]`.
-pub(crate) fn code(done: Result<(), Error>, takes_options: bool) -> ExitCode {
-    let Err(error) = done else { return ExitCode::SUCCESS };
+/// The place and the backtrace of the last panic.
+static PANICKED: Mutex<String> = Mutex::new(String::new());
+
+/// Runs a command, prints its error as one message, and returns its exit code; docs/guide.md lists the codes. Hints are
+/// given as options of the command if it `takes_options` for keys of `[data]`.
+///
+/// A panic is a bug of ours, with the code 70. Nothing is decided where it happens, since some are caught: the Parquet
+/// reader's become errors of the file.
+pub(crate) fn of(takes_options: bool, command: impl FnOnce() -> Result<(), Error>) -> ExitCode {
+    panic::set_hook(Box::new(remember));
+    match panic::catch_unwind(AssertUnwindSafe(command)) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) => failed(&error, takes_options),
+        Err(payload) => panicked(&*payload),
+    }
+}
+
+/// The exit code where the command line cannot be parsed, or asks for help or the version.
+pub(crate) fn of_usage(answer: &clap::Error) -> ExitCode {
+    let text = answer.render().to_string();
+    let text = text.trim_end();
+    match answer.exit_code() {
+        0 => match print(text) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failed(&error.into(), false),
+        },
+        _ => {
+            note(text);
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn failed(error: &Error, takes_options: bool) -> ExitCode {
     // The typed error says what is wrong, where, and what to do; its context says what was being done.
-    let context: Vec<String> = error.chain().map(ToString::to_string).collect();
-    let mut message = context.first().cloned().unwrap_or_default();
-    for cause in context.iter().skip(1) {
+    let mut message = String::new();
+    for cause in error.chain().map(ToString::to_string) {
         // libtorch appends a C++ stack trace to its messages.
         let cause = cause.split("\nException raised from").next().unwrap_or_default().trim_end();
         if !message.contains(cause) {
-            message.push_str(": ");
-            message.push_str(cause);
+            message += if message.is_empty() { "" } else { ": " };
+            message += cause;
         }
+    }
+    let of_training = error.chain().find_map(|cause| cause.downcast_ref::<TrainError>());
+    if of_training.is_some_and(TrainError::ran_out_of_memory) {
+        message = "out of memory".to_owned() + ballast::feed::MEMORY_HINT;
     }
     let message = if takes_options { as_options(&message) } else { message };
     note(format_args!("ballast: {}", from_here(&message)));
@@ -47,25 +83,29 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     cause.downcast_ref::<std::io::Error>().map(|_| 74)
 }
 
-/// Turns a panic, which is a bug of ours, into one message and exit code 70, with a backtrace only if
-/// `RUST_BACKTRACE` asks for one.
-pub(crate) fn report_panics() {
-    let default = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |info| {
-        if ballast::feed::is_out_of_memory(&info.to_string()) {
-            note(format_args!("ballast: out of memory{}", ballast::feed::MEMORY_HINT));
-            std::process::exit(69);
-        }
-        if std::env::var_os("RUST_BACKTRACE").is_some() {
-            // The default hook panics where stderr cannot be written to, and the process would be aborted.
-            if writeln!(std::io::stderr()).is_ok() {
-                default(info);
-            }
-        } else {
-            let text = info.to_string();
-            let text = text.lines().take(2).collect::<Vec<_>>().join(" ");
-            note(format_args!("ballast: this is a bug, please report it with the command: {text}"));
-        }
-        std::process::exit(70);
-    }));
+/// Keeps what the payload of a panic does not hold.
+fn remember(panic: &PanicHookInfo) {
+    let place = panic.location().map(|place| format!(" ({place})")).unwrap_or_default();
+    let backtrace = Backtrace::capture(); // if `RUST_BACKTRACE` asks for one
+    let backtrace = match backtrace.status() {
+        BacktraceStatus::Captured => format!("\n{backtrace}"),
+        _ => String::new(),
+    };
+    *PANICKED.lock().unwrap_or_else(PoisonError::into_inner) = place + &backtrace;
 }
+
+fn panicked(payload: &(dyn Any + Send)) -> ExitCode {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no message");
+    // An operation of tch that returns no `Result` panics with the error of libtorch.
+    if text.starts_with(OF_TCH) && ballast::feed::is_out_of_memory(text) {
+        note(format_args!("ballast: out of memory{}", ballast::feed::MEMORY_HINT));
+        return ExitCode::from(69);
+    }
+    let first = text.lines().take(2).collect::<Vec<_>>().join(" ");
+    let place = PANICKED.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    note(format_args!("ballast: this is a bug, please report it with the command: {first}{place}"));
+    ExitCode::from(70)
+}
+
+const OF_TCH: &str = "called `Result::unwrap()` on an `Err` value: Torch(";

@@ -10,16 +10,21 @@ use ballast::train::RunOptions;
 use crate::args::Forecast;
 use crate::automatic::{directory, options, read, stem, usage};
 use crate::hints::{as_options, from_here};
-use crate::output::{count, print};
+use crate::output::{count, leave_stdout_to, print};
 
 /// Charts on one page at most.
 const MOST_CHARTS: usize = 100;
 
 pub(crate) fn run(mut args: Forecast) -> Result<(), Error> {
+    leave_stdout_to([args.output.as_deref(), args.picture.as_deref()]);
     args.levels.sort_by(f64::total_cmp);
     args.levels.dedup();
     if let Some(output) = &args.output {
         record::Forecast::check_name(output)?;
+        if args.samples.is_some() && output == Path::new("-") {
+            let remedy = "name a file with `--output CSV`, or leave out `--samples`";
+            return Err(usage("--output -", "stdout takes one table, not two", remedy));
+        }
     }
     if let Some(member) = &args.member {
         auto::check_member(member)?;

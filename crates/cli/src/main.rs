@@ -20,26 +20,23 @@ mod threads;
 mod train_command;
 mod update;
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
+use anyhow::Error;
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
 use crate::args::{Args, Command};
 
+/// Tells an abort for want of memory from others, see [`signals::end_without_memory`].
+#[global_allocator]
+static ALLOCATOR: ballast::feed::Allocator = ballast::feed::Allocator;
+
 fn main() -> ExitCode {
-    exit::report_panics();
-    let args = Args::parse();
-    start_log(args.log);
-    threads::restart_without_spinning(match &args.command {
-        Command::Train(command) => command.threads,
-        Command::Update(command) => command.threads,
-        Command::Evaluate(command) => command.threads,
-        Command::Forecast(command) => command.table.threads,
-        Command::Backtest(command) => command.table.threads,
-        _ => None,
-    });
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(answer) => return exit::of_usage(&answer),
+    };
     // These read a table without a config, or one that may be written otherwise than that of the config.
     let takes_options = matches!(
         args.command,
@@ -49,7 +46,22 @@ fn main() -> ExitCode {
             | Command::Backtest(_)
             | Command::Update(_)
     );
-    let done = match args.command {
+    exit::of(takes_options, || run(args))
+}
+
+fn run(args: Args) -> Result<(), Error> {
+    start_log(args.log);
+    signals::report_full_disks()?;
+    signals::end_without_memory()?;
+    threads::restart_without_spinning(match &args.command {
+        Command::Train(command) => command.threads,
+        Command::Update(command) => command.threads,
+        Command::Evaluate(command) => command.threads,
+        Command::Forecast(command) => command.table.threads,
+        Command::Backtest(command) => command.table.threads,
+        _ => None,
+    });
+    match args.command {
         Command::Train(command) => train_command::run(command),
         Command::Update(command) => update::run(command),
         Command::Evaluate(command) => evaluate::run(command),
@@ -60,8 +72,7 @@ fn main() -> ExitCode {
         Command::Data(command) => data_command::run(command),
         Command::Init(command) => data_command::init(command),
         Command::Config(command) => config_command::run(command),
-    };
-    exit::code(done, takes_options)
+    }
 }
 
 /// Starts the log with the filter of `--log` or else of `RUST_LOG`, and with warnings alone if neither is given.
@@ -73,8 +84,8 @@ fn start_log(asked: Option<EnvFilter>) {
     let filter = asked.or_else(|| understood?.ok()).unwrap_or_else(|| EnvFilter::new("warn"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(|| output::Log)
+        .with_ansi(false)
         // Otherwise a failure to write the log is reported on stderr, which panics if stderr is closed.
         .log_internal_errors(false)
         .init();

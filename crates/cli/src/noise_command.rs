@@ -7,10 +7,11 @@ use ballast::record::RecordError;
 use ballast::train::{Config, TrainError};
 
 use crate::args::Noise;
-use crate::output::{note, print};
+use crate::output::{leave_stdout_to, note, print};
 use crate::table::Table;
 
 pub(crate) fn run(args: Noise) -> Result<(), Error> {
+    leave_stdout_to([args.figure.as_deref()]);
     let config = Config::load(&args.config, &args.set).map_err(TrainError::from)?;
     let Some(noise) = config.noise.fixed() else {
         return list_candidates(args.json || args.figure.is_some());

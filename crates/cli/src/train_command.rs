@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error};
-use ballast::record::RecordError;
+use ballast::record::{RecordError, RunDirectory};
 use ballast::train::{Config, Control, RunOptions, TrainError};
 
 use crate::args::Train;
@@ -44,7 +44,10 @@ pub(crate) fn run(args: Train) -> Result<(), Error> {
 fn config_file(config: Option<&Path>, run: Option<&Path>) -> Result<PathBuf, RecordError> {
     match (config, run) {
         (Some(config), _) => Ok(config.to_owned()),
-        (None, Some(run)) if run.join("config.toml").exists() => Ok(run.join("config.toml")),
+        (None, Some(run)) if run.join("config.toml").exists() => {
+            RunDirectory::at(run).read_config()?; // which refuses an altered one
+            Ok(run.join("config.toml"))
+        }
         (None, run) => Err(RecordError::Missing {
             path: run.unwrap_or(Path::new("")).join("config.toml"),
             hint: "no run was started there: name a config, `ballast train CONFIG --run DIR`"

@@ -64,7 +64,9 @@ pub const MEMORY_HINT: &str =
 /// Whether a message of libtorch, on the CPU or on CUDA, says that memory ran out.
 pub fn is_out_of_memory(message: &str) -> bool {
     let text = message.to_lowercase();
-    text.contains("out of memory") || text.contains("can't allocate memory")
+    ["out of memory", "can't allocate memory", "cannot allocate memory", "bad_alloc"]
+        .iter()
+        .any(|words| text.contains(words))
 }
 
 /// [`MEMORY_HINT`] if a message of libtorch says that memory ran out, otherwise the empty string.

@@ -2,11 +2,11 @@
 //!
 //! | to | call |
 //! |---|---|
-//! | write where a user says | [`write()`], [`write_text`]: follow links, write into devices |
-//! | write in a directory of ours | [`replace`], [`replace_text`], [`replace_json`]: never follow a link |
+//! | write where a user says | [`write()`], [`write_text`], [`write_json`]: follow links, write into devices and to stdout |
+//! | write in a directory of ours | [`replace`], [`replace_text`], [`replace_json`], [`append`]: never follow a link |
 //! | read what somebody may have put there | [`read`], [`read_text`], [`read_json`]: regular files up to a size |
 //! | be the only process at work | [`Lock`] |
-//! | compare contents | [`sha256`], [`sha256_of`] |
+//! | compare contents, and know damaged ones | [`sha256`], [`sha256_of`], [`Seal`] |
 //! | keep what was downloaded | [`cache_folder`] |
 //!
 //! A crash at any moment leaves the old file or the new one:
@@ -35,7 +35,9 @@ mod read;
 mod write;
 
 pub use cache::{CacheError, cache_folder};
-pub use hash::{sha256, sha256_of};
+pub use hash::{Seal, sha256, sha256_of};
 pub use lock::{Lock, LockError};
 pub use read::{read, read_json, read_text};
-pub use write::{remove_unfinished, replace, replace_json, replace_text, write, write_text};
+pub use write::{
+    append, remove_unfinished, replace, replace_json, replace_text, write, write_json, write_text,
+};

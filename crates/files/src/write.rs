@@ -3,9 +3,10 @@
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
@@ -20,8 +21,8 @@ const MOST_LINKS: usize = 40;
 /// Writes a file where a user says, so that a reader sees the old content or the new, never a part.
 ///
 /// Where `path` is a link, the file it leads to is replaced and the link stays. An existing file keeps its
-/// permissions. What cannot be replaced, such as a device, a pipe or `/dev/stdout`, is written to directly.
-/// Content and name are on the disk when this returns.
+/// permissions. What cannot be replaced, such as a device, a pipe or `/dev/stdout`, is written to directly, and `-`
+/// is stdout. Content and name are on the disk when this returns.
 ///
 /// # Errors
 /// Those of `write` and of the file system. The old file is then intact and no temporary file stays behind.
@@ -33,6 +34,14 @@ pub fn write(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) 
             write(&mut stream)?;
             stream.flush()
         }
+        Destination::Stdout => {
+            let mut stdout = BufWriter::new(io::stdout().lock());
+            match write(&mut stdout).and_then(|()| stdout.flush()) {
+                // A reader that has gone, as in `… | head`, has what it wanted.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+                done => done,
+            }
+        }
     }
 }
 
@@ -42,6 +51,14 @@ pub fn write(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) 
 /// As [`write()`].
 pub fn write_text(path: &Path, text: &str) -> io::Result<()> {
     write(path, |file| file.write_all(text.as_bytes()))
+}
+
+/// Writes `value` as indented JSON as [`write()`] does.
+///
+/// # Errors
+/// As [`write()`], and for a value that JSON cannot express.
+pub fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
+    write(path, |file| json(file, value))
 }
 
 /// Writes a file in a directory of ours, so that a reader sees the old content or the new, never a part.
@@ -71,10 +88,21 @@ pub fn replace_text(path: &Path, text: &str) -> io::Result<()> {
 /// # Errors
 /// As [`replace`], and for a value that JSON cannot express.
 pub fn replace_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
-    replace(path, |mut file| {
-        serde_json::to_writer_pretty(&mut file, value)?;
-        file.write_all(b"\n")
-    })
+    replace(path, |file| json(file, value))
+}
+
+fn json(mut file: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut file, value)?;
+    file.write_all(b"\n")
+}
+
+/// Adds `bytes` to the end of a file in a directory of ours, which must be there and be no link.
+///
+/// # Errors
+/// Those of the file system; a part of `bytes` may then have been added.
+pub fn append(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let flags = OFlags::NOFOLLOW.bits() as i32;
+    OpenOptions::new().append(true).custom_flags(flags).open(path)?.write_all(bytes)
 }
 
 /// Removes the temporary files that killed processes left in `folder`, and returns their number.
@@ -108,9 +136,14 @@ enum Destination {
     File(PathBuf),
     /// A device, a pipe or an open file: another file cannot take its place.
     Stream,
+    /// The stdout of this process.
+    Stdout,
 }
 
 fn destination(path: &Path) -> io::Result<Destination> {
+    if path == Path::new("-") {
+        return Ok(Destination::Stdout);
+    }
     if fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
         return Ok(Destination::Stream);
     }
@@ -292,6 +325,17 @@ mod tests {
     }
 
     #[test]
+    fn lines_are_added_to_no_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("file"), "a\n").unwrap();
+        symlink("file", at("link")).unwrap();
+        append(&at("file"), b"b\n").unwrap();
+        assert!(append(&at("link"), b"c\n").is_err() && append(&at("none"), b"c\n").is_err());
+        assert_eq!(fs::read_to_string(at("file")).unwrap(), "a\nb\n");
+    }
+
+    #[test]
     fn pipes_and_devices_are_written_to_and_stay() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pipe");
@@ -310,6 +354,13 @@ mod tests {
         let full = write_text(Path::new("/dev/full"), "no room").unwrap_err();
         assert_eq!(full.kind(), io::ErrorKind::StorageFull);
         assert!(fs::metadata("/dev/full").unwrap().file_type().is_char_device());
+    }
+
+    /// A name with a folder is a file.
+    #[test]
+    fn a_dash_is_stdout() {
+        assert_eq!(destination(Path::new("-")).unwrap(), Destination::Stdout);
+        assert_eq!(destination(Path::new("./-")).unwrap(), Destination::File("./-".into()));
     }
 
     /// `/dev/stdout` redirected to a file leads through `/proc/self/fd` to that file, which must stay the same.

@@ -1,5 +1,6 @@
 //! The directory of a run: where its files lie, and how they are read and written.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use serde::de::DeserializeOwned;
 use crate::error::RecordError;
 use crate::evaluation::Evaluation;
 use crate::features::Features;
-use crate::file::{damaged, read_json, read_text, write_json};
+use crate::file::{altered, damaged, read_json, read_text, read_toml, write_json, write_toml};
 use crate::known::Known;
 use crate::metrics::Epoch;
 use crate::run::RunInfo;
@@ -73,6 +74,29 @@ impl RunDirectory {
     pub fn create(path: &Path) -> Result<RunDirectory, RecordError> {
         fs::create_dir_all(path).map_err(RecordError::writing(path))?;
         Ok(RunDirectory::at(path))
+    }
+
+    /// A folder of this directory to write into, by its path; it is made where it is missing.
+    ///
+    /// # Errors
+    /// [`RecordError::Refused`] if it is a link, which would lead what is written elsewhere; [`RecordError::Write`] if
+    /// it cannot be made.
+    pub fn create_in(&self, folder: &Path) -> Result<RunDirectory, RecordError> {
+        let inner = folder.strip_prefix(&self.path).unwrap_or(folder);
+        let mut path = self.path.clone();
+        for part in inner {
+            path.push(part);
+            match fs::symlink_metadata(&path) {
+                Ok(there) if there.is_symlink() => {
+                    let reason = "is a link, and a training writes into no other folder".to_owned();
+                    let hint = "remove it, or choose another directory with `--run`".to_owned();
+                    return Err(RecordError::Refused { path, reason, hint });
+                }
+                Ok(_) => {}
+                Err(_) => fs::create_dir(&path).map_err(RecordError::writing(&path))?,
+            }
+        }
+        Ok(RunDirectory { path })
     }
 
     /// Makes this process the only one that trains here, and removes what killed ones left unfinished.
@@ -261,6 +285,35 @@ impl RunDirectory {
         write_json(&self.pool(), pool)
     }
 
+    /// The SHA-256 of `metrics.jsonl` and of the weights that are there, by their paths in this directory. It is part of
+    /// `run.json`, which is written after them.
+    ///
+    /// # Errors
+    /// [`RecordError::Refused`] if a file cannot be read.
+    pub fn checksums(&self) -> Result<BTreeMap<String, String>, RecordError> {
+        let files = [self.metrics(), self.weights(), self.last_weights(), self.refit_weights()];
+        let sum = |path: &PathBuf| {
+            Ok((self.name(path), files::sha256(path).map_err(RecordError::reading(path))?))
+        };
+        files.iter().filter(|path| path.exists()).map(sum).collect()
+    }
+
+    /// Checks that `bytes`, read from `path` in this directory, are those of which `info` has the SHA-256. A run of an
+    /// earlier version has none.
+    ///
+    /// # Errors
+    /// [`RecordError::Refused`].
+    pub fn check(&self, info: &RunInfo, path: &Path, bytes: &[u8]) -> Result<(), RecordError> {
+        let Some(expected) = info.checksums.get(&self.name(path)) else { return Ok(()) };
+        let found = files::sha256_of(bytes).map_err(RecordError::reading(path))?;
+        if found == *expected { Ok(()) } else { Err(altered(path)) }
+    }
+
+    /// The path of a file relative to this directory.
+    pub fn name(&self, path: &Path) -> String {
+        path.strip_prefix(&self.path).unwrap_or(path).to_string_lossy().into_owned()
+    }
+
     /// `rows.json`; `None` in a run of an earlier version.
     ///
     /// # Errors
@@ -283,7 +336,7 @@ impl RunDirectory {
     /// # Errors
     /// [`RecordError::Missing`] or [`RecordError::Refused`].
     pub fn read_config(&self) -> Result<String, RecordError> {
-        read_text(&self.config())
+        read_toml(&self.config())
     }
 
     /// Writes `config.toml`.
@@ -291,8 +344,7 @@ impl RunDirectory {
     /// # Errors
     /// [`RecordError::Write`], the old file intact, as of the other writing functions.
     pub fn write_config(&self, text: &str) -> Result<(), RecordError> {
-        let path = self.config();
-        files::replace_text(&path, text).map_err(RecordError::writing(&path))
+        write_toml(&self.config(), text)
     }
 
     /// The text of `asked.toml`; `None` in a run of an earlier version, whose `config.toml` is as it was asked for.
@@ -301,7 +353,7 @@ impl RunDirectory {
     /// [`RecordError::Refused`].
     pub fn read_asked(&self) -> Result<Option<String>, RecordError> {
         let path = self.asked();
-        if path.exists() { read_text(&path).map(Some) } else { Ok(None) }
+        if path.exists() { read_toml(&path).map(Some) } else { Ok(None) }
     }
 
     /// Writes `asked.toml`.
@@ -309,8 +361,7 @@ impl RunDirectory {
     /// # Errors
     /// [`RecordError::Write`].
     pub fn write_asked(&self, text: &str) -> Result<(), RecordError> {
-        let path = self.asked();
-        files::replace_text(&path, text).map_err(RecordError::writing(&path))
+        write_toml(&self.asked(), text)
     }
 
     /// `run.json`.
@@ -353,6 +404,9 @@ impl RunDirectory {
     pub fn read_epochs(&self) -> Result<Vec<Epoch>, RecordError> {
         let path = self.metrics();
         let text = read_text(&path)?;
+        if self.info().exists() {
+            self.check(&self.read_info()?, &path, text.as_bytes())?;
+        }
         let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
         let parse = |(index, line)| {
             serde_json::from_str(line)
@@ -377,13 +431,10 @@ impl RunDirectory {
     /// [`RecordError::Write`]; the last line may then be a part of one.
     pub fn append_epoch(&self, epoch: &Epoch) -> Result<(), RecordError> {
         let path = self.metrics();
-        let append = || {
-            let mut file = fs::OpenOptions::new().append(true).open(&path)?;
-            let mut whole = Vec::new();
-            line(&mut whole, epoch)?;
-            file.write_all(&whole)
-        };
-        append().map_err(RecordError::writing(&path))
+        let mut whole = Vec::new();
+        line(&mut whole, epoch)
+            .and_then(|()| files::append(&path, &whole))
+            .map_err(RecordError::writing(&path))
     }
 
     /// `evaluation.json`, whose parts fit together.

@@ -1,5 +1,7 @@
 //! `run.json`: what was trained, on what, and how it ended.
 
+use std::collections::BTreeMap;
+
 use data::Pipeline;
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +49,9 @@ pub struct RunInfo {
     /// With `train.refit` the same training on all rows, whose weights are in `refit.safetensors`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refit: Option<Refit>,
+    /// SHA-256 of `metrics.jsonl` and of the weights, by file; runs of earlier versions have none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub checksums: BTreeMap<String, String>,
     /// Updates with newer rows, in order; the weights of the last one forecast.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub updates: Vec<Update>,

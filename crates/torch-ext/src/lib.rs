@@ -15,6 +15,7 @@
 //! | [`generator_state`], [`set_generator_state`] | the state of a device's random generator, for an exact resume |
 //! | [`autocast`] | a region in which a device computes in a smaller number type |
 //! | [`load_cuda`] | CUDA, if the libtorch at hand has it, in a program that was not linked to it |
+//! | [`Allocator`] | the system's allocator, which tells that memory ran out from another abort |
 //! | [`peak_memory`], [`reset_peak_memory`] | the memory of a CUDA device |
 //!
 //! A draw with its divergence, compared with the same formulas written out:
@@ -54,6 +55,7 @@ pub use affine::affine;
 pub use autocast::autocast;
 pub use cuda::{load_cuda, peak_memory, reset_peak_memory};
 pub use error::{Result, TorchExtError};
+pub use ffi::Allocator;
 pub use gaussian::{fuses_density, fuses_draw, gaussian_draw, gaussian_log_density};
 pub use generator::{generator_state, set_generator_state};
 pub use gru::gru;

@@ -4,10 +4,13 @@
 //! of the device's random generator. The header holds the counters, the sums of the current epoch and the lines of
 //! `metrics.jsonl` as JSON.
 
+mod check;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use feed::{Stream, device_name, seed};
+use files::Seal;
 use record::{Epoch, RecordError};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
@@ -16,6 +19,8 @@ use crate::error::TrainError;
 use crate::metrics::Tally;
 use crate::state::{Position, State};
 use crate::tensors::{self, refused};
+
+pub(crate) use check::Extent;
 
 const FORMAT: &str = "ballast checkpoint";
 const VERSION: u32 = 2;
@@ -33,10 +38,16 @@ pub struct Checkpoint {
 struct Note {
     format: String,
     version: u32,
+    /// SHA-256 of the file, with zeros in this place; earlier versions did not write it.
+    #[serde(default)]
+    sha256: String,
     /// SHA-256 of the data.
     data: String,
     /// `cpu` or `cuda:N`.
     device: String,
+    /// CPU threads; earlier versions did not write them.
+    #[serde(default)]
+    threads: Option<usize>,
     /// Names and shapes of the parameters, in the order of the flat vectors.
     layout: Vec<(String, Vec<i64>)>,
     position: Position,
@@ -52,18 +63,31 @@ struct Kind {
 }
 
 /// Writes `state` atomically; waits for the device. A state that is not finite is not written, since the previous
-/// checkpoint is worth more.
+/// checkpoint is worth more; the result is then `false`.
 ///
 /// # Errors
 /// [`TrainError::Record`], which leaves the previous checkpoint intact.
-pub(crate) fn save(path: &Path, state: &mut State, data: &str) -> Result<(), TrainError> {
+pub(crate) fn save(path: &Path, state: &mut State, data: &str) -> Result<bool, TrainError> {
+    let Some(bytes) = contents(path, state, data)? else { return Ok(false) };
+    files::replace(path, |file| file.write_all(&bytes)).map_err(RecordError::writing(path))?;
+    Ok(true)
+}
+
+/// The bytes of a checkpoint; `None` if the state is not finite.
+pub(crate) fn contents(
+    path: &Path,
+    state: &mut State,
+    data: &str,
+) -> Result<Option<Vec<u8>>, TrainError> {
     state.tally.settle()?;
     let generator = torch_ext::generator_state(state.device())?;
     let note = Note {
         format: FORMAT.to_owned(),
         version: VERSION,
+        sha256: Seal::OPEN.to_owned(),
         data: data.to_owned(),
         device: device_name(state.device()),
+        threads: Some(tch::get_num_threads().max(1) as usize),
         layout: state.flat.layout().to_vec(),
         position: state.position.clone(),
         tally: std::mem::take(&mut state.tally),
@@ -87,10 +111,10 @@ pub(crate) fn save(path: &Path, state: &mut State, data: &str) -> Result<(), Tra
     for (name, tensor) in &tensors {
         if tensor.f_isfinite()?.f_all()?.f_int64_value(&[])? == 0 {
             tracing::warn!(name, "checkpoint not saved: a tensor is not finite");
-            return Ok(());
+            return Ok(None);
         }
     }
-    tensors::write(path, &tensors, Some(text))
+    tensors::sealed(path, &tensors, Some(text)).map(Some)
 }
 
 impl Checkpoint {
@@ -102,7 +126,7 @@ impl Checkpoint {
         if !path.exists() {
             return Ok(None);
         }
-        let contents = tensors::read(path)?;
+        let contents = tensors::read(path, None)?;
         let none = || refused(path, "is not a checkpoint of a training".to_owned());
         let text = contents.note.ok_or_else(none)?;
         let kind: Kind = serde_json::from_str(&text).map_err(|_| none())?;
@@ -148,6 +172,11 @@ impl Checkpoint {
         self.note.position.epochs
     }
 
+    /// Number of CPU threads of the training before, if it was recorded.
+    pub fn threads(&self) -> Option<usize> {
+        self.note.threads
+    }
+
     /// Seconds of training before the checkpoint.
     pub(crate) fn seconds(&self) -> f64 {
         self.note.position.seconds
@@ -157,8 +186,15 @@ impl Checkpoint {
     /// restores.
     ///
     /// # Errors
-    /// [`TrainError::Record`] if it does not fit the model.
-    pub(crate) fn restore(mut self, state: &mut State) -> Result<Resumed, TrainError> {
+    /// [`TrainError::Record`] if it does not fit the model, the length of the training, or itself.
+    pub(crate) fn restore(
+        mut self,
+        state: &mut State,
+        extent: Extent,
+    ) -> Result<Resumed, TrainError> {
+        if let Some(fault) = extent.fault(&self.note) {
+            return Err(refused(&self.path, fault));
+        }
         let Note { layout, device, .. } = &self.note;
         for (saved, ours) in layout.iter().zip(state.flat.layout()) {
             if saved != ours {
@@ -243,7 +279,11 @@ impl Resumed {
             return Ok(()); // between two epochs: the next one starts its own stream
         }
         match self.generator {
-            Some(generator) => torch_ext::set_generator_state(state.device(), &generator)?,
+            Some(generator) => {
+                let restored = torch_ext::set_generator_state(state.device(), &generator);
+                restored
+                    .map_err(|error| refused(&self.path, format!("its `generator`: {error}")))?;
+            }
             None => {
                 tracing::warn!(
                     "continuing on another kind of device, with another order of windows and other draws"

@@ -5,7 +5,6 @@ mod schema;
 mod template;
 mod training;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use ::objective::elbo::{FreeBits, GradientEstimator, KlWeight};
@@ -128,6 +127,8 @@ pub struct ObjectiveConfig {
 
 /// Largest `objective.importance_draws`.
 const MAX_DRAWS: usize = 1000;
+/// Largest weight of a term of the objective, and largest number of free nats: single precision holds their products.
+const MAX_WEIGHT: f64 = 1e9;
 /// Largest `objective.crps_samples`.
 const MAX_CRPS_SAMPLES: usize = 1000;
 
@@ -327,8 +328,8 @@ impl Config {
                 "above 0, at most 1",
             ),
             ("train.clip_norm", clip, not_negative(clip), "at least 0 (0 is off), and finite"),
-            ("objective.free_bits", nats, not_negative(nats), "at least 0 nats, and finite"),
-            ("objective.crps_weight", crps, not_negative(crps), "at least 0, and finite"),
+            ("objective.free_bits", nats, (0.0..=MAX_WEIGHT).contains(&nats), "from 0 to 1e9 nats"),
+            ("objective.crps_weight", crps, (0.0..=MAX_WEIGHT).contains(&crps), "from 0 to 1e9"),
         ] {
             in_range(key, value, allowed, || range.to_owned())?;
         }
@@ -398,8 +399,11 @@ fn shown(text: &str) -> String {
     short
 }
 
+/// Largest size of a config file in bytes.
+const MOST_BYTES: u64 = 1 << 24;
+
 fn read(path: &Path) -> Result<String, ConfigError> {
-    fs::read_to_string(path).map_err(|source| match source.kind() {
+    files::read_text(path, MOST_BYTES).map_err(|source| match source.kind() {
         std::io::ErrorKind::NotFound => ConfigError::Missing { path: path.to_owned() },
         _ => ConfigError::Unreadable { path: path.to_owned(), source },
     })

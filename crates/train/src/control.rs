@@ -50,8 +50,13 @@ impl Control {
         last.elapsed() >= self.save_every
     }
 
-    pub(crate) fn stops(&self) -> bool {
+    /// Whether to stop at once, in the middle of a validation. The maximum time waits for its end, so that each start
+    /// gets further than the one before.
+    pub(crate) fn interrupted(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
-            || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    pub(crate) fn stops(&self) -> bool {
+        self.interrupted() || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
 }

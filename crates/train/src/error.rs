@@ -2,7 +2,9 @@
 
 use baseline::BaselineError;
 use feed::{FeedError, is_out_of_memory, memory_hint};
+use objective::ObjectiveError;
 use record::RecordError;
+use vae::VaeError;
 
 /// An error of training, evaluation or forecasting.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +87,16 @@ pub enum TrainError {
         /// Whether earlier weights were saved.
         saved: bool,
     },
+    /// A training that cannot fit into memory.
+    #[error(
+        "out of memory: the training needs at least {needed} bytes, and {available} are available\n  hint: lower `model.hidden`, `model.layers`, `train.batch_size`, `train.steps_per_epoch`, `train.validation_samples` or `objective.crps_samples`"
+    )]
+    Memory {
+        /// Bytes, counted from below.
+        needed: u64,
+        /// Bytes that the process could get.
+        available: u64,
+    },
     /// A training was asked to stop, and saved its state.
     #[error(
         "saved after step {step}, in epoch {epoch}\n  hint: run the same command again to continue"
@@ -154,7 +166,11 @@ impl From<BaselineError> for TrainError {
 impl TrainError {
     /// The exit code of the `ballast` command for this error, as the README lists them.
     pub fn exit_code(&self) -> u8 {
+        if self.ran_out_of_memory() {
+            return 69;
+        }
         match self {
+            TrainError::Memory { .. } => 69,
             TrainError::Config(crate::config::ConfigError::Missing { .. }) => 66,
             TrainError::Config(_) | TrainError::Noise(_) => 2,
             TrainError::Model(vae::VaeError::Config { .. } | vae::VaeError::Size { .. }) => 2,
@@ -168,8 +184,48 @@ impl TrainError {
             TrainError::Diverged { .. } => 3,
             TrainError::Interrupted { .. } | TrainError::InterruptedSearch { .. } => 75,
             TrainError::Budget { .. } | TrainError::NoiseUndecided => 2,
-            TrainError::Extension(error) if is_out_of_memory(&error.to_string()) => 69,
             TrainError::Model(_) | TrainError::Objective(_) | TrainError::Extension(_) => 70,
         }
+    }
+    /// Whether libtorch refused an operation since memory ran out, whichever crate called it.
+    pub fn ran_out_of_memory(&self) -> bool {
+        let said = match self {
+            TrainError::Feed(FeedError::Torch(error))
+            | TrainError::Objective(ObjectiveError::Torch(error))
+            | TrainError::Model(
+                VaeError::Torch(error) | VaeError::Objective(ObjectiveError::Torch(error)),
+            ) => error.to_string(),
+            TrainError::Extension(error) | TrainError::Model(VaeError::Extension(error)) => {
+                error.to_string()
+            }
+            _ => return false,
+        };
+        is_out_of_memory(&said)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Oracle: what libtorch says of 8 EiB, through each crate that may ask for them.
+    #[test]
+    fn out_of_memory_is_known_whoever_noticed() {
+        let torch = || {
+            let on = (tch::Kind::Double, tch::Device::Cpu);
+            tch::Tensor::f_zeros([1 << 59], on).unwrap_err()
+        };
+        let errors: [TrainError; 5] = [
+            torch().into(),
+            vae::VaeError::Torch(torch()).into(),
+            vae::VaeError::Extension(torch_ext::TorchExtError::Torch(torch())).into(),
+            objective::ObjectiveError::Torch(torch()).into(),
+            torch_ext::TorchExtError::Cpp("std::bad_alloc".to_owned()).into(),
+        ];
+        for error in errors {
+            assert_eq!(error.exit_code(), 69, "{error}");
+        }
+        let other = tch::Tensor::from(1.0).f_view([2, 3]).unwrap_err();
+        assert_eq!(TrainError::from(vae::VaeError::Torch(other)).exit_code(), 70);
     }
 }

@@ -6,7 +6,7 @@ use feed::{Part, Stream, WindowSet, seed};
 use record::{Divergence, Epoch, Fitted};
 use tch::{Kind, Tensor};
 
-use crate::checkpoint::{Checkpoint, save};
+use crate::checkpoint::{Checkpoint, Extent, save};
 use crate::config::{Config, Keep};
 use crate::control::Control;
 use crate::copula;
@@ -67,15 +67,19 @@ pub fn fit(
     let job = &Job { config, ..*job };
     let Job { source, run, .. } = *job;
     let mut state = State::new(config, forecaster)?;
-    let mut resumed = checkpoint.map(|checkpoint| checkpoint.restore(&mut state)).transpose()?;
+    let per_epoch = table.steps_of_epoch(train.count());
+    let extent = Extent { per_epoch, steps: table.epochs * per_epoch };
+    let resumed = checkpoint.map(|checkpoint| checkpoint.restore(&mut state, extent));
+    let mut resumed = resumed.transpose()?;
     let mut checkpointer = Checkpointer::new(job, control, &state);
     run.write_epochs(&state.history)?;
     let done = state.history.last().map(|line| line.step);
     let board = control.events().then(|| Board::open(job, done)).transpose()?;
-    let mut watch = Watch { job, board, observe };
+    let mut watch = Watch { job, control, board, observe };
     let mut diverged = None;
     if table.validate_early && state.position.step == 0 {
-        watch.look(forecaster, &mut state, table.steps_of_epoch(train.count()))?;
+        let seen = watch.look(forecaster, &mut state, per_epoch);
+        seen.or_else(|error| checkpointer.stopped(error, &mut state))?;
     }
 
     while diverged.is_none() && state.goes_on(table) {
@@ -87,6 +91,11 @@ pub fn fit(
             resumed.restore_generator(config.seed, &state, batches.len())?;
         }
         let early = if epoch == 1 { table.early_steps(batches.len()) } else { Vec::new() };
+        // A training that was interrupted there has still to validate.
+        if early.contains(&state.position.done) && !state.validated() {
+            let seen = watch.look(forecaster, &mut state, per_epoch);
+            seen.or_else(|error| checkpointer.stopped(error, &mut state))?;
+        }
         for indices in batches.iter().skip(state.position.done) {
             let _span = tracing::trace_span!("step", step = state.position.step).entered();
             let batch = source.panel().gather(&train.first_rows_of(indices)?)?;
@@ -99,7 +108,8 @@ pub fn fit(
             let (done, of, windows) = (state.position.done, batches.len(), windows as usize);
             (watch.observe)(Progress::Step { epoch, done, of, windows });
             if early.contains(&done) {
-                watch.look(forecaster, &mut state, of)?;
+                let seen = watch.look(forecaster, &mut state, of);
+                seen.or_else(|error| checkpointer.stopped(error, &mut state))?;
             }
             checkpointer.save_if_due(&mut state)?;
             // The check comes at fixed steps, so that it does not depend on when checkpoints are saved.
@@ -111,7 +121,8 @@ pub fn fit(
             diverged = Some(diagnosis(job, forecaster, &state, &batches)?);
             break;
         }
-        if !watch.validate(forecaster, &mut state, epoch, batches.len())? {
+        let finite = watch.validate(forecaster, &mut state, epoch, batches.len());
+        if !finite.or_else(|error| checkpointer.stopped(error, &mut state))? {
             let (step, what) = (state.position.step, "validation forecast".to_owned());
             diverged = Some(Divergence { epoch, step, what });
             break;
@@ -132,6 +143,7 @@ pub fn fit(
 /// Validates a training, and reports it to everyone concerned.
 struct Watch<'a> {
     job: &'a Job<'a>,
+    control: &'a Control,
     board: Option<Board>,
     observe: &'a mut dyn FnMut(Progress),
 }
@@ -139,6 +151,9 @@ struct Watch<'a> {
 impl Watch<'_> {
     /// Validates before the end of the first epoch, and leaves the random generator as it was. Weights that do not
     /// forecast finite numbers are no candidate.
+    ///
+    /// # Errors
+    /// As [`Watch::validate`].
     fn look(
         &mut self,
         forecaster: &Forecaster,
@@ -147,13 +162,18 @@ impl Watch<'_> {
     ) -> Result<(), TrainError> {
         let generator = torch_ext::generator_state(state.device())?;
         state.tally.settle()?;
-        if !self.validate(forecaster, state, 0, per_epoch)? {
+        let finite = self.validate(forecaster, state, 0, per_epoch);
+        torch_ext::set_generator_state(state.device(), &generator)?;
+        if !finite? {
             tracing::warn!(step = state.position.step, "no candidate: a forecast is not finite");
         }
-        Ok(torch_ext::set_generator_state(state.device(), &generator)?)
+        Ok(())
     }
 
     /// Validates the weights to keep and adds a line for `epoch`; `false` if a forecast is not finite.
+    ///
+    /// # Errors
+    /// [`TrainError::Interrupted`], the state as it was before.
     fn validate(
         &mut self,
         forecaster: &Forecaster,
@@ -161,9 +181,9 @@ impl Watch<'_> {
         epoch: usize,
         per_epoch: usize,
     ) -> Result<bool, TrainError> {
-        let Watch { job, board, observe } = self;
+        let Watch { job, control, board, observe } = self;
         state.with_average(|state| {
-            let Some(held) = validate(job, forecaster, state.position.step)? else {
+            let Some(held) = validate(job, forecaster, state.position.step, control)? else {
                 return Ok(false);
             };
             let mut line = line(job, forecaster, state, &held, per_epoch);
@@ -274,22 +294,45 @@ impl<'a> Checkpointer<'a> {
         Checkpointer { job, control, before: state.position.seconds, started: now, saved: now }
     }
 
-    /// Saves if a checkpoint is due or the training is to stop; the error [`TrainError::Interrupted`] stops it.
+    /// Saves if a checkpoint is due or the training is to stop; an error stops it, see [`Checkpointer::stop`].
     pub(crate) fn save_if_due(&mut self, state: &mut State) -> Result<(), TrainError> {
-        let stops = self.control.stops();
-        if stops || self.control.save_is_due(self.saved) {
+        if self.control.stops() {
+            return Err(self.stop(state)?);
+        }
+        if self.control.save_is_due(self.saved) {
             self.save(state)?;
         }
-        let Position { epochs, step, .. } = state.position;
-        if stops { Err(TrainError::Interrupted { epoch: epochs + 1, step }) } else { Ok(()) }
+        Ok(())
     }
 
-    pub(crate) fn save(&mut self, state: &mut State) -> Result<(), TrainError> {
+    /// Saves where a validation was interrupted, which the next start does again; other errors stay.
+    fn stopped<T>(&mut self, error: TrainError, state: &mut State) -> Result<T, TrainError> {
+        match error {
+            TrainError::Interrupted { .. } => Err(self.stop(state)?),
+            error => Err(error),
+        }
+    }
+
+    /// Saves, and returns the error that stops the training: [`TrainError::Interrupted`] or, if the state is not finite
+    /// and was not saved, [`TrainError::Diverged`]. To go on from an earlier checkpoint would lead to the same state.
+    fn stop(&mut self, state: &mut State) -> Result<TrainError, TrainError> {
+        let (epoch, step) = (state.position.epochs + 1, state.position.step);
+        Ok(match self.save(state)? {
+            true => TrainError::Interrupted { epoch, step },
+            false => {
+                let what = "state of the optimizer".to_owned();
+                TrainError::Diverged { epoch, step, what, saved: false }
+            }
+        })
+    }
+
+    /// Saves; `false` if the state is not finite, and the checkpoint before is left.
+    pub(crate) fn save(&mut self, state: &mut State) -> Result<bool, TrainError> {
         state.position.seconds = self.before + self.started.elapsed().as_secs_f64();
-        save(&self.job.run.checkpoint(), state, self.job.source.fingerprint())?;
-        tracing::debug!(step = state.position.step, "saved");
+        let saved = save(&self.job.run.checkpoint(), state, self.job.source.fingerprint())?;
+        tracing::debug!(step = state.position.step, saved, "checkpoint");
         self.saved = Instant::now();
-        Ok(())
+        Ok(saved)
     }
 }
 

@@ -6,6 +6,11 @@ use tch::{Device, Kind, Tensor, no_grad};
 use crate::error::TrainError;
 use crate::forecaster::Terms;
 
+/// Number of steps skipped in a row at which a training ends.
+pub(crate) const MOST_SKIPPED: usize = 10;
+/// Largest number of windows that the sums of an epoch can be over.
+const MOST_WINDOWS: i64 = 1 << 53;
+
 /// The sums over the steps of an epoch.
 ///
 /// Each step leaves one small tensor on the device, and [`Tally::settle`] reads them all at once. This is the only
@@ -106,6 +111,24 @@ impl Tally {
         let Sums { loss, reconstruction, kl, windows, skipped, .. } = self.sums;
         let mean = |sum: f64| sum / windows as f64;
         Means { loss: mean(loss), reconstruction: mean(reconstruction), kl: mean(kl), skipped }
+    }
+
+    /// The fault of sums that no training has after `step` steps, `done` of them in the current epoch, when all were read.
+    pub(crate) fn fault(&self, step: usize, done: usize) -> Option<String> {
+        let Sums { loss, reconstruction, kl, windows, skipped, steps, streak, worst } = self.sums;
+        if steps != step {
+            return Some(format!("{steps} steps at step {step}"));
+        }
+        if !(loss + reconstruction + kl).is_finite() || !(0..=MOST_WINDOWS).contains(&windows) {
+            return Some(format!("{windows} windows with a loss of {loss}"));
+        }
+        let end = worst.first.checked_add(worst.length).is_some_and(|end| end <= steps + 1);
+        let begun = worst.length == 0 || worst.first > 0;
+        if skipped > done || streak > worst.length || !end || !begun {
+            return Some(format!("{skipped} steps skipped, {streak} in a row, at most {worst:?}"));
+        }
+        // Such a training ends before the epoch does.
+        (worst.length >= MOST_SKIPPED && done == 0).then(|| format!("{worst:?} steps skipped"))
     }
 
     /// Resets the sums for the next epoch, but keeps the streaks of skipped steps.

@@ -3,7 +3,7 @@
 use feed::{Part, Source, Stream, seed};
 use record::{Fitted, Refit, RunDirectory};
 
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, Extent};
 use crate::config::{Config, Keep};
 use crate::control::Control;
 use crate::copula;
@@ -94,7 +94,7 @@ pub(crate) fn refit(
     observe: &mut dyn FnMut(usize),
 ) -> Result<Refit, TrainError> {
     let Chosen { config, strength, goal } = *chosen;
-    let run = RunDirectory::create(&directory.refit())?;
+    let run = directory.create_in(&directory.refit())?;
     let checkpoint = Checkpoint::read(&run.checkpoint(), source.fingerprint())?;
     let Start { forecaster, limits, .. } = initialize::start(config, source, strength)?;
     let forecaster = forecaster.with_pace(1.0 / goal.stretch);
@@ -132,7 +132,13 @@ pub(crate) fn train(
 ) -> Result<Option<record::Divergence>, TrainError> {
     let Job { config, source, .. } = *job;
     let (table, windows) = (&config.train, source.windows(Part::Train));
-    let mut resumed = checkpoint.map(|checkpoint| checkpoint.restore(state)).transpose()?;
+    let per_epoch = match course.per_epoch {
+        0 => (windows.count() as usize).div_ceil(table.batch_size),
+        steps => steps,
+    };
+    let extent = Extent { per_epoch, steps: course.steps };
+    let resumed = checkpoint.map(|checkpoint| checkpoint.restore(state, extent));
+    let mut resumed = resumed.transpose()?;
     let mut checkpointer = Checkpointer::new(job, control, state);
     while state.position.step < course.steps {
         let epoch = state.position.epochs + 1;

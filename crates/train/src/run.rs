@@ -20,6 +20,7 @@ use crate::fit::{Progress, fit};
 use crate::forecaster::Forecaster;
 use crate::initialize::{self, Start};
 use crate::job::Job;
+use crate::memory::need;
 use crate::refit::{Chosen, Goal, refit};
 use crate::shape::shape;
 use crate::tensors::load_store;
@@ -198,6 +199,16 @@ impl Training {
         self.checkpoint.as_ref()
     }
 
+    /// Number of CPU threads.
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// The number of CPU threads that trained up to the checkpoint, if it is another one.
+    pub fn other_threads(&self) -> Option<usize> {
+        self.checkpoint.as_ref()?.threads().filter(|before| *before != self.threads)
+    }
+
     /// The data.
     pub fn source(&self) -> &Source {
         &self.source
@@ -227,6 +238,7 @@ impl Training {
         let Training { mut config, source, panel, directory, threads, checkpoint, lock, .. } = self;
         let _span = tracing::info_span!("run", directory = %directory.path().display()).entered();
         let before = checkpoint.as_ref().map_or(0.0, Checkpoint::seconds);
+        need(&config, &source)?;
         // An unfinished run has no run.json.
         directory.remove_results()?;
         let chooses = config.train.choose_instance_norm;
@@ -289,6 +301,7 @@ impl Training {
             pipeline: source.pipeline().clone(),
             limits: Some(limits),
             refit,
+            checksums: directory.checksums()?,
             updates: Vec::new(),
         };
         let saved = directory.weights().exists();
@@ -348,7 +361,7 @@ pub(crate) fn describe(config: &Config, source: &Source, threads: usize) -> Stri
 
 /// The validation CRPS of seasonal naive, or of the last value if no season fits in the context, which is the reference
 /// for the skill. `None` if the model makes no forecasts, or if gaps leave nothing to fit.
-fn naive_crps(
+pub(crate) fn naive_crps(
     config: &Config,
     source: &Source,
     forecaster: &Forecaster,
@@ -450,7 +463,8 @@ impl Loaded {
         panel: &DevicePanel,
     ) -> Result<Forecaster, TrainError> {
         let forecaster = Forecaster::new(&self.config, shape(panel), panel.device())?;
-        load_store(path, forecaster.store())?;
+        let expected = self.info.checksums.get(&self.directory.name(path));
+        load_store(path, expected.map(String::as_str), forecaster.store())?;
         match limits {
             Some(limits)
                 if limits.low.len() as i64 != panel.columns().targets

@@ -9,7 +9,7 @@ use crate::config::{Config, TrainConfig};
 use crate::error::TrainError;
 use crate::flat::Flat;
 use crate::forecaster::{Forecaster, Terms};
-use crate::metrics::Tally;
+use crate::metrics::{MOST_SKIPPED, Tally};
 use crate::optimizer::AdamW;
 
 /// The state of a training between two steps.
@@ -52,9 +52,6 @@ pub(crate) struct Position {
     /// Wall time so far in seconds, the only field that differs between repetitions of a run.
     pub(crate) seconds: f64,
 }
-
-/// Number of skipped steps in a row at which a training ends.
-const MOST_SKIPPED: usize = 10;
 
 impl State {
     /// The state at step 0, with the weights of `forecaster`.
@@ -144,6 +141,11 @@ impl State {
             }
         }
         self.history.push(line.clone());
+    }
+
+    /// Whether the weights of the current step were validated.
+    pub(crate) fn validated(&self) -> bool {
+        self.history.last().is_some_and(|line| line.step == self.position.step)
     }
 
     /// Ends the current epoch.

@@ -24,7 +24,7 @@ pub(crate) struct Board(EventWriter);
 impl Board {
     /// Starts a file. It discards the steps after `done` in earlier files, or without it all of their steps.
     pub(crate) fn open(job: &Job, done: Option<usize>) -> Result<Board, TrainError> {
-        let folder = job.run.events();
+        let folder = job.run.create_in(&job.run.events())?.path().to_owned();
         let writer = match done {
             None => EventWriter::create(&folder),
             Some(done) => EventWriter::resume(&folder, done as i64 + 1),

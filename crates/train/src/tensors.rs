@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
+use files::Seal;
 use record::RecordError;
 use safetensors::tensor::{Dtype, SafeTensors, View, serialize};
 use tch::nn::VarStore;
@@ -60,6 +61,9 @@ impl Bytes {
 const KINDS: [(Kind, Dtype); 3] =
     [(Kind::Float, Dtype::F32), (Kind::Double, Dtype::F64), (Kind::Uint8, Dtype::U8)];
 
+/// The seal of a file whose note has the key `sha256` among its first ones: JSON text in the JSON text of the header.
+const SEAL: Seal = Seal::after("\\\"sha256\\\":\\\"");
+
 /// The only key of our metadata, since safetensors would write several keys in the random order of a hash map.
 const NOTE: &str = "ballast";
 
@@ -67,13 +71,24 @@ const NOTE: &str = "ballast";
 ///
 /// # Errors
 /// [`TrainError::Record`], which leaves the old file intact.
-pub(crate) fn write(
+fn write(
     path: &Path,
     tensors: &BTreeMap<String, Tensor>,
     note: Option<String>,
 ) -> Result<(), TrainError> {
-    let bytes = serialized(path, tensors, note)?;
+    let bytes = sealed(path, tensors, note)?;
     Ok(files::replace(path, |file| file.write_all(&bytes)).map_err(RecordError::writing(path))?)
+}
+
+/// As [`serialized`], with the seal of the note closed if it has one.
+pub(crate) fn sealed(
+    path: &Path,
+    tensors: &BTreeMap<String, Tensor>,
+    note: Option<String>,
+) -> Result<Vec<u8>, TrainError> {
+    let mut bytes = serialized(path, tensors, note)?;
+    SEAL.close(&mut bytes);
+    Ok(bytes)
 }
 
 /// The bytes of a safetensors file with `tensors` and a text beside them; the same content gives the same bytes. Errors
@@ -98,13 +113,22 @@ pub fn serialized(
 /// Maximum size of a file that is read into memory.
 const MOST_BYTES: u64 = 64 << 30;
 
-/// Reads a file, and refuses one that is incomplete or holds a number that is not finite.
+/// Reads a file, and refuses one that is incomplete, that is not as it was written, or that holds a number that is not
+/// finite. `expected` is the SHA-256 of the file, if it is known.
 ///
 /// # Errors
 /// [`TrainError::Record`].
-pub(crate) fn read(path: &Path) -> Result<Contents, TrainError> {
+pub(crate) fn read(path: &Path, expected: Option<&str>) -> Result<Contents, TrainError> {
     let refused = |reason: String| refused(path, reason);
     let bytes = files::read(path, MOST_BYTES).map_err(RecordError::reading(path))?;
+    let sum = || files::sha256_of(bytes.as_slice()).map_err(RecordError::reading(path));
+    let differs = match expected {
+        Some(expected) => sum()? != expected,
+        None => SEAL.holds(&bytes) == Some(false),
+    };
+    if differs {
+        return Err(refused("its SHA-256 is not that of the file that was written".to_owned()));
+    }
     let torn = |error| refused(format!("is not a complete safetensors file ({error})"));
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(torn)?;
     let file = SafeTensors::deserialize(&bytes).map_err(torn)?;
@@ -113,7 +137,16 @@ pub(crate) fn read(path: &Path) -> Result<Contents, TrainError> {
         let Some((kind, _)) = KINDS.iter().find(|(_, dtype)| *dtype == view.dtype()) else {
             return Err(refused(format!("`{name}` has the unsupported type {:?}", view.dtype())));
         };
-        let shape: Vec<i64> = view.shape().iter().map(|length| *length as i64).collect();
+        let shape: Result<Vec<i64>, _> = view.shape().iter().map(|&n| i64::try_from(n)).collect();
+        let Ok(shape) = shape else {
+            return Err(refused(format!("`{name}` has the impossible shape {:?}", view.shape())));
+        };
+        // libtorch reads as many bytes as the shape says, and safetensors has compared them; we make sure.
+        let numbers = shape.iter().try_fold(1_i64, |product, n| product.checked_mul(*n));
+        let bytes = numbers.map(|numbers| numbers as usize * kind.elt_size_in_bytes());
+        if bytes != Some(view.data().len()) {
+            return Err(refused(format!("`{name}` has the impossible shape {shape:?}")));
+        }
         let tensor = Tensor::f_from_data_size(view.data(), &shape, *kind)?;
         if tensor.f_isfinite()?.f_all()?.f_int64_value(&[])? == 0 {
             return Err(refused(format!("`{name}` holds a number that is not finite")));
@@ -136,8 +169,12 @@ pub(crate) fn save_store(path: &Path, store: &VarStore) -> Result<(), TrainError
 ///
 /// # Errors
 /// As [`read`], and if the tensors are not those of the store.
-pub(crate) fn load_store(path: &Path, store: &VarStore) -> Result<(), TrainError> {
-    let mut found = read(path)?.tensors;
+pub(crate) fn load_store(
+    path: &Path,
+    expected: Option<&str>,
+    store: &VarStore,
+) -> Result<(), TrainError> {
+    let mut found = read(path, expected)?.tensors;
     let variables: BTreeMap<String, Tensor> = store.variables().into_iter().collect();
     for (name, mut variable) in variables {
         let tensor = found
@@ -187,7 +224,7 @@ mod tests {
         tensors.insert("c".to_owned(), Tensor::from_slice(&[0.1_f64]));
         tensors.insert("none".to_owned(), Tensor::zeros([0, 2], (Kind::Float, Device::Cpu)));
         write(&path, &tensors, Some("{}".to_owned())).unwrap();
-        let found = read(&path).unwrap();
+        let found = read(&path, None).unwrap();
         assert_eq!(found.note.as_deref(), Some("{}"));
         assert_eq!(found.tensors.len(), 4);
         for (name, tensor) in tensors {
@@ -205,12 +242,12 @@ mod tests {
         let whole = std::fs::read(&path).unwrap();
         for length in 0..whole.len() {
             std::fs::write(&path, &whole[..length]).unwrap();
-            let error = read(&path).unwrap_err();
+            let error = read(&path, None).unwrap_err();
             assert_eq!(error.exit_code(), 65, "{length} bytes: {error}");
         }
         for value in [f32::NAN, f32::INFINITY] {
             write(&path, &one("a", Tensor::from_slice(&[1.0, value])), None).unwrap();
-            let error = read(&path).unwrap_err();
+            let error = read(&path, None).unwrap_err();
             assert!(error.to_string().contains("`a` holds a number that is not finite"), "{error}");
         }
     }
@@ -233,13 +270,13 @@ mod tests {
             (more, "holds `v`"),
         ] {
             write(&path, &tensors, None).unwrap();
-            let error = load_store(&path, &store).unwrap_err();
+            let error = load_store(&path, None, &store).unwrap_err();
             assert!(error.to_string().contains(expected), "{error}");
         }
         write(&path, &one("w", two()), None).unwrap();
-        load_store(&path, &store).unwrap();
+        load_store(&path, None, &store).unwrap();
         assert_eq!(Vec::<f32>::try_from(weight.detach()).unwrap(), [3.0, 4.0]);
         save_store(&path, &store).unwrap();
-        assert_eq!(read(&path).unwrap().tensors["w"], two());
+        assert_eq!(read(&path, None).unwrap().tensors["w"], two());
     }
 }

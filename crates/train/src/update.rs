@@ -155,10 +155,10 @@ impl Newer {
         let Newer { source, known, .. } = self;
         let config = &run.config;
         let number = run.info.updates.len() + 1;
-        let place = RunDirectory::create(run.directory.update(number).path())?;
+        let place = run.directory.create_in(run.directory.update(number).path())?;
         // An interrupted update on other rows does not go on from here.
         let state_of = format!("state-{}", source.fingerprint().get(..8).unwrap_or_default());
-        let working = RunDirectory::create(&place.path().join(state_of))?;
+        let working = place.create_in(&place.path().join(state_of))?;
         let checkpoint = Checkpoint::read(&working.checkpoint(), source.fingerprint())?;
 
         let old = fit.forecaster(source.panel())?;
@@ -213,6 +213,9 @@ fn record(
     place.write_known(&Known::new(source.known_rows().to_vec()))?;
     let mut info = run.info.clone();
     info.updates.push(update.clone());
+    info.checksums.retain(|name, _| !name.starts_with("updates/"));
+    let sum = files::sha256(&place.weights()).map_err(RecordError::reading(&place.weights()))?;
+    info.checksums.insert(run.directory.name(&place.weights()), sum);
     run.directory.write_info(&info)?;
     Ok(run.directory.keep_update(info.updates.len())?)
 }

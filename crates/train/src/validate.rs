@@ -7,6 +7,7 @@ use tch::{Device, Kind, Tensor, no_grad};
 use vae::{GroupHealth, HealthMeter, Latent};
 
 use crate::config::Config;
+use crate::control::Control;
 use crate::error::TrainError;
 use crate::forecaster::Forecaster;
 use crate::job::Job;
@@ -56,23 +57,33 @@ const MAX_TRAIN: i64 = 256;
 /// Validates at optimizer step `step`; `None` if the model does not forecast finite numbers.
 ///
 /// # Errors
-/// If nothing was observed in the validation windows, or libtorch fails.
+/// [`TrainError::Interrupted`] if `control` asked to stop; if nothing was observed in the validation windows, or libtorch fails.
 pub(crate) fn validate(
     job: &Job,
     forecaster: &Forecaster,
     step: usize,
+    control: &Control,
 ) -> Result<Option<Held>, TrainError> {
-    match held(job, forecaster, step) {
+    match held(job, forecaster, step, control) {
         // Weights that the last step made useless show up first in the samples.
         Err(TrainError::Objective(ObjectiveError::NotFinite { .. })) => Ok(None),
         held => held.map(Some),
     }
 }
 
-fn held(job: &Job, forecaster: &Forecaster, step: usize) -> Result<Held, TrainError> {
+fn held(
+    job: &Job,
+    forecaster: &Forecaster,
+    step: usize,
+    control: &Control,
+) -> Result<Held, TrainError> {
     let Job { config, source, .. } = *job;
     let samples = config.train.validation_samples as i64;
-    let mut draw = |batch: &Batch| forecaster.sample(batch, samples);
+    let go_on = || match control.interrupted() {
+        true => Err(TrainError::Interrupted { epoch: 0, step }),
+        false => Ok(()),
+    };
+    let mut draw = |batch: &Batch| go_on().and_then(|()| forecaster.sample(batch, samples));
     no_grad(|| {
         seed(config.seed, Stream::Validation);
         let (mut loss, mut bound, mut windows) = (0.0, 0.0, 0.0);
@@ -84,6 +95,7 @@ fn held(job: &Job, forecaster: &Forecaster, step: usize) -> Result<Held, TrainEr
         let measured = if held_out { &validation } else { &train };
         for batch in measured.batches(panel, panel.scored_at_once(samples)) {
             let batch = batch?;
+            go_on()?;
             let count = batch.context.size()[0] as f64;
             let (terms, latents) = forecaster.clean_terms(&batch, step)?;
             loss += count * terms.loss.f_double_value(&[])?;

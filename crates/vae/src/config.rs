@@ -177,6 +177,14 @@ impl Default for ModelConfig {
 }
 
 impl ModelConfig {
+    /// Number of matrices of `hidden × hidden` numbers that the model has at least, between its hidden layers.
+    pub fn square_matrices(&self) -> i64 {
+        match self.backbone {
+            BackboneKind::Linear => 0,
+            _ => (self.layers - 1).max(0) + (self.decoder_layers - 1).max(0),
+        }
+    }
+
     /// Checks every key by itself and those that constrain each other.
     ///
     /// # Errors

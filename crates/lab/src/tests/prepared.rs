@@ -1,5 +1,6 @@
 //! The files that a stand-in for `ballast` leaves; the tests of the real binary use them too.
 
+use std::collections::BTreeMap;
 use std::f64::consts::TAU;
 use std::path::Path;
 use std::sync::LazyLock;
@@ -78,6 +79,7 @@ pub(crate) fn info(seed: u64) -> RunInfo {
         pipeline: PIPELINE.clone(),
         limits: None,
         refit: None,
+        checksums: BTreeMap::default(),
         updates: Vec::new(),
     }
 }

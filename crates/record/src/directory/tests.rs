@@ -89,3 +89,22 @@ fn a_lock_is_exclusive_and_sweeps() {
     assert_eq!(error.exit_code(), 2);
     assert!(error.to_string().contains(&format!("process {}", std::process::id())), "{error}");
 }
+
+/// Files in a folder of a run cannot be led elsewhere.
+#[test]
+fn a_folder_that_is_a_link_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = RunDirectory::create(&folder.path().join("run")).unwrap();
+    let elsewhere = folder.path().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, run.search()).unwrap();
+    for path in [run.search(), run.search().join("1-plain")] {
+        let error = run.create_in(&path).unwrap_err();
+        assert_eq!(error.exit_code(), 65);
+        assert!(error.to_string().contains("run/search: is a link"), "{error}");
+    }
+    assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0);
+    let inner = run.create_in(&run.updates().join("1")).unwrap();
+    assert_eq!(inner.path(), run.update(1).path());
+    assert!(inner.path().is_dir() && run.create_in(inner.path()).is_ok());
+}

@@ -214,7 +214,7 @@ impl TrialSetup<'_> {
         let _span = tracing::info_span!("trial", rung = number, candidate = name).entered();
         let per_epoch = whole.train.steps_of_epoch(source.windows(Part::Train).count());
         let (config, pace) = shortened(rung, whole, candidate, per_epoch);
-        let run = RunDirectory::create(&directory.search().join(format!("{number}-{name}")))?;
+        let run = directory.create_in(&directory.search().join(format!("{number}-{name}")))?;
         let checkpoint = Checkpoint::read(&run.checkpoint(), source.fingerprint())?;
         let forecaster = initialize::forecaster(&config, source)?;
         let mut forecaster = forecaster.with_pace(pace);
