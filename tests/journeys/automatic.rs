@@ -189,6 +189,11 @@ fn a_pool_goes_on_with_newer_rows() {
     // The first forecast does not know of the newer rows.
     desk.succeed(&command);
     assert!(desk.read("sales-forecast.csv") == first);
+    // Rows too few for the context of the network leave its weight to the classical methods.
+    desk.write("few.csv", &csv(&autoregression(6, 0.8, 4)));
+    let said = desk.succeed(&["forecast", "run", "--input", "few.csv"]);
+    assert!(said.contains("warning: the network is left out"), "{said}");
+    assert!(said.contains("fitted to all 6 rows."), "{said}");
     // Both are scored where they were compared.
     let said = desk.succeed(&["evaluate", "run"]);
     for name in ["pool ", "network ", "seasonal naive ", "CRPS by step"] {

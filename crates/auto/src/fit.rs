@@ -257,8 +257,10 @@ impl Fitted {
         let Some(network) = &self.network else { return Ok(BTreeMap::new()) };
         match network.latest(known, self.count()) {
             Err(TrainError::Feed(error)) if self.opened => {
+                let fault = error.to_string();
+                let fault = fault.lines().next().unwrap_or_default();
                 self.without_network = Some(format!(
-                    "the network is left out, as it cannot forecast these rows: {error}"
+                    "the network is left out, as it cannot forecast these rows: {fault}"
                 ));
                 Ok(BTreeMap::new())
             }
@@ -317,7 +319,8 @@ impl Fitted {
 
     /// Rows that the network was trained on, of a pool that was kept.
     pub(crate) fn network_rows(&self) -> Option<usize> {
-        self.network.as_ref().filter(|_| self.opened).map(Network::rows)
+        let used = self.opened && self.without_network.is_none();
+        self.network.as_ref().filter(|_| used).map(Network::rows)
     }
 }
 

@@ -347,3 +347,19 @@ proptest! {
         checked(&svg.render());
     }
 }
+
+/// The first label of a sequence, which is centered on the left edge of the plot, is not cut off.
+#[test]
+fn the_first_label_of_a_sequence_lies_inside() {
+    let first = "2014-12-28 00:00:00";
+    let hours = (1..30).map(|hour| format!("2014-12-{:02} {:02}:00:00", 28 + hour / 24, hour % 24));
+    let xs: Vec<f64> = (0..30).map(f64::from).collect();
+    let labels = std::iter::once(first.to_owned()).chain(hours);
+    let svg =
+        Chart::new("hours").size(720.0, 320.0).x_sequence(labels).line("x", &xs, &xs).render();
+    let document = Document::parse(&svg).unwrap();
+    let label = document.descendants().find(|node| node.text() == Some(first)).unwrap();
+    let x: f64 = label.attribute("x").unwrap().parse().unwrap();
+    // Digits are about half as wide as they are high.
+    assert!(x >= 0.5 * 0.5 * 12.0 * first.len() as f64, "{x}");
+}
