@@ -62,7 +62,7 @@ pub struct Inputs {
     pub context: Tensor,
     /// Covariates known over the horizon, `[B, H, F]`.
     pub future: Option<Tensor>,
-    /// What the linear skip sees besides the context, `[B, S]`.
+    /// Seasonal terms of the first step of the horizon, for the linear skip, `[B, S]`.
     pub seasonal: Option<Tensor>,
     /// Noise level of each example, `[B]`.
     pub level: Option<Tensor>,
@@ -79,7 +79,7 @@ impl Inputs {
         Inputs { future: Some(future), ..self }
     }
 
-    /// The same with what the linear skip sees besides the context.
+    /// The same with seasonal terms for the linear skip.
     pub fn with_seasonal(self, seasonal: Tensor) -> Inputs {
         Inputs { seasonal: Some(seasonal), ..self }
     }
