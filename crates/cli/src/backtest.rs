@@ -12,8 +12,8 @@ use serde_json::json;
 
 use crate::args;
 use crate::automatic::{directory, options, read, stem, usage};
-use crate::output::{leave_stdout_to, print};
 use crate::scores::{LEGEND, details, lines};
+use terminal::{leave_stdout_to, print};
 
 pub(crate) fn run(args: args::Backtest) -> Result<(), Error> {
     let started = Instant::now();

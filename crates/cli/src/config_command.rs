@@ -3,7 +3,7 @@
 use anyhow::Error;
 
 use crate::args::ConfigCommand;
-use crate::output::print;
+use terminal::print;
 
 pub(crate) fn run(command: ConfigCommand) -> Result<(), Error> {
     match command {

@@ -13,7 +13,7 @@ use indicatif::ProgressBar;
 use crate::args::{Data, DataCommand, Init};
 use crate::automatic::data_config;
 use crate::hints::{as_options, from_here};
-use crate::output::{leave_stdout_to, print};
+use terminal::{leave_stdout_to, print};
 
 pub(crate) fn run(args: Data) -> Result<(), Error> {
     match args.command {

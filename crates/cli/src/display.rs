@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use crate::hints::from_here;
-use crate::output::{count, note, print};
+use terminal::{count, note, print};
 
 /// Shows the progress of a training. The training continues even if nobody can read it.
 pub(crate) struct Display<'a> {

@@ -11,9 +11,9 @@ use ballast::train::RunOptions;
 
 use crate::args::Evaluate;
 use crate::automatic::usage;
-use crate::output::{count, leave_stdout_to, print};
 use crate::scores::{LEGEND, details, lines};
 use crate::table::Table;
+use terminal::{count, leave_stdout_to, print};
 
 pub(crate) fn run(args: Evaluate) -> Result<(), Error> {
     leave_stdout_to([args.dump.as_deref()]);

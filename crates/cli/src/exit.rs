@@ -11,7 +11,7 @@ use ballast::record::RecordError;
 use ballast::train::TrainError;
 
 use crate::hints::{as_options, from_here};
-use crate::output::{note, print};
+use terminal::{note, print};
 
 /// The place and the backtrace of the last panic.
 static PANICKED: Mutex<String> = Mutex::new(String::new());

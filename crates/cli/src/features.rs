@@ -6,8 +6,8 @@ use ballast::record::{Features, Probe, StepFeatures};
 use ballast::train::RunOptions;
 
 use crate::args;
-use crate::output::print;
 use crate::table::Table;
+use terminal::print;
 
 pub(crate) fn run(args: args::Features) -> Result<(), Error> {
     let options = RunOptions { device: args.device, threads: None };

@@ -10,7 +10,7 @@ use ballast::train::RunOptions;
 use crate::args::Forecast;
 use crate::automatic::{directory, options, read, stem, usage};
 use crate::hints::{as_options, from_here};
-use crate::output::{count, leave_stdout_to, print};
+use terminal::{count, leave_stdout_to, print};
 
 /// Charts on one page at most.
 const MOST_CHARTS: usize = 100;

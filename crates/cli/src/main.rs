@@ -12,7 +12,6 @@ mod features;
 mod forecast;
 mod hints;
 mod noise_command;
-mod output;
 mod scores;
 mod signals;
 mod table;
@@ -84,7 +83,7 @@ fn start_log(asked: Option<EnvFilter>) {
     let filter = asked.or_else(|| understood?.ok()).unwrap_or_else(|| EnvFilter::new("warn"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(|| output::Log)
+        .with_writer(|| terminal::Log)
         .with_ansi(false)
         // Otherwise a failure to write the log is reported on stderr, which panics if stderr is closed.
         .log_internal_errors(false)

@@ -7,8 +7,8 @@ use ballast::record::RecordError;
 use ballast::train::{Config, TrainError};
 
 use crate::args::Noise;
-use crate::output::{leave_stdout_to, note, print};
 use crate::table::Table;
+use terminal::{leave_stdout_to, note, print};
 
 pub(crate) fn run(args: Noise) -> Result<(), Error> {
     leave_stdout_to([args.figure.as_deref()]);

@@ -8,8 +8,8 @@ use ballast::train::{Config, Control, RunOptions, TrainError};
 
 use crate::args::Train;
 use crate::display::Display;
-use crate::output::{count, print};
 use crate::signals;
+use terminal::{count, print};
 
 pub(crate) fn run(args: Train) -> Result<(), Error> {
     let mut overrides = args.set;

@@ -11,8 +11,8 @@ use ballast::train::{Control, RunOptions, Updated};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::args::Update;
-use crate::output::{count, print};
 use crate::signals;
+use terminal::{count, print};
 
 /// Series to name at most.
 const MOST_NAMED: usize = 20;

@@ -17,6 +17,7 @@ use ended::{Ended, State};
 use page::Summary;
 use plan::{Cell, Group, Plan};
 use result::{Left, Scored};
+use terminal::note;
 
 use crate::experiment::{Context, Experiment, Report};
 use crate::launch::{Jobs, Place, Ran, Recipe, Stage};
@@ -144,7 +145,8 @@ impl Experiment for Benchmarks {
         self.planned = planned.collect::<Result<_>>()?;
         for (cell, planned) in self.plan.cells.iter().zip(&self.planned) {
             if let Planned::Not(State::NotRun { missing, remedy }) = planned {
-                eprintln!("not run: {}: {} missing; {remedy}", cell.name, missing.display());
+                let name = &cell.name;
+                note(format_args!("not run: {name}: {} missing; {remedy}", missing.display()));
             }
         }
         Ok(())

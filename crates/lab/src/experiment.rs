@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
+use terminal::{note, print};
 
 use crate::launch::{Failure, Job, Jobs, Options, Product, Ran, Runner};
 use crate::machine::{self, Machine};
@@ -70,10 +71,10 @@ pub(crate) fn conduct<E: Experiment>(
     let report = experiment.report(&ran, &context);
     let name = experiment.name();
     report.write(root, name)?;
-    print!("\n{}", report.document.terminal());
-    println!("\n{}report: runs/{name}/report.html", report.closing);
+    print(format_args!("\n{}", report.document.terminal()))?;
+    print(format_args!("{}report: runs/{name}/report.html", report.closing))?;
     if let Some((page, _)) = &report.docs {
-        println!("page: {}", page.display());
+        print(format_args!("page: {}", page.display()))?;
     }
     failures(&ran);
     match report.failed {
@@ -115,8 +116,8 @@ pub(crate) fn failed(shown: &str, failure: &Failure) -> [Block; 2] {
 fn failures<T>((jobs, ended): &Ran<T>) {
     for (Job { shown, .. }, ended) in jobs.iter().zip(ended) {
         let Some(Err(failure)) = ended.as_ref().map(|ended| &ended.outcome) else { continue };
-        eprintln!("\nfailed: {shown} ({})", failure.reason);
-        failure.tail.iter().for_each(|line| eprintln!("    {line}"));
-        eprintln!("  all of it: {shown}/log.txt");
+        note(format_args!("\nfailed: {shown} ({})", failure.reason));
+        failure.tail.iter().for_each(|line| note(format_args!("    {line}")));
+        note(format_args!("  all of it: {shown}/log.txt"));
     }
 }

@@ -30,7 +30,7 @@ fn main() -> ExitCode {
     match lab::workspace::find().and_then(|root| experiment.run(&root)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            terminal::note(format_args!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }

@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result, ensure};
 use page::Summary;
 use plan::{Plan, Source, TaskPlan};
 use published::Published;
+use terminal::note;
 
 use crate::backtest::{self, Backtests, Task};
 use crate::experiment::{Context, Experiment, Report};
@@ -113,7 +114,7 @@ impl Experiment for Ring {
             match self.task(task, jobs) {
                 Ok(task) => self.backtests.tasks.push(task),
                 Err(error) => {
-                    eprintln!("not run: {}: {error:#}", task.label);
+                    note(format_args!("not run: {}: {error:#}", task.label));
                     self.missing.push(format!("Not run: {}: {error:#}.", task.label));
                 }
             }

@@ -13,6 +13,7 @@ use anyhow::{Context as _, Result};
 use peers::Peers;
 use plan::{Plan, Series};
 use summary::Summary;
+use terminal::note;
 
 use crate::backtest::{self, Backtests, Task};
 use crate::experiment::{Context, Experiment, Report};
@@ -95,7 +96,7 @@ impl Experiment for Small {
             match self.task(series, name, jobs.root) {
                 Ok(task) => self.backtests.tasks.push(task),
                 Err(error) => {
-                    eprintln!("not run: {}: {error:#}", series.name);
+                    note(format_args!("not run: {}: {error:#}", series.name));
                     self.missing.push(format!("Not run: {}: {error:#}.", series.name));
                 }
             }

@@ -20,6 +20,7 @@ use page::Material;
 use plan::Plan;
 use runs::{Missing, Planned, Studied};
 use serde_json::json;
+use terminal::note;
 
 use crate::experiment::{Context, Experiment, Report};
 use crate::launch::{Jobs, Ran};
@@ -65,7 +66,7 @@ impl Experiment for Study {
         let device = self.choice.device.as_deref().unwrap_or("cpu");
         (self.planned, self.missing) = runs::plan(&self.plan, &self.choice.places, device, jobs)?;
         for Missing { data, remedy } in &self.missing {
-            eprintln!("not run: {}: {remedy}", self.plan.data[*data].label);
+            note(format_args!("not run: {}: {remedy}", self.plan.data[*data].label));
         }
         Ok(())
     }

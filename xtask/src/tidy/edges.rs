@@ -61,6 +61,7 @@ const RULES: &[Rule] = &[
     rule("pool", &["classical", "stats"], &[]),
     rule("record", &["data", "files", "stats"], &[]),
     rule("stats", &[], &[]),
+    rule("terminal", &[], &[]),
     rule("feed", &["data", "stats", "tch", "torch-ext"], &[]),
     rule("baseline", &["feed", "objective", "tch"], &[]),
     rule(
@@ -138,8 +139,8 @@ const RULES: &[Rule] = &[
         ],
         &[],
     ),
-    rule("cli", &["ballast"], &[]),
-    rule("lab", &["chart", "data", "files", "record", "stats"], &[]),
+    rule("cli", &["ballast", "terminal"], &[]),
+    rule("lab", &["chart", "data", "files", "record", "stats", "terminal"], &[]),
     rule("xtask", &["files"], &[]),
     Rule { package: "journeys", may_use: Use::Anything, in_tests: &[] },
 ];
@@ -225,6 +226,7 @@ mod tests {
             ("events", &[("prost", None)]),
             ("files", &[("tempfile", None)]),
             ("stats", &[("statrs", None)]),
+            ("terminal", &[]),
             ("record", &[("data", None), ("files", None), ("stats", None)]),
             ("libtorch", &[]),
             ("noise", &[("tch", None), ("data", Some("dev")), ("libtorch", Some("build"))]),
@@ -257,6 +259,7 @@ mod tests {
             ("pool", &[("tch", None), ("train", None)]),
             ("files", &[("stats", None)]),
             ("stats", &[("record", None)]),
+            ("terminal", &[("files", None)]),
             ("record", &[("train", None)]),
             ("libtorch", &[]),
             ("extra", &[]),
@@ -277,6 +280,7 @@ mod tests {
                 "error: pool: must not have `train` as a plain dependency",
                 "error: files: must not have `stats` as a plain dependency",
                 "error: stats: must not have `record` as a plain dependency",
+                "error: terminal: must not have `files` as a plain dependency",
                 "error: record: must not have `train` as a plain dependency",
                 "error: extra: no rule says what it may depend on; \
                  add one to xtask/src/tidy/edges.rs",

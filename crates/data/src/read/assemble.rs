@@ -89,7 +89,7 @@ pub(crate) fn assemble_with(
         reading: table.reading,
         findings,
         notes: table.notes,
-        doubts: table.doubts,
+        doubts: bounded(table.doubts),
     };
     fill::finite_spreads(&panel, first..first + config.spreads.len())?;
     if config.fill == Fill::Zero {
@@ -395,6 +395,19 @@ fn static_covariates(
         }
     };
     (statics::encode(&encoders, &rows), encoders)
+}
+
+/// Doubts that are told one by one.
+const MOST_DOUBTS: usize = 12;
+
+/// The first doubts, and the number of others.
+fn bounded(mut doubts: Vec<String>) -> Vec<String> {
+    let more = doubts.len().saturating_sub(MOST_DOUBTS);
+    if more > 0 {
+        doubts.truncate(MOST_DOUBTS);
+        doubts.push(format!("and {more} more"));
+    }
+    doubts
 }
 
 /// Widens every row by the calendar features of its time.

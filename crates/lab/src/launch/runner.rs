@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use files::{Lock, LockError};
 use indicatif::{ProgressBar, ProgressStyle};
+use terminal::note;
 
 use super::attempt::{Attempts, Stop};
 use super::cost::Cost;
@@ -114,7 +115,7 @@ impl<'a> Runner<'a> {
             } else {
                 String::new()
             };
-            eprintln!("{reused} of {total} runs are finished{note}");
+            terminal::note(format_args!("{reused} of {total} runs are finished{note}"));
         }
         (ended, queue)
     }
@@ -215,7 +216,9 @@ fn lock(folder: &Path) -> Result<Lock> {
     let path = folder.join(".lock");
     match Lock::acquire(&path) {
         Err(LockError::Held { owner, .. }) if is_gone(&owner) => {
-            eprintln!("waiting for the runs of an earlier call that was killed ({owner}) to end");
+            note(format_args!(
+                "waiting for the runs of an earlier call that was killed ({owner}) to end"
+            ));
             Ok(Lock::wait(&path, |_| {})?)
         }
         Err(LockError::Held { owner, .. }) => {
@@ -288,6 +291,6 @@ impl Progress {
             job.label,
             duration(took.as_secs_f64()),
         );
-        self.bar.suspend(|| eprintln!("{line}"));
+        self.bar.suspend(|| note(&line));
     }
 }

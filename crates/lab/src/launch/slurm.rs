@@ -20,6 +20,7 @@ use queue::States;
 use script::{Extra, TimeLimit};
 use submission::Submission;
 pub use task::ExperimentJob;
+use terminal::{note, print};
 
 use super::attempt::{Attempts, last_lines};
 use super::cost::Cost;
@@ -234,7 +235,7 @@ impl<T: Product> Watch<'_, T> {
         self.ended[index] = Some(Ended { origin: Origin::New, cost, outcome });
         let wanted = |(job, run): &(&super::job::Job, &Option<_>)| job.wanted && run.is_some();
         let ended = self.attempts.jobs.iter().zip(&self.ended).filter(wanted).count();
-        eprintln!("[{ended:>2}/{}] {}   {result}", self.total, job.label);
+        note(format_args!("[{ended:>2}/{}] {}   {result}", self.total, job.label));
     }
 
     /// Looks until every job has ended; without waiting, until it is known which have.
@@ -246,7 +247,7 @@ impl<T: Product> Watch<'_, T> {
             match &states {
                 Ok(states) => self.say(states, &mut said),
                 Err(error) if said != "?" => {
-                    eprintln!("{error:#}; looking at the folders meanwhile");
+                    note(format_args!("{error:#}; looking at the folders meanwhile"));
                     said = "?".to_owned();
                 }
                 Err(_) => {}
@@ -261,11 +262,11 @@ impl<T: Product> Watch<'_, T> {
         };
         if !self.waiting.is_empty() {
             let ended = self.total - self.waiting.len();
-            println!(
+            print(format_args!(
                 "{} of {} runs are in Slurm's queue, {ended} have ended; collect them by the same command",
                 self.waiting.len(),
                 self.total
-            );
+            ))?;
             return Ok(None);
         }
         for (submission, task) in &self.failed {
@@ -348,7 +349,7 @@ impl<T: Product> Watch<'_, T> {
         let counts: Vec<String> = counts.iter().map(|(words, n)| format!("{n} {words}")).collect();
         let line = counts.join(", ");
         if !line.is_empty() && line != *said {
-            eprintln!("Slurm: {line}");
+            note(format_args!("Slurm: {line}"));
         }
         *said = line;
     }

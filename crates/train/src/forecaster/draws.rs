@@ -90,7 +90,7 @@ mod tests {
         // The weights at the start hardly use the latent variables.
         for (name, mut weight) in forecaster.store().variables() {
             if name.ends_with("weight") {
-                no_grad(|| weight.f_mul_scalar_(2.0).unwrap());
+                let _ = no_grad(|| weight.f_mul_scalar_(2.0).unwrap());
             }
         }
         let starts = Tensor::arange(WINDOWS, (Kind::Int64, Device::Cpu));

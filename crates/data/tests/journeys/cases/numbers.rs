@@ -165,3 +165,14 @@ fn differences_beyond_the_range_are_refused() {
     );
     assert!(message(steps).contains("beyond the range of 32-bit numbers"));
 }
+
+#[test]
+fn many_doubts_are_counted() {
+    let header: String = (0..40).map(|column| format!(",c{column}")).collect();
+    let row = ",(8.93)".repeat(40);
+    let text: String = (1..10).map(|day| format!("2022-01-0{day}{row}\n")).collect();
+    let panel = read(format!("date{header}\n{text}")).unwrap();
+    assert_eq!(panel.values()[0], -8.93);
+    assert_eq!(panel.doubts().len(), 13, "{:?}", panel.doubts());
+    assert_eq!(panel.doubts()[12], "and 28 more");
+}

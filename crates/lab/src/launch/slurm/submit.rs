@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use anyhow::{Context, Result};
+use terminal::print;
 
 use super::super::ended::Product;
 use super::super::job::Job;
@@ -76,8 +77,7 @@ impl<T: Product> Watch<'_, T> {
         }
         // In planned order, so that whatever others need is looked at first.
         self.waiting.sort_by_key(|waiting| waiting.job);
-        self.announce();
-        Ok(())
+        self.announce()
     }
 
     fn write_script(
@@ -133,8 +133,8 @@ impl<T: Product> Watch<'_, T> {
     }
 
     /// Prints the arrays that were submitted, and how to watch and cancel them.
-    fn announce(&self) {
-        let Some(submission) = self.submissions.last() else { return };
+    fn announce(&self) -> Result<()> {
+        let Some(submission) = self.submissions.last() else { return Ok(()) };
         let array = |array: &Submitted| {
             let after = match &array.after[..] {
                 [] => String::new(),
@@ -145,9 +145,10 @@ impl<T: Product> Watch<'_, T> {
         };
         let arrays: Vec<String> = submission.arrays.iter().map(array).collect();
         let ids = ids(&submission.arrays);
-        println!("submitted to Slurm: {}", arrays.join(", "));
-        println!("  watch:  squeue --jobs={}", ids.join(","));
-        println!("  cancel: scancel {}", ids.join(" "));
-        println!("  scripts and logs: {}", submission.shown);
+        print(format_args!("submitted to Slurm: {}", arrays.join(", ")))?;
+        print(format_args!("  watch:  squeue --jobs={}", ids.join(",")))?;
+        print(format_args!("  cancel: scancel {}", ids.join(" ")))?;
+        print(format_args!("  scripts and logs: {}", submission.shown))?;
+        Ok(())
     }
 }

@@ -9,6 +9,7 @@ use std::thread;
 use anyhow::{Context, Result};
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
+use terminal::note;
 
 use super::super::attempt::{Attempts, SAVED, Stop, Stopped};
 use super::super::ended::Failure;
@@ -56,10 +57,10 @@ impl ExperimentJob {
             Ok(End::Failed(failure)) => failure,
             Err(error) => Failure { reason: format!("{error:#}"), tail: vec![] },
         };
-        eprintln!("error: {}", failure.reason);
-        failure.tail.iter().for_each(|line| eprintln!("    {line}"));
+        note(format_args!("error: {}", failure.reason));
+        failure.tail.iter().for_each(|line| note(format_args!("    {line}")));
         if let Err(error) = write(&failed(&folder, self.index), &failure) {
-            eprintln!("error: {error:#}");
+            note(format_args!("error: {error:#}"));
         }
         ExitCode::FAILURE
     }
@@ -72,7 +73,7 @@ impl ExperimentJob {
         let (executable, threads) = (&self.ballast, threads.as_str());
         let jobs = &jobs;
         let attempts = Attempts { root: &root, executable, threads, jobs, gpu: None, lock: None };
-        eprintln!("{}", job.shown);
+        note(&job.shown);
         let folder = attempts.folder(job);
         // Slurm may start a task again that had just finished.
         if attempts.compare(job) == Match::Same && job.check(&folder).is_ok() {
@@ -115,10 +116,12 @@ impl ExperimentJob {
         let state = queue::states()?.remove(&id).map(|state| state.state);
         if state.as_deref() != Some("RUNNING") {
             let state = state.as_deref().unwrap_or("gone");
-            eprintln!("{stopped}; not put back into the queue, since Slurm calls the task {state}");
+            note(format_args!(
+                "{stopped}; not put back into the queue, since Slurm calls the task {state}"
+            ));
             return Ok(End::Stopped(stopped));
         }
-        eprintln!("{stopped}; back into the queue");
+        note(format_args!("{stopped}; back into the queue"));
         queue::requeue(&id)
             .with_context(|| format!("{stopped}; putting it back into the queue"))?;
         Ok(End::Stopped(stopped))

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// Leaves stdout to the output of a command if one of its paths is stdout; what else is printed then goes to stderr.
-pub(crate) fn leave_stdout_to<'a>(paths: impl IntoIterator<Item = Option<&'a Path>>) {
+pub fn leave_stdout_to<'a>(paths: impl IntoIterator<Item = Option<&'a Path>>) {
     let stdout = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].map(Path::new);
     if paths.into_iter().flatten().any(|path| stdout.contains(&path)) {
         TAKEN.store(true, Ordering::Relaxed);
@@ -22,7 +22,7 @@ pub(crate) fn leave_stdout_to<'a>(paths: impl IntoIterator<Item = Option<&'a Pat
 ///
 /// # Errors
 /// Any other failure to write, such as a full disk.
-pub(crate) fn print(line: impl Display) -> io::Result<()> {
+pub fn print(line: impl Display) -> io::Result<()> {
     if TAKEN.load(Ordering::Relaxed) {
         note(line);
         return Ok(());
@@ -36,7 +36,7 @@ pub(crate) fn print(line: impl Display) -> io::Result<()> {
 }
 
 /// `1 row`, `2 rows`.
-pub(crate) fn count(count: usize, noun: &str) -> String {
+pub fn count(count: usize, noun: &str) -> String {
     match count {
         1 => format!("1 {noun}"),
         many => format!("{many} {noun}s"),
@@ -44,7 +44,7 @@ pub(crate) fn count(count: usize, noun: &str) -> String {
 }
 
 /// Prints a line to stderr, if anybody can read it there.
-pub(crate) fn note(line: impl Display) {
+pub fn note(line: impl Display) {
     let line = format!("{}\n", harmless(&line.to_string()));
     let _ = io::stderr().write_all(line.as_bytes());
 }
@@ -52,7 +52,7 @@ pub(crate) fn note(line: impl Display) {
 /// Text without the characters that a terminal obeys or that change the order of what is read: control characters
 /// other than line feed and tab, and the marks of bidirectional text. They become `\u001b` and the like, which is also
 /// how JSON writes them.
-pub(crate) fn harmless(text: &str) -> String {
+pub fn harmless(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -71,7 +71,8 @@ fn is_mark(c: char) -> bool {
 }
 
 /// Stderr for the log, each record as harmless as what else is printed.
-pub(crate) struct Log;
+#[derive(Debug)]
+pub struct Log;
 
 impl Write for Log {
     fn write(&mut self, record: &[u8]) -> io::Result<usize> {
