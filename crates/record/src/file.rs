@@ -48,6 +48,12 @@ pub(crate) fn altered(path: &Path) -> RecordError {
 pub(crate) fn read_toml(path: &Path) -> Result<String, RecordError> {
     let text = read_text(path)?;
     check(TOML, path, text.as_bytes())?;
+    // Digits after a marker that is none: the marker itself was altered.
+    let first = text.lines().next().unwrap_or_default().as_bytes();
+    let digits = |bytes: &[u8]| bytes.iter().all(u8::is_ascii_hexdigit);
+    if TOML.holds(text.as_bytes()).is_none() && first.windows(Seal::OPEN.len()).any(digits) {
+        return Err(altered(path));
+    }
     Ok(text)
 }
 
@@ -109,17 +115,18 @@ mod tests {
         };
         assert!(same(read_json(&json, 1).unwrap()));
         assert!(read_toml(&toml).unwrap().ends_with("\nseed = 3\n"));
-        for (path, refuses_rest) in [(&json, false), (&toml, true)] {
+        for (path, is_toml) in [(&json, false), (&toml, true)] {
             let whole = std::fs::read(path).unwrap();
             for bit in 0..8 * whole.len() {
                 let mut flipped = whole.clone();
                 flipped[bit / 8] ^= 1 << (bit % 8);
                 std::fs::write(path, &flipped).unwrap();
-                let refused = match refuses_rest {
+                // TOML with a damaged seal would otherwise be taken for a config with a mistake in it.
+                let refused = match is_toml {
                     false => {
                         read_json(path, 1).map(|found: Value| assert!(same(found), "bit {bit}"))
                     }
-                    true => read_toml(path).map(|text| assert!(text.ends_with("\nseed = 3\n"))),
+                    true => read_toml(path).map(|text| panic!("bit {bit}: {text}")),
                 };
                 if let Err(error) = refused {
                     assert_eq!(error.exit_code(), 65);
