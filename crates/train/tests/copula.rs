@@ -65,7 +65,6 @@ fn dependence_is_counted_once() {
     for latent in [1, 4, 16] {
         let found = correlation(folder.path(), latent);
         let expected = 1.0 / 8f64.sqrt();
-        println!("latent {latent}: {found:.3}, expected {expected:.3}");
         worst = worst.max((found - expected).abs());
     }
     assert!(worst < 0.03, "{worst}");
