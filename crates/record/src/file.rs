@@ -48,7 +48,7 @@ pub(crate) fn altered(path: &Path) -> RecordError {
 pub(crate) fn read_toml(path: &Path) -> Result<String, RecordError> {
     let text = read_text(path)?;
     check(TOML, path, text.as_bytes())?;
-    // Digits after a marker that is none: the marker itself was altered.
+    // Digits without a marker before them: the marker itself was altered.
     let first = text.lines().next().unwrap_or_default().as_bytes();
     let digits = |bytes: &[u8]| bytes.iter().all(u8::is_ascii_hexdigit);
     if TOML.holds(text.as_bytes()).is_none() && first.windows(Seal::OPEN.len()).any(digits) {
