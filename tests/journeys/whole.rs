@@ -52,7 +52,7 @@ fn an_evaluation_can_be_checked_by_others() {
     let few = ["--set", "data.stride=4"];
     desk.succeed(&["train", "config.toml", "--run", "run", "--set", all, few[0], few[1]]);
     let said = desk.succeed(&["evaluate", "run", "--stride", "1", "--dump", "samples.safetensors"]);
-    assert!(said.contains("every 1 rows"), "{said}");
+    assert!(said.contains("a window every row: "), "{said}");
     let evaluation = desk.json("run/evaluation.json");
     let forecasters = evaluation["forecasters"].as_array().unwrap();
     assert_eq!(forecasters.len(), 13, "{said}");
