@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use chart::{Chart, Color, escape};
+use classical::Method;
 
 use super::{Backtest, Window};
 use crate::names::POOL;
@@ -183,13 +184,16 @@ fn lines(
     of: impl Fn(&Score) -> &Vec<Option<f64>>,
     xs: &[f64],
 ) -> String {
-    // The pool lies on top.
-    for score in scores.iter().rev() {
+    let colors = || Color::CYCLE.into_iter().filter(|color| *color != Color::Ink).cycle();
+    // The pool lies on top, the yardstick is gray.
+    for (score, color) in scores.iter().rev().zip(colors()) {
         let ys: Vec<f64> = of(score).iter().map(|crps| crps.unwrap_or(f64::NAN)).collect();
-        chart = chart.line(&score.forecaster, xs, &ys);
-        if score.forecaster == POOL {
-            chart = chart.color(Color::Ink);
-        }
+        let color = match score.forecaster.as_str() {
+            POOL => Color::Ink,
+            name if name == Method::SeasonalNaive.name() => Color::Muted,
+            _ => color,
+        };
+        chart = chart.line(&score.forecaster, xs, &ys).color(color);
     }
     chart.render()
 }
