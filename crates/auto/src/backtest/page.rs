@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 
 use chart::{Chart, Color, escape};
-use classical::Method;
 
 use super::{Backtest, Window};
-use crate::names::POOL;
+use crate::names::{NAIVE, POOL};
 use crate::picture::{html, intervals, short};
 use crate::score::Score;
 use crate::table::Table;
@@ -190,7 +189,7 @@ fn lines(
         let ys: Vec<f64> = of(score).iter().map(|crps| crps.unwrap_or(f64::NAN)).collect();
         let color = match score.forecaster.as_str() {
             POOL => Color::Ink,
-            name if name == Method::SeasonalNaive.name() => Color::Muted,
+            NAIVE => Color::Muted,
             _ => color,
         };
         chart = chart.line(&score.forecaster, xs, &ys).color(color);
