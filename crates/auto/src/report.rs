@@ -172,10 +172,13 @@ fn rests_on(table: &Table, fitted: &Fitted, member: Option<&str>) -> String {
 fn weighed(fitted: &Fitted) -> Vec<String> {
     let mut all: Vec<(&String, f64)> = fitted.members.iter().zip(fitted.shares()).collect();
     all.sort_by(|a, b| b.1.total_cmp(&a.1));
-    all.retain(|(_, weight)| *weight >= NAMED);
-    all.iter()
-        .map(|(member, weight)| format!("{} ({:.0} %)", named(member), 100.0 * weight))
-        .collect()
+    let (all, few): (Vec<_>, Vec<_>) = all.into_iter().partition(|(_, weight)| *weight >= NAMED);
+    let part = |name: &str, weight: f64| format!("{name} ({:.0} %)", 100.0 * weight);
+    let others: f64 = few.iter().map(|(_, weight)| weight).sum();
+    let mut parts: Vec<String> =
+        all.iter().map(|(member, weight)| part(&named(member), *weight)).collect();
+    parts.extend((others >= 0.005).then(|| part("others", others)));
+    parts
 }
 
 /// A member in a sentence.

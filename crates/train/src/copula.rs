@@ -120,3 +120,37 @@ fn neighbors(steps: &Tensor) -> Option<f64> {
     let mean = steps.f_diagonal(1, 0, 1).ok()?.f_mean(Kind::Double).ok()?;
     mean.f_double_value(&[]).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use tch::Device;
+
+    use super::*;
+
+    const F64: (Kind, Device) = (Kind::Double, Device::Cpu);
+
+    /// Oracle: the variance of correlations of simulated pairs over their squares, within 5 standard errors.
+    #[test]
+    fn correlations_are_shrunk_by_their_relative_variance() {
+        tch::manual_seed(8);
+        let (truth, pairs, repeats) = (0.6, 200, 4000);
+        let x = Tensor::randn([repeats, pairs], F64);
+        let y =
+            &x * truth + Tensor::randn([repeats, pairs], F64) * (1.0_f64 - truth * truth).sqrt();
+        let mean = |values: Tensor| values.mean_dim([1_i64].as_slice(), false, Kind::Double);
+        let found = mean(&x * &y) / (mean(x.square()) * mean(y.square())).sqrt();
+        let squares = (found - truth).square();
+        let error = squares.std(true).double_value(&[]) / (repeats as f64).sqrt();
+        let variance = squares.mean(Kind::Double).double_value(&[]);
+
+        let correlations = Tensor::from_slice(&[0.0, truth, truth, 0.0]).view([2, 2]);
+        let independent = Tensor::full([2, 2], pairs as f64, F64);
+        let share = shrinkage(&correlations, &independent).unwrap();
+        let gap = (share * truth * truth - variance).abs();
+        // The formula leaves out terms of order 1/n².
+        assert!(gap < 5.0 * error + variance / 50.0, "{share} {variance} ± {error}");
+        assert!(error < 0.05 * variance, "{error} {variance}");
+        // Nothing but chance: all of it goes.
+        assert_eq!(shrinkage(&correlations.zeros_like(), &independent).unwrap(), 1.0);
+    }
+}
