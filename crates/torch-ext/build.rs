@@ -4,7 +4,7 @@ use std::env;
 use std::io;
 use std::path::Path;
 
-const FILES: [&str; 10] = [
+const FILES: [&str; 11] = [
     "cpp/adamw.cpp",
     "cpp/affine.cpp",
     "cpp/autocast.cpp",
@@ -13,6 +13,7 @@ const FILES: [&str; 10] = [
     "cpp/draw.cpp",
     "cpp/fused_kernel.cpp",
     "cpp/generator.cpp",
+    "cpp/group.cpp",
     "cpp/gru.cpp",
     "cpp/gru_kernel.cpp",
 ];
@@ -40,6 +41,8 @@ fn compiler(include: &Path) -> cc::Build {
     for folder in [&include.join("torch/csrc/api/include"), include] {
         build.flag("-isystem").flag(folder);
     }
+    // Headers that libtorch includes and does not ship.
+    build.flag("-isystem").flag("cpp/gloo");
     // NaN must stay NaN, so no -ffast-math: only what lets a loop over `a < b ? b : a` be vectorized.
     build.flag("-fno-math-errno").flag("-fno-trapping-math");
     build.flag("-Wall").flag("-Wextra").flag_if_supported("-Wno-psabi");

@@ -1,5 +1,7 @@
 //! Errors between Rust and libtorch.
 
+use std::time::Duration;
+
 use tch::{Device, Kind, TchError, Tensor};
 
 /// A fault in the arguments of a call, or libtorch's refusal of it.
@@ -80,6 +82,36 @@ pub enum TorchExtError {
         /// The device.
         device: Device,
     },
+    /// The processes of a group cannot meet.
+    #[error("the processes of the group cannot meet at {host}:{port}: {reason}")]
+    NoMeeting {
+        /// The machine that should serve their store.
+        host: String,
+        /// Its port.
+        port: u16,
+        /// libtorch's reason.
+        reason: String,
+    },
+    /// Two processes of a group have one rank.
+    #[error("two processes have rank {rank}")]
+    SameRank {
+        /// The rank.
+        rank: usize,
+    },
+    /// Some processes of a group do not take part any more.
+    #[error("{}", of_peers(missing, doing, reason, *timeout))]
+    Peers {
+        /// Their ranks; none if all are there and the exchange failed.
+        missing: Vec<usize>,
+        /// The exchange that failed.
+        doing: &'static str,
+        /// libtorch's reason.
+        reason: String,
+        /// The time that an exchange may take.
+        timeout: Duration,
+        /// Whether this process has the lowest rank of those that are left, and so should be the one to tell.
+        speaks: bool,
+    },
     /// libtorch refused an operation of tch.
     #[error("libtorch: {0}")]
     Torch(#[from] TchError),
@@ -90,6 +122,17 @@ pub enum TorchExtError {
 
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, TorchExtError>;
+
+fn of_peers(missing: &[usize], doing: &str, reason: &str, timeout: Duration) -> String {
+    let names: Vec<String> = missing.iter().map(ToString::to_string).collect();
+    let (ranks, verb) = match names.as_slice() {
+        [] => return format!("the exchange of {doing} between the processes failed: {reason}"),
+        [one] => (format!("rank {one}"), "is"),
+        many => (format!("ranks {}", many.join(", ")), "are"),
+    };
+    let seconds = timeout.as_secs_f64();
+    format!("{ranks} {verb} missing at the exchange of {doing} (timeout {seconds} s; {reason})")
+}
 
 /// Checks the shape of a tensor.
 pub(crate) fn shape(tensor: &'static str, found: &Tensor, expected: &[i64]) -> Result<()> {

@@ -67,6 +67,8 @@ unsafe extern "C" {
     ) -> Failure;
 }
 
+pub(crate) mod group;
+
 /// The allocator of the system, which remembers whether it had no memory to give. Rust then aborts the process, unless
 /// whoever asked has another way; a program that makes this its `#[global_allocator]` can tell this end from others.
 #[derive(Debug, Clone, Copy, Default)]

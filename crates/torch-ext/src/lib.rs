@@ -15,6 +15,8 @@
 //! | [`generator_state`], [`set_generator_state`] | the state of a device's random generator, for an exact resume |
 //! | [`autocast`] | a region in which a device computes in a smaller number type |
 //! | [`load_cuda`] | CUDA, if the libtorch at hand has it, in a program that was not linked to it |
+//! | [`ProcessGroup`] | processes that sum, broadcast and gather tensors, by c10d and Gloo |
+//! | [`with_share`], [`draw_share`] | random numbers for some rows of a batch, as if all of it were here |
 //! | [`Allocator`] | the system's allocator, which tells that memory ran out from another abort |
 //! | [`peak_memory`], [`reset_peak_memory`] | the memory of a CUDA device |
 //!
@@ -47,8 +49,10 @@ mod error;
 mod ffi;
 mod gaussian;
 mod generator;
+mod group;
 mod gru;
 mod law;
+mod share;
 
 pub use adamw::{AdamWSettings, Clipping, FusedAdamW, Guard, clip};
 pub use affine::affine;
@@ -58,5 +62,7 @@ pub use error::{Result, TorchExtError};
 pub use ffi::Allocator;
 pub use gaussian::{fuses_density, fuses_draw, gaussian_draw, gaussian_log_density};
 pub use generator::{generator_state, set_generator_state};
+pub use group::{Meeting, ProcessGroup};
 pub use gru::gru;
 pub use law::{Laws, Prior, Target};
+pub use share::{Share, draw_share, share, with_share};
