@@ -78,6 +78,18 @@ impl DeviceChoice {
 }
 
 impl DeviceChoice {
+    /// The choice of the process with this rank among those of its machine, where several devices are visible: `auto` and
+    /// the first device stand for the one with the number of the rank.
+    pub fn of_local_rank(self, local_rank: usize) -> DeviceChoice {
+        let shared = matches!(self, DeviceChoice::Auto | DeviceChoice::Cuda(0));
+        // Without CUDA, `resolve` says so.
+        if !shared || self.load_cuda().is_err() || !Cuda::is_available() {
+            return self;
+        }
+        let visible = Cuda::device_count() as usize;
+        if visible > 1 { DeviceChoice::Cuda(local_rank) } else { DeviceChoice::Cuda(0) }
+    }
+
     /// Loads the CUDA libraries of libtorch, which programs are not linked to. If that fails, the program computes on
     /// the CPU, unless CUDA was requested by name.
     fn load_cuda(self) -> Result<(), FeedError> {

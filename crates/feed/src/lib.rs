@@ -36,7 +36,7 @@ pub use device::{DeviceChoice, device_name};
 pub use error::{FeedError, MEMORY_HINT, is_out_of_memory, memory_hint};
 pub use history::{History, SeriesRows};
 pub use panel::{Batch, Columns, DevicePanel};
-pub use random::{Stream, seed};
+pub use random::{Stream, seed, seed_batch};
 pub use source::{Part, Selection, Source};
 pub use torch_ext::Allocator;
 pub use windows::WindowSet;

@@ -76,6 +76,32 @@ pub struct Batch {
     pub target_observed: Option<Tensor>,
 }
 
+impl Batch {
+    /// Number of windows, `B`.
+    pub fn windows(&self) -> i64 {
+        self.first_rows.size()[0]
+    }
+
+    /// `count` of the windows, from `first` on.
+    ///
+    /// # Errors
+    /// [`FeedError::Torch`] if there are fewer.
+    pub fn part(&self, first: i64, count: i64) -> Result<Batch, FeedError> {
+        let part = |tensor: &Tensor| tensor.f_narrow(0, first, count);
+        let maybe = |tensor: &Option<Tensor>| tensor.as_ref().map(part).transpose();
+        Ok(Batch {
+            first_rows: part(&self.first_rows)?,
+            context: part(&self.context)?,
+            extras: maybe(&self.extras)?,
+            future: maybe(&self.future)?,
+            seasonal: maybe(&self.seasonal)?,
+            target: part(&self.target)?,
+            context_observed: maybe(&self.context_observed)?,
+            target_observed: maybe(&self.target_observed)?,
+        })
+    }
+}
+
 impl DevicePanel {
     /// Moves rows to the device. `values` and `observed` are row-major and of one length; a value that was not observed
     /// may be NaN.

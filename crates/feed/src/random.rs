@@ -23,6 +23,12 @@ pub enum Stream {
 
 /// Seeds torch's generator for one use in a run whose seed is `seed`.
 pub fn seed(seed: u64, stream: Stream) {
+    seed_batch(seed, stream, 0);
+}
+
+/// Seeds torch's generator for one batch of a use, so that its draws do not depend on who drew for the batches before
+/// it. Batch 0 begins the stream, as [`seed()`] does.
+pub fn seed_batch(seed: u64, stream: Stream, batch: usize) {
     let stream = match stream {
         Stream::Weights => 1,
         Stream::Validation => 2,
@@ -31,6 +37,7 @@ pub fn seed(seed: u64, stream: Stream) {
         Stream::Epoch(epoch) => 16 + epoch as u64,
         Stream::Step(step) => (1 << 40) + step as u64,
     };
+    let stream = stream + ((batch as u64) << 48);
     // The finalizer of SplitMix64 (Steele et al. 2014): neighboring seeds give unrelated streams.
     let mut mixed = seed.wrapping_add(stream.wrapping_mul(0x9E37_79B9_7F4A_7C15));
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

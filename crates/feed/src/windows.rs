@@ -119,10 +119,22 @@ impl WindowSet {
         panel: &'a DevicePanel,
         size: i64,
     ) -> impl Iterator<Item = Result<Batch, FeedError>> + 'a {
-        (0..self.count).step_by(size as usize).map(move |from| {
-            let indices = self.indices(from, self.count.min(from + size))?;
-            panel.gather(&self.first_rows_of(&indices)?)
-        })
+        (0..self.batch_count(size)).map(move |index| self.batch(panel, size, index))
+    }
+
+    /// Number of [`WindowSet::batches`].
+    pub fn batch_count(&self, size: i64) -> usize {
+        (self.count.max(0) as usize).div_ceil(size as usize)
+    }
+
+    /// One of [`WindowSet::batches`].
+    ///
+    /// # Errors
+    /// As [`DevicePanel::gather`].
+    pub fn batch(&self, panel: &DevicePanel, size: i64, index: usize) -> Result<Batch, FeedError> {
+        let from = index as i64 * size;
+        let indices = self.indices(from, self.count.min(from + size))?;
+        panel.gather(&self.first_rows_of(&indices)?)
     }
 
     fn indices(&self, from: i64, to: i64) -> Result<Tensor, FeedError> {

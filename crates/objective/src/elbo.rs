@@ -74,6 +74,27 @@ impl Elbo {
         kl_weight: f64,
         free_bits: FreeBits,
     ) -> Result<Self> {
+        let means = match kl_groups.iter().all(|group| group.dim() == 2) {
+            true => free_bits.batch_means(&kl_groups),
+            false => Vec::new(), // refused below
+        };
+        Self::of_part(log_likelihood, kl_groups, kl_weight, free_bits, &means)
+    }
+
+    /// As [`Elbo::new`], for some examples of a batch. Free bits depend on the mean over all of them.
+    ///
+    /// # Shapes
+    /// `means`: the means over the whole batch of what [`FreeBits::batch_means`] gives for these examples.
+    ///
+    /// # Errors
+    /// As [`Elbo::new`].
+    pub fn of_part(
+        log_likelihood: Tensor,
+        kl_groups: Vec<Tensor>,
+        kl_weight: f64,
+        free_bits: FreeBits,
+        means: &[Tensor],
+    ) -> Result<Self> {
         check_float("log_likelihood", &log_likelihood)?;
         let batch = match log_likelihood.size().as_slice() {
             &[batch] => batch,
@@ -90,8 +111,11 @@ impl Elbo {
         let charge = match free_bits {
             FreeBits::None => kl.shallow_clone(),
             FreeBits::PerDimension(_) | FreeBits::PerGroup(_) => {
-                let charges: Result<Vec<_>> =
-                    kl_groups.iter().map(|group| free_bits.charge(group)).collect();
+                let charges: Result<Vec<_>> = kl_groups
+                    .iter()
+                    .zip(means)
+                    .map(|(group, mean)| free_bits.charge(group, mean))
+                    .collect();
                 total_of(charges?.into_iter(), &log_likelihood)
             }
         };
@@ -116,21 +140,35 @@ fn total_of(terms: impl Iterator<Item = Tensor>, like: &Tensor) -> Tensor {
 }
 
 impl FreeBits {
+    /// The means over the examples that the charge depends on, without gradient: of the divergence of each latent group
+    /// by dimension, `[Z_l]`, for [`FreeBits::PerDimension`]; of its sum, a scalar, for [`FreeBits::PerGroup`]; nothing
+    /// without free bits.
+    ///
+    /// # Shapes
+    /// `kl_groups`: each `[B, Z_l]`.
+    pub fn batch_means(self, kl_groups: &[Tensor]) -> Vec<Tensor> {
+        let mean = |group: &Tensor| group.detach().mean_dim([0i64].as_slice(), false, None::<Kind>);
+        match self {
+            Self::None => Vec::new(),
+            Self::PerDimension(_) => kl_groups.iter().map(mean).collect(),
+            Self::PerGroup(_) => kl_groups.iter().map(|kl| mean(&sum_last(kl))).collect(),
+        }
+    }
+
     /// The divergence of one group as charged, `[B]`.
-    fn charge(self, group: &Tensor) -> Result<Tensor> {
+    fn charge(self, group: &Tensor, mean: &Tensor) -> Result<Tensor> {
         Ok(match self {
             Self::None => sum_last(group),
-            Self::PerDimension(nats) => sum_last(&allow(group, nats)?),
-            Self::PerGroup(nats) => allow(&sum_last(group), nats)?,
+            Self::PerDimension(nats) => sum_last(&allow(group, mean, nats)?),
+            Self::PerGroup(nats) => allow(&sum_last(group), mean, nats)?,
         })
     }
 }
 
-/// Replaces terms whose mean over the first axis is below `nats` by the constant `nats`.
-fn allow(terms: &Tensor, nats: f64) -> Result<Tensor> {
+/// Replaces terms whose mean over the batch, the first axis, is below `nats` by the constant `nats`.
+fn allow(terms: &Tensor, mean: &Tensor, nats: f64) -> Result<Tensor> {
     check_range("free bits", nats, "[0, ∞)", (0.0..f64::INFINITY).contains(&nats))?;
-    let mean = terms.detach().mean_dim([0i64].as_slice(), true, None::<Kind>);
-    Ok(terms.masked_fill(&mean.lt(nats).expand_as(terms), nats))
+    Ok(terms.masked_fill(&mean.lt(nats).f_expand_as(terms)?, nats))
 }
 
 /// Sums elementwise log densities `[..., H, C]` over the target, leaving out elements that were not observed.

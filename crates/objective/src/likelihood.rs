@@ -289,8 +289,16 @@ impl Likelihood {
     pub fn standard_noise(&self, count: i64) -> Result<Tensor> {
         check_range("count", count as f64, "[0, ∞)", count >= 0)?;
         let shape: Vec<i64> = std::iter::once(count).chain(self.shape.iter().copied()).collect();
-        let options = (self.loc.kind(), self.loc.device());
-        self.law.standard().draw(&shape, options)
+        self.standard_noise_of(&shape)
+    }
+
+    /// As [`Self::standard_noise`], of any shape whose last axes fit those of the family's own parameters, such as the
+    /// degrees of freedom of each channel.
+    ///
+    /// # Errors
+    /// If the shape does not fit or memory runs out.
+    pub fn standard_noise_of(&self, shape: &[i64]) -> Result<Tensor> {
+        self.law.standard().draw(shape, (self.loc.kind(), self.loc.device()))
     }
 
     /// Standardized noise of the family with the dependence of `normals`, each of which is standard normal. It has

@@ -4,6 +4,7 @@ use baseline::BaselineError;
 use feed::{FeedError, is_out_of_memory, memory_hint};
 use objective::ObjectiveError;
 use record::RecordError;
+use torch_ext::TorchExtError;
 use vae::VaeError;
 
 /// An error of training, evaluation or forecasting.
@@ -132,6 +133,16 @@ pub enum TrainError {
         /// Number of steps of the shortest search.
         least: usize,
     },
+    /// Processes that train together do not have the same data, config or weights.
+    #[error(
+        "rank {rank} has other {what} than rank 0\n  hint: give all processes the same config, the same data and the same version of `ballast`"
+    )]
+    RanksDiffer {
+        /// The lowest rank that differs.
+        rank: usize,
+        /// The thing that differs.
+        what: &'static str,
+    },
     /// The noise of a config has not been chosen yet.
     #[error(
         "`noise` is \"auto\", which only training resolves\n  hint: train first, or name a noise, as in `noise = {{ schedule = \"none\" }}`"
@@ -178,7 +189,11 @@ impl TrainError {
             TrainError::NothingObserved { .. }
             | TrainError::TooFewWindows { .. }
             | TrainError::NoValidation { .. }
-            | TrainError::OtherReading { .. } => 65,
+            | TrainError::OtherReading { .. }
+            | TrainError::RanksDiffer { .. } => 65,
+            TrainError::Extension(TorchExtError::Peers { .. }) => 75,
+            TrainError::Extension(TorchExtError::NoMeeting { .. }) => 69,
+            TrainError::Extension(TorchExtError::SameRank { .. }) => 2,
             TrainError::NoForecast => 2,
             TrainError::Record(error) => error.exit_code(),
             TrainError::Diverged { .. } => 3,

@@ -15,6 +15,7 @@ use crate::error::TrainError;
 use crate::forecaster::Forecaster;
 use crate::job::Job;
 use crate::metrics::Means;
+use crate::ranks::{Wishes, begin_together, check_weights, gradient};
 use crate::state::{Position, State};
 use crate::tensorboard::Board;
 use crate::tensors::save_store;
@@ -77,6 +78,7 @@ pub fn fit(
     let board = control.events().then(|| Board::open(job, done)).transpose()?;
     let mut watch = Watch { job, control, board, observe };
     let mut diverged = None;
+    begin_together(control, &state)?;
     if table.validate_early && state.position.step == 0 {
         let seen = watch.look(forecaster, &mut state, per_epoch);
         seen.or_else(|error| checkpointer.stopped(error, &mut state))?;
@@ -99,9 +101,8 @@ pub fn fit(
         for indices in batches.iter().skip(state.position.done) {
             let _span = tracing::trace_span!("step", step = state.position.step).entered();
             let batch = source.panel().gather(&train.first_rows_of(indices)?)?;
-            state.flat.zero_gradients();
-            let terms = forecaster.training_terms(&batch, state.position.step)?;
-            terms.loss.f_backward()?;
+            let (place, wishes) = (state.position.step, checkpointer.wishes());
+            let (terms, agreed) = gradient(forecaster, &mut state, &batch, place, control, wishes)?;
             let rate = table.learning_rate_at(state.position.step, batches.len());
             let windows = indices.size()[0];
             state.step(&terms, rate, windows)?;
@@ -111,7 +112,7 @@ pub fn fit(
                 let seen = watch.look(forecaster, &mut state, of);
                 seen.or_else(|error| checkpointer.stopped(error, &mut state))?;
             }
-            checkpointer.save_if_due(&mut state)?;
+            checkpointer.save_if_due(&mut state, agreed)?;
             // The check comes at fixed steps, so that it does not depend on when checkpoints are saved.
             if state.position.step.is_multiple_of(SYNC_EVERY) && state.is_stuck()? {
                 break;
@@ -128,8 +129,8 @@ pub fn fit(
             break;
         }
         state.end_epoch();
-        if state.goes_on(table) {
-            checkpointer.save_if_due(&mut state)?;
+        if state.goes_on(table) && control.group().is_none() {
+            checkpointer.save_if_due(&mut state, None)?;
         }
     }
     // A training that had ended before has its checkpoint.
@@ -294,12 +295,24 @@ impl<'a> Checkpointer<'a> {
         Checkpointer { job, control, before: state.position.seconds, started: now, saved: now }
     }
 
-    /// Saves if a checkpoint is due or the training is to stop; an error stops it, see [`Checkpointer::stop`].
-    pub(crate) fn save_if_due(&mut self, state: &mut State) -> Result<(), TrainError> {
-        if self.control.stops() {
+    /// The wishes of this process. The first rank decides when checkpoints are due.
+    pub(crate) fn wishes(&self) -> Wishes {
+        let first = self.control.group().is_none_or(|group| group.rank() == 0);
+        Wishes { stop: self.control.stops(), save: first && self.control.save_is_due(self.saved) }
+    }
+
+    /// Saves if a checkpoint is due or the training is to stop, which several ranks have agreed on; an error stops it, see
+    /// [`Checkpointer::stop`].
+    pub(crate) fn save_if_due(
+        &mut self,
+        state: &mut State,
+        agreed: Option<Wishes>,
+    ) -> Result<(), TrainError> {
+        let Wishes { stop, save } = agreed.unwrap_or_else(|| self.wishes());
+        if stop {
             return Err(self.stop(state)?);
         }
-        if self.control.save_is_due(self.saved) {
+        if save {
             self.save(state)?;
         }
         Ok(())
@@ -331,6 +344,7 @@ impl<'a> Checkpointer<'a> {
         state.position.seconds = self.before + self.started.elapsed().as_secs_f64();
         let saved = save(&self.job.run.checkpoint(), state, self.job.source.fingerprint())?;
         tracing::debug!(step = state.position.step, saved, "checkpoint");
+        check_weights(self.control, state)?;
         self.saved = Instant::now();
         Ok(saved)
     }

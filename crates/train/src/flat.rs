@@ -20,10 +20,15 @@ use crate::error::TrainError;
 #[derive(Debug)]
 pub struct Flat {
     parameters: Tensor,
+    /// The gradients, and after them some numbers that are exchanged with them.
+    exchanged: Tensor,
     gradients: Tensor,
     matrices: usize,
     layout: Vec<(String, Vec<i64>)>,
 }
+
+/// Number of numbers that several processes exchange with the gradients.
+const BESIDE: i64 = 5;
 
 impl Flat {
     /// Moves the variables of `store` into one vector; names and values stay as they are.
@@ -45,7 +50,10 @@ impl Flat {
             let pieces: Vec<Tensor> = variables.iter().map(|v| v.detach().reshape([-1])).collect();
             Tensor::f_cat(&pieces, 0)
         })?;
-        let gradients = parameters.f_zeros_like()?;
+        let length = parameters.size()[0];
+        let exchanged =
+            parameters.f_new_zeros([length + BESIDE], (parameters.kind(), parameters.device()))?;
+        let gradients = exchanged.f_narrow(0, 0, length)?;
         // One backward pass through all parameters creates every `.grad()`, so that it can be made a view of the flat
         // vector. A parameter that the model never uses then has a zero gradient.
         let sums: Vec<Tensor> =
@@ -62,7 +70,7 @@ impl Flat {
             });
             offset += length;
         }
-        Ok(Flat { parameters, gradients, matrices: numbers, layout })
+        Ok(Flat { parameters, exchanged, gradients, matrices: numbers, layout })
     }
 
     /// All parameters, `[P]`.
@@ -73,6 +81,16 @@ impl Flat {
     /// All gradients, `[P]`, since they were last set to zero.
     pub fn gradients(&self) -> &Tensor {
         &self.gradients
+    }
+
+    /// Gradients and the numbers beside them, `[P + 5]`, in one piece of memory.
+    pub(crate) fn exchanged(&self) -> &Tensor {
+        &self.exchanged
+    }
+
+    /// The numbers beside the gradients, `[5]`.
+    pub(crate) fn beside(&self) -> Tensor {
+        self.exchanged.narrow(0, self.len() as i64, BESIDE)
     }
 
     /// The number of parameters that belong to matrices, which come first; the others belong to vectors.

@@ -11,12 +11,14 @@ use objective::score::crps_loss;
 use record::Limits;
 use tch::nn::VarStore;
 use tch::{Device, Kind, Tensor};
+use torch_ext::{Share, draw_share, with_share};
 use vae::{Draw, Inputs, Instance, Latent, Model, ModelKind, Observation, Pass, Shape};
 
 use crate::config::Config;
 use crate::error::TrainError;
 use crate::limits::Bound;
 use crate::memory::keep_freed;
+use crate::ranks::Part;
 use draws::ByDraws;
 use target::Target;
 
@@ -68,6 +70,20 @@ struct Prepared {
     target: Tensor,
     /// `a^y_t` and `s^y_t`; absent if the target is clean.
     noise: Option<(Tensor, Tensor)>,
+}
+
+impl Prepared {
+    /// `count` windows from `first` on.
+    fn part(&self, first: i64, count: i64) -> Result<Prepared, TrainError> {
+        let part = |tensor: &Tensor| tensor.f_narrow(0, first, count);
+        let noise = match &self.noise {
+            Some((signal, std)) => Some((part(signal)?, part(std)?)),
+            None => None,
+        };
+        let (instance, inputs) =
+            (self.instance.part(first, count)?, self.inputs.part(first, count)?);
+        Ok(Prepared { instance, inputs, target: part(&self.target)?, noise })
+    }
 }
 
 impl Forecaster {
@@ -170,12 +186,37 @@ impl Forecaster {
     /// If the batch does not fit the model.
     pub fn training_terms(&self, batch: &Batch, step: usize) -> Result<Terms, TrainError> {
         let prepared = self.prepare(batch, true)?;
+        self.terms(batch, &prepared, step, None)
+    }
+
+    /// The terms of the windows of a part of the batch, whose mean over all parts are [`Forecaster::training_terms`].
+    ///
+    /// The whole batch is noised, because windows are noised with the help of others.
+    pub(crate) fn terms_of_part(
+        &self,
+        batch: &Batch,
+        step: usize,
+        part: Part,
+    ) -> Result<Terms, TrainError> {
+        let prepared = self.prepare(batch, true)?;
+        let Share { first, count, .. } = part.share;
+        let (batch, prepared) = (batch.part(first, count)?, prepared.part(first, count)?);
+        with_share(Some(part.share), || self.terms(&batch, &prepared, step, Some(part)))
+    }
+
+    fn terms(
+        &self,
+        batch: &Batch,
+        prepared: &Prepared,
+        step: usize,
+        part: Option<Part>,
+    ) -> Result<Terms, TrainError> {
         let mut terms = match self.draws {
-            Some(by_draws) => self.bound_by_draws(by_draws, batch, &prepared)?,
-            None => self.bound_in_closed_form(batch, &prepared, step)?,
+            Some(by_draws) => self.bound_by_draws(by_draws, batch, prepared)?,
+            None => self.bound_in_closed_form(batch, prepared, step, part)?,
         };
         if let Some((weight, samples)) = self.crps {
-            terms.loss += self.forecast_crps(batch, &prepared, samples)? * weight;
+            terms.loss += self.forecast_crps(batch, prepared, samples)? * weight;
         }
         Ok(terms)
     }
@@ -186,13 +227,14 @@ impl Forecaster {
         batch: &Batch,
         prepared: &Prepared,
         step: usize,
+        part: Option<Part>,
     ) -> Result<Terms, TrainError> {
         let (values, noise) = self.described.scored(batch, prepared)?;
         let (_, observed) = self.truth(batch);
         let observation = Observation { values: &values, noise, observed };
         let Prepared { inputs, target, .. } = prepared;
         let terms = self.computed(|| self.model.terms(inputs, Some(target), observation, true))?;
-        self.weigh(terms.log_likelihood, terms.kl_groups, step)
+        self.weigh(terms.log_likelihood, terms.kl_groups, step, part)
     }
 
     /// The CRPS of forecasts from the noised context, summed over the clean target and averaged over windows. It is in
@@ -215,7 +257,8 @@ impl Forecaster {
                 self.described.of_window(truth)
             }
         };
-        let crps = hide(crps_loss(&forecast.sample()?, &truth)?, observed)?;
+        let noise = draw_share(forecast.shape(), 3, |size| forecast.standard_noise_of(size))?;
+        let crps = hide(crps_loss(&forecast.sample_with(&noise)?, &truth)?, observed)?;
         let crps = self.described.to_window(crps * &prepared.instance.scale);
         Ok(crps.f_sum(Kind::Float)? / batch.context.size()[0] as f64)
     }
@@ -239,7 +282,7 @@ impl Forecaster {
         let prepared = self.prepare(batch, false)?;
         let (latents, log_prob) = self.pass(batch, &prepared, false)?;
         let reconstruction = self.summed(batch, &log_prob)?;
-        Ok((self.weigh(reconstruction, kl_of(&latents)?, step)?, latents))
+        Ok((self.weigh(reconstruction, kl_of(&latents)?, step, None)?, latents))
     }
 
     /// `log p(y | z) − KL` of each clean window, `[B]`, in nats.
@@ -461,8 +504,18 @@ impl Forecaster {
         reconstruction: Tensor,
         kl_groups: Vec<Tensor>,
         step: usize,
+        part: Option<Part>,
     ) -> Result<Terms, TrainError> {
-        let elbo = Elbo::new(reconstruction, kl_groups, self.kl_weight(step), self.free_bits)?;
+        let (weight, free_bits) = (self.kl_weight(step), self.free_bits);
+        let elbo = match part {
+            None => Elbo::new(reconstruction, kl_groups, weight, free_bits)?,
+            Some(part) => {
+                let means = free_bits.batch_means(&kl_groups);
+                let means: Vec<Tensor> =
+                    means.iter().map(|mean| part.mean(mean)).collect::<Result<_, _>>()?;
+                Elbo::of_part(reconstruction, kl_groups, weight, free_bits, &means)?
+            }
+        };
         Ok(Terms {
             loss: elbo.loss(),
             reconstruction: elbo.reconstruction.detach().f_mean(Kind::Float)?,

@@ -69,6 +69,7 @@ mod memory;
 mod metrics;
 mod optimizer;
 mod plan;
+mod ranks;
 mod reading;
 mod refit;
 mod run;
@@ -94,6 +95,7 @@ pub use forecaster::{Forecaster, Terms, inputs};
 pub use job::Job;
 pub use optimizer::AdamW;
 pub use plan::{Plan, plan};
+pub use ranks::{Mirror, share_out};
 pub use reading::{check_rereading, other_reading};
 pub use run::{
     Loaded, RunOptions, RunProgress, Training, data_info, load, prepare, prepare_panel, set_threads,
@@ -101,5 +103,6 @@ pub use run::{
 pub use shape::shape;
 pub use tch::Device;
 pub use tensors::serialized;
+pub use torch_ext::{Meeting, ProcessGroup, TorchExtError};
 pub use update::{Updated, update};
 pub use vae::ModelKind;

@@ -12,6 +12,7 @@ use crate::fit::{Checkpointer, SYNC_EVERY, batches, diagnosis};
 use crate::forecaster::Forecaster;
 use crate::initialize::{self, Start};
 use crate::job::Job;
+use crate::ranks::{begin_together, gradient};
 use crate::state::State;
 use crate::tensors::save_store;
 
@@ -140,6 +141,7 @@ pub(crate) fn train(
     let resumed = checkpoint.map(|checkpoint| checkpoint.restore(state, extent));
     let mut resumed = resumed.transpose()?;
     let mut checkpointer = Checkpointer::new(job, control, state);
+    begin_together(control, state)?;
     while state.position.step < course.steps {
         let epoch = state.position.epochs + 1;
         let _span = tracing::info_span!("refit", epoch).entered();
@@ -153,13 +155,12 @@ pub(crate) fn train(
                 break;
             }
             let batch = source.panel().gather(&windows.first_rows_of(indices)?)?;
-            state.flat.zero_gradients();
             let (rate, place) = (course.at)(state.position.step);
-            let terms = forecaster.training_terms(&batch, place)?;
-            terms.loss.f_backward()?;
+            let wishes = checkpointer.wishes();
+            let (terms, agreed) = gradient(forecaster, state, &batch, place, control, wishes)?;
             state.step(&terms, rate, indices.size()[0])?;
             observe(state.position.step);
-            checkpointer.save_if_due(state)?;
+            checkpointer.save_if_due(state, agreed)?;
             if state.position.step.is_multiple_of(SYNC_EVERY) && state.is_stuck()? {
                 break;
             }

@@ -21,6 +21,7 @@ use crate::forecaster::Forecaster;
 use crate::initialize::{self, Start};
 use crate::job::Job;
 use crate::memory::need;
+use crate::ranks::check_start;
 use crate::refit::{Chosen, Goal, refit};
 use crate::shape::shape;
 use crate::tensors::load_store;
@@ -238,6 +239,7 @@ impl Training {
         let Training { mut config, source, panel, directory, threads, checkpoint, lock, .. } = self;
         let _span = tracing::info_span!("run", directory = %directory.path().display()).entered();
         let before = checkpoint.as_ref().map_or(0.0, Checkpoint::seconds);
+        check_start(control, &config, &source, checkpoint.as_ref().map(Checkpoint::step))?;
         need(&config, &source)?;
         // An unfinished run has no run.json.
         directory.remove_results()?;

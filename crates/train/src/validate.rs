@@ -1,9 +1,10 @@
 //! Validation after every epoch, and earlier if the config asks for it: scores on windows that the model does not train on.
 
-use feed::{Batch, Part, Source, Stream, WindowSet, seed};
+use feed::{Batch, Part, Source, Stream, WindowSet, seed, seed_batch};
 use objective::ObjectiveError;
 use objective::score::window_crps;
 use tch::{Device, Kind, Tensor, no_grad};
+use torch_ext::ProcessGroup;
 use vae::{GroupHealth, HealthMeter, Latent};
 
 use crate::config::Config;
@@ -11,6 +12,7 @@ use crate::control::Control;
 use crate::error::TrainError;
 use crate::forecaster::Forecaster;
 use crate::job::Job;
+use crate::ranks::share_out;
 
 /// Results of a validation: means over clean windows. Without validation windows, those of validation are NaN, and the
 /// latent variables are those of training windows.
@@ -84,6 +86,7 @@ fn held(
         false => Ok(()),
     };
     let mut draw = |batch: &Batch| go_on().and_then(|()| forecaster.sample(batch, samples));
+    let group = control.group();
     no_grad(|| {
         seed(config.seed, Stream::Validation);
         let (mut loss, mut bound, mut windows) = (0.0, 0.0, 0.0);
@@ -107,7 +110,7 @@ fn held(
             }
         }
         let mut crps = |windows: &WindowSet, part: Part| {
-            mean_crps(config, source, windows, forecaster, &mut draw)?
+            mean_crps(config, source, windows, forecaster, group, &mut draw)?
                 .ok_or(TrainError::NothingObserved { part: part.name() })
         };
         let validation_crps =
@@ -144,7 +147,7 @@ pub(crate) fn validation_crps(
     forecaster: &Forecaster,
     draw: &mut dyn FnMut(&Batch) -> Result<Tensor, TrainError>,
 ) -> Result<Option<f64>, TrainError> {
-    no_grad(|| mean_crps(config, source, &scored_windows(source), forecaster, draw))
+    no_grad(|| mean_crps(config, source, &scored_windows(source), forecaster, None, draw))
 }
 
 /// The mean CRPS over windows with an observed value; `None` if there are none.
@@ -153,9 +156,10 @@ fn mean_crps(
     source: &Source,
     windows: &WindowSet,
     forecaster: &Forecaster,
+    group: Option<&ProcessGroup>,
     draw: &mut dyn FnMut(&Batch) -> Result<Tensor, TrainError>,
 ) -> Result<Option<f64>, TrainError> {
-    Ok(stats::mean_of_finite(each_crps(config, source, windows, forecaster, draw)?))
+    Ok(stats::mean_of_finite(each_crps(config, source, windows, forecaster, group, draw)?))
 }
 
 /// The CRPS of each window; NaN where nothing was observed.
@@ -164,37 +168,39 @@ fn each_crps(
     source: &Source,
     windows: &WindowSet,
     forecaster: &Forecaster,
+    group: Option<&ProcessGroup>,
     draw: &mut dyn FnMut(&Batch) -> Result<Tensor, TrainError>,
 ) -> Result<Vec<f64>, TrainError> {
-    seed(config.seed, Stream::Validation);
-    let mut scores = Vec::new();
     let panel = source.panel();
     let at_once = panel.scored_at_once(config.train.validation_samples as i64);
-    for batch in windows.batches(panel, at_once) {
-        let batch = batch?;
+    share_out(group, windows.batch_count(at_once), |index| {
+        let batch = windows.batch(panel, at_once, index)?;
+        seed_batch(config.seed, Stream::Validation, index);
         let (truth, observed) = forecaster.truth(&batch);
         let drawn = draw(&batch)?;
-        scores.extend(Vec::<f64>::try_from(window_crps(&drawn, truth, observed)?)?);
-    }
-    Ok(scores)
+        Ok(Vec::try_from(window_crps(&drawn, truth, observed)?)?)
+    })
 }
 
 /// The score that selects a training, for each of [`scored_windows`]; lower is better. It is the CRPS, or the negative
 /// bound if the model makes no forecasts.
-pub(crate) fn window_scores(job: &Job, forecaster: &Forecaster) -> Result<Vec<f64>, TrainError> {
+pub(crate) fn window_scores(
+    job: &Job,
+    forecaster: &Forecaster,
+    group: Option<&ProcessGroup>,
+) -> Result<Vec<f64>, TrainError> {
     let Job { config, source, .. } = *job;
     let samples = config.train.validation_samples as i64;
     let windows = scored_windows(source);
     if !forecaster.autoencodes() {
         let mut draw = |batch: &Batch| forecaster.sample(batch, samples);
-        return each_crps(config, source, &windows, forecaster, &mut draw);
+        return each_crps(config, source, &windows, forecaster, group, &mut draw);
     }
-    seed(config.seed, Stream::Validation);
-    let mut scores = Vec::new();
     let panel = source.panel();
-    for batch in windows.batches(panel, panel.scored_at_once(samples)) {
-        let bounds = forecaster.clean_bounds(&batch?)?.f_to_kind(Kind::Double)?;
-        scores.extend(Vec::<f64>::try_from(-bounds)?);
-    }
-    Ok(scores)
+    let at_once = panel.scored_at_once(samples);
+    share_out(group, windows.batch_count(at_once), |index| {
+        let batch = windows.batch(panel, at_once, index)?;
+        seed_batch(config.seed, Stream::Validation, index);
+        Ok(Vec::try_from(-forecaster.clean_bounds(&batch)?.f_to_kind(Kind::Double)?)?)
+    })
 }

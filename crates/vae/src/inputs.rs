@@ -74,6 +74,21 @@ impl Inputs {
         Inputs { context, future: None, seasonal: None, level: None }
     }
 
+    /// The inputs of `count` examples from `first` on.
+    ///
+    /// # Errors
+    /// [`VaeError::Torch`] if there are fewer.
+    pub fn part(&self, first: i64, count: i64) -> Result<Inputs> {
+        let part = |tensor: &Tensor| tensor.f_narrow(0, first, count);
+        let maybe = |tensor: &Option<Tensor>| tensor.as_ref().map(part).transpose();
+        Ok(Inputs {
+            context: part(&self.context)?,
+            future: maybe(&self.future)?,
+            seasonal: maybe(&self.seasonal)?,
+            level: maybe(&self.level)?,
+        })
+    }
+
     /// The same with covariates known over the horizon.
     pub fn with_future(self, future: Tensor) -> Inputs {
         Inputs { future: Some(future), ..self }

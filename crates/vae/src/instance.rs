@@ -81,6 +81,18 @@ impl Instance {
         Ok(Instance { center, scale, identity: true })
     }
 
+    /// The map of `count` examples from `first` on.
+    ///
+    /// # Errors
+    /// [`crate::VaeError::Torch`] if there are fewer.
+    pub fn part(&self, first: i64, count: i64) -> Result<Instance> {
+        Ok(Instance {
+            center: self.center.f_narrow(0, first, count)?,
+            scale: self.scale.f_narrow(0, first, count)?,
+            identity: self.identity,
+        })
+    }
+
     /// Converts standardized values to instance units.
     ///
     /// # Shapes

@@ -101,7 +101,7 @@ impl Parameters {
             if let Some(last) = size.last_mut() {
                 *last /= 2;
             }
-            let noise = Tensor::f_randn(&size, (self.0.kind(), self.0.device()))?;
+            let noise = normals(&size, 3, &self.0)?;
             let prior = prior.map(|prior| torch_ext::Prior { parameters: &prior.0, relative });
             let (sample, kl) = torch_ext::gaussian_draw(&self.0, prior, &noise, LOG_SCALE_BOUND)?;
             return Ok((sample, kl.f_flatten(-2, -1)?));
@@ -137,6 +137,12 @@ impl GaussianHead {
     pub(crate) fn forward(&self, inputs: &[&Tensor]) -> Result<Parameters> {
         Ok(Parameters(whole(self.0.forward(inputs)?)?))
     }
+}
+
+/// Standard normals, for the rows that are here of a batch whose axis is `axis` from the end.
+fn normals(size: &[i64], axis: usize, like: &Tensor) -> Result<Tensor> {
+    let options = (like.kind(), like.device());
+    Ok(torch_ext::draw_share(size, axis, |size| Tensor::f_randn(size, options))?)
 }
 
 /// Noise with which latent variables are drawn, group by group.
@@ -180,9 +186,9 @@ impl Draw<'_> {
             // Below the first group the parameters carry the sample axis already.
             Draw::Many(samples) | Draw::Cut(samples) if group == 0 => {
                 let size: Vec<i64> = std::iter::once(*samples).chain(mean.size()).collect();
-                Tensor::f_randn(&size, (mean.kind(), mean.device()))?
+                normals(&size, 2, mean)?
             }
-            Draw::One | Draw::Many(_) | Draw::Cut(_) => mean.f_randn_like()?,
+            Draw::One | Draw::Many(_) | Draw::Cut(_) => normals(&mean.size(), 2, mean)?,
             Draw::Given(noise) => {
                 let noise = &noise[group];
                 let (found, wanted) = (noise.size(), mean.size());

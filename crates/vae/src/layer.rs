@@ -156,16 +156,32 @@ impl Activation {
 
     /// Dropout alone, for layers with an activation of their own.
     pub(crate) fn drop(self, input: Tensor, train: bool) -> Result<Tensor> {
-        if train && self.dropout > 0.0 {
+        if !train || self.dropout == 0.0 {
+            return Ok(input);
+        }
+        if torch_ext::share().is_none() {
             return Ok(input.f_dropout(self.dropout, true)?);
         }
-        Ok(input)
+        Ok(input.f_mul(&dropped_ones(&input.size(), 3, self.dropout, &input)?)?)
     }
 
     /// The gain that keeps the variance through this activation.
     pub(crate) fn gain(self) -> f64 {
         if self.nonlinear { HIDDEN_GAIN } else { 1.0 }
     }
+}
+
+/// Ones after dropout, for the rows that are here of a batch whose axis is `axis` from the end; a tensor times these is
+/// the tensor after dropout.
+pub(crate) fn dropped_ones(
+    size: &[i64],
+    axis: usize,
+    probability: f64,
+    like: &Tensor,
+) -> Result<Tensor> {
+    let options = (like.kind(), like.device());
+    let draw = |size: &[i64]| Tensor::f_ones(size, options)?.f_dropout(probability, true);
+    Ok(torch_ext::draw_share(size, axis, draw)?)
 }
 
 /// Bounds the logarithm of a scale, so that the scale and its square are safe in f32.

@@ -236,7 +236,7 @@ impl TrialSetup<'_> {
         })?;
         let Fitted { steps, diverged, .. } = fitted;
         let windows = match diverged {
-            None => no_grad(|| window_scores(&job, &forecaster))?,
+            None => no_grad(|| window_scores(&job, &forecaster, control.group()))?,
             Some(_) => Vec::new(),
         };
         let score = stats::mean_of_finite(windows.iter().copied());

@@ -6,7 +6,7 @@ use tch::nn::{Init, Path};
 use super::{Rows, Sizes, activation};
 use crate::ModelConfig;
 use crate::error::Result;
-use crate::layer::{Activation, Linear};
+use crate::layer::{Activation, Linear, dropped_ones};
 
 /// A stack of GRU layers; the features are the last state of the last layer.
 ///
@@ -68,9 +68,31 @@ impl Gru {
                 .f_contiguous()?,
         };
         let dropout = if self.layers > 1 { self.activation.dropout } else { 0.0 };
-        let (_, last) = torch_ext::gru(&input, &start, &self.weights, dropout, train)?;
-        let features = last.f_select(0, self.layers - 1)?.f_view([batch, groups, self.hidden])?;
-        self.activation.drop(features, train)
+        let last = match (train && dropout > 0.0, torch_ext::share()) {
+            (true, Some(_)) => self.by_layers(input, &start, dropout)?,
+            _ => {
+                let (_, last) = torch_ext::gru(&input, &start, &self.weights, dropout, train)?;
+                last.f_select(0, self.layers - 1)?
+            }
+        };
+        self.activation.drop(last.f_view([batch, groups, self.hidden])?, train)
+    }
+
+    /// The last state of the last layer, with dropout between the layers for the rows that are here of a batch.
+    fn by_layers(&self, input: Tensor, start: &Tensor, dropout: f64) -> Result<Tensor> {
+        let size = [input.size()[1], input.size()[0], self.hidden];
+        let mut sequence = input;
+        let mut layers = self.weights.chunks(4).zip(0..self.layers).peekable();
+        while let Some((weights, layer)) = layers.next() {
+            let start = start.f_narrow(0, layer, 1)?;
+            let (output, last) = torch_ext::gru(&sequence, &start, weights, 0.0, true)?;
+            if layers.peek().is_none() {
+                return Ok(last.f_select(0, 0)?);
+            }
+            let factors = dropped_ones(&size, 2, dropout, &output)?;
+            sequence = output.f_mul(&factors.f_transpose(0, 1)?)?;
+        }
+        unreachable!("a model has at least one layer")
     }
 }
 
