@@ -8,6 +8,8 @@ use clap::{Parser, Subcommand};
 use jiff::{Span, SpanRelativeTo};
 use tracing_subscriber::EnvFilter;
 
+use crate::together::TogetherArgs;
+
 /// Forecasts small, noisy time series with classical methods and a variational autoencoder, weighed by past rows.
 #[derive(Debug, Parser)]
 #[command(name = "ballast", version, after_help = EXIT_CODES)]
@@ -20,7 +22,7 @@ pub(crate) struct Args {
 }
 
 /// A length of time such as `30s`, `90m` or `1d 12h`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let span: Span = text.parse().map_err(|error: jiff::Error| error.to_string())?;
     let duration = span.to_duration(SpanRelativeTo::days_are_24_hours());
     Duration::try_from(duration.map_err(|error| error.to_string())?)
@@ -58,6 +60,17 @@ pub(crate) enum Command {
     /// Help with writing configs.
     #[command(subcommand)]
     Config(ConfigCommand),
+}
+
+impl Command {
+    /// The options of a command that several processes can share.
+    pub(crate) fn together(&self) -> Option<&TogetherArgs> {
+        match self {
+            Command::Train(args) => Some(&args.together),
+            Command::Update(args) => Some(&args.together),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -101,6 +114,8 @@ pub(crate) struct Train {
     /// Check everything, count windows, parameters and memory, and write nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) together: TogetherArgs,
 }
 
 /// Trains the weights that forecast on the rows of a newer table; the weights to score stay. A table without new rows
@@ -127,6 +142,8 @@ pub(crate) struct Update {
     /// Save and exit with code 75 after this time, e.g. 90m; run the command again to continue.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) max_time: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) together: TogetherArgs,
 }
 
 #[derive(Debug, clap::Args)]

@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use crate::hints::from_here;
+use crate::together;
 use terminal::{count, note, print};
 
 /// Shows the progress of a training. The training continues even if nobody can read it.
@@ -46,7 +47,7 @@ const PAGE: usize = 25;
 
 impl<'a> Display<'a> {
     pub(crate) fn new(config: &'a Config) -> Display<'a> {
-        let shown = if std::io::stdout().is_terminal() {
+        let shown = if std::io::stdout().is_terminal() && together::is_first() {
             let template = "{bar:30} {pos}/{len} steps  {msg}  {elapsed} + at most {eta}";
             let style = ProgressStyle::with_template(template)
                 .unwrap_or_else(|_| ProgressStyle::default_bar());

@@ -11,6 +11,7 @@ use ballast::record::RecordError;
 use ballast::train::TrainError;
 
 use crate::hints::{as_options, from_here};
+use crate::together::{self, Ending};
 use terminal::{note, print};
 
 /// The place and the backtrace of the last panic.
@@ -24,7 +25,10 @@ static PANICKED: Mutex<String> = Mutex::new(String::new());
 pub(crate) fn of(takes_options: bool, command: impl FnOnce() -> Result<(), Error>) -> ExitCode {
     panic::set_hook(Box::new(remember));
     match panic::catch_unwind(AssertUnwindSafe(command)) {
-        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Ok(())) => {
+            together::leave();
+            ExitCode::SUCCESS
+        }
         Ok(Err(error)) => failed(&error, takes_options),
         Err(payload) => panicked(&*payload),
     }
@@ -62,8 +66,21 @@ fn failed(error: &Error, takes_options: bool) -> ExitCode {
         message = "out of memory".to_owned() + ballast::feed::MEMORY_HINT;
     }
     let message = if takes_options { as_options(&message) } else { message };
-    note(format_args!("ballast: {}", from_here(&message)));
-    ExitCode::from(error.chain().find_map(known).unwrap_or(70))
+    let code = error.chain().find_map(known).unwrap_or(70);
+    end(error, from_here(&message), code)
+}
+
+/// Ends with one message of all processes that work together.
+fn end(error: &Error, message: String, code: u8) -> ExitCode {
+    together::tell_torchrun(&message, code);
+    match together::ending(error, message, code) {
+        Ending::Say(message, code) => {
+            terminal::speak();
+            note(format_args!("ballast: {message}{}", together::hint_of_torchrun(code)));
+            ExitCode::from(code)
+        }
+        Ending::Silent(code) => ExitCode::from(code),
+    }
 }
 
 fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
@@ -75,6 +92,7 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     }
     if cause.is::<ballast::noise::NoiseError>()
         || cause.is::<crate::data_command::Taken>()
+        || cause.is::<crate::launch::Misfit>()
         || cause.is::<ballast::files::CacheError>()
     {
         return Some(2);
@@ -99,13 +117,13 @@ fn panicked(payload: &(dyn Any + Send)) -> ExitCode {
     let text = text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no message");
     // An operation of tch that returns no `Result` panics with the error of libtorch.
     if text.starts_with(OF_TCH) && ballast::feed::is_out_of_memory(text) {
-        note(format_args!("ballast: out of memory{}", ballast::feed::MEMORY_HINT));
-        return ExitCode::from(69);
+        let message = format!("out of memory{}", ballast::feed::MEMORY_HINT);
+        return end(&Error::msg(message.clone()), message, 69);
     }
     let first = text.lines().take(2).collect::<Vec<_>>().join(" ");
     let place = PANICKED.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    note(format_args!("ballast: this is a bug, please report it with the command: {first}{place}"));
-    ExitCode::from(70)
+    let message = format!("this is a bug, please report it with the command: {first}{place}");
+    end(&Error::msg(message.clone()), message, 70)
 }
 
 const OF_TCH: &str = "called `Result::unwrap()` on an `Err` value: Torch(";

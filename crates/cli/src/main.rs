@@ -11,11 +11,13 @@ mod exit;
 mod features;
 mod forecast;
 mod hints;
+mod launch;
 mod noise_command;
 mod scores;
 mod signals;
 mod table;
 mod threads;
+mod together;
 mod train_command;
 mod update;
 
@@ -60,6 +62,9 @@ fn run(args: Args) -> Result<(), Error> {
         Command::Backtest(command) => command.table.threads,
         _ => None,
     });
+    if let Some(args) = args.command.together() {
+        together::join(args)?;
+    }
     match args.command {
         Command::Train(command) => train_command::run(command),
         Command::Update(command) => update::run(command),

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error};
 use ballast::record::{RecordError, RunDirectory};
-use ballast::train::{Config, Control, RunOptions, TrainError};
+use ballast::train::{Config, Control, Mirror, RunOptions, TrainError};
 
 use crate::args::Train;
 use crate::display::Display;
 use crate::signals;
+use crate::together;
 use terminal::{count, print};
 
 pub(crate) fn run(args: Train) -> Result<(), Error> {
@@ -17,17 +18,20 @@ pub(crate) fn run(args: Train) -> Result<(), Error> {
     let file = config_file(args.config.as_deref(), args.run.as_deref())?;
     let config = Config::load(&file, &overrides).map_err(TrainError::from)?;
     let directory = args.run.unwrap_or_else(|| default_run(&file, config.seed));
-    let options = RunOptions { device: args.device, threads: args.threads.map(usize::from) };
+    let device = together::device(args.device);
+    let options = RunOptions { device, threads: args.threads.map(usize::from) };
     if args.dry_run {
         return dry_run(&config, &directory, options);
     }
     let mut control =
         Control::new(signals::stop()?).save_every(args.save_every).write_events(!args.no_events);
+    control = control.with_group(together::group());
     if let Some(time) = args.max_time {
         control = control.max_time(time);
     }
     let mut display = Display::new(&config);
-    let training = ballast::train::prepare(&config, &directory, options)?;
+    let mirror = Mirror::new(control.group(), &directory)?;
+    let training = ballast::train::prepare(&config, mirror.path(), options)?;
     if let Some(done) = training.already_done() {
         display.already_done(&directory, done);
         return Ok(());

@@ -7,11 +7,12 @@ use anyhow::{Context, Error};
 use ballast::auto::Kept;
 use ballast::data::AddedRows;
 use ballast::record::{self, UpdateScores};
-use ballast::train::{Control, RunOptions, Updated};
+use ballast::train::{Control, Mirror, RunOptions, Updated};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::args::Update;
 use crate::signals;
+use crate::together;
 use terminal::{count, print};
 
 /// Series to name at most.
@@ -26,8 +27,11 @@ pub(crate) fn run(args: Update) -> Result<(), Error> {
              to do\nnext: ballast forecast {run} --input {input}"
         ))?);
     }
-    let options = RunOptions { device: args.device, threads: args.threads.map(usize::from) };
+    let device = together::device(args.device);
+    let options = RunOptions { device, threads: args.threads.map(usize::from) };
     let mut control = Control::new(signals::stop()?).save_every(args.save_every);
+    control = control.with_group(together::group());
+    let mirror = Mirror::new(control.group(), &args.run)?;
     if let Some(time) = args.max_time {
         control = control.max_time(time);
     }
@@ -37,7 +41,8 @@ pub(crate) fn run(args: Update) -> Result<(), Error> {
         bar.set_position(done as u64);
     };
     let (run, input) = (&args.run, &args.input);
-    let updated = ballast::train::update(run, input, &args.set, options, &control, &mut observe);
+    let place = mirror.path();
+    let updated = ballast::train::update(place, input, &args.set, options, &control, &mut observe);
     bar.finish_and_clear();
     let updated = updated.context("update")?;
     report(&updated, run, input)?;
@@ -53,7 +58,7 @@ pub(crate) fn run(args: Update) -> Result<(), Error> {
 
 /// A bar on a terminal, nothing elsewhere.
 fn bar() -> ProgressBar {
-    if !std::io::stdout().is_terminal() {
+    if !std::io::stdout().is_terminal() || !together::is_first() {
         return ProgressBar::hidden();
     }
     let style = ProgressStyle::with_template("{bar:30} {pos}/{len} steps  {elapsed} + {eta}");

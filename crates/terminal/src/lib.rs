@@ -8,6 +8,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Whether stdout belongs to a file that the command writes there.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
+/// Whether another process prints in the place of this one.
+static MUTE: AtomicBool = AtomicBool::new(false);
+
+/// Prints nothing from now on: another process of the same command does.
+pub fn mute() {
+    MUTE.store(true, Ordering::Relaxed);
+}
+
+/// Prints again after [`mute`].
+pub fn speak() {
+    MUTE.store(false, Ordering::Relaxed);
+}
+
+fn is_mute() -> bool {
+    MUTE.load(Ordering::Relaxed)
+}
+
 /// Leaves stdout to the output of a command if one of its paths is stdout; what else is printed then goes to stderr.
 pub fn leave_stdout_to<'a>(paths: impl IntoIterator<Item = Option<&'a Path>>) {
     let stdout = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].map(Path::new);
@@ -23,6 +40,9 @@ pub fn leave_stdout_to<'a>(paths: impl IntoIterator<Item = Option<&'a Path>>) {
 /// # Errors
 /// Any other failure to write, such as a full disk.
 pub fn print(line: impl Display) -> io::Result<()> {
+    if is_mute() {
+        return Ok(());
+    }
     if TAKEN.load(Ordering::Relaxed) {
         note(line);
         return Ok(());
@@ -45,6 +65,9 @@ pub fn count(count: usize, noun: &str) -> String {
 
 /// Prints a line to stderr, if anybody can read it there.
 pub fn note(line: impl Display) {
+    if is_mute() {
+        return;
+    }
     let line = format!("{}\n", harmless(&line.to_string()));
     let _ = io::stderr().write_all(line.as_bytes());
 }
@@ -76,6 +99,9 @@ pub struct Log;
 
 impl Write for Log {
     fn write(&mut self, record: &[u8]) -> io::Result<usize> {
+        if is_mute() {
+            return Ok(record.len());
+        }
         let text = harmless(&String::from_utf8_lossy(record));
         io::stderr().write_all(text.as_bytes())?;
         Ok(record.len())
