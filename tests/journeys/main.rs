@@ -8,6 +8,7 @@ mod honesty;
 mod interrupt;
 mod reading;
 mod tensorboard;
+mod together;
 mod tools;
 mod weights;
 mod whole;

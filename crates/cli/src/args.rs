@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use jiff::{Span, SpanRelativeTo};
 use tracing_subscriber::EnvFilter;
 
-use crate::together::TogetherArgs;
+use crate::launch::Launcher;
 
 /// Forecasts small, noisy time series with classical methods and a variational autoencoder, weighed by past rows.
 #[derive(Debug, Parser)]
@@ -60,6 +60,18 @@ pub(crate) enum Command {
     /// Help with writing configs.
     #[command(subcommand)]
     Config(ConfigCommand),
+}
+
+/// Shares the work of one command out to several processes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct TogetherArgs {
+    /// Work together with the other processes that this launcher started [default: torchrun if it is the parent
+    /// process, else off].
+    #[arg(long, value_name = "LAUNCHER")]
+    pub(crate) distributed: Option<Launcher>,
+    /// Maximum time to wait for another process, e.g. 30s or 10m.
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
+    pub(crate) distributed_timeout: Duration,
 }
 
 impl Command {

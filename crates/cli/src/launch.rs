@@ -117,7 +117,7 @@ fn env(variables: Variables) -> Result<Place, Misfit> {
     Ok(Place { rank, world, local_rank, meeting })
 }
 
-/// As [`env`]; the agent of torchrun serves the store unless it says otherwise, and each restart meets anew.
+/// As [`env`]; the agent of torchrun serves the store unless it says otherwise, and each restart has a meeting of its own.
 fn torchrun(variables: Variables) -> Result<Place, Misfit> {
     let run = variables("TORCHELASTIC_RUN_ID").ok_or_else(|| {
         misfit("torchrun did not start this process: `TORCHELASTIC_RUN_ID` is not set\n  hint: torchrun --no-python --nproc-per-node 2 ballast …")

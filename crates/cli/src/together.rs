@@ -11,22 +11,11 @@ use ballast::feed::DeviceChoice;
 use ballast::train::{ProcessGroup, TorchExtError, TrainError};
 use serde_json::json;
 
-use crate::launch::{Launcher, Place, launcher};
+use crate::args::TogetherArgs;
+use crate::launch::{Place, launcher};
 
 static GROUP: OnceLock<Arc<ProcessGroup>> = OnceLock::new();
 static LOCAL_RANK: OnceLock<usize> = OnceLock::new();
-
-/// Shares the work of one command out to several processes.
-#[derive(Debug, clap::Args)]
-pub(crate) struct TogetherArgs {
-    /// Work together with the other processes that this launcher started [default: torchrun if it is the parent
-    /// process, else off].
-    #[arg(long, value_name = "LAUNCHER")]
-    pub(crate) distributed: Option<Launcher>,
-    /// Maximum time to wait for another process, e.g. 30s or 10m.
-    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = crate::args::duration)]
-    pub(crate) distributed_timeout: Duration,
-}
 
 /// Meets the other processes, if there are any. All but the first rank are silent from then on.
 pub(crate) fn join(args: &TogetherArgs) -> Result<(), Error> {
@@ -76,7 +65,7 @@ pub(crate) fn leave() {
     }
 }
 
-/// What is to be said of an error of this process, with its exit code.
+/// The end of a process with an error: a message for the user or none, and an exit code.
 pub(crate) enum Ending {
     /// The message, with the rank if it is not the first.
     Say(String, u8),
@@ -144,7 +133,7 @@ pub(crate) fn tell_torchrun(message: &str, code: u8) {
     }
 }
 
-/// What torchrun makes of the exit code 75, for who was started by it.
+/// A note that explains exit code 75 to a user of torchrun.
 pub(crate) fn hint_of_torchrun(code: u8) -> &'static str {
     match code == 75 && env::var_os("TORCHELASTIC_RUN_ID").is_some() {
         true => {

@@ -1,5 +1,6 @@
 //! Groups of processes that exchange tensors, by libtorch's own engine, c10d.
 
+use std::sync::{Mutex, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,7 @@ pub struct Meeting {
     pub port: u16,
     /// Whether this process serves it.
     pub serves: bool,
-    /// What tells this group from others, and from an earlier attempt, at the same store.
+    /// A name that no other group at the same store has, nor an earlier attempt of this one.
     pub name: String,
 }
 
@@ -34,6 +35,8 @@ pub struct ProcessGroup {
     rank: usize,
     world: usize,
     timeout: Duration,
+    /// Ranks that are known to be lost.
+    gone: Mutex<Vec<usize>>,
 }
 
 /// Time between two looks at the store.
@@ -61,7 +64,8 @@ impl ProcessGroup {
             other => other,
         };
         let group = Group::new(host, *port, *serves, name, timeout).map_err(no_meeting)?;
-        let this = ProcessGroup { group, serves: *serves, rank, world, timeout };
+        let this =
+            ProcessGroup { group, serves: *serves, rank, world, timeout, gone: Mutex::default() };
         if !this.group.claim(&format!("rank/{rank}")).map_err(no_meeting)? {
             return Err(TorchExtError::SameRank { rank });
         }
@@ -195,11 +199,12 @@ impl ProcessGroup {
         Ok(())
     }
 
-    /// What a failed exchange means: some ranks do not take part any more.
+    /// The error of a failed exchange: some ranks do not take part any more.
     fn lost(&self, doing: &'static str, error: TorchExtError) -> TorchExtError {
         let TorchExtError::Cpp(reason) = error else { return error };
         let _ = self.group.bound(GRACE);
         let missing = self.missing("alive", GRACE.min(self.timeout));
+        *self.gone.lock().unwrap_or_else(PoisonError::into_inner) = missing.clone();
         self.peers(missing, doing, reason)
     }
 
@@ -219,7 +224,8 @@ impl ProcessGroup {
             return missing;
         }
         loop {
-            let others = (0..self.world).filter(|rank| *rank != self.rank);
+            let gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let others = (0..self.world).filter(|rank| *rank != self.rank && !gone.contains(rank));
             let look: Result<Vec<(usize, bool)>> =
                 others.map(|rank| Ok((rank, self.group.has(&key(rank))?))).collect();
             let Ok(look) = look else { return missing };

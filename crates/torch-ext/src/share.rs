@@ -25,8 +25,8 @@ impl Share {
         Share { first, count: (end - first).max(1), of: rows }
     }
 
-    /// What a mean over the rows of this share counts for in the mean over all rows: `count / of`, or 0 for a rank
-    /// that repeats the row of another one.
+    /// The weight of a mean over the rows of this share in the mean over all rows: `count / of`, or 0 for a rank that
+    /// repeats the row of another one.
     pub fn weight(&self, rank: usize, world: usize) -> f64 {
         let (rank, world) = (rank as i64, world as i64);
         let own = (rank + 1) * self.of / world - rank * self.of / world;

@@ -14,7 +14,7 @@ use crate::diagnose::diagnose;
 use crate::error::TrainError;
 use crate::forecaster::Forecaster;
 use crate::job::Job;
-use crate::metrics::Means;
+use crate::metrics::{Means, SYNC_EVERY};
 use crate::ranks::{Wishes, begin_together, check_weights, gradient};
 use crate::state::{Position, State};
 use crate::tensorboard::Board;
@@ -39,9 +39,6 @@ pub enum Progress<'a> {
     /// epoch have the number 0.
     Epoch(&'a Epoch, &'a Forecaster),
 }
-
-/// Steps between synchronizations: the loop reads back the losses and checks for divergence.
-pub(crate) const SYNC_EVERY: usize = 32;
 
 /// Trains `forecaster`, continuing from `checkpoint` if there is one. The weights with the best validation score, or
 /// the last ones if the config says so, end up in `forecaster` and in the run directory.

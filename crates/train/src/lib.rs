@@ -68,6 +68,7 @@ mod limits;
 mod memory;
 mod metrics;
 mod optimizer;
+mod part;
 mod plan;
 mod ranks;
 mod reading;
@@ -94,8 +95,9 @@ pub use flat::Flat;
 pub use forecaster::{Forecaster, Terms, inputs};
 pub use job::Job;
 pub use optimizer::AdamW;
+pub use part::share_out;
 pub use plan::{Plan, plan};
-pub use ranks::{Mirror, share_out};
+pub use ranks::Mirror;
 pub use reading::{check_rereading, other_reading};
 pub use run::{
     Loaded, RunOptions, RunProgress, Training, data_info, load, prepare, prepare_panel, set_threads,

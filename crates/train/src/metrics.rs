@@ -8,6 +8,8 @@ use crate::forecaster::Terms;
 
 /// Number of steps skipped in a row at which a training ends.
 pub(crate) const MOST_SKIPPED: usize = 10;
+/// Steps between synchronizations: the loop reads back the losses and checks for divergence.
+pub(crate) const SYNC_EVERY: usize = 32;
 /// Largest number of windows that the sums of an epoch can be over.
 const MOST_WINDOWS: i64 = 1 << 53;
 

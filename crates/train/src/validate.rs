@@ -12,7 +12,7 @@ use crate::control::Control;
 use crate::error::TrainError;
 use crate::forecaster::Forecaster;
 use crate::job::Job;
-use crate::ranks::share_out;
+use crate::part::share_out;
 
 /// Results of a validation: means over clean windows. Without validation windows, those of validation are NaN, and the
 /// latent variables are those of training windows.

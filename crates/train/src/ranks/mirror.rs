@@ -7,8 +7,8 @@ use std::path::{Component, Path, PathBuf};
 use record::RecordError;
 use torch_ext::ProcessGroup;
 
-use super::eight;
 use crate::error::TrainError;
+use crate::part::eight;
 
 /// The run directory of a rank: for the first the one that was asked for, for each other a temporary one with the same
 /// files, which is removed at the end. So the ranks need no file system in common.
