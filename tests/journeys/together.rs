@@ -203,3 +203,117 @@ fn torchrun_starts_a_training() {
     assert_eq!(lines.matches("\"event\":\"done\"").count(), 1, "{lines}");
     assert_eq!(desk.json("run/run.json")["status"], "done");
 }
+
+/// The file of a single process, and of two and three ranks; each command gets a name for its output.
+fn by_ranks(desk: &Desk, words: &dyn Fn(&str) -> Vec<String>) {
+    let command = |name: &str| words(name);
+    let text = |name: &str| String::from_utf8(desk.read(name)).unwrap();
+    let one = command("1.csv");
+    desk.succeed(&one.iter().map(String::as_str).collect::<Vec<_>>());
+    for world in [2, 3] {
+        let name = format!("{world}.csv");
+        let words = command(&name);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let outputs = ended(start(desk, &words, world));
+        assert!(codes(&outputs).iter().all(|code| *code == Some(0)), "{}", errors(&outputs[0]));
+        assert!(outputs[1].stdout.is_empty() && outputs[1].stderr.is_empty());
+        assert!(text(&name) == text("1.csv"), "{world} ranks forecast something else");
+    }
+}
+
+fn owned(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+/// A table of seven series, with a season.
+fn panel() -> String {
+    let mut text = "id,month,sales\n".to_owned();
+    for series in 0..7 {
+        let values = autoregression(60, 0.3, series);
+        for (row, value) in values.iter().enumerate() {
+            let (year, month) = (2018 + row / 12, row % 12 + 1);
+            let season = 10.0 * f64::from(u8::from(month == 12));
+            text += &format!("s{series},{year}-{month:02}-01,{:.2}\n", 40.0 + season + value);
+        }
+    }
+    text
+}
+
+/// Bit for bit: each series, fold and batch draws from a stream of its own.
+#[test]
+fn ranks_share_series_folds_and_windows() {
+    let desk = desk(3);
+    desk.write("sales.csv", &panel());
+    by_ranks(&desk, &|name| {
+        owned(&[
+            "forecast",
+            "sales.csv",
+            "--without-network",
+            "--output",
+            name,
+            "--picture",
+            "page.html",
+            "--run",
+            &format!("run-{name}"),
+        ])
+    });
+    for refit in [&["--refit"][..], &[]] {
+        by_ranks(&desk, &|name| {
+            let table = ["backtest", "sales.csv", "--without-network", "--output", name];
+            let more = ["--folds", "4", "--picture", "page.html", "--run", &format!("b-{name}")];
+            owned(&[&table[..], &more, refit].concat())
+        });
+    }
+    desk.succeed(&TRAIN);
+    by_ranks(&desk, &|name| owned(&["forecast", "run", "--input", "series.csv", "--output", name]));
+    desk.succeed(&["evaluate", "run", "--output", "alone"]);
+    for world in [2, 3] {
+        let outputs = ended(start(&desk, &["evaluate", "run", "--output", "shared"], world));
+        assert!(codes(&outputs).iter().all(|code| *code == Some(0)), "{}", errors(&outputs[0]));
+        for file in ["scores.csv", "evaluation.json"] {
+            let same = desk.read(&format!("alone/{file}")) == desk.read(&format!("shared/{file}"));
+            assert!(same, "{file} of {world} ranks");
+        }
+    }
+}
+
+/// The pool with its network, which ranks train together, agrees to rounding.
+#[test]
+fn ranks_forecast_with_the_network() {
+    let desk = desk(3);
+    desk.write("sales.csv", &panel());
+    let numbers = |name: &str| -> Vec<f64> {
+        let text = String::from_utf8(desk.read(name)).unwrap();
+        let cells = text.lines().skip(1).flat_map(|line| line.split(',').skip(2));
+        cells.map(|cell| cell.parse().unwrap()).collect()
+    };
+    let words = |name: &str| {
+        let table = ["forecast", "sales.csv", "--output", name, "--picture", "page.html"];
+        owned(&[&table[..], &["--run", &format!("run-{name}")]].concat())
+    };
+    let one = words("1.csv");
+    desk.succeed(&one.iter().map(String::as_str).collect::<Vec<_>>());
+    let two = words("2.csv");
+    let two: Vec<&str> = two.iter().map(String::as_str).collect();
+    let outputs = ended(start(&desk, &two, 2));
+    assert_eq!(codes(&outputs), [Some(0); 2], "{}", errors(&outputs[0]));
+    let (one, two) = (numbers("1.csv"), numbers("2.csv"));
+    assert_eq!(one.len(), two.len());
+    for (one, two) in one.iter().zip(&two) {
+        assert!((one - two).abs() < 1e-3 * one.abs().max(1.0), "{one} {two}");
+    }
+}
+
+#[test]
+fn ranks_share_the_seeds_of_a_training() {
+    let desk = desk(2);
+    let words = ["train", "config.toml", "--run", "runs", "--seed", "1,2,3"];
+    let outputs = ended(start(&desk, &words, 2));
+    assert_eq!(codes(&outputs), [Some(0); 2], "{}", errors(&outputs[0]));
+    desk.succeed(&["train", "config.toml", "--run", "alone", "--seed", "2"]);
+    for seed in 1..=3 {
+        assert_eq!(desk.json(&format!("runs/seed-{seed}/run.json"))["seed"], seed);
+    }
+    let weights = |name: &str| desk.read(&format!("{name}/model.safetensors"));
+    assert_eq!(weights("runs/seed-2"), weights("alone"));
+}

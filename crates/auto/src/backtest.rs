@@ -1,5 +1,6 @@
 //! Rolling origins: forecasts of rows that are known, scored beside every member.
 
+mod forecasts;
 mod page;
 
 use std::io;
@@ -7,13 +8,16 @@ use std::path::Path;
 
 use pool::Quantiles;
 use record::{RecordError, decimal};
-use train::TrainError;
+use train::{TrainError, share_out};
 
-use crate::fit::{Fitted, UnitForecast};
+use crate::fit::Fitted;
 use crate::names::POOL;
 use crate::options::Options;
 use crate::score::{Score, Trial, Trials};
 use crate::table::Table;
+use crate::wire::Numbers;
+
+use forecasts::Forecasts;
 
 /// Where a backtest forecasts from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,7 +113,6 @@ pub fn backtest(
     options: &Options,
 ) -> Result<Backtest, TrainError> {
     let ends = origins.ends(table);
-    let mut fitted: Option<Fitted> = None;
     let mut found = Backtest {
         forecasters: Vec::new(),
         windows: Vec::new(),
@@ -118,23 +121,30 @@ pub fn backtest(
         horizon: table.horizon(),
         stride: origins.stride,
     };
-    for (fold, ends) in ends.iter().enumerate() {
-        if fitted.is_none() || refit {
-            let directory = if refit {
-                directory.join(format!("fold-{}", fold + 1))
-            } else {
-                directory.to_owned()
-            };
-            // A series that is left out later on keeps its place.
-            let known: Vec<usize> = ends.iter().map(|end| (*end).max(1)).collect();
-            fitted = Some(Fitted::fit(&table.until(&known)?, &directory, options)?);
+    // A series that is left out later on keeps its place.
+    let fit = |ends: &[usize], directory: &Path, options: &Options| {
+        let known: Vec<usize> = ends.iter().map(|end| (*end).max(1)).collect();
+        Fitted::fit(&table.until(&known)?, directory, options)
+    };
+    if refit {
+        // Folds are further apart than the units of one, so that several processes share the folds.
+        let alone = Options { group: None, ..options.clone() };
+        let folds = share_out(options.group.as_deref(), ends.len(), |fold| {
+            let directory = directory.join(format!("fold-{}", fold + 1));
+            let mut fitted = fit(&ends[fold], &directory, &alone)?;
+            let forecasts = fitted.forecast(table, &ends[fold])?;
+            Ok(Forecasts::of(&fitted, forecasts).numbers())
+        })?;
+        let mut numbers = Numbers::new(folds);
+        for (fold, ends) in ends.iter().enumerate() {
+            found.add(table, fold, ends, Forecasts::read(&mut numbers), true);
         }
-        let Some(fitted) = &mut fitted else { continue };
-        if fold == 0 || refit {
-            found.note_weights(table, fitted, fold);
+    } else if let Some(first) = ends.first() {
+        let mut fitted = fit(first, directory, options)?;
+        for (fold, ends) in ends.iter().enumerate() {
+            let forecasts = fitted.forecast(table, ends)?;
+            found.add(table, fold, ends, Forecasts::of(&fitted, forecasts), fold == 0);
         }
-        let forecasts = fitted.forecast(table, ends)?;
-        found.add(table, fitted, fold, ends, forecasts);
     }
     if found.windows.is_empty() {
         let rows = table.known().iter().max().copied().unwrap_or(0);
@@ -151,39 +161,41 @@ pub fn backtest(
 }
 
 impl Backtest {
+    /// Adds the forecasts of a fold, and the weights if they were chosen for it.
     fn add(
         &mut self,
         table: &Table,
-        fitted: &Fitted,
         fold: usize,
         ends: &[usize],
-        forecasts: Vec<UnitForecast>,
+        forecasts: Forecasts,
+        chosen: bool,
     ) {
+        let Forecasts { members, weights, quantiles } = forecasts;
         if self.forecasters.is_empty() {
             self.forecasters =
-                std::iter::once(POOL.to_owned()).chain(fitted.members.iter().cloned()).collect();
+                std::iter::once(POOL.to_owned()).chain(members.iter().cloned()).collect();
         }
-        for UnitForecast { series, channel, members, pooled, .. } in forecasts {
+        for ([series, channel, forecaster], quantiles) in quantiles {
             let known = ends[series];
             let values = table.panel.target(series, channel);
             let truth = values[known..(known + self.horizon).min(values.len())].to_vec();
-            let members = members.iter().map(|paths| Quantiles::of_paths(paths.as_ref()?));
-            let all = std::iter::once(pooled).chain(members).enumerate();
-            self.windows.extend(all.filter_map(|(forecaster, quantiles)| {
-                let (quantiles, truth) = (quantiles?, truth.clone());
-                Some(Window { fold, known, series, channel, forecaster, quantiles, truth })
-            }));
+            self.windows.push(Window {
+                fold,
+                known,
+                series,
+                channel,
+                forecaster,
+                quantiles,
+                truth,
+            });
         }
-    }
-
-    fn note_weights(&mut self, table: &Table, fitted: &Fitted, fold: usize) {
-        for (unit, pool) in table.units().iter().zip(&fitted.pools) {
+        for (unit, weights) in table.units().iter().zip(weights).filter(|_| chosen) {
             self.weights.push(OwnWeights {
                 fold: fold + 1,
                 series: self.names.0[unit.series].clone(),
                 channel: self.names.1[unit.channel].clone(),
-                members: fitted.members.clone(),
-                weights: pool.weights.values.clone(),
+                members: members.clone(),
+                weights,
             });
         }
     }

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use classical::{Method, Paths};
 use pool::{Classics, Effort, History, Layout, Panel, Pool, Quantiles, Settings, Support, Task};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use train::{RunOptions, TrainError};
+use train::{ProcessGroup, RunOptions, TrainError, share_out};
 
 use crate::kept::{Kept, KeptUnit};
 use crate::lengths;
@@ -16,6 +17,7 @@ use crate::network::{self, Network};
 use crate::options::Options;
 use crate::past::{Past, Tried};
 use crate::table::{Table, Unit};
+use crate::wire;
 
 /// The members of a table with their weights.
 #[derive(Debug)]
@@ -38,6 +40,7 @@ pub struct Fitted {
     /// Rows of each series that the classical methods have seen.
     seen: Vec<usize>,
     pub(crate) seed: u64,
+    group: Option<Arc<ProcessGroup>>,
     /// Whether it was kept, and fitted to an earlier table.
     pub(crate) opened: bool,
 }
@@ -100,16 +103,19 @@ impl Fitted {
         let without_network = (options.network && config.is_none())
             .then(|| "the rows are too few to train the network".to_owned());
         let (tasks, methods) = (tasks.as_slice(), methods.as_slice());
+        let group = options.group.as_deref();
         let (network, classics) = std::thread::scope(|scope| {
-            let threads = std::thread::available_parallelism().map_or(1, usize::from);
-            let classics = scope
-                .spawn(move || Classics::fit_many(tasks, methods, effort, options.seed, threads));
+            let (threads, ours) = (threads(group), ours(group));
+            let classics = scope.spawn(move || {
+                Classics::fit_many(tasks, methods, effort, options.seed, threads, ours)
+            });
             let fit = |config| Network::fit(table, config, directory, options);
             let network = config.as_ref().map(fit).transpose();
             (network, classics.join())
         });
         let network = network?;
-        let mut classics = classics.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let classics = classics.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let mut classics = gathered(classics, tasks, methods, effort, group)?;
         let mut members: Vec<String> =
             methods.iter().map(|method| method.name().to_owned()).collect();
         if let Some(network) = &network {
@@ -137,6 +143,7 @@ impl Fitted {
             chosen_on,
             seen,
             seed,
+            group: options.group.clone(),
             opened: false,
         })
     }
@@ -152,14 +159,18 @@ impl Fitted {
         directory: &Path,
         seed: u64,
         run: RunOptions,
+        group: Option<Arc<ProcessGroup>>,
     ) -> Result<Fitted, TrainError> {
         let units = table.units();
         let tasks: Vec<Task> = units.iter().map(|unit| task(unit, table)).collect();
         let (methods, networks): (Vec<Method>, bool) = kept.methods();
-        let network = networks.then(|| Network::open(directory, seed, run)).transpose()?;
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let network = networks.then(|| Network::open(directory, seed, run, group.clone()));
+        let network = network.transpose()?;
+        let together = group.as_deref();
         let without = Effort { folds: 0, paths: 0 };
-        let classics = Classics::fit_many(&tasks, &methods, without, seed, threads);
+        let (threads, ours) = (threads(together), ours(together));
+        let classics = Classics::fit_many(&tasks, &methods, without, seed, threads, ours);
+        let classics = gathered(classics, &tasks, &methods, without, together)?;
         Ok(Fitted {
             members: kept.members().to_vec(),
             classics,
@@ -171,6 +182,7 @@ impl Fitted {
             chosen_on: kept.rows(),
             seen: table.known.clone(),
             seed,
+            group,
             opened: true,
         })
     }
@@ -221,12 +233,13 @@ impl Fitted {
             *seen = (*seen).max(*end);
         }
         let drawn = self.of_network(&table.until(ends)?)?;
-        let (count, mut forecasts) = (self.count(), Vec::new());
-        for ((index, unit), classics) in units.iter().enumerate().zip(&self.classics) {
+        let mut forecasts = Vec::new();
+        let mut paths = self.paths_of_classics()?;
+        for (index, unit) in units.iter().enumerate() {
             if ends[unit.series] == 0 {
                 continue;
             }
-            let mut members = classics.paths(count, self.seed.wrapping_add(index as u64));
+            let mut members = paths(index);
             if self.network.is_some() {
                 let name = table.panel.series()[unit.series].name();
                 members
@@ -245,6 +258,38 @@ impl Fitted {
             });
         }
         Ok(forecasts)
+    }
+
+    /// A function that gives the sample paths of the classical methods of each unit, called with rising indices; those
+    /// that another process has fitted come from there.
+    fn paths_of_classics(
+        &self,
+    ) -> Result<impl FnMut(usize) -> Vec<Option<Paths>> + use<'_>, TrainError> {
+        let paths = |index: usize| {
+            self.classics[index].paths(self.count(), self.seed.wrapping_add(index as u64))
+        };
+        let methods = self.classics.first().map_or(0, |first| first.methods().len());
+        let mut far = match &self.group {
+            None => None,
+            Some(group) => {
+                Some(wire::Numbers::new(share_out(Some(group), self.classics.len(), |index| {
+                    let mut to = Vec::new();
+                    paths(index).iter().for_each(|own| wire::put_paths(&mut to, own.as_ref()));
+                    Ok(to)
+                })?))
+            }
+        };
+        let mut read = 0;
+        Ok(move |index: usize| match &mut far {
+            None => paths(index),
+            Some(numbers) => loop {
+                let members = (0..methods).map(|_| numbers.paths()).collect();
+                read += 1;
+                if read > index {
+                    return members;
+                }
+            },
+        })
     }
 
     /// Sample paths of each member.
@@ -322,6 +367,40 @@ impl Fitted {
         let used = self.opened && self.without_network.is_none();
         self.network.as_ref().filter(|_| used).map(Network::rows)
     }
+}
+
+/// Threads that fit classical methods: all of the machine, or one for each of several processes.
+fn threads(group: Option<&ProcessGroup>) -> usize {
+    match group {
+        None => std::thread::available_parallelism().map_or(1, usize::from),
+        Some(_) => 1,
+    }
+}
+
+/// Whether this process fits the classical methods of a unit.
+fn ours(group: Option<&ProcessGroup>) -> impl Fn(usize) -> bool + Sync + use<> {
+    let (rank, world) = group.map_or((0, 1), |group| (group.rank(), group.world()));
+    move |unit| unit % world == rank
+}
+
+/// The classical methods of all units, with what other processes tell of those that they fitted.
+fn gathered(
+    fitted: Vec<Option<Classics>>,
+    tasks: &[Task],
+    methods: &[Method],
+    effort: Effort,
+    group: Option<&ProcessGroup>,
+) -> Result<Vec<Classics>, TrainError> {
+    if group.is_none() {
+        return Ok(fitted.into_iter().flatten().collect());
+    }
+    let own = |unit: usize| Ok(fitted[unit].as_ref().map(wire::of_classics).unwrap_or_default());
+    let mut numbers = wire::Numbers::new(share_out(group, tasks.len(), own)?);
+    let all = fitted.into_iter().zip(tasks).map(|(own, task)| {
+        let told = numbers.classics(task, methods, effort);
+        own.unwrap_or(told)
+    });
+    Ok(all.collect())
 }
 
 fn task<'a>(unit: &'a Unit, table: &'a Table) -> Task<'a> {

@@ -23,6 +23,7 @@ mod picture;
 mod report;
 mod score;
 mod table;
+mod wire;
 
 pub use backtest::{Backtest, Origins, OwnWeights, Window, backtest};
 pub use fit::{Fitted, UnitForecast};

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use classical::Paths;
 use data::{DataConfig, SplitConfig, Transform};
 use pool::Quantiles;
-use train::{Config, Control, Fit, Loaded, Progress, RunOptions, RunProgress, TrainError};
+use train::{
+    Config, Control, Fit, Loaded, ProcessGroup, Progress, RunOptions, RunProgress, TrainError,
+};
 
 use crate::options::Options;
 use crate::table::Table;
@@ -26,6 +28,7 @@ pub(crate) struct Network {
     loaded: Loaded,
     options: RunOptions,
     seed: u64,
+    group: Option<Arc<ProcessGroup>>,
     /// Whether updates with newer rows count.
     updated: bool,
 }
@@ -119,13 +122,15 @@ impl Network {
         let training = train::prepare_panel(config, panel, directory, options.run)?;
         if training.already_done().is_none() {
             let control = Control::new(Arc::clone(&options.stop)).write_events(false);
+            let control = control.with_group(options.group.clone());
             let epochs = training.config().train.epochs;
             training.run(&control, &mut |progress| {
                 share(&progress, epochs).into_iter().for_each(options.observe);
             })?;
         }
         let loaded = Loaded::open(directory)?;
-        Ok(Network { loaded, options: options.run, seed: config.seed, updated: false })
+        let (seed, group) = (config.seed, options.group.clone());
+        Ok(Network { loaded, options: options.run, seed, group, updated: false })
     }
 
     /// The network that was trained in `directory`, with its updates.
@@ -133,10 +138,11 @@ impl Network {
         directory: &Path,
         seed: u64,
         options: RunOptions,
+        group: Option<Arc<ProcessGroup>>,
     ) -> Result<Network, TrainError> {
         let loaded = Loaded::open(directory)?;
         train::set_threads(options.threads);
-        Ok(Network { loaded, options, seed, updated: true })
+        Ok(Network { loaded, options, seed, group, updated: true })
     }
 
     fn newest(&self) -> Fit<'_> {
@@ -166,7 +172,9 @@ impl Network {
     ) -> Result<Vec<Named<Paths>>, TrainError> {
         let mut drawn = Vec::new();
         let panel = table.panel.clone();
-        for (name, values) in evaluate::samples(fit, panel, count, self.seed, self.options)? {
+        let group = self.group.as_deref();
+        let samples = evaluate::samples(fit, panel, count, self.seed, self.options, group)?;
+        for (name, values) in samples {
             let horizon = table.horizon();
             let channels = values.len() / (count * horizon).max(1);
             let of_channel = |channel: usize| {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use train::{Config, RunOptions};
+use train::{Config, ProcessGroup, RunOptions};
 
 /// How members are fitted.
 #[derive(Debug, Clone)]
@@ -20,6 +20,8 @@ pub struct Options {
     pub overrides: Vec<String>,
     /// Asks the training of the network to save and stop; [`crate::Fitted::fit`] then ends with [`train::TrainError::Interrupted`].
     pub stop: Arc<AtomicBool>,
+    /// The processes that share the work, all of which make the same calls.
+    pub group: Option<Arc<ProcessGroup>>,
     /// Receives the share of the network's training that is done, from 0 to 1, after each step.
     pub observe: fn(f64),
 }
@@ -33,6 +35,7 @@ impl Default for Options {
             config: None,
             overrides: Vec::new(),
             stop: Arc::default(),
+            group: None,
             observe: |_| {},
         }
     }

@@ -337,8 +337,9 @@ fn a_pool_is_kept() {
     assert_eq!((kept.rows(), kept.levels(), kept.has_network()), (120, &[0.1, 0.9][..], false));
     let form = Form { samples: 4, ..Form::default() };
     let first = forecast(&mut fitted, &table, &[vec![60, 60]], &form).unwrap();
-    let open =
-        |table: &Table| Fitted::open(&kept, table, &run, 1, train::RunOptions::default()).unwrap();
+    let open = |table: &Table| {
+        Fitted::open(&kept, table, &run, 1, train::RunOptions::default(), None).unwrap()
+    };
     let again = kept.table(&folder.path().join("a.csv"), &[]).unwrap();
     assert!(forecast(&mut open(&again), &again, &[vec![60, 60]], &form).unwrap() == first);
     // In another order, with a new series and newer rows.

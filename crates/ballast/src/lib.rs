@@ -136,6 +136,6 @@ impl Run {
     /// # Errors
     /// If the rows do not have the form of those of the training.
     pub fn forecast(&self, table: impl AsRef<Path>) -> Result<Forecast, Error> {
-        evaluate::forecast(&self.directory, table.as_ref(), &[], &LEVELS, 0, self.options)
+        evaluate::forecast(&self.directory, table.as_ref(), &[], &LEVELS, 0, self.options, None)
     }
 }

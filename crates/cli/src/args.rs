@@ -80,6 +80,9 @@ impl Command {
         match self {
             Command::Train(args) => Some(&args.together),
             Command::Update(args) => Some(&args.together),
+            Command::Evaluate(args) => Some(&args.together),
+            Command::Forecast(args) => Some(&args.together),
+            Command::Backtest(args) => Some(&args.together),
             _ => None,
         }
     }
@@ -102,15 +105,16 @@ pub(crate) struct Train {
     /// Change one key of the config, e.g. `train.epochs=20`; may be repeated.
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
-    /// The run directory [default: runs/CONFIG/seed-N].
+    /// The run directory [default: runs/CONFIG/seed-N]; with several seeds the folder of their directories.
     #[arg(long, value_name = "DIR")]
     pub(crate) run: Option<PathBuf>,
     /// Device: auto, cpu, cuda or cuda:N.
     #[arg(long, default_value_t)]
     pub(crate) device: DeviceChoice,
-    /// Seed of the training, instead of `seed` in the config.
-    #[arg(long)]
-    pub(crate) seed: Option<u64>,
+    /// Seed of the training, instead of `seed` in the config; several, such as 1,2,3, are trained one after the other, or
+    /// shared out to the processes of a launcher.
+    #[arg(long, value_name = "N,…", value_delimiter = ',')]
+    pub(crate) seed: Vec<u64>,
     /// CPU threads; small models run best on one [default: $OMP_NUM_THREADS, else 1].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) threads: Option<u16>,
@@ -181,6 +185,8 @@ pub(crate) struct Evaluate {
     /// CPU threads [default: $OMP_NUM_THREADS, else 1].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) threads: Option<u16>,
+    #[command(flatten)]
+    pub(crate) together: TogetherArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -234,6 +240,8 @@ pub(crate) struct Forecast {
     /// Seed of the training and of the samples [default: 1, or that of the run].
     #[arg(long)]
     pub(crate) seed: Option<u64>,
+    #[command(flatten)]
+    pub(crate) together: TogetherArgs,
 }
 
 /// The lengths of windows.
@@ -327,6 +335,8 @@ pub(crate) struct Backtest {
     /// Seed of the training and of the samples.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
+    #[command(flatten)]
+    pub(crate) together: TogetherArgs,
 }
 
 /// A level of a quantile.

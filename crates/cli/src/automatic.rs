@@ -12,6 +12,7 @@ use ballast::train::{Config, RunOptions, TrainError};
 
 use crate::args::{ReadingArgs, TableArgs};
 use crate::signals;
+use crate::together;
 
 /// Reads the table that the arguments describe.
 pub(crate) fn read(file: &Path, args: &TableArgs) -> Result<Table, Error> {
@@ -56,12 +57,17 @@ pub(crate) fn data_config(
 pub(crate) fn options(args: &TableArgs, seed: u64) -> Result<Options, Error> {
     let network = !args.without_network;
     let stop = if network { signals::stop()? } else { Arc::default() };
-    let observe = if std::io::stderr().is_terminal() { show_share } else { |_| {} };
+    let observe =
+        if std::io::stderr().is_terminal() && together::is_first() { show_share } else { |_| {} };
     Ok(Options {
         seed,
-        run: RunOptions { device: args.device, threads: args.threads.map(usize::from) },
+        run: RunOptions {
+            device: together::device(args.device),
+            threads: args.threads.map(usize::from),
+        },
         network,
         config: None,
+        group: together::group(),
         stop,
         observe,
         overrides: args

@@ -7,12 +7,13 @@ use std::time::Instant;
 use anyhow::Error;
 use ballast::auto::{Backtest, Origins, Score, Table, Wanted, backtest};
 use ballast::record::RecordError;
-use ballast::train::{Config, TrainError};
+use ballast::train::{Config, Mirror, TrainError};
 use serde_json::json;
 
 use crate::args;
 use crate::automatic::{directory, options, read, stem, usage};
 use crate::scores::{LEGEND, details, lines};
+use crate::together;
 use terminal::{leave_stdout_to, print};
 
 pub(crate) fn run(args: args::Backtest) -> Result<(), Error> {
@@ -32,12 +33,17 @@ pub(crate) fn run(args: args::Backtest) -> Result<(), Error> {
     let network = given.as_ref().map(Config::to_toml).transpose()?.unwrap_or_default();
     let asked = format!("backtest {origins:?} {} {}{network}", args.refit, args.seed);
     let run = directory(&args.file, &args.table, &asked, &table)?;
+    let group = together::group();
+    let mirror = Mirror::new(group.as_deref(), &run)?;
     let mut options = options(&args.table, args.seed)?;
     if given.is_some() {
         options.overrides.clear(); // the config has them
     }
     options.config = given;
-    let found = backtest(&table, &origins, args.refit, &run, &options)?;
+    let found = backtest(&table, &origins, args.refit, mirror.path(), &options)?;
+    if !together::is_first() {
+        return Ok(());
+    }
     let scores = found.scores();
     for line in lines(&scores) {
         print(line)?;

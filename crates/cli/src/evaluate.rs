@@ -13,6 +13,7 @@ use crate::args::Evaluate;
 use crate::automatic::usage;
 use crate::scores::{LEGEND, details, lines};
 use crate::table::Table;
+use crate::together;
 use terminal::{count, leave_stdout_to, print};
 
 pub(crate) fn run(args: Evaluate) -> Result<(), Error> {
@@ -20,12 +21,16 @@ pub(crate) fn run(args: Evaluate) -> Result<(), Error> {
     if let Some(pool) = args.runs.iter().find(|run| Kept::is_in(run)) {
         return of_pool(pool, &args);
     }
-    let options = RunOptions { device: args.device, threads: args.threads.map(usize::from) };
+    let options = RunOptions {
+        device: together::device(args.device),
+        threads: args.threads.map(usize::from),
+    };
     let asked = EvaluateOptions {
         stride: args.stride.map(usize::from),
         dump: args.dump,
         last: args.last,
         folder: args.output,
+        group: together::group(),
     };
     let (evaluation, folder) = ballast::evaluate::evaluate_runs(&args.runs, options, &asked)?;
     print(head(&evaluation))?;

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use anyhow::Error;
 use ballast::auto::{self, Fitted, Form, Kept, Report, Table};
 use ballast::record;
-use ballast::train::RunOptions;
+use ballast::train::{Mirror, RunOptions};
 
 use crate::args::Forecast;
 use crate::automatic::{directory, options, read, stem, usage};
 use crate::hints::{as_options, from_here};
+use crate::together;
 use terminal::{count, leave_stdout_to, print};
 
 /// Charts on one page at most.
@@ -69,7 +70,13 @@ fn from_network(args: &Forecast) -> Result<(), Error> {
         false => args.levels.clone(),
     };
     let (set, seed) = (&args.table.set, args.seed.unwrap_or(1));
-    let forecast = ballast::evaluate::forecast(&args.source, input, set, &levels, seed, options)?;
+    let group = together::group();
+    let mirror = Mirror::new(group.as_deref(), &args.source)?;
+    let (run, group) = (mirror.path(), group.as_deref());
+    let forecast = ballast::evaluate::forecast(run, input, set, &levels, seed, options, group)?;
+    if !together::is_first() {
+        return Ok(());
+    }
     forecast.write(output)?;
     remarks(&forecast)?;
     written(&forecast, output)
@@ -81,7 +88,9 @@ fn from_pool(args: &Forecast) -> Result<(), Error> {
     let kept = Kept::read(&args.source)?;
     let table = kept.table(input, &args.table.set)?;
     let seed = args.seed.unwrap_or_else(|| kept.seed());
-    let mut fitted = Fitted::open(&kept, &table, &args.source, seed, run_options(args))?;
+    let group = together::group();
+    let mirror = Mirror::new(group.as_deref(), &args.source)?;
+    let mut fitted = Fitted::open(&kept, &table, mirror.path(), seed, run_options(args), group)?;
     let levels = if args.levels.is_empty() { kept.levels() } else { &args.levels };
     let ends = vec![table.known().to_vec()];
     write(args, input, &table, &mut fitted, &ends, levels)
@@ -134,7 +143,10 @@ fn refuse(origin: &str, options: &[(&str, bool)], reason: &str) -> Result<(), Er
 }
 
 fn run_options(args: &Forecast) -> RunOptions {
-    RunOptions { device: args.table.device, threads: args.table.threads.map(usize::from) }
+    RunOptions {
+        device: together::device(args.table.device),
+        threads: args.table.threads.map(usize::from),
+    }
 }
 
 /// Reads, chooses, fits and forecasts.
@@ -152,13 +164,14 @@ fn from_table(args: &Forecast) -> Result<(), Error> {
     let options = options(&args.table, seed)?;
     let first: Vec<usize> = origins[0].iter().map(|end| (*end).max(1)).collect();
     let known = table.until(&first)?;
-    let mut fitted = Fitted::fit(&known, &run, &options)?;
+    let mirror = Mirror::new(options.group.as_deref(), &run)?;
+    let mut fitted = Fitted::fit(&known, mirror.path(), &options)?;
     let levels = match args.levels.is_empty() {
         true => Form::default().levels,
         false => args.levels.clone(),
     };
     // With several origins the pool was fitted to the rows before the first.
-    fitted.keep(&known, &levels).write(&run)?;
+    fitted.keep(&known, &levels).write(mirror.path())?;
     write(args, &args.source, &table, &mut fitted, &origins, &levels)?;
     Ok(print(format_args!("the run is kept in {}", run.display()))?)
 }
@@ -176,6 +189,9 @@ fn write(
     let samples = args.samples.unwrap_or(0) as usize;
     let form = Form { levels: levels.to_vec(), samples, member: args.member.clone() };
     let forecast = auto::forecast(fitted, table, origins, &form)?;
+    if !together::is_first() {
+        return Ok(());
+    }
     let first: Vec<usize> = origins[0].iter().map(|end| (*end).max(1)).collect();
     let report = Report::of(&table.until(&first)?, fitted, args.member.as_deref());
     let name = stem(file);

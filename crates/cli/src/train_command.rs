@@ -1,10 +1,12 @@
 //! `ballast train`.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Error};
 use ballast::record::{RecordError, RunDirectory};
-use ballast::train::{Config, Control, Mirror, RunOptions, TrainError};
+use ballast::train::{Config, Control, Mirror, ProcessGroup, RunOptions, TrainError};
 
 use crate::args::Train;
 use crate::display::Display;
@@ -13,19 +15,46 @@ use crate::together;
 use terminal::{count, print};
 
 pub(crate) fn run(args: Train) -> Result<(), Error> {
-    let mut overrides = args.set;
-    overrides.extend(args.seed.map(|seed| format!("seed={seed}")));
+    let group = together::group();
+    let ([] | [_]) = args.seed.as_slice() else {
+        // Each process trains some of the seeds by itself.
+        let (rank, world) = group.map_or((0, 1), |group| (group.rank(), group.world()));
+        let own = args.seed.iter().enumerate().filter(|(index, _)| index % world == rank);
+        let stop = signals::stop()?;
+        for (_, seed) in own {
+            one(&args, Some(*seed), None, &stop)?;
+        }
+        return Ok(());
+    };
+    one(&args, args.seed.first().copied(), group, &signals::stop()?)
+}
+
+/// Trains with one seed.
+fn one(
+    args: &Train,
+    seed: Option<u64>,
+    group: Option<Arc<ProcessGroup>>,
+    stop: &Arc<AtomicBool>,
+) -> Result<(), Error> {
+    let mut overrides = args.set.clone();
+    overrides.extend(seed.map(|seed| format!("seed={seed}")));
+    let several = args.seed.len() > 1;
     let file = config_file(args.config.as_deref(), args.run.as_deref())?;
     let config = Config::load(&file, &overrides).map_err(TrainError::from)?;
-    let directory = args.run.unwrap_or_else(|| default_run(&file, config.seed));
+    let directory = match &args.run {
+        Some(run) if several => run.join(format!("seed-{}", config.seed)),
+        Some(run) => run.clone(),
+        None => default_run(&file, config.seed),
+    };
     let device = together::device(args.device);
     let options = RunOptions { device, threads: args.threads.map(usize::from) };
     if args.dry_run {
         return dry_run(&config, &directory, options);
     }
-    let mut control =
-        Control::new(signals::stop()?).save_every(args.save_every).write_events(!args.no_events);
-    control = control.with_group(together::group());
+    let mut control = Control::new(Arc::clone(stop))
+        .save_every(args.save_every)
+        .write_events(!args.no_events)
+        .with_group(group);
     if let Some(time) = args.max_time {
         control = control.max_time(time);
     }

@@ -1,6 +1,7 @@
 //! A model beside baselines that are scored the same way: the content of `evaluation.json`.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use baseline::{Baseline, Rule};
 use data::{Protocol, SplitConfig};
@@ -10,13 +11,13 @@ use record::{
 };
 use stats::{Pairing, mean_of_finite};
 use tch::{Tensor, no_grad};
-use train::{Config, Forecaster, TrainError};
+use train::{Config, Forecaster, ProcessGroup, TrainError};
 
 use crate::drop_last::{self, point_error};
 use crate::entrant::Entrant;
 use crate::fan;
 use crate::health;
-use crate::scoring::{Depth, score};
+use crate::scoring::{Depth, Scoring};
 use crate::table::{Measure, ScoreTable};
 use crate::write::{Dump, window_rows};
 
@@ -32,6 +33,15 @@ pub struct EvaluateOptions {
     /// Folder to write to. By default the run directory, or the folder that holds all runs; with `last` its
     /// subfolder `last`.
     pub folder: Option<PathBuf>,
+    /// The processes that share the windows, all of which make the same call; the first one writes.
+    pub group: Option<Arc<ProcessGroup>>,
+}
+
+impl EvaluateOptions {
+    /// Whether this process writes files.
+    pub(crate) fn writes(&self) -> bool {
+        self.group.as_ref().is_none_or(|group| group.rank() == 0)
+    }
 }
 
 /// Scores a trained forecaster and the baselines on the test windows of its data.
@@ -71,13 +81,14 @@ pub(crate) fn evaluate_models(
         let baselines = fit_baselines(config, source, &mut left_out)?;
         let entries = entries(models, seeds, &baselines);
         let (mut forecasters, table, drop_last) =
-            compare(config, source, &entries, test, options.dump.as_deref(), &mut left_out)?;
+            compare(config, source, &entries, test, options, &mut left_out)?;
         let window = (config.data.horizon * source.channels().len()) as i64;
         let most = (config.evaluate.train_windows as i64).min(MAX_TRAIN / window).max(1);
         let train = source.windows(Part::Train).at_most(most);
         let gap = models.iter().map(|model| {
-            let entrant = Entrant::Model(model);
-            score(config, source, &entrant, &train, Depth::Elements, &mut |_, _| Ok(()))
+            let (entrant, depth) = (&Entrant::Model(model), Depth::Elements);
+            let scoring = Scoring { config, source, entrant, depth };
+            scoring.score(&train, options.group.as_deref(), &mut |_, _| Ok(()))
         });
         let gap = gap.collect::<Result<Vec<_>, _>>()?;
         if let (Some(gap), Some(model)) = (ScoreTable::mean_of(&gap), forecasters.first_mut()) {
@@ -93,8 +104,9 @@ pub(crate) fn evaluate_models(
             None => None,
             Some(stride) => {
                 let windows = source.windows_every(Part::Test, stride.max(1))?;
+                let options = EvaluateOptions { dump: None, ..options.clone() };
                 let (forecasters, rows, _) =
-                    compare(config, source, &entries, &windows, None, &mut left_out)?;
+                    compare(config, source, &entries, &windows, &options, &mut left_out)?;
                 tables.push(Table { stride: Some(stride), rows });
                 Some(Supplement { stride, forecasters })
             }
@@ -169,7 +181,7 @@ fn compare(
     source: &Source,
     entries: &[Entry],
     windows: &WindowSet,
-    dump: Option<&std::path::Path>,
+    options: &EvaluateOptions,
     left_out: &mut Vec<String>,
 ) -> Result<Compared, TrainError> {
     let rows = Vec::<i64>::try_from(windows.first_rows()?.f_to(tch::Device::Cpu)?)?;
@@ -184,12 +196,17 @@ fn compare(
         .position(|entry| matches!(entry.kind, ForecasterKind::Model | ForecasterKind::Ensemble));
     let mut measured = Vec::with_capacity(entries.len());
     for (index, entry) in entries.iter().enumerate() {
-        let mut dump = dump.filter(|_| Some(index) == dumped).map(Dump::new);
+        let path = options.dump.as_deref().filter(|_| Some(index) == dumped);
+        let mut dump = path.filter(|_| options.writes()).map(Dump::new);
         let mut keep = |truth: &Tensor, samples: &Tensor| match &mut dump {
             Some(dump) => dump.add(truth, samples),
             None => Ok(()),
         };
-        measured.push(score(config, source, &entry.forecaster, windows, Depth::All, &mut keep)?);
+        let (entrant, depth) = (&entry.forecaster, Depth::All);
+        let scoring = Scoring { config, source, entrant, depth };
+        // The samples to write are those of all windows.
+        let group = options.group.as_deref().filter(|_| path.is_none());
+        measured.push(scoring.score(windows, group, &mut keep)?);
         if let Some(dump) = dump {
             dump.finish()?;
         }

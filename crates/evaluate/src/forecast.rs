@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use data::Pipeline;
-use feed::{DevicePanel, Stream, seed};
+use feed::{DevicePanel, Stream, seed_batch};
 use record::{Forecast, SeriesForecast};
 use tch::{Kind, Tensor, no_grad};
-use train::{Loaded, RunOptions, TrainError, set_threads};
+use train::{Loaded, ProcessGroup, RunOptions, TrainError, set_threads, share_out};
 
 /// Samples per forecast: fifty of them lie below the 5 % quantile.
 const SAMPLES: i64 = 1000;
@@ -16,7 +16,8 @@ const SAMPLES: i64 = 1000;
 ///
 /// The file is read as the training data were; each `data.KEY=VALUE` in `set` names a key of
 /// [`Pipeline::READING_KEYS`] that differs in it. If the model was trained without gaps, those of the file are filled
-/// ([`Pipeline::forecast_input_without_gaps`]) and listed in [`Forecast::filled`].
+/// ([`Pipeline::forecast_input_without_gaps`]) and listed in [`Forecast::filled`]. The processes of `group`, if there are
+/// some, share the series.
 ///
 /// # Errors
 /// [`TrainError::Config`] if `set` names another key. If the run is incomplete or damaged, or the rows do not have the form of those it was trained on.
@@ -27,6 +28,7 @@ pub fn forecast(
     levels: &[f64],
     draw: u64,
     options: RunOptions,
+    group: Option<&ProcessGroup>,
 ) -> Result<Forecast, TrainError> {
     let device = options.device.resolve()?;
     set_threads(options.threads);
@@ -52,13 +54,17 @@ pub fn forecast(
     if forecaster.autoencodes() {
         return Err(TrainError::NoForecast);
     }
-    seed(draw, Stream::Evaluation);
     let names = channels.names()[channels.targets()].to_vec();
     trained.truncate(names.len());
-    let starts = input.windows.starts().enumerate();
-    let series = starts.map(|(index, start)| {
-        let drawn = no_grad(|| sample(&forecaster, &panel, start, SAMPLES))?;
-        let mut values = input.original(index, &Vec::<f32>::try_from(drawn)?)?;
+    let starts: Vec<usize> = input.windows.starts().collect();
+    let drawn = share_out(group, starts.len(), |index| {
+        seed_batch(draw, Stream::Evaluation, index);
+        let drawn = no_grad(|| sample(&forecaster, &panel, starts[index], SAMPLES))?;
+        Ok(input.original(index, &Vec::<f32>::try_from(drawn)?)?)
+    })?;
+    let each = (drawn.len() / starts.len().max(1)).max(1);
+    let series = drawn.chunks(each).enumerate().map(|(index, values)| {
+        let mut values = values.to_vec();
         if trained.contains(&false) {
             let mut all = values.chunks(names.len()).map(<[f64]>::to_vec).collect::<Vec<_>>();
             all.iter_mut().for_each(|step| keep(step, &trained));

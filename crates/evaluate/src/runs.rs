@@ -58,7 +58,6 @@ pub fn evaluate_runs(
         None if asked.last => common_folder(paths)?.join("last"),
         None => common_folder(paths)?,
     };
-    let directory = RunDirectory::create(&folder)?;
     let source = load(&first.config, device)?;
     for run in &runs {
         run.check_data(&source)?;
@@ -70,6 +69,10 @@ pub fn evaluate_runs(
     let models = models.collect::<Result<Vec<_>, _>>()?;
     let seeds: Vec<u64> = runs.iter().map(|run| run.config.seed).collect();
     let (evaluation, tables) = evaluate_models(&first.config, &source, &models, &seeds, asked)?;
+    if !asked.writes() {
+        return Ok((evaluation, folder));
+    }
+    let directory = RunDirectory::create(&folder)?;
     for table in tables {
         write_rows(&directory.scores(table.stride), table.rows)?;
     }

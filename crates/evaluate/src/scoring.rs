@@ -1,11 +1,11 @@
 //! Scores of one forecaster on a set of windows.
 
-use feed::{Batch, Source, Stream, WindowSet, seed};
+use feed::{Batch, Source, Stream, WindowSet, seed_batch};
 use objective::score::{
     PairEstimator, SortedSamples, WindowScores, energy_score, over_observed, window_scores_sum,
 };
 use tch::{Device, Kind, Tensor};
-use train::{Config, TrainError};
+use train::{Config, ProcessGroup, TrainError, share_out};
 
 use crate::entrant::Entrant;
 use crate::slope::{moments, slope};
@@ -42,25 +42,58 @@ const RELATIVE: [Column; 10] = [
     (Measure::Width90, |window| window.width_90),
 ];
 
-/// Scores the forecasts of `windows`, in batches; `keep` receives truth `[B, H, C]` and samples `[S, B, H, C]` of
-/// each batch in original units.
-pub(crate) fn score(
-    config: &Config,
-    source: &Source,
-    entrant: &Entrant,
-    windows: &WindowSet,
-    depth: Depth,
-    keep: &mut dyn FnMut(&Tensor, &Tensor) -> Result<(), TrainError>,
-) -> Result<ScoreTable, TrainError> {
-    seed(config.seed, Stream::Evaluation);
-    let samples = config.evaluate.samples as i64;
-    let numbers_each = samples * (config.data.horizon * source.channels().len()) as i64;
-    let at_once = (MAX_VALUES / numbers_each.max(1)).clamp(1, 512);
-    let mut table = ScoreTable::new();
-    let mut sums: Option<Sums> = None;
-    for batch in windows.batches(source.panel(), at_once) {
-        let batch = batch?;
-        let drawn = entrant.sample(&batch, samples)?;
+/// Receives truth `[B, H, C]` and samples `[S, B, H, C]` of each batch in original units.
+pub(crate) type Keep<'a> = &'a mut dyn FnMut(&Tensor, &Tensor) -> Result<(), TrainError>;
+
+/// The forecasts to score.
+#[derive(Clone, Copy)]
+pub(crate) struct Scoring<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) source: &'a Source,
+    pub(crate) entrant: &'a Entrant<'a>,
+    pub(crate) depth: Depth,
+}
+
+impl Scoring<'_> {
+    /// Scores the forecasts of `windows`, in batches that the processes of `group` share. Each batch draws from a stream
+    /// of its own, so that the scores do not depend on their number.
+    pub(crate) fn score(
+        &self,
+        windows: &WindowSet,
+        group: Option<&ProcessGroup>,
+        keep: Keep,
+    ) -> Result<ScoreTable, TrainError> {
+        let Scoring { config, source, .. } = *self;
+        let [horizon, channels] = [config.data.horizon as i64, source.channels().len() as i64];
+        let numbers_each = config.evaluate.samples as i64 * horizon * channels;
+        let at_once = (MAX_VALUES / numbers_each.max(1)).clamp(1, 512);
+        let count = windows.batch_count(at_once);
+        let parts = share_out(group, count, |index| {
+            let batch = windows.batch(source.panel(), at_once, index)?;
+            seed_batch(config.seed, Stream::Evaluation, index);
+            let (part, sums) = self.score_batch(&batch, keep)?;
+            Ok([part.numbers(), sums.numbers()?].concat())
+        })?;
+        let mut numbers = parts.into_iter();
+        let (mut table, mut sums) = (ScoreTable::new(), None::<Sums>);
+        for _ in 0..count {
+            table.append(ScoreTable::read(&mut numbers));
+            let here = Sums::read(&mut numbers, [horizon, channels])?;
+            sums = Some(match sums {
+                None => here,
+                Some(sums) => sums.plus(here),
+            });
+        }
+        let sums = sums.ok_or(TrainError::NothingObserved { part: "test" })?;
+        sums.finish(&mut table)?;
+        Ok(table)
+    }
+
+    fn score_batch(&self, batch: &Batch, keep: Keep) -> Result<(ScoreTable, Sums), TrainError> {
+        let Scoring { config, source, entrant, depth } = *self;
+        let samples = config.evaluate.samples as i64;
+        let mut table = ScoreTable::new();
+        let drawn = entrant.sample(batch, samples)?;
         let sorted = SortedSamples::new(&drawn)?;
         let crps = sorted.crps(&batch.target, PairEstimator::Fair)?;
         let weight = match &batch.target_observed {
@@ -69,23 +102,17 @@ pub(crate) fn score(
         };
         table.add(Measure::CrpsStandardized, numbers(&over_observed(&crps, Some(&weight))?)?);
         if depth == Depth::All {
-            add_densities(&mut table, entrant, &batch, samples, &weight)?;
+            add_densities(&mut table, entrant, batch, samples, &weight)?;
             if source.returns() {
-                add_point_errors(&mut table, entrant, &batch, samples)?;
+                add_point_errors(&mut table, entrant, batch, samples)?;
             }
             add_joint_scores(&mut table, &drawn, &batch.target, &crps, &weight)?;
         }
-        let here = Sums::of(&sorted, &drawn, &batch.target, &crps, &weight)?;
-        sums = Some(match sums {
-            None => here,
-            Some(sums) => sums.plus(here),
-        });
-        let (truth, original) = add_relative_scores(&mut table, source, &sorted, &drawn, &batch)?;
+        let sums = Sums::of(&sorted, &drawn, &batch.target, &crps, &weight)?;
+        let (truth, original) = add_relative_scores(&mut table, source, &sorted, &drawn, batch)?;
         keep(&truth, &original)?;
+        Ok((table, sums))
     }
-    let sums = sums.ok_or(TrainError::NothingObserved { part: "test" })?;
-    sums.finish(&mut table)?;
-    Ok(table)
 }
 
 /// Adds the log density of the target, averaged over the observed values of each window.
@@ -204,6 +231,31 @@ impl Sums {
             weight: weight.f_sum_dim_intlist([0_i64].as_slice(), false, Kind::Double)?,
             pit: histogram(&sorted.pit(target)?, weight)?,
             moments: moments(drawn, target, weight)?,
+        })
+    }
+
+    /// As numbers, for [`Sums::read`].
+    fn numbers(&self) -> Result<Vec<f64>, TrainError> {
+        let parts = [&self.crps, &self.weight, &self.pit, &self.moments].map(numbers);
+        Ok(parts.into_iter().collect::<Result<Vec<_>, _>>()?.concat())
+    }
+
+    /// Takes the sums of one batch from the front of `numbers`.
+    fn read(
+        numbers: &mut impl Iterator<Item = f64>,
+        [horizon, channels]: [i64; 2],
+    ) -> Result<Sums, TrainError> {
+        let mut take = |size: &[i64]| {
+            let count = size.iter().product::<i64>() as usize;
+            let some: Vec<f64> = numbers.take(count).collect();
+            Tensor::f_from_slice(&some)?.f_view(size)
+        };
+        let size = [horizon, channels];
+        Ok(Sums {
+            crps: take(&size)?,
+            weight: take(&size)?,
+            pit: take(&[PIT_BARS as i64])?,
+            moments: take(&[5, channels])?,
         })
     }
 

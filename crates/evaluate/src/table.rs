@@ -88,6 +88,33 @@ impl ScoreTable {
         }
     }
 
+    /// Adds the windows of another table.
+    pub(crate) fn append(&mut self, other: ScoreTable) {
+        self.observed.extend(other.observed);
+        for (column, other) in self.columns.iter_mut().zip(other.columns) {
+            column.extend(other);
+        }
+    }
+
+    /// The windows as numbers, for [`ScoreTable::read`]: their count, observed values, and columns.
+    pub(crate) fn numbers(&self) -> Vec<f64> {
+        let mut numbers = vec![self.windows() as f64];
+        numbers.extend(self.observed.iter().map(|observed| *observed as f64));
+        numbers.extend(self.columns.iter().flatten());
+        numbers
+    }
+
+    /// Takes the windows of one table from the front of `numbers`.
+    pub(crate) fn read(numbers: &mut impl Iterator<Item = f64>) -> ScoreTable {
+        let windows = numbers.next().unwrap_or_default() as usize;
+        let mut table = ScoreTable::new();
+        table.observed = numbers.take(windows).map(|observed| observed as u64).collect();
+        for column in &mut table.columns {
+            column.extend(numbers.take(windows));
+        }
+        table
+    }
+
     /// One measure of every window.
     pub(crate) fn column(&self, measure: Measure) -> &[f64] {
         &self.columns[measure as usize]

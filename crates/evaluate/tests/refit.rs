@@ -39,8 +39,8 @@ fn each_set_of_weights_has_its_use() {
     assert_eq!(one, other);
 
     let levels = [0.1, 0.5, 0.9];
-    let forecasts =
-        [&with, &without].map(|path| forecast(path, &input, &[], &levels, 1, options).unwrap());
+    let forecasts = [&with, &without]
+        .map(|path| forecast(path, &input, &[], &levels, 1, options, None).unwrap());
     assert_eq!(forecasts[0].refitted_on, Some(160));
     assert_eq!(forecasts[1].refitted_on, None);
     assert_eq!(forecasts[0].series[0].times, ["160", "161", "162", "163"]);
@@ -66,7 +66,7 @@ fn each_set_of_weights_has_its_use() {
     let control = Control::default();
     let updated = update(&with, &newer, &[], options, &control, &mut |_, _| {}).unwrap();
     assert_eq!(updated.added[0].rows, 10);
-    let later = forecast(&with, &input, &[], &levels, 1, options).unwrap();
+    let later = forecast(&with, &input, &[], &levels, 1, options, None).unwrap();
     assert_eq!(later.refitted_on, Some(170));
     assert_eq!(later.series[0].times, forecasts[0].series[0].times);
     assert_ne!(later.series, forecasts[0].series);

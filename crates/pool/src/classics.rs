@@ -43,6 +43,8 @@ pub struct Classics {
     layout: Layout,
     history: History,
     fitted: Vec<Option<Box<dyn Forecaster>>>,
+    /// Whether each method could be fitted, here or elsewhere.
+    there: Vec<bool>,
     horizon: usize,
 }
 
@@ -60,22 +62,43 @@ impl Classics {
             history.push(past_forecasts(task, *method, &layout, effort.paths, rng));
         }
         let past = Past { values: task.values, seasons: task.seasons };
-        let fitted = methods.iter().map(|method| method.fit(&past)).collect();
-        Classics { methods: methods.to_vec(), layout, history, fitted, horizon: task.horizon }
+        let fitted: Vec<_> = methods.iter().map(|method| method.fit(&past)).collect();
+        let there = fitted.iter().map(Option::is_some).collect();
+        let methods = methods.to_vec();
+        Classics { methods, layout, history, fitted, there, horizon: task.horizon }
     }
 
-    /// [`Classics::fit`] of many series on `threads` threads; the seed of each is made of `seed` and its index, so
-    /// that the number of threads does not matter.
+    /// Methods that were fitted in another process: whether each could be, and its past forecasts, one for each fold. They
+    /// make no further forecasts here.
+    pub fn elsewhere(
+        task: &Task,
+        methods: &[Method],
+        effort: Effort,
+        there: Vec<bool>,
+        past: Vec<Vec<Option<Quantiles>>>,
+    ) -> Classics {
+        let layout = Layout::rolling(task.values.len(), task.horizon, task.seasons, effort.folds);
+        let season = task.seasons.first().copied().unwrap_or(1);
+        let mut history = History::new(task.values, season, &layout);
+        past.into_iter().for_each(|forecasts| history.push(forecasts));
+        let fitted = methods.iter().map(|_| None).collect();
+        let methods = methods.to_vec();
+        Classics { methods, layout, history, fitted, there, horizon: task.horizon }
+    }
+
+    /// [`Classics::fit`] of many series on `threads` threads, as far as they are `ours`; the seed of each is made of
+    /// `seed` and its index, so that neither the number of threads nor the others matter.
     pub fn fit_many(
         tasks: &[Task],
         methods: &[Method],
         effort: Effort,
         seed: u64,
         threads: usize,
-    ) -> Vec<Classics> {
+        ours: impl Fn(usize) -> bool + Sync,
+    ) -> Vec<Option<Classics>> {
         parallel(tasks.len(), threads, |index| {
             let own = seed.wrapping_add((index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-            Classics::fit(&tasks[index], methods, effort, own)
+            ours(index).then(|| Classics::fit(&tasks[index], methods, effort, own))
         })
     }
 
@@ -106,7 +129,7 @@ impl Classics {
 
     /// Whether each method could be fitted.
     pub fn fitted(&self) -> impl Iterator<Item = bool> {
-        self.fitted.iter().map(Option::is_some)
+        self.there.iter().copied()
     }
 
     /// Moves the origin of all fitted methods on by one row.

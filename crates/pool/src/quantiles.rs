@@ -98,6 +98,12 @@ impl Quantiles {
         good.then_some(Quantiles { values })
     }
 
+    /// Quantiles from the numbers of [`Quantiles::iter`], step by step. `None` unless they are finite, and as many as some
+    /// steps have.
+    pub fn of_values(values: Vec<f64>) -> Option<Quantiles> {
+        Quantiles::checked(values).filter(|quantiles| quantiles.values.len() % COUNT == 0)
+    }
+
     /// The number of steps.
     pub fn horizon(&self) -> usize {
         self.values.len() / COUNT

@@ -20,13 +20,20 @@ fn threads_do_not_change_bits() {
     let series: Vec<Vec<f64>> = [40, 25, 60, 33].map(sales).to_vec();
     let tasks: Vec<Task> =
         series.iter().map(|values| Task { values, seasons: &[4], horizon: 4 }).collect();
-    let [one, three] = [1, 3].map(|threads| Classics::fit_many(&tasks, &CHEAP, EFFORT, 9, threads));
+    let [one, three] = [1, 3].map(|threads| {
+        let all = Classics::fit_many(&tasks, &CHEAP, EFFORT, 9, threads, |_| true);
+        all.into_iter().flatten().collect::<Vec<_>>()
+    });
+    // What is left out changes nothing of the others.
+    let some = Classics::fit_many(&tasks, &CHEAP, EFFORT, 9, 2, |index| index == 2);
+    assert!(some[0].is_none() && some[1].is_none());
+    assert_eq!(some[2].as_ref().unwrap().history(), one[2].history());
     for (a, b) in one.iter().zip(&three) {
         assert_eq!(a.history(), b.history());
         assert_eq!(a.quantiles(50, 1), b.quantiles(50, 1));
     }
     assert_ne!(one[0].history(), one[2].history());
-    assert_eq!(Classics::fit_many(&[], &CHEAP, EFFORT, 9, 2).len(), 0);
+    assert_eq!(Classics::fit_many(&[], &CHEAP, EFFORT, 9, 2, |_| true).len(), 0);
 }
 
 /// A guard: what comes after an origin has no part in the forecast from there.
