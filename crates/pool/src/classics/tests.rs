@@ -24,7 +24,7 @@ fn threads_do_not_change_bits() {
         let all = Classics::fit_many(&tasks, &CHEAP, EFFORT, 9, threads, |_| true);
         all.into_iter().flatten().collect::<Vec<_>>()
     });
-    // What is left out changes nothing of the others.
+    // A series that is left out changes nothing of the others.
     let some = Classics::fit_many(&tasks, &CHEAP, EFFORT, 9, 2, |index| index == 2);
     assert!(some[0].is_none() && some[1].is_none());
     assert_eq!(some[2].as_ref().unwrap().history(), one[2].history());
