@@ -3,7 +3,6 @@
 use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
-use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::Error;
@@ -21,32 +20,32 @@ static PANICKED: Mutex<String> = Mutex::new(String::new());
 ///
 /// A panic is a bug of ours, with the code 70. Nothing is decided where it happens, since some are caught: the Parquet
 /// reader's become errors of the file.
-pub(crate) fn of(takes_options: bool, command: impl FnOnce() -> Result<(), Error>) -> ExitCode {
+pub(crate) fn of(takes_options: bool, command: impl FnOnce() -> Result<(), Error>) -> u8 {
     panic::set_hook(Box::new(remember));
     match panic::catch_unwind(AssertUnwindSafe(command)) {
-        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Ok(())) => 0,
         Ok(Err(error)) => failed(&error, takes_options),
         Err(payload) => panicked(&*payload),
     }
 }
 
 /// The exit code where the command line cannot be parsed, or asks for help or the version.
-pub(crate) fn of_usage(answer: &clap::Error) -> ExitCode {
+pub(crate) fn of_usage(answer: &clap::Error) -> u8 {
     let text = answer.render().to_string();
     let text = text.trim_end();
     match answer.exit_code() {
         0 => match print(text) {
-            Ok(()) => ExitCode::SUCCESS,
+            Ok(()) => 0,
             Err(error) => failed(&error.into(), false),
         },
         _ => {
             note(text);
-            ExitCode::from(2)
+            2
         }
     }
 }
 
-fn failed(error: &Error, takes_options: bool) -> ExitCode {
+fn failed(error: &Error, takes_options: bool) -> u8 {
     // The typed error says what is wrong, where, and what to do; its context says what was being done.
     let mut message = String::new();
     for cause in error.chain().map(ToString::to_string) {
@@ -63,7 +62,7 @@ fn failed(error: &Error, takes_options: bool) -> ExitCode {
     }
     let message = if takes_options { as_options(&message) } else { message };
     note(format_args!("ballast: {}", from_here(&message)));
-    ExitCode::from(error.chain().find_map(known).unwrap_or(70))
+    error.chain().find_map(known).unwrap_or(70)
 }
 
 fn known(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
@@ -94,18 +93,18 @@ fn remember(panic: &PanicHookInfo) {
     *PANICKED.lock().unwrap_or_else(PoisonError::into_inner) = place + &backtrace;
 }
 
-fn panicked(payload: &(dyn Any + Send)) -> ExitCode {
+fn panicked(payload: &(dyn Any + Send)) -> u8 {
     let text = payload.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no message");
     // An operation of tch that returns no `Result` panics with the error of libtorch.
     if text.starts_with(OF_TCH) && ballast::feed::is_out_of_memory(text) {
         note(format_args!("ballast: out of memory{}", ballast::feed::MEMORY_HINT));
-        return ExitCode::from(69);
+        return 69;
     }
     let first = text.lines().take(2).collect::<Vec<_>>().join(" ");
     let place = PANICKED.lock().unwrap_or_else(PoisonError::into_inner).clone();
     note(format_args!("ballast: this is a bug, please report it with the command: {first}{place}"));
-    ExitCode::from(70)
+    70
 }
 
 const OF_TCH: &str = "called `Result::unwrap()` on an `Err` value: Torch(";
