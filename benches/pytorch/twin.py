@@ -311,6 +311,7 @@ class Steps:
         # [N, C, L + H], every window a view of rows that lie channel by channel.
         by_channel = tensors["rows"].t().contiguous()
         self.windows = by_channel.unfold(1, context + horizon, 1).transpose(0, 1)
+        self.first_rows = tensors["first_rows"]
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(),
             lr=train["learning_rate"],
@@ -320,11 +321,11 @@ class Steps:
         self.order = []
 
     def batch_at(self, indices):
-        window = self.windows.index_select(0, indices)
+        window = self.windows.index_select(0, self.first_rows[indices])
         return window[..., : self.context], window[..., self.context :]
 
-    def passes(self, x, y):
-        loss = self.loss(x, y, *self.process.draw(x, y, self.model.groups))
+    def passes(self, batch, noise):
+        loss = self.loss(*batch, *noise)
         loss.backward()
         return loss
 
@@ -333,12 +334,22 @@ class Steps:
         self.optimizer.step()
         self.optimizer.zero_grad()
 
+    def next(self):
+        if not self.order:
+            order = torch.randperm(len(self.first_rows))
+            self.order = list(order[: len(order) // self.batch * self.batch].split(self.batch))
+        return self.batch_at(self.order.pop())
+
+    def noise(self, batch):
+        return self.process.draw(*batch, self.model.groups)
+
     def check(self, seed, count, tensors):
         losses, worst = [], {}
         for step in range(count):
             torch.manual_seed(seed + 1 + step)
-            indices = torch.randint(len(self.windows), (self.batch,))
-            losses.append(self.passes(*self.batch_at(indices)).item())
+            indices = torch.randint(len(self.first_rows), (self.batch,))
+            batch = self.batch_at(indices)
+            losses.append(self.passes(batch, self.noise(batch)).item())
             if step == 0:
                 for names, parameter in self.model.pairs():
                     ours = torch.cat([tensors[f"gradient.{name}"] for name in names], -1)
@@ -347,46 +358,56 @@ class Steps:
             self.update()
         return {"losses": losses, "gradients": worst}
 
-    def timed(self, count):
-        wall, cpu = [0.0] * 3, [0.0] * 3
-        now = lambda: (time.perf_counter(), time.process_time())
-        last = now()
 
-        def lap(phase):
-            nonlocal last
-            here = now()
-            wall[phase] += here[0] - last[0]
-            cpu[phase] += here[1] - last[1]
-            last = here
+def timed(steps, count):
+    wall, cpu = [0.0] * 4, [0.0] * 4
+    now = lambda: (time.perf_counter(), time.process_time())
+    last = now()
 
-        for _ in range(count):
-            if not self.order:
-                order = torch.randperm(len(self.windows))
-                self.order = list(order[: len(order) // self.batch * self.batch].split(self.batch))
-            batch = self.batch_at(self.order.pop())
-            lap(0)
-            self.passes(*batch)
-            lap(1)
-            self.update()
-            lap(2)
-        phases = lambda times: dict(zip(("data", "passes", "optimizer"), (t / count for t in times)))
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        return {"wall": phases(wall), "cpu": phases(cpu), "peak_bytes": peak}
+    def lap(phase):
+        nonlocal last
+        here = now()
+        wall[phase] += here[0] - last[0]
+        cpu[phase] += here[1] - last[1]
+        last = here
+
+    for _ in range(count):
+        batch = steps.next()
+        lap(0)
+        noise = steps.noise(batch)
+        lap(1)
+        steps.passes(batch, noise)
+        lap(2)
+        steps.update()
+        lap(3)
+    phases = lambda times: dict(zip(("data", "noise", "passes", "optimizer"), (t / count for t in times)))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return {"wall": phases(wall), "cpu": phases(cpu), "peak_bytes": peak}
 
 
-def worker(config, folder, seed, mode):
-    """Answers `check N` and `steps N` on standard input, one line of JSON each."""
+def worker(config, folder, seed, mode, shipped):
+    """Answers `check N`, `mean N` and `steps N` on standard input, one line of JSON each."""
     torch.set_num_threads(1)
     torch.set_float32_matmul_precision("highest")
     with open(config, "rb") as file:
         config = tomllib.load(file)
     tensors = load_file(f"{folder}/check.safetensors")
-    steps = Steps(config, tensors, compiled=mode == "compiled")
+    if shipped:
+        from shipped import Training
+
+        steps = Training(config, tensors, compiled=mode == "compiled")
+    else:
+        steps = Steps(config, tensors, compiled=mode == "compiled")
     for line in sys.stdin:
         command, count = line.split()
-        answer = steps.check(seed, int(count), tensors) if command == "check" else steps.timed(int(count))
+        if command == "check":
+            answer = steps.check(seed, int(count), tensors)
+        elif command == "mean":
+            answer = steps.mean(int(count), tensors)
+        else:
+            answer = timed(steps, int(count))
         print(json.dumps(answer), flush=True)
 
 
 if __name__ == "__main__":
-    worker(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4])
+    worker(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4], sys.argv[5] == "shipped")

@@ -4,10 +4,12 @@ use std::env;
 use std::io;
 use std::path::Path;
 
-const FILES: [&str; 11] = [
+const FILES: [&str; 18] = [
     "cpp/adamw.cpp",
     "cpp/affine.cpp",
     "cpp/autocast.cpp",
+    "cpp/crps.cpp",
+    "cpp/crps_kernel.cpp",
     "cpp/cuda.cpp",
     "cpp/density.cpp",
     "cpp/draw.cpp",
@@ -16,6 +18,11 @@ const FILES: [&str; 11] = [
     "cpp/group.cpp",
     "cpp/gru.cpp",
     "cpp/gru_kernel.cpp",
+    "cpp/noise.cpp",
+    "cpp/noise_kernel.cpp",
+    "cpp/process.cpp",
+    "cpp/score.cpp",
+    "cpp/score_kernel.cpp",
 ];
 
 /// Arithmetic that must round once for each operation, as ATen does with one kernel for each.

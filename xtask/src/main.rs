@@ -1,4 +1,4 @@
-//! Build automation: `cargo xtask setup | adopt | build | experiment | fuzz | sanitize | licenses | test | tidy | lint | doc | bench | ci`.
+//! Build automation: `cargo xtask setup | adopt | build | experiment | fuzz | gpu-check | sanitize | licenses | test | tidy | lint | doc | bench | ci`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool")]
 
 mod adopt;
@@ -8,6 +8,7 @@ mod ci;
 mod doc;
 mod experiment;
 mod fuzz;
+mod gpu_check;
 mod licenses;
 mod lint;
 mod sanitize;
@@ -37,6 +38,7 @@ enum Command {
     Build(build::Build),
     Experiment(experiment::Experiment),
     Fuzz(fuzz::Fuzz),
+    GpuCheck(gpu_check::GpuCheck),
     Sanitize(sanitize::Sanitize),
     Licenses(licenses::Licenses),
     Test(test::Test),
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         Command::Build(build) => build.run(&workspace),
         Command::Experiment(experiment) => experiment.run(&workspace),
         Command::Fuzz(fuzz) => fuzz.run(&workspace),
+        Command::GpuCheck(check) => check.run(&workspace),
         Command::Sanitize(sanitize) => sanitize.run(&workspace),
         Command::Licenses(licenses) => licenses.run(&workspace),
         Command::Test(test) => test.run(&workspace),

@@ -3,7 +3,6 @@
 use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
-use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::Error;
@@ -22,12 +21,12 @@ static PANICKED: Mutex<String> = Mutex::new(String::new());
 ///
 /// A panic is a bug of ours, with the code 70. Nothing is decided where it happens, since some are caught: the Parquet
 /// reader's become errors of the file.
-pub(crate) fn of(takes_options: bool, command: impl FnOnce() -> Result<(), Error>) -> ExitCode {
+pub(crate) fn of(takes_options: bool, command: impl FnOnce() -> Result<(), Error>) -> u8 {
     panic::set_hook(Box::new(remember));
     match panic::catch_unwind(AssertUnwindSafe(command)) {
         Ok(Ok(())) => {
             together::leave();
-            ExitCode::SUCCESS
+            0
         }
         Ok(Err(error)) => failed(&error, takes_options),
         Err(payload) => panicked(&*payload),
@@ -35,22 +34,22 @@ pub(crate) fn of(takes_options: bool, command: impl FnOnce() -> Result<(), Error
 }
 
 /// The exit code where the command line cannot be parsed, or asks for help or the version.
-pub(crate) fn of_usage(answer: &clap::Error) -> ExitCode {
+pub(crate) fn of_usage(answer: &clap::Error) -> u8 {
     let text = answer.render().to_string();
     let text = text.trim_end();
     match answer.exit_code() {
         0 => match print(text) {
-            Ok(()) => ExitCode::SUCCESS,
+            Ok(()) => 0,
             Err(error) => failed(&error.into(), false),
         },
         _ => {
             note(text);
-            ExitCode::from(2)
+            2
         }
     }
 }
 
-fn failed(error: &Error, takes_options: bool) -> ExitCode {
+fn failed(error: &Error, takes_options: bool) -> u8 {
     // The typed error says what is wrong, where, and what to do; its context says what was being done.
     let mut message = String::new();
     for cause in error.chain().map(ToString::to_string) {
@@ -71,15 +70,15 @@ fn failed(error: &Error, takes_options: bool) -> ExitCode {
 }
 
 /// Ends with one message of all processes that work together.
-fn end(error: &Error, message: String, code: u8) -> ExitCode {
+fn end(error: &Error, message: String, code: u8) -> u8 {
     together::tell_torchrun(&message, code);
     match together::ending(error, message, code) {
         Ending::Say(message, code) => {
             terminal::speak();
             note(format_args!("ballast: {message}{}", together::hint_of_torchrun(code)));
-            ExitCode::from(code)
+            code
         }
-        Ending::Silent(code) => ExitCode::from(code),
+        Ending::Silent(code) => code,
     }
 }
 
@@ -112,7 +111,7 @@ fn remember(panic: &PanicHookInfo) {
     *PANICKED.lock().unwrap_or_else(PoisonError::into_inner) = place + &backtrace;
 }
 
-fn panicked(payload: &(dyn Any + Send)) -> ExitCode {
+fn panicked(payload: &(dyn Any + Send)) -> u8 {
     let text = payload.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no message");
     // An operation of tch that returns no `Result` panics with the error of libtorch.

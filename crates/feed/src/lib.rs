@@ -38,5 +38,5 @@ pub use history::{History, SeriesRows};
 pub use panel::{Batch, Columns, DevicePanel};
 pub use random::{Stream, seed, seed_batch};
 pub use source::{Part, Selection, Source};
-pub use torch_ext::Allocator;
+pub use torch_ext::{Allocator, leave};
 pub use windows::WindowSet;

@@ -258,6 +258,11 @@ impl DevicePanel {
         self.observed.is_some() && !self.filled
     }
 
+    /// All rows in standardized units, `[W, R]`.
+    pub fn values(&self) -> &Tensor {
+        &self.values
+    }
+
     /// The device that holds the rows.
     pub fn device(&self) -> Device {
         self.values.device()

@@ -75,6 +75,9 @@ pub enum ObjectiveError {
     /// libtorch refused an operation (for instance: out of memory).
     #[error(transparent)]
     Torch(#[from] TchError),
+    /// A kernel of crate `torch-ext` refused its arguments.
+    #[error(transparent)]
+    Extension(#[from] torch_ext::TorchExtError),
 }
 
 /// Result of this crate.

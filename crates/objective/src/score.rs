@@ -106,7 +106,7 @@ pub fn crps_loss(samples: &Tensor, truth: &Tensor) -> Result<Tensor> {
 /// ```
 ///
 /// # Shapes
-/// `samples`: `[S, N, H, C]`; `truth`: `[N, H, C]`. Returns `[N]`. Memory: S² per window.
+/// `samples`: `[S, N, H, C]`; `truth`: `[N, H, C]`. Returns `[N]`.
 ///
 /// # Errors
 /// As [`crps`], and if the samples do not have four axes.
@@ -117,29 +117,28 @@ pub fn energy_score(samples: &Tensor, truth: &Tensor, pairs: PairEstimator) -> R
     if samples.dim() != 4 {
         return Err(wrong_shape("samples", samples, "[S, N, H, C]"));
     }
-    let (samples, truth) = check_samples(samples, truth)?;
+    check_pairing(samples, truth)?;
     let (count, windows) = (samples.size()[0], samples.size()[1]);
     let divisor = pairs.pairs(count)?;
+    if sorted::on_kernels(samples) {
+        check_finite(samples)?;
+        let samples = samples.detach().f_reshape([count, windows, -1])?;
+        let truth = truth.detach().f_to_kind(Kind::Double)?.f_reshape([windows, -1])?;
+        return Ok(torch_ext::energy(&samples, &truth, divisor)?);
+    }
+    let (samples, truth) = check_samples(samples, truth)?;
     if windows == 0 {
         return Ok(Tensor::zeros([0], (Kind::Double, truth.device())));
     }
     let points = (samples - &truth).f_transpose(0, 1)?.f_reshape([windows, count, -1])?;
     let miss = points.norm_scalaropt_dim(2, [2i64].as_slice(), false);
     let miss = miss.mean_dim([1i64].as_slice(), false, None::<Kind>);
-    // Distances are taken from differences: a matrix product cancels where samples lie close together.
-    let apart = if points.size()[2] <= MAX_BATCHED_SIZE {
-        // All windows at once; every pair is counted twice.
-        let apart = Tensor::f_cdist(&points, &points, 2.0, 2)?;
-        apart.sum_dim_intlist([1i64, 2].as_slice(), false, None::<Kind>) * 0.5
-    } else {
-        let each = (0..windows).map(|n| points.get(n).f_pdist(2.0)?.f_sum(Kind::Double));
-        Tensor::f_stack(&each.collect::<std::result::Result<Vec<_>, _>>()?, 0)?
-    };
+    // Distances are taken from differences: a matrix product cancels where samples lie close together. Every pair is
+    // counted twice.
+    let apart = Tensor::f_cdist(&points, &points, 2.0, 2)?;
+    let apart = apart.sum_dim_intlist([1i64, 2].as_slice(), false, None::<Kind>) * 0.5;
     Ok(miss - apart / divisor)
 }
-
-/// Largest target, in values, for which taking all windows at once is faster although every pair is taken twice.
-const MAX_BATCHED_SIZE: i64 = 32;
 
 /// Fails unless `samples` are `[S, ...]`, S ≥ 1, and the truth has the shape and the device of one sample.
 pub(crate) fn check_pairing(samples: &Tensor, truth: &Tensor) -> Result<()> {

@@ -1,11 +1,14 @@
-// y = act(x_1 W_1' + ... + b) as one autograd node: products into one matrix, then one pass over it.
+// y = dropout(act(x_1 W_1' + ... + b)) as one autograd node: products into one matrix, then one pass over it.
 #include "bridge.h"
 #include "fused.h"
 #include "fused_kernel.h"
+#include "key.h"
 
 #include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/addmm.h>
+#include <ATen/ops/dropout.h>
+#include <ATen/ops/ones.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/mm.h>
@@ -14,6 +17,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 namespace {
@@ -36,21 +40,28 @@ std::vector<int64_t> with_last(const Tensor& x, int64_t last) {
 }
 
 template <typename T>
-void add_bias(const Tensor& u, const Tensor& y, const Tensor& bias, fused::Rows rows) {
+void add_bias(
+    const Tensor& u, const Tensor& y, const Tensor& bias, fused::Rows rows, fused::Dropout dropout) {
   at::parallel_for(0, u.size(0), GRAIN / rows.width + 1, [&](int64_t begin, int64_t end) {
     T* const out = y.defined() ? y.data_ptr<T>() : nullptr;
-    fused::add_bias(u.data_ptr<T>(), out, bias.const_data_ptr<T>(), rows, begin, end);
+    fused::add_bias(u.data_ptr<T>(), out, bias.const_data_ptr<T>(), rows, dropout, begin, end);
   });
 }
 
 template <typename T>
 void bias_backward(
-    const Tensor& grad, const Tensor& u, const Tensor& to, const Tensor& sums, fused::Rows rows) {
+    const Tensor& grad,
+    const Tensor& u,
+    const Tensor& to,
+    const Tensor& sums,
+    fused::Rows rows,
+    fused::Dropout dropout) {
   const fused::BiasBackward<T> of{
       grad.const_data_ptr<T>(),
       u.defined() ? u.const_data_ptr<T>() : nullptr,
-      u.defined() ? to.data_ptr<T>() : nullptr,
-      sums.data_ptr<T>()};
+      to.defined() ? to.data_ptr<T>() : nullptr,
+      sums.data_ptr<T>(),
+      dropout};
   // By columns, so that no two threads add to the same sum.
   const int64_t count = grad.size(0);
   at::parallel_for(0, rows.width, GRAIN / (count + 1) + 1, [&](int64_t begin, int64_t end) {
@@ -58,9 +69,20 @@ void bias_backward(
   });
 }
 
+// `rate`: the probability to be dropped, in [0, 1), which is rounded to 2^-16; `mask` is undefined where it is 0. The
+// scale follows the rounded probability, so that the expectation stays exact.
+fused::Dropout dropout_of(double rate, const Tensor& mask, Places places) {
+  if (!mask.defined()) {
+    return {0, 0, 0, nullptr, places};
+  }
+  const double kept = std::max(std::round((1 - rate) * 65536), 1.0);
+  return {0, static_cast<uint32_t>(kept), 65536 / kept, mask.data_ptr<uint8_t>(), places};
+}
+
 struct Affine : torch::autograd::Function<Affine> {
   // `all`: the inputs, one weight for each, the bias.
-  static Tensor forward(AutogradContext* ctx, const at::TensorList& all, bool silu) {
+  static Tensor forward(
+      AutogradContext* ctx, const at::TensorList& all, bool silu, double rate, Places places) {
     at::AutoDispatchBelowADInplaceOrView below;
     const size_t terms = all.size() / 2;
     const auto bias = all.back().contiguous();
@@ -73,11 +95,16 @@ struct Affine : torch::autograd::Function<Affine> {
       u.addmm_(matrix(all[i]), all[terms + i].t());
     }
     const auto y = silu ? flat : Tensor();
+    const auto mask = rate == 0 ? Tensor() : at::empty(flat.sizes(), flat.options().dtype(at::kByte));
+    auto dropout = dropout_of(rate, mask, places);
+    dropout.key = mask.defined() ? noise::key() : 0;
     const fused::Rows rows{width, bias.numel() / width};
-    u.scalar_type() == at::kFloat ? add_bias<float>(u, y, bias, rows)
-                                  : add_bias<double>(u, y, bias, rows);
+    u.scalar_type() == at::kFloat ? add_bias<float>(u, y, bias, rows, dropout)
+                                  : add_bias<double>(u, y, bias, rows, dropout);
     auto saved = all.vec();
     saved.push_back(silu ? u : Tensor());
+    saved.push_back(mask);
+    ctx->saved_data["rate"] = rate;
     ctx->save_for_backward(std::move(saved));
     return result;
   }
@@ -86,17 +113,19 @@ struct Affine : torch::autograd::Function<Affine> {
     fused::no_second_derivative();
     at::AutoDispatchBelowADInplaceOrView below;
     const auto saved = ctx->get_saved_variables();
-    const auto& u = saved.back();
-    const auto& bias = saved[saved.size() - 2];
     const size_t terms = saved.size() / 2 - 1;
+    const auto &bias = saved[2 * terms], &u = saved[2 * terms + 1], &mask = saved[2 * terms + 2];
     const int64_t width = bias.size(-1);
     const auto grad_y = matrix(grads[0]).contiguous();
-    const auto grad = u.defined() ? at::empty_like(u) : grad_y;
+    const auto dropout = dropout_of(ctx->saved_data["rate"].toDouble(), mask, Places{});
+    const bool changes = u.defined() || mask.defined();
+    const auto to = changes ? at::empty_like(grad_y) : Tensor();
+    const auto grad = changes ? to : grad_y;
     const auto sums = at::zeros(bias.sizes(), bias.options());
     const fused::Rows rows{width, bias.numel() / width};
-    grad_y.scalar_type() == at::kFloat ? bias_backward<float>(grad_y, u, grad, sums, rows)
-                                       : bias_backward<double>(grad_y, u, grad, sums, rows);
-    variable_list result(2 * terms + 2);
+    grad_y.scalar_type() == at::kFloat ? bias_backward<float>(grad_y, u, to, sums, rows, dropout)
+                                       : bias_backward<double>(grad_y, u, to, sums, rows, dropout);
+    variable_list result(2 * terms + 4);
     for (size_t i = 0; i < terms; ++i) {
       const auto &x = saved[i], &weight = saved[terms + i];
       if (ctx->needs_input_grad(i)) {
@@ -112,7 +141,7 @@ struct Affine : torch::autograd::Function<Affine> {
 };
 
 // The same composed of ATen's operations, for a bias of any shape.
-Tensor composed(const std::vector<Tensor>& all, bool silu) {
+Tensor composed(const std::vector<Tensor>& all, bool silu, double rate, Places places) {
   const size_t terms = all.size() / 2;
   const auto& bias = all.back();
   Tensor sum;
@@ -129,7 +158,15 @@ Tensor composed(const std::vector<Tensor>& all, bool silu) {
   if (bias.dim() != 1) {
     sum = sum + bias;
   }
-  return silu ? at::silu(sum) : sum;
+  sum = silu ? at::silu(sum) : sum;
+  if (rate == 0 || places.of == 0) {
+    return rate == 0 ? sum : at::dropout(sum, rate, /*train=*/true);
+  }
+  auto size = sum.sizes().vec();
+  const auto axis = std::max<int64_t>(static_cast<int64_t>(size.size()) - 3, 0);
+  size[axis] = places.of;
+  const auto whole = at::dropout(at::ones(size, sum.options()), rate, /*train=*/true);
+  return sum * whole.narrow(axis, places.first, places.count);
 }
 
 // Whether the bias repeats after some rows: the last axes of the result, ones before them.
@@ -155,7 +192,9 @@ extern "C" char* torch_ext_affine(
     const Tensor* const* tensors, // inputs, weights, bias
     const int64_t terms,
     const int silu,
+    const double rate,
     const int fuse,
+    const Places places,
     Tensor** result) {
   return bridge::guarded([&] {
     std::vector<Tensor> all;
@@ -165,6 +204,7 @@ extern "C" char* torch_ext_affine(
     }
     const bool fits = fuse != 0 && fused::allowed() && repeats(all.back(), all[0]);
     *result = new Tensor(
-        fits ? Affine::apply(at::TensorList(all), silu != 0) : composed(all, silu != 0));
+        fits ? Affine::apply(at::TensorList(all), silu != 0, rate, places)
+             : composed(all, silu != 0, rate, places));
   });
 }

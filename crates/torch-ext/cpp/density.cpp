@@ -1,4 +1,4 @@
-// The log density of targets under Gaussian laws as one autograd node; the forward pass saves its slopes for the
+// The log density of targets under Gaussian or Laplace laws as one autograd node; the forward pass saves its slopes for the
 // backward pass.
 #include "bridge.h"
 #include "fused.h"
@@ -48,6 +48,7 @@ void over_windows(const Tensor& like, int64_t width, Body&& body) {
 
 template <typename T>
 void run_density(
+    bool laplace,
     const Tensor& head,
     double bound,
     const Maybe& skip,
@@ -58,7 +59,7 @@ void run_density(
     const Tensor& log_density,
     const Tensor& slopes) {
   const fused::Density<T> of{
-      read<T>(head), static_cast<T>(bound), read<T>(skip), read<T>(target), read<T>(observed), read<T>(signal),
+      laplace, read<T>(head), static_cast<T>(bound), read<T>(skip), read<T>(target), read<T>(observed), read<T>(signal),
       read<T>(noise_std), write<T>(log_density), write<T>(slopes)};
   over_windows(head, target.size(-1), [&](auto... range) { fused::density(of, range...); });
 }
@@ -77,6 +78,7 @@ struct Density : torch::autograd::Function<Density> {
       AutogradContext* ctx,
       const Tensor& head,
       double bound,
+      bool laplace,
       const Maybe& skip,
       const Tensor& target,
       const Maybe& observed,
@@ -85,7 +87,7 @@ struct Density : torch::autograd::Function<Density> {
     const auto log_density = at::empty({head.size(0)}, head.options());
     const auto slopes = at::empty_like(head);
     const auto run = head.scalar_type() == at::kFloat ? run_density<float> : run_density<double>;
-    run(head, bound, skip, target, observed, signal, noise_std, log_density, slopes);
+    run(laplace, head, bound, skip, target, observed, signal, noise_std, log_density, slopes);
     ctx->save_for_backward({slopes});
     ctx->saved_data["skip"] = skip.has_value() && skip->requires_grad();
     return log_density;
@@ -102,7 +104,7 @@ struct Density : torch::autograd::Function<Density> {
     const auto run =
         head.scalar_type() == at::kFloat ? run_density_backward<float> : run_density_backward<double>;
     run(slopes, grads[0].contiguous(), head, skip);
-    return {head, Tensor(), skip, Tensor(), Tensor(), Tensor(), Tensor()};
+    return {head, Tensor(), Tensor(), skip, Tensor(), Tensor(), Tensor(), Tensor()};
   }
 };
 
@@ -119,6 +121,7 @@ extern "C" int torch_ext_fuses() {
 extern "C" char* torch_ext_density(
     const Tensor* head,
     const double bound,
+    const int laplace,
     const Tensor* skip, // or null
     const Tensor* target,
     const Tensor* observed, // or null
@@ -127,7 +130,7 @@ extern "C" char* torch_ext_density(
     Tensor** result) {
   return bridge::guarded([&] {
     *result = new Tensor(Density::apply(
-        head->contiguous(), bound, maybe(skip), target->contiguous(), maybe(observed), maybe(signal),
+        head->contiguous(), bound, laplace != 0, maybe(skip), target->contiguous(), maybe(observed), maybe(signal),
         maybe(noise_std)));
   });
 }

@@ -3,6 +3,8 @@
 // Row i of an array of width w begins at i * w. Each function exists for float and double.
 #pragma once
 
+#include "places.h"
+
 #include <cstdint>
 
 namespace fused {
@@ -13,25 +15,38 @@ struct Rows {
   int64_t period;
 };
 
-// u += bias for rows begin..end; y = u sigmoid(u) as well unless y is null.
-void add_bias(float* u, float* y, const float* bias, Rows rows, int64_t begin, int64_t end);
-void add_bias(double* u, double* y, const double* bias, Rows rows, int64_t begin, int64_t end);
+// Dropout: an element of row i is kept where its random number by place (see philox.h), of 16 bits, is below `kept`, and
+// then multiplied by `scale`. Without dropout `mask` is null.
+struct Dropout {
+  uint64_t key;
+  uint32_t kept; // the probability to be kept, in units of 2^-16
+  double scale;
+  uint8_t* mask; // 1 where an element was kept: written by add_bias, read by bias_backward
+  Places places;
+};
 
-// Columns begin..end of `count` rows: grad_u = grad_y silu'(u) unless u is null, which stands for
-// no activation; sums += the gradient of the bias.
+// u += bias for rows begin..end; y = u sigmoid(u) as well unless y is null. Dropout applies to y, or else to u.
+void add_bias(float* u, float* y, const float* bias, Rows rows, Dropout dropout, int64_t begin, int64_t end);
+void add_bias(double* u, double* y, const double* bias, Rows rows, Dropout dropout, int64_t begin, int64_t end);
+
+// Columns begin..end of `count` rows: grad_u = grad_y dropout' silu'(u); u is null where there is no activation, and
+// grad_u where there is no dropout either. sums += the gradient of the bias.
 template <typename T>
 struct BiasBackward {
   const T* grad_y;
   const T* u;
   T* grad_u;
   T* sums; // [period, width]
+  Dropout dropout;
 };
 void bias_backward(const BiasBackward<float>& of, Rows rows, int64_t count, int64_t begin, int64_t end);
 void bias_backward(const BiasBackward<double>& of, Rows rows, int64_t count, int64_t begin, int64_t end);
 
-// The log density of noised targets under Gaussian laws: `group` rows make a window, `width` is M.
+// The log density of targets under Gaussian laws, or Laplace laws without noise: `group` rows make a window, `width`
+// is M.
 template <typename T>
 struct Density {
+  bool laplace;
   const T* head; // [N, 2M]: locations, then raw log scales: log scale = bound tanh(raw / bound)
   T bound;
   const T* skip; // [N, M], added to the location, or null

@@ -4,9 +4,12 @@
 //   driver ROUNDS SEED     a finding ends the program with a report
 //   driver overflow        reads behind an array, to show that the sanitizers are there
 //   driver undefined       overflows a signed number, likewise
+//   driver leave           ends as `ballast` does, which no sanitizer sees
 //
 // Shapes and kinds are those that the Rust side lets through; empty ones, single elements, views that are not
 // contiguous, NaN and infinities come often.
+#include "../cpp/places.h"
+
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
@@ -42,11 +45,15 @@ char* torch_ext_peak_memory(int, int64_t*);
 char* torch_ext_reset_peak_memory(int);
 char* torch_ext_gru(
     const Tensor*, const Tensor*, const Tensor* const*, int64_t, double, int, int, Tensor**, Tensor**);
-char* torch_ext_affine(const Tensor* const*, int64_t, int, int, Tensor**);
+char* torch_ext_affine(const Tensor* const*, int64_t, int, double, int, Places, Tensor**);
 int torch_ext_fuses();
 char* torch_ext_draw(const Tensor*, const Tensor*, const Tensor*, int, double, Tensor**, Tensor**);
+char* torch_ext_crps(const Tensor*, double, const Tensor*, const Tensor*, const Tensor*, Tensor**);
+char* torch_ext_laplace(const Tensor*, Places);
+void torch_ext_random_bits(uint64_t, uint32_t*, int64_t, int64_t, int64_t);
+[[noreturn]] void torch_ext_leave(int);
 char* torch_ext_density(
-    const Tensor*, double, const Tensor*, const Tensor*, const Tensor*, const Tensor*, const Tensor*, Tensor**);
+    const Tensor*, double, int, const Tensor*, const Tensor*, const Tensor*, const Tensor*, const Tensor*, Tensor**);
 void torch_ext_activations(int, const float*, float*, float*, int64_t);
 int torch_ext_widest();
 }
@@ -224,7 +231,7 @@ void affine() {
     pointers.push_back(&tensor);
   }
   Tensor* result = nullptr;
-  if (succeeded(torch_ext_affine(pointers.data(), terms, coin(), below(4) != 0, &result))) {
+  if (succeeded(torch_ext_affine(pointers.data(), terms, coin(), coin() ? 0.0 : 0.3, below(4) != 0, Places{}, &result))) {
     backward({take(result)});
   }
 }
@@ -255,10 +262,34 @@ void density() {
   const bool noised = coin();
   Tensor* result = nullptr;
   if (succeeded(torch_ext_density(
-          &head, 7.0, coin() ? &skip : nullptr, &target, coin() ? &observed : nullptr, noised ? &signal : nullptr,
+          &head, 7.0, !noised && coin(), coin() ? &skip : nullptr, &target, coin() ? &observed : nullptr, noised ? &signal : nullptr,
           noised ? &noise_std : nullptr, &result))) {
     backward({take(result)});
   }
+}
+
+void scores() {
+  const auto kind = float_or_double();
+  const int64_t draws = 2 * (1 + below(3)), windows = size(true), group = size(true), width = size(true);
+  const auto head = numbers({draws, windows, group, 2 * width}, kind, coin());
+  const auto skip = numbers({windows, group, width}, kind, coin());
+  const auto noise = numbers({draws, windows, group, width}, kind);
+  const auto truth = numbers({windows, group, width}, kind);
+  Tensor* result = nullptr;
+  if (succeeded(torch_ext_crps(&head, 7.0, coin() ? &skip : nullptr, &noise, &truth, &result))) {
+    backward({take(result)});
+  }
+}
+
+void noise() {
+  const int64_t rows = size(true), width = size(true);
+  const auto tensor = at::empty({rows, width}, at::dtype(at::kFloat));
+  if (succeeded(torch_ext_laplace(&tensor, Places{})) && !at::isfinite(tensor).all().item<bool>()) {
+    broken("a draw of noise is not finite");
+  }
+  std::vector<uint32_t> bits(rows * width);
+  torch_ext_random_bits(generator(), bits.data(), width, 0, rows);
+  ++calls;
 }
 
 void activations() {
@@ -332,12 +363,16 @@ int main(int count, char** arguments) {
     most = most + count;
     return 0;
   }
+  if (first == "leave") {
+    torch_ext_leave(0);
+  }
   generator.seed(count > 2 ? std::strtoull(arguments[2], nullptr, 10) : 1);
   const long rounds = std::strtol(first.c_str(), nullptr, 10);
-  void (*const functions[])() = {adamw, clip, gru, affine, draw, density, activations, states, regions, devices};
+  void (*const functions[])() = {adamw,  clip,        gru,    affine,  draw,   density,
+                                scores, noise, activations, states, regions, devices};
   for (long round = 0; round < rounds; ++round) {
     at::set_num_threads(static_cast<int>(1 + below(3)));
-    functions[below(10)]();
+    functions[below(12)]();
   }
   std::printf("%ld rounds, %ld calls, %ld of them failed as they should\n", rounds, calls, failures);
 }

@@ -6,6 +6,7 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::ptr::{null, null_mut};
@@ -15,10 +16,20 @@ use std::sync::{Arc, OnceLock};
 use tch::{Device, Kind, Tensor};
 
 use crate::error::{Result, TorchExtError};
-use crate::law::{Laws, Prior, Target};
+use crate::law::{Law, Laws, Prior, Target};
 
 type Raw = *const c_void;
 type Failure = *mut c_char;
+
+/// The struct of that name in `places.h`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Places {
+    pub(crate) first: i64,
+    pub(crate) count: i64,
+    pub(crate) of: i64,
+    pub(crate) after: i64,
+}
 
 /// The state of autocast before a region of it began.
 #[repr(C)]
@@ -54,16 +65,32 @@ unsafe extern "C" {
         train: c_int, fused: c_int, output: *mut *mut c_void, last: *mut *mut c_void,
     ) -> Failure;
     fn torch_ext_affine(
-        tensors: *const Raw, terms: i64, silu: c_int, fuse: c_int, result: *mut *mut c_void,
+        tensors: *const Raw, terms: i64, silu: c_int, dropout: f64, fuse: c_int,
+        places: Places, result: *mut *mut c_void,
     ) -> Failure;
     safe fn torch_ext_fuses() -> c_int;
+    safe fn torch_ext_leave(code: c_int) -> !;
     fn torch_ext_draw(
         own: Raw, prior: Raw, noise: Raw, relative: c_int, bound: f64,
         sample: *mut *mut c_void, divergence: *mut *mut c_void,
     ) -> Failure;
     fn torch_ext_density(
-        parameters: Raw, bound: f64, offset: Raw, target: Raw, observed: Raw,
+        parameters: Raw, bound: f64, laplace: c_int, offset: Raw, target: Raw, observed: Raw,
         signal: Raw, noise_std: Raw, result: *mut *mut c_void,
+    ) -> Failure;
+    fn torch_ext_crps(
+        parameters: Raw, bound: f64, offset: Raw, noise: Raw, truth: Raw, result: *mut *mut c_void,
+    ) -> Failure;
+    fn torch_ext_laplace(tensor: Raw, places: Places) -> Failure;
+    fn torch_ext_sort(samples: Raw, sorted: *mut *mut c_void, missing: *mut i64) -> Failure;
+    fn torch_ext_sorted_crps(
+        sorted: Raw, truth: Raw, divisor: f64, result: *mut *mut c_void,
+    ) -> Failure;
+    fn torch_ext_energy(
+        samples: Raw, truth: Raw, divisor: f64, result: *mut *mut c_void,
+    ) -> Failure;
+    fn torch_ext_window_sums(
+        sorted: Raw, truth: Raw, observed: Raw, result: *mut *mut c_void,
     ) -> Failure;
 }
 
@@ -112,6 +139,15 @@ unsafe impl GlobalAlloc for Allocator {
         // SAFETY: as above.
         unsafe { System.dealloc(block, layout) }
     }
+}
+
+/// Ends the process at once, with what was printed and without taking libtorch apart: its tens of thousands of
+/// registrations take a tenth of a second to undo. Whatever else waits for the end, such as values of statics, is not
+/// dropped.
+pub fn leave(code: u8) -> ! {
+    // A failure to write has no one left to be told.
+    let _ = (std::io::stdout().flush(), std::io::stderr().flush());
+    torch_ext_leave(c_int::from(code))
 }
 
 /// Turns the result of a C function into an error, unless it is null.
@@ -317,7 +353,13 @@ pub(crate) fn gru(
 
 /// `tensors`: the inputs, one weight for each, the bias. For `fuse` the caller has checked kinds, device CPU and
 /// the shapes of inputs and weights.
-pub(crate) fn affine(tensors: &[&Tensor], silu: bool, fuse: bool) -> Result<Tensor> {
+pub(crate) fn affine(
+    tensors: &[&Tensor],
+    silu: bool,
+    dropout: f64,
+    fuse: bool,
+    places: Places,
+) -> Result<Tensor> {
     let terms = tensors.len() as i64 / 2;
     let tensors: Vec<Raw> = tensors.iter().copied().map(raw).collect();
     let mut result = null_mut();
@@ -328,7 +370,9 @@ pub(crate) fn affine(tensors: &[&Tensor], silu: bool, fuse: bool) -> Result<Tens
             tensors.as_ptr(),
             terms,
             c_int::from(silu),
+            dropout,
             c_int::from(fuse),
+            places,
             &raw mut result,
         )
     })?;
@@ -366,7 +410,7 @@ pub(crate) fn draw(
 }
 
 /// The caller has checked kinds, device CPU and shapes.
-pub(crate) fn density(laws: Laws, target: Target) -> Result<Tensor> {
+pub(crate) fn density(law: Law, laws: Laws, target: Target) -> Result<Tensor> {
     let (signal, noise_std) = target.noise.unzip();
     let mut result = null_mut();
     // SAFETY: as for `draw`.
@@ -374,6 +418,7 @@ pub(crate) fn density(laws: Laws, target: Target) -> Result<Tensor> {
         torch_ext_density(
             raw(laws.parameters),
             laws.bound,
+            c_int::from(law == Law::Laplace),
             raw_or_null(laws.offset),
             raw(target.values),
             raw_or_null(target.observed),
@@ -383,6 +428,75 @@ pub(crate) fn density(laws: Laws, target: Target) -> Result<Tensor> {
         )
     })?;
     Ok(owned(result))
+}
+
+/// The caller has checked kinds, device CPU and shapes.
+pub(crate) fn crps(laws: Laws, noise: &Tensor, truth: &Tensor) -> Result<Tensor> {
+    let mut result = null_mut();
+    // SAFETY: as for `draw`.
+    check(unsafe {
+        torch_ext_crps(
+            raw(laws.parameters),
+            laws.bound,
+            raw_or_null(laws.offset),
+            raw(noise),
+            raw(truth),
+            &raw mut result,
+        )
+    })?;
+    Ok(owned(result))
+}
+
+/// Fills a tensor; the caller has checked: f32 on the CPU, contiguous, at least one axis.
+pub(crate) fn laplace(tensor: &Tensor, places: Places) -> Result<()> {
+    // SAFETY: the tensor outlives the call, which writes its elements alone.
+    check(unsafe { torch_ext_laplace(raw(tensor), places) })
+}
+
+/// The caller has checked: floats of 32 or 64 bits on the CPU, at least one axis.
+pub(crate) fn sort(samples: &Tensor) -> Result<(Tensor, i64)> {
+    let (mut sorted, mut missing) = (null_mut(), 0);
+    // SAFETY: `samples` and `missing` outlive the call, which sets the results unless it fails.
+    check(unsafe { torch_ext_sort(raw(samples), &raw mut sorted, &raw mut missing) })?;
+    Ok((owned(sorted), missing))
+}
+
+/// The caller has checked: as for [`sort`]; `truth` is f64 and has the shape of one sample.
+pub(crate) fn sorted_crps(sorted: &Tensor, truth: &Tensor, divisor: f64) -> Result<Tensor> {
+    let mut result = null_mut();
+    // SAFETY: the tensors outlive the call, their shapes are checked, and it sets `result` unless it fails.
+    check(unsafe { torch_ext_sorted_crps(raw(sorted), raw(truth), divisor, &raw mut result) })?;
+    Ok(owned(result))
+}
+
+/// As [`sorted_crps`], for samples `[S, N, D]`.
+pub(crate) fn energy(samples: &Tensor, truth: &Tensor, divisor: f64) -> Result<Tensor> {
+    let mut result = null_mut();
+    // SAFETY: as for `sorted_crps`.
+    check(unsafe { torch_ext_energy(raw(samples), raw(truth), divisor, &raw mut result) })?;
+    Ok(owned(result))
+}
+
+/// As [`energy`]; `observed` is boolean and has the shape of `truth`.
+pub(crate) fn window_sums(sorted: &Tensor, truth: &Tensor, observed: &Tensor) -> Result<Tensor> {
+    let mut result = null_mut();
+    // SAFETY: as for `sorted_crps`.
+    check(unsafe {
+        torch_ext_window_sums(raw(sorted), raw(truth), raw(observed), &raw mut result)
+    })?;
+    Ok(owned(result))
+}
+
+/// The random bits behind draws by place: rows of `width` numbers.
+#[cfg(test)]
+pub(crate) fn random_bits(key: u64, width: i64, rows: i64) -> Vec<u32> {
+    unsafe extern "C" {
+        fn torch_ext_random_bits(key: u64, to: *mut u32, width: i64, begin: i64, end: i64);
+    }
+    let mut bits = vec![0; (width * rows) as usize];
+    // SAFETY: the vector has `width · rows` elements.
+    unsafe { torch_ext_random_bits(key, bits.as_mut_ptr(), width, 0, rows) };
+    bits
 }
 
 /// σ and tanh as the GRU's kernel computes them at a vector width: 0 is the compiler's default, 1 AVX2,

@@ -1,10 +1,11 @@
-//! Draws and densities of Gaussian laws, one node of the autograd graph each.
+//! Draws of Gaussian laws, and densities and scores of laws with a location and a scale, one node of the autograd graph
+//! each.
 
 use tch::{Device, Kind, Tensor};
 
 use crate::error::{self, Result, TorchExtError};
 use crate::ffi;
-use crate::law::{Laws, Prior, Target};
+use crate::law::{Law, Laws, Prior, Target};
 
 /// Whether [`gaussian_draw`] takes tensors like this one: on the CPU, in f32, without autocast, and not while
 /// a trace is recorded.
@@ -12,7 +13,7 @@ pub fn fuses_draw(like: &Tensor) -> bool {
     like.device() == Device::Cpu && like.kind() == Kind::Float && ffi::fuses()
 }
 
-/// Whether [`gaussian_log_density`] takes tensors like this one: as [`fuses_draw`], and in f64 too.
+/// Whether [`log_density`] and [`crps_loss`] take tensors like this one: as [`fuses_draw`], and in f64 too.
 pub fn fuses_density(like: &Tensor) -> bool {
     like.device() == Device::Cpu
         && matches!(like.kind(), Kind::Float | Kind::Double)
@@ -55,11 +56,11 @@ pub fn gaussian_draw(
     ffi::draw(parameters, prior, noise, bound)
 }
 
-/// The log density of each window under Gaussian laws of the clean target, in nats.
+/// The log density of each window under laws of the clean target, in nats.
 ///
 /// ```text
 /// (m, s) = parameters, m ← m + offset,    ln σ = bound · tanh(s/bound)
-/// Σ_observed ln N(ỹ; a m, a² σ² + s_t²)
+/// Gaussian  Σ_observed ln N(ỹ; a m, a² σ² + s_t²)        Laplace  Σ_observed −|y − m|/σ − ln 2σ
 /// ```
 ///
 /// There are gradients for the parameters and the offset, and no second derivative.
@@ -68,26 +69,75 @@ pub fn gaussian_draw(
 /// Returns `[B]`.
 ///
 /// # Errors
-/// If the tensors do not fit each other or [`fuses_density`] refuses them, or if the bound is not positive.
-pub fn gaussian_log_density(laws: Laws, target: Target) -> Result<Tensor> {
+/// If the tensors do not fit each other or [`fuses_density`] refuses them, if the bound is not positive, or for Laplace
+/// laws of a noised target.
+pub fn log_density(law: Law, laws: Laws, target: Target) -> Result<Tensor> {
     let Target { values, noise, observed } = target;
-    let [windows, group, width] = sizes("target", values)?;
+    let size @ [windows, ..] = sizes("target", values)?;
+    fits_laws(laws, &size, None, values)?;
+    if let Some(tensor) = observed {
+        fits("observed", tensor, &size, values)?;
+    }
+    if let Some((signal, noise_std)) = noise {
+        fits("signal", signal, &[windows], values)?;
+        fits("noise_std", noise_std, &[windows], values)?;
+        if law == Law::Laplace {
+            let (tensors, expected, found) = ("tensors of noise for Laplace laws", 0, 2);
+            return Err(TorchExtError::Count { tensors, expected, found });
+        }
+    }
+    ffi::density(law, laws, target)
+}
+
+/// An unbiased estimate of the CRPS of each value from draws of its laws, as a training loss.
+///
+/// ```text
+/// x_i = m_i + offset + σ_i ε_i,    ln σ = bound · tanh(s/bound)
+/// CRPS ≈ (1/S) [ Σ_i |x_i − y| − Σ_{i ≤ S/2} |x_i − x_{i+S/2}| ]
+/// ```
+///
+/// There are gradients for the parameters and the offset, none for noise and truth, and no second derivative.
+///
+/// # Shapes
+/// `laws.parameters`: `[S, B, G, 2M]`, S even; `noise`: `[S, B, G, M]`, drawn from the law with location 0 and scale 1;
+/// `truth`: `[B, G, M]`. Returns `[B, G, M]`.
+///
+/// # Errors
+/// If the tensors do not fit each other or [`fuses_density`] refuses them, if the bound is not positive, or S is odd or
+/// zero.
+///
+/// # References
+/// Gneiting & Raftery (2007), eq. 21.
+pub fn crps_loss(laws: Laws, noise: &Tensor, truth: &Tensor) -> Result<Tensor> {
+    let size @ [windows, group, width] = sizes("truth", truth)?;
+    let draws = laws.parameters.size().first().copied().unwrap_or(0);
+    if draws < 2 || draws % 2 != 0 {
+        let (name, value) = ("the number of draws", draws as f64);
+        return Err(TorchExtError::Value { name, value, range: "even, at least 2" });
+    }
+    fits_laws(laws, &size, Some(draws), truth)?;
+    fits("noise", noise, &[draws, windows, group, width], truth)?;
+    ffi::crps(laws, noise, truth)
+}
+
+/// Checks laws of values `[B, G, M]`, of several draws if a number is given.
+fn fits_laws(
+    laws: Laws,
+    size @ &[windows, group, width]: &[i64; 3],
+    draws: Option<i64>,
+    values: &Tensor,
+) -> Result<()> {
     if !matches!(values.kind(), Kind::Float | Kind::Double) {
         let (expected, found) = ("Float or Double", values.kind());
         return Err(TorchExtError::Kind { tensor: "target", expected, found });
     }
     positive("bound", laws.bound)?;
-    fits("parameters", laws.parameters, &[windows, group, 2 * width], values)?;
-    for (name, tensor) in [("offset", laws.offset), ("observed", observed)] {
-        if let Some(tensor) = tensor {
-            fits(name, tensor, &[windows, group, width], values)?;
-        }
+    let pairs: Vec<i64> = draws.into_iter().chain([windows, group, 2 * width]).collect();
+    fits("parameters", laws.parameters, &pairs, values)?;
+    match laws.offset {
+        Some(offset) => fits("offset", offset, size, values),
+        None => Ok(()),
     }
-    if let Some((signal, noise_std)) = noise {
-        fits("signal", signal, &[windows], values)?;
-        fits("noise_std", noise_std, &[windows], values)?;
-    }
-    ffi::density(laws, target)
 }
 
 /// The sizes of a tensor of three axes on the CPU.

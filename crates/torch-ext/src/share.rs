@@ -4,6 +4,8 @@ use std::cell::Cell;
 
 use tch::{TchError, Tensor};
 
+use crate::ffi::Places;
+
 /// Some rows of a batch, which a process computes; see [`with_share`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Share {
@@ -73,5 +75,15 @@ pub fn draw_share<E: From<TchError>>(
     let mut whole = size.to_vec();
     let times = size[axis] / count;
     whole[axis] = times * of;
-    Ok(draw(&whole)?.f_narrow(axis as i64, times * first, times * count)?)
+    // Numbers by place take the share into account by themselves.
+    let whole = with_share(None, || draw(&whole))?;
+    Ok(whole.f_narrow(axis as i64, times * first, times * count)?)
+}
+
+/// The share in force for random numbers by place, of a tensor whose axis of the batch has `axis` rows with `after` rows
+/// of memory for each.
+pub(crate) fn places(axis: i64, after: i64) -> Places {
+    let Some(Share { first, count, of }) = share() else { return Places::default() };
+    let times = axis / count;
+    Places { first: times * first, count: times * count, of: times * of, after }
 }

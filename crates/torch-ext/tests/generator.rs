@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use tch::{Device, Kind, Tensor};
-use torch_ext::{TorchExtError, generator_state, set_generator_state};
+use torch_ext::{TorchExtError, affine, generator_state, laplace, set_generator_state};
 
 /// Lock by which the tests take turns: they share one CPU generator and compare its draws.
 static TURN: Mutex<()> = Mutex::new(());
@@ -64,5 +64,28 @@ fn a_device_that_is_not_there_is_an_error() {
     for device in [Device::Cuda(99), Device::Mps, Device::Vulkan] {
         let error = generator_state(device).unwrap_err();
         assert!(matches!(error, TorchExtError::NoSuchDevice { .. }), "{error}");
+    }
+}
+
+/// The state of torch's generator decides what is drawn by place, and the number of threads does not.
+#[test]
+fn draws_by_place_follow_the_generator_and_not_the_threads() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let options = (Kind::Float, Device::Cpu);
+    let [x, w, b] = [&[3000, 7, 3][..], &[64, 3], &[64]].map(|size| Tensor::randn(size, options));
+    let noise = || laplace(&[3000, 7, 24], options).unwrap();
+    let dropped = || affine(&[&x], &[&w], &b, true, 0.5).unwrap().ne(0.0).to_kind(Kind::Float);
+    for draw in [&noise as &dyn Fn() -> Tensor, &dropped] {
+        tch::manual_seed(1);
+        let (first, second) = (draw(), draw());
+        assert_ne!(first, second);
+        tch::manual_seed(1);
+        assert_eq!(first, draw());
+        let threads = tch::get_num_threads();
+        tch::manual_seed(1);
+        tch::set_num_threads(3);
+        let shared = draw();
+        tch::set_num_threads(threads);
+        assert_eq!(first, shared);
     }
 }

@@ -1,6 +1,7 @@
 //! The combination of model, noise and objective, which is trained and then forecasts.
 
 mod coherent;
+mod crps;
 mod draws;
 mod prepared;
 mod target;
@@ -8,11 +9,10 @@ mod target;
 use feed::Batch;
 use noise::{Coherent, Diffuser, StepSampler, TargetLikelihood};
 use objective::elbo::{Elbo, FreeBits, KlWeight, sum_over_target};
-use objective::score::crps_loss;
 use record::Limits;
 use tch::nn::VarStore;
 use tch::{Device, Kind, Tensor};
-use torch_ext::{Share, draw_share, with_share};
+use torch_ext::{Share, with_share};
 use vae::{Draw, Instance, Latent, Model, ModelKind, Observation, Pass, Shape};
 
 use crate::config::Config;
@@ -63,6 +63,13 @@ pub struct Terms {
     pub kl: Tensor,
     /// The weight of the KL.
     pub kl_weight: f64,
+}
+
+impl Terms {
+    /// The same without the graph behind them.
+    pub(crate) fn detached(self) -> Terms {
+        Terms { loss: self.loss.detach(), ..self }
+    }
 }
 
 impl Forecaster {
@@ -216,30 +223,9 @@ impl Forecaster {
         self.weigh(terms.log_likelihood, terms.kl_groups, step, part)
     }
 
-    /// The CRPS of forecasts from the noised context, summed over the clean target and averaged over windows. It is in
-    /// standardized units, as scores are, so that a calm window weighs less than a volatile one.
-    ///
-    /// With coherent noise the truth is the noised target, which is the one that belongs to the noised context.
-    fn forecast_crps(
-        &self,
-        batch: &Batch,
-        prepared: &Prepared,
-        samples: i64,
-    ) -> Result<Tensor, TrainError> {
-        let forecast =
-            self.computed(|| self.model.predict_likelihood(&prepared.inputs, samples, true))?;
-        let (truth, observed) = self.truth(batch);
-        let truth = match self.coherent.is_some() && !self.autoencodes() {
-            true => prepared.target.shallow_clone(),
-            false => {
-                let truth = hide(prepared.instance.apply(truth)?, observed)?;
-                self.described.of_window(truth)
-            }
-        };
-        let noise = draw_share(forecast.shape(), 3, |size| forecast.standard_noise_of(size))?;
-        let crps = hide(crps_loss(&forecast.sample_with(&noise)?, &truth)?, observed)?;
-        let crps = self.described.to_window(crps * &prepared.instance.scale);
-        Ok(crps.f_sum(Kind::Float)? / batch.context.size()[0] as f64)
+    /// Draws the noise of a batch, and drops it.
+    pub(crate) fn noise_alone(&self, batch: &Batch) -> Result<(), TrainError> {
+        self.prepare(batch, true).map(drop)
     }
 
     /// One noised pass in training mode, with gradients: the latent groups, and the log density of each element of the

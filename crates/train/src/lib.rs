@@ -47,6 +47,7 @@
 //! | train a finished run on newer rows | [`update()`], [`Updated`] |
 //! | train a model in memory, without a directory | [`Forecaster`], [`shape()`], [`Flat`], [`AdamW`] |
 //! | call the training loop directly | [`fit()`], [`Job`] |
+//! | take steps one by one, to measure them | [`Steps`] |
 //!
 //! The crate `evaluate` scores a run against baselines, and `probe` computes features over the diffusion steps.
 
@@ -65,6 +66,7 @@ mod forecaster;
 mod initialize;
 mod job;
 mod limits;
+mod measure;
 mod memory;
 mod metrics;
 mod optimizer;
@@ -94,6 +96,7 @@ pub use fitted::Fit;
 pub use flat::Flat;
 pub use forecaster::{Forecaster, Terms, inputs};
 pub use job::Job;
+pub use measure::Steps;
 pub use optimizer::AdamW;
 pub use part::share_out;
 pub use plan::{Plan, plan};

@@ -51,11 +51,11 @@ impl Linear {
 
     /// Applies the map to inputs in the order they were declared, each `[.., size]`.
     pub(crate) fn forward(&self, inputs: &[&Tensor]) -> Result<Tensor> {
-        self.apply(inputs, false)
+        self.apply(inputs, false, 0.0)
     }
 
-    /// Applies the map, followed by SiLU if `silu`.
-    fn apply(&self, inputs: &[&Tensor], silu: bool) -> Result<Tensor> {
+    /// Applies the map, followed by SiLU if `silu`, and by dropout.
+    fn apply(&self, inputs: &[&Tensor], silu: bool, dropout: f64) -> Result<Tensor> {
         debug_assert_eq!(inputs.len(), self.weights.len(), "one input per declared part");
         let lead = leading(inputs[0]);
         let (mut full, mut weights) = (Vec::new(), Vec::new());
@@ -68,12 +68,12 @@ impl Linear {
             }
             // The bias goes with the first small term, where it is added to fewer numbers.
             small = Some(match small {
-                None => torch_ext::affine(&[input], &[weight], &self.bias, false)?,
+                None => torch_ext::affine(&[input], &[weight], &self.bias, false, 0.0)?,
                 Some(sum) => sum.f_add(&input.f_linear(weight, None::<&Tensor>)?)?,
             });
         }
         let bias = small.as_ref().unwrap_or(&self.bias);
-        Ok(torch_ext::affine(&full, &weights, bias, silu)?)
+        Ok(torch_ext::affine(&full, &weights, bias, silu, dropout)?)
     }
 
     /// The weight of the first input, `[out, size]`.
@@ -144,9 +144,9 @@ pub(crate) struct Activation {
 }
 
 impl Activation {
-    /// The activation after an affine map, as one operation.
+    /// The activation and dropout after an affine map, as one operation.
     pub(crate) fn after(self, map: &Linear, inputs: &[&Tensor], train: bool) -> Result<Tensor> {
-        self.drop(map.apply(inputs, self.nonlinear)?, train)
+        map.apply(inputs, self.nonlinear, if train { self.dropout } else { 0.0 })
     }
 
     pub(crate) fn apply(self, input: Tensor, train: bool) -> Result<Tensor> {

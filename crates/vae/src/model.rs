@@ -2,6 +2,7 @@
 
 mod copula;
 mod direct;
+mod forecast;
 mod ladder;
 mod terms;
 
@@ -254,28 +255,6 @@ impl Model {
         Ok(Pass { latents, likelihood })
     }
 
-    /// Draws forecasts: `z` as at forecast time, then `y_0` from the likelihood.
-    ///
-    /// ```text
-    /// predict         z ~ q(z | x̃)               conditional    z ~ p(z | x̃)
-    /// hierarchical    z_l ~ p(z_l | z_{<l}, x̃)   autoencode     z ~ q(z | x̃), then x_0
-    /// ```
-    ///
-    /// The window is encoded once and decoded `S` times in one batch; memory grows with
-    /// `S · B · H · C`. Forecasts are in the units of the prepared context; [`Instance::invert`] converts them back.
-    ///
-    /// # Shapes
-    /// Returns `[S, B, H, C]`, or `[S, B, L, C]` for `autoencode`.
-    ///
-    /// # Errors
-    /// As [`Model::predict_likelihood`].
-    pub fn sample(&self, inputs: &Inputs, samples: i64) -> Result<Tensor> {
-        let likelihood = self.predict_likelihood(inputs, samples, false)?;
-        let Some(copula) = &self.copula else { return Ok(likelihood.sample()?) };
-        let normals = copula.normals(likelihood.shape())?;
-        Ok(likelihood.sample_with(&likelihood.noise_like(&normals)?)?)
-    }
-
     /// Sets the dependence of residuals, for `residuals = "correlated"`: correlations of their normal scores
     /// `Φ⁻¹(F(y))` between the steps and between the channels. The correlation of two values is the product of the two.
     ///
@@ -294,34 +273,6 @@ impl Model {
                 Err(VaeError::Unsupported { action, kind })
             }
         }
-    }
-
-    /// The likelihood at `S` draws of `z` as at forecast time: the components of the predictive mixture.
-    ///
-    /// ```text
-    /// p(y | x̃) ≈ 1/S Σ_s p(y | z_s, x̃)
-    /// ```
-    ///
-    /// # Shapes
-    /// Over `[S, B, T, C]`; parameters that do not depend on `z` may have fewer axes.
-    ///
-    /// # Errors
-    /// [`VaeError::Shape`], [`VaeError::Type`] or [`VaeError::Missing`] for unfit tensors,
-    /// [`VaeError::Size`] for fewer than one sample.
-    pub fn predict_likelihood(
-        &self,
-        inputs: &Inputs,
-        samples: i64,
-        train: bool,
-    ) -> Result<Likelihood> {
-        let draw = Draw::Many(samples);
-        draw.check(self.groups(), self.config.kind)?;
-        let encoded = self.encoded(inputs, train)?;
-        let rows = match &self.core {
-            Core::Direct(direct) => vec![direct.posterior(&encoded.features, draw)?.1],
-            Core::Ladder(ladder) => ladder.prior(&encoded.features, draw, train)?,
-        };
-        self.likelihood(inputs, &encoded, &rows, train)
     }
 
     /// The posterior mean of `z` as features: of all groups, side by side.

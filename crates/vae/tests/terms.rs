@@ -135,8 +135,8 @@ fn the_terms_are_those_of_the_distributions() {
     }
 }
 
-/// In f32 the two ways give the same bits, so that a training may be repeated by either; Gaussian laws of predicted
-/// scale have a kernel of their own, which rounds differently.
+/// In f32 the two ways give the same bits, so that a training may be repeated by either; Gaussian and Laplace laws of
+/// predicted scale have a kernel of their own, which rounds differently.
 #[test]
 fn the_terms_have_the_bits_of_the_distributions() {
     for kind in KINDS {
@@ -145,13 +145,53 @@ fn the_terms_have_the_bits_of_the_distributions() {
                 let config = ModelConfig { kind, channels, ..Default::default() };
                 let case = Case::new(&config, family, Kind::Float);
                 let same = |i: usize, a: &Tensor, b: &Tensor| match family {
-                    Family::Gaussian if i == 0 || i > case.model.groups() as usize => {
+                    Family::Gaussian | Family::Laplace
+                        if i == 0 || i > case.model.groups() as usize =>
+                    {
                         (a - b).abs().max().double_value(&[])
                             < 1e-4 * (1.0 + b.abs().max().double_value(&[]))
                     }
                     Family::Gaussian | Family::Laplace | Family::StudentT => a == b,
                 };
                 assert!(case.agrees(false, true, same), "{family:?} {kind:?} {channels:?}");
+            }
+        }
+    }
+}
+
+/// Oracle: the score of samples that crate `objective` draws. Both estimate the same numbers, with errors below
+/// `2 σ/√S`, and the gradients of their sums agree as closely in the mean.
+#[test]
+fn scores_of_forecasts_are_those_of_samples() {
+    let count = 20_000;
+    for family in FAMILIES {
+        for channels in [Channels::Joint, Channels::Independent] {
+            let config = ModelConfig { channels, ..Default::default() };
+            let case = Case::new(&config, family, Kind::Float);
+            let Case { model, inputs, values, .. } = &case;
+            let _turn = GENERATOR.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            tch::manual_seed(12);
+            let found = model.forecast_crps(inputs, values, count, false).unwrap();
+            let law = model.predict_likelihood(inputs, count, false).unwrap();
+            let samples = law.sample().unwrap();
+            let expected = objective::score::crps_loss(&samples, values).unwrap();
+            let spread = samples.std_dim(Some([0_i64].as_slice()), true, false);
+            assert_eq!(found.size(), values.size());
+            let errors = (&found - &expected) / (spread * (2.0 / (count as f64).sqrt()));
+            let worst = errors.abs().max().double_value(&[]);
+            assert!(worst < 4.0, "{family:?} {channels:?}: {worst:.1} errors");
+
+            let of: Vec<Tensor> = case.store.trainable_variables();
+            let slopes =
+                |crps: &Tensor| Tensor::run_backward(&[crps.sum(Kind::Float)], &of, false, false);
+            for (a, b) in slopes(&found).iter().zip(slopes(&expected)) {
+                if !a.defined() {
+                    assert!(!b.defined());
+                    continue;
+                }
+                let gap = (a - &b).norm() / (b.norm() + 1.0);
+                let gap = gap.double_value(&[]);
+                assert!(gap < 0.05, "{family:?} {channels:?}: a gradient is {gap:.3} off");
             }
         }
     }

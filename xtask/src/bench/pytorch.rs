@@ -24,10 +24,20 @@ pub(super) fn compare(workspace: &Workspace, filter: Option<&str>) -> Result<()>
     let mut compare = Command::new(python);
     compare.current_dir(&workspace.root).arg("benches/pytorch/compare.py");
     compare.arg("--steps").arg(steps).arg("--out").arg(&results);
+    if let Some(etth1) = etth1() {
+        compare.arg("--etth1").arg(etth1);
+    }
     compare.args(filter.iter().flat_map(|filter| ["--only", filter]));
     run(&mut compare)?;
     println!("\neverything measured: {}", results.display());
     Ok(())
+}
+
+/// The data of what users run, which we may not redistribute: in `$BALLAST_DATASETS`, or beside the repository.
+fn etth1() -> Option<PathBuf> {
+    let folder = std::env::var_os("BALLAST_DATASETS").map(PathBuf::from);
+    let path = folder.unwrap_or_else(|| "../shared/datasets".into()).join("ETTh1.csv");
+    path.exists().then_some(path)
 }
 
 /// The Python of the virtual environment, which is created again if it does not meet the requirements.

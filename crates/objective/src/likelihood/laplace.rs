@@ -66,11 +66,8 @@ impl StandardLaw for Laplace {
         &size + (-&size).exp() - 0.75
     }
 
-    /// The difference of two standard exponentials.
     fn draw(&self, shape: &[i64], options: (Kind, Device)) -> Result<Tensor> {
-        let mut draws = Tensor::f_empty([&[2], shape].concat(), options)?;
-        let draws = draws.f_exponential_(1.0)?;
-        Ok(draws.get(0) - draws.get(1))
+        Ok(torch_ext::laplace(shape, options)?)
     }
 
     /// `F⁻¹(Φ(g)) = −sign(g) ln erfc(|g|/√2)`.

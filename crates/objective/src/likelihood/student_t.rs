@@ -1,6 +1,6 @@
 //! Student's t, and its convolution with Gaussian noise by quadrature.
 
-use std::f64::consts::FRAC_2_SQRT_PI;
+use std::f64::consts::{FRAC_2_SQRT_PI, TAU};
 
 use tch::{Device, Kind, Tensor};
 
@@ -9,6 +9,9 @@ use super::gaussian::log_density_of_variance;
 use super::noised::{floored, without_noise};
 use crate::error::Result;
 use crate::special::{HALF_LN_2PI, expm1_minus, ln_gamma_half_step, stirling, student_cdf};
+
+/// Distance of uniform numbers from 0 and 1.
+const EDGE: f64 = 1.0 / (1 << 24) as f64;
 
 /// The standard Student t law with `ν = 2 + exp(log_excess_df)` degrees of freedom.
 #[derive(Debug)]
@@ -78,13 +81,17 @@ impl StandardLaw for StudentT {
         center + (density - spread) * 2.0
     }
 
-    /// `g √(ν/χ²_ν)` with a standard normal `g`; differentiable in the degrees of freedom.
+    /// `√(ν (u^{−2/ν} − 1)) cos 2πv` with uniform `u` and `v`: Bailey (1994), *Mathematics of Computation* 62, p. 780.
+    /// It is differentiable in the degrees of freedom, and six times as fast as a draw of `χ²`.
     fn draw(&self, shape: &[i64], options: (Kind, Device)) -> Result<Tensor> {
-        let mixing = self.mixing(shape)?;
-        Ok(Tensor::f_randn(shape, options)? * mixing)
+        let df = self.df();
+        // Neither 0, whose logarithm is infinite, nor 1, where the root has no derivative.
+        let u = (Tensor::f_rand(shape, options)? * (1.0 - 2.0 * EDGE) + EDGE).f_log_()?;
+        let radius = (&df * (u * (df.reciprocal() * -2.0)).f_expm1()?).f_sqrt()?;
+        Ok(radius * (Tensor::f_rand(shape, options)? * TAU).f_cos_()?)
     }
 
-    /// As [`Self::draw`]: the normals depend on each other, the mixing variables do not.
+    /// `g √(ν/χ²_ν)`: the normals depend on each other, the mixing variables do not.
     fn of_normals(&self, normals: &Tensor) -> Result<Tensor> {
         Ok(normals * self.mixing(&normals.size())?)
     }

@@ -2,11 +2,9 @@
 //! steps and channels are pooled inside a window, and the caller averages windows with equal weight.
 
 use serde::{Deserialize, Serialize};
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
-use super::quantile::{inside, loss_of_errors, quantiles_of_sorted, rows};
-use super::sorted::crps_of_sorted;
-use super::{PairEstimator, SortedSamples, check_pairing, check_samples};
+use super::{SortedSamples, check_pairing};
 use crate::error::{ObjectiveError, Result, wrong_shape};
 
 /// The quantile levels of the benchmark, `k/20`.
@@ -83,58 +81,52 @@ impl SortedSamples {
     }
 }
 
-/// The scores of sorted samples `[S, N, H, C]` against truth `[N, H, C]` with its mask.
+/// The scores of sorted samples `[S, N, H, C]` against truth `[N, H, C]` with its mask. They come from the CPU, where
+/// scores are needed in the end.
 fn scores_of_windows(
     sorted: &Tensor,
     truth: &Tensor,
     observed: &Tensor,
 ) -> Result<Vec<WindowScores>> {
-    let weight = observed.to_kind(Kind::Double); // [N, H, C]
-    let pooled = |values: &Tensor| {
-        (values * &weight).sum_dim_intlist([-2i64, -1].as_slice(), false, None::<Kind>)
+    let (count, windows) = (sorted.size()[0], truth.size()[0]);
+    let cpu = |tensor: &Tensor, size: &[i64]| tensor.f_to(Device::Cpu)?.f_reshape(size);
+    let elements = truth.size()[1] * truth.size()[2];
+    let sums = torch_ext::window_sums(
+        &cpu(sorted, &[count, windows, elements])?,
+        &cpu(truth, &[windows, elements])?,
+        &cpu(observed, &[windows, elements])?,
+    )?;
+    let numbers =
+        |tensor: &Tensor| Ok::<_, ObjectiveError>(Vec::<f64>::try_from(tensor.f_contiguous()?)?);
+    let (observed, magnitude) = (numbers(&sums.observed)?, numbers(&sums.magnitude)?);
+    let (loss, crps) = (numbers(&sums.quantile_loss)?, numbers(&sums.crps)?);
+    let (median, square) = (numbers(&sums.median_error)?, numbers(&sums.squared_error)?);
+    let (width, below) = (numbers(&sums.width_90)?, numbers(&sums.below.f_reshape([-1])?)?);
+    let [half, eighty, ninety] = sums.inside.each_ref().map(numbers);
+    let (half, eighty, ninety) = (half?, eighty?, ninety?);
+    let score = |n: usize| {
+        let (count, magnitude) = (observed[n], magnitude[n]);
+        let mse = square[n] / count;
+        let coverage_below: Vec<f64> =
+            below[n * LEVELS.len()..][..LEVELS.len()].iter().map(|below| below / count).collect();
+        let off = coverage_below.iter().zip(LEVELS).map(|(share, level)| (share - level).abs());
+        WindowScores {
+            observed: count as u64,
+            crps: loss[n] / magnitude,
+            crps_samples: crps[n] / magnitude,
+            nmae: median[n] / magnitude,
+            mse,
+            mae: median[n] / count,
+            nrmse: mse.sqrt() * count / magnitude,
+            mae_coverage: off.sum::<f64>() / LEVELS.len() as f64,
+            coverage_below,
+            coverage_50: half[n] / count,
+            coverage_80: eighty[n] / count,
+            coverage_90: ninety[n] / count,
+            width_90: width[n] / count,
+        }
     };
-    let count = pooled(&truth.ones_like());
-    let magnitude = pooled(&truth.abs());
-
-    let levels = quantiles_of_sorted(sorted, &LEVELS)?; // [19, N, H, C]
-    let average = |losses: Tensor| losses.mean_dim([0i64].as_slice(), false, None::<Kind>);
-    let quantile_loss = average(loss_of_errors(&(truth - &levels), &LEVELS));
-    let below = pooled(&levels.gt_tensor(truth).to_kind(Kind::Double)) / &count; // [19, N]
-    let deviation = average((&below - rows(&LEVELS, &below)).abs());
-    let median_error = pooled(&(truth - levels.get(MEDIAN)).abs());
-    let mean_error = truth - sorted.mean_dim([0i64].as_slice(), false, None::<Kind>);
-    let mse = pooled(&mean_error.square()) / &count;
-    let pairs = PairEstimator::Plain.pairs(sorted.size()[0])?;
-    let interval =
-        |low: i64, high: i64| pooled(&inside(truth, &levels.get(low), &levels.get(high))) / &count;
-
-    let crps = to_vec(&(pooled(&quantile_loss) / &magnitude));
-    let crps_samples = to_vec(&(pooled(&crps_of_sorted(&(sorted - truth), pairs)) / &magnitude));
-    let nmae = to_vec(&(&median_error / &magnitude));
-    let mae = to_vec(&(median_error / &count));
-    let nrmse = to_vec(&(mse.sqrt() * &count / &magnitude));
-    let mse = to_vec(&mse);
-    let mae_coverage = to_vec(&deviation);
-    let [coverage_50, coverage_80, coverage_90] =
-        [interval(4, 14), interval(1, 17), interval(0, 18)].map(|inside| to_vec(&inside));
-    let width_90 = to_vec(&(pooled(&(levels.get(18) - levels.get(0))) / &count));
-    let below = to_vec(&below.transpose(0, 1).contiguous());
-    let scores = to_vec(&count).into_iter().enumerate().map(|(n, count)| WindowScores {
-        observed: count as u64,
-        crps: crps[n],
-        crps_samples: crps_samples[n],
-        nmae: nmae[n],
-        mse: mse[n],
-        mae: mae[n],
-        nrmse: nrmse[n],
-        mae_coverage: mae_coverage[n],
-        coverage_below: below[n * LEVELS.len()..(n + 1) * LEVELS.len()].to_vec(),
-        coverage_50: coverage_50[n],
-        coverage_80: coverage_80[n],
-        coverage_90: coverage_90[n],
-        width_90: width_90[n],
-    });
-    Ok(scores.collect())
+    Ok((0..windows as usize).map(score).collect())
 }
 
 /// The scores of each window after samples and truth are summed over channels ("CRPS-Sum").
@@ -152,14 +144,11 @@ pub fn window_scores_sum(
     observed: Option<&Tensor>,
 ) -> Result<Vec<WindowScores>> {
     let Windows { samples, truth, observed } = Windows::new(samples, truth, observed)?;
-    let summed = |tensor: &Tensor| tensor.sum_dim_intlist([-1i64].as_slice(), true, None::<Kind>);
+    let summed = |tensor: &Tensor| tensor.sum_dim_intlist([-1i64].as_slice(), true, Kind::Double);
     window_scores(&summed(&samples), &summed(&truth), Some(&observed.all_dim(-1, true)))
 }
 
-/// Index of the median in [`LEVELS`].
-const MEDIAN: i64 = 9;
-
-/// Checked arguments: f64, with a window axis, unobserved truth set to zero.
+/// Checked arguments: with a window axis, the truth in f64 and zero where unobserved.
 struct Windows {
     samples: Tensor,
     truth: Tensor,
@@ -168,7 +157,13 @@ struct Windows {
 
 impl Windows {
     fn new(samples: &Tensor, truth: &Tensor, observed: Option<&Tensor>) -> Result<Self> {
-        let (mut samples, mut truth) = check_samples(samples, truth)?;
+        check_pairing(samples, truth)?;
+        let samples = samples.detach();
+        let mut samples = match samples.kind() {
+            Kind::Float | Kind::Double => samples,
+            _ => samples.f_to_kind(Kind::Double)?,
+        };
+        let mut truth = truth.detach().f_to_kind(Kind::Double)?;
         let mut observed = match observed {
             None => truth.ones_like().to_kind(Kind::Bool),
             Some(mask) if mask.kind() == Kind::Bool && mask.size() == truth.size() => {
@@ -195,8 +190,4 @@ impl Windows {
         let truth = truth.f_masked_fill(&observed.logical_not(), 0.0)?;
         Ok(Self { samples, truth, observed })
     }
-}
-
-fn to_vec(tensor: &Tensor) -> Vec<f64> {
-    Vec::try_from(tensor.flatten(0, -1)).expect("a flat f64 tensor becomes a vector")
 }

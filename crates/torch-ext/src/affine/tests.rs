@@ -26,7 +26,7 @@ impl Case {
     fn found(&self) -> Tensor {
         let inputs: Vec<_> = self.inputs.iter().collect();
         let weights: Vec<_> = self.weights.iter().collect();
-        affine(&inputs, &weights, &self.bias, self.silu).unwrap()
+        affine(&inputs, &weights, &self.bias, self.silu, 0.0).unwrap()
     }
 
     fn expected(&self) -> Tensor {
@@ -121,21 +121,70 @@ fn a_nan_stays_one() {
 fn unfit_arguments_are_errors() {
     let ones = |size: &[i64]| Tensor::ones(size, (Kind::Float, Device::Cpu));
     let (x, w, b) = (ones(&[4, 3]), ones(&[2, 3]), ones(&[2]));
-    assert!(affine(&[&x], &[&w], &b, true).is_ok());
-    assert!(matches!(affine(&[], &[], &b, true), Err(TorchExtError::Count { .. })));
-    assert!(matches!(affine(&[&x, &x], &[&w], &b, true), Err(TorchExtError::Count { .. })));
+    assert!(affine(&[&x], &[&w], &b, true, 0.0).is_ok());
+    assert!(matches!(affine(&[], &[], &b, true, 0.0), Err(TorchExtError::Count { .. })));
+    assert!(matches!(affine(&[&x, &x], &[&w], &b, true, 0.0), Err(TorchExtError::Count { .. })));
     let other = [ones(&[5, 3]), ones(&[4, 2]), ones(&[])];
     for wrong in &other[1..] {
-        assert!(affine(&[wrong], &[&w], &b, true).is_err());
+        assert!(affine(&[wrong], &[&w], &b, true, 0.0).is_err());
     }
     assert!(matches!(
-        affine(&[&x, &other[0]], &[&w, &w], &b, true),
+        affine(&[&x, &other[0]], &[&w, &w], &b, true, 0.0),
         Err(TorchExtError::Shape { .. })
     ));
-    assert!(matches!(affine(&[&x], &[&w], &ones(&[]), true), Err(TorchExtError::Axes { .. })));
-    assert!(matches!(affine(&[&x], &[&w], &ones(&[3]), true), Err(TorchExtError::Shape { .. })));
+    assert!(matches!(affine(&[&x], &[&w], &ones(&[]), true, 0.0), Err(TorchExtError::Axes { .. })));
+    assert!(matches!(
+        affine(&[&x], &[&w], &ones(&[3]), true, 0.0),
+        Err(TorchExtError::Shape { .. })
+    ));
     // ATen refuses shapes that do not broadcast and kinds that do not fit.
-    assert!(affine(&[&x], &[&w], &ones(&[3, 2]), true).is_err());
-    assert!(affine(&[&x], &[&w.to_kind(Kind::Double)], &b, true).is_err());
-    assert_eq!(affine(&[&ones(&[0, 3])], &[&w], &b, true).unwrap().size(), [0, 2]);
+    assert!(affine(&[&x], &[&w], &ones(&[3, 2]), true, 0.0).is_err());
+    assert!(affine(&[&x], &[&w.to_kind(Kind::Double)], &b, true, 0.0).is_err());
+    assert_eq!(affine(&[&ones(&[0, 3])], &[&w], &b, true, 0.0).unwrap().size(), [0, 2]);
+}
+
+/// Oracle: the map without dropout times the mask that the result shows. Its share of zeros has a standard error, and
+/// neighbors do not depend on each other.
+#[test]
+fn dropout_keeps_a_share_and_scales_it() {
+    tch::manual_seed(4);
+    let rate = 0.3125; // a multiple of 2⁻¹⁶, to which a probability is rounded
+    for silu in [false, true] {
+        // A width that no block of random numbers divides, and a bias that repeats.
+        let case = Case::new(&[400, 5], &[6, 3], &[5, 130], silu, Kind::Double);
+        let inputs: Vec<_> = case.inputs.iter().collect();
+        let weights: Vec<_> = case.weights.iter().collect();
+        let found = affine(&inputs, &weights, &case.bias, silu, rate).unwrap();
+        let whole = case.expected();
+        let kept = found.ne(0.0).to_kind(Kind::Double);
+        assert!(gap(&found, &(&whole * &kept / (1.0 - rate))) < 1e-12);
+
+        let count = kept.numel() as f64;
+        let error = (kept.mean(Kind::Double).double_value(&[]) - (1.0 - rate))
+            / (rate * (1.0 - rate) / count).sqrt();
+        assert!(error.abs() < 4.0, "{error:.1} standard errors");
+        let off = &kept - (1.0 - rate);
+        for axis in [0, 2] {
+            let length = kept.size()[axis as usize] - 1;
+            let product = off.narrow(axis, 1, length) * off.narrow(axis, 0, length);
+            let error =
+                product.mean(Kind::Double).double_value(&[]) * count.sqrt() / (rate * (1.0 - rate));
+            assert!(error.abs() < 4.0, "neighbors along {axis}: {error:.1} standard errors");
+        }
+
+        let weighing = whole.randn_like();
+        let expected = case.gradients(&(whole * &kept / (1.0 - rate)), &weighing);
+        for (found, expected) in case.gradients(&found, &weighing).iter().zip(&expected) {
+            assert!(gap(found, expected) < 1e-12);
+        }
+    }
+}
+
+#[test]
+fn a_probability_out_of_range_is_an_error() {
+    let case = Case::new(&[3], &[3], &[4], true, Kind::Float);
+    for rate in [-0.1, 1.0, f64::NAN] {
+        let wrong = affine(&[&case.inputs[0]], &[&case.weights[0]], &case.bias, true, rate);
+        assert!(matches!(wrong, Err(TorchExtError::Value { .. })));
+    }
 }

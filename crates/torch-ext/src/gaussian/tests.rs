@@ -119,12 +119,13 @@ fn the_bound_is_an_argument() {
         assert!((sample.double_value(&[0, 0, 0]).ln() - bound).abs() < 1e-5);
         let laws = Laws { parameters: &parameters, offset: None, bound };
         let target = Target { values: &noise.zeros_like(), noise: None, observed: None };
-        let density = gaussian_log_density(laws, target).unwrap().double_value(&[0]);
+        let density = log_density(Law::Gaussian, laws, target).unwrap().double_value(&[0]);
         assert!((density + bound + HALF_LN_2PI).abs() < 1e-5);
     }
 }
 
 struct Scored {
+    law: Law,
     head: Tensor,
     skip: Option<Tensor>,
     target: Tensor,
@@ -139,10 +140,11 @@ impl Scored {
         let level = randn(&[windows], kind).sigmoid();
         let noise = (level.copy(), (level.square() * -1.0 + 1.0).sqrt());
         Scored {
+            law: if has(8) { Law::Laplace } else { Law::Gaussian },
             head: randn(&[windows, group, 2 * width], kind).set_requires_grad(true),
             skip: has(1).then(|| randn(&size, kind).set_requires_grad(true)),
             target: randn(&size, kind),
-            noise: has(2).then_some(noise),
+            noise: (has(2) && !has(8)).then_some(noise),
             observed: has(4).then(|| randn(&size, kind).gt(-0.5).to_kind(kind)),
         }
     }
@@ -152,7 +154,7 @@ impl Scored {
         let (values, observed) = (&self.target, self.observed.as_ref());
         let target = Target { values, noise, observed };
         let laws = Laws { parameters: &self.head, offset: self.skip.as_ref(), bound: BOUND };
-        gaussian_log_density(laws, target).unwrap()
+        log_density(self.law, laws, target).unwrap()
     }
 
     fn expected(&self) -> Tensor {
@@ -169,7 +171,10 @@ impl Scored {
             }
             None => (&self.target - location, variance),
         };
-        let log_prob = (residual.square() / &variance + variance.log()) * -0.5 - HALF_LN_2PI;
+        let log_prob = match self.law {
+            Law::Gaussian => (residual.square() / &variance + variance.log()) * -0.5 - HALF_LN_2PI,
+            Law::Laplace => -(residual.abs() / variance.sqrt()) - (variance.sqrt() * 2.0).log(),
+        };
         sum_windows(&match &self.observed {
             Some(observed) => log_prob * observed,
             None => log_prob,
@@ -181,12 +186,12 @@ impl Scored {
     }
 }
 
-/// Oracle: the formula written out in tch, with and without each of skip, noise and mask.
+/// Oracle: the formulas written out in tch, with and without each of skip, noise and mask.
 #[test]
 fn densities_and_gradients_are_those_written_out() {
     for (kind, tolerance) in TOLERANCES {
         for size in SIZES {
-            for parts in 0..8 {
+            for parts in 0..16 {
                 let case = Scored::new(size, kind, parts);
                 let (found, expected) = (case.found(), case.expected());
                 assert!(gap(&found, &expected) < tolerance, "{kind:?} {size:?} {parts}");
@@ -202,13 +207,9 @@ fn densities_and_gradients_are_those_written_out() {
     }
 }
 
-/// Oracle: central differences in f64 along one direction.
-#[test]
-fn gradients_are_those_of_finite_differences() {
-    let case = Scored::new([3, 2, 5], Kind::Double, 7);
-    let loss = || -case.found().sum(Kind::Double);
-    let arguments = case.arguments();
-    let gradients = Tensor::run_backward(&[loss()], &arguments, false, false);
+/// Checks gradients of `loss` by central differences in f64 along one direction for each argument.
+fn check_slopes(loss: &dyn Fn() -> Tensor, arguments: &[&Tensor]) {
+    let gradients = Tensor::run_backward(&[loss()], arguments, false, false);
     for (argument, gradient) in arguments.iter().zip(&gradients) {
         let direction = gradient.randn_like();
         let at = |distance: f64| {
@@ -225,6 +226,105 @@ fn gradients_are_those_of_finite_differences() {
         let scale = gradient.norm().double_value(&[]) + 1.0;
         assert!((difference - slope).abs() < 1e-6 * scale, "{difference} {slope}");
     }
+}
+
+/// Oracle: central differences.
+#[test]
+fn gradients_are_those_of_finite_differences() {
+    tch::manual_seed(8); // no residual of a Laplace law is so small that a difference crosses zero
+    for parts in [7, 13] {
+        let case = Scored::new([3, 2, 5], Kind::Double, parts);
+        check_slopes(&|| -case.found().sum(Kind::Double), &case.arguments());
+    }
+}
+
+/// Laws of four draws, their offset, noise and truth.
+struct Draws {
+    head: Tensor,
+    offset: Option<Tensor>,
+    noise: Tensor,
+    truth: Tensor,
+}
+
+impl Draws {
+    fn new([windows, group, width]: [i64; 3], kind: Kind, draws: i64, offset: bool) -> Draws {
+        let size = [windows, group, width];
+        let with_gradient = |size: &[i64]| randn(size, kind).set_requires_grad(true);
+        Draws {
+            head: with_gradient(&[draws, windows, group, 2 * width]),
+            offset: offset.then(|| with_gradient(&size)),
+            noise: randn(&[draws, windows, group, width], kind),
+            truth: randn(&size, kind),
+        }
+    }
+
+    fn found(&self) -> Tensor {
+        let laws = Laws { parameters: &self.head, offset: self.offset.as_ref(), bound: BOUND };
+        crps_loss(laws, &self.noise, &self.truth).unwrap()
+    }
+
+    /// The mean over both halves of the draws, one as `X` and the other as `X'`.
+    fn expected(&self) -> Tensor {
+        let halves = self.head.chunk(2, -1);
+        let location = match &self.offset {
+            Some(offset) => &halves[0] + offset,
+            None => halves[0].shallow_clone(),
+        };
+        let x = location + bound(&halves[1]).exp() * &self.noise;
+        let pairs = x.chunk(2, 0);
+        let mean = |tensor: Tensor| tensor.mean_dim([0i64].as_slice(), false, None::<Kind>);
+        mean((&x - &self.truth).abs()) - mean((&pairs[0] - &pairs[1]).abs()) * 0.5
+    }
+
+    fn arguments(&self) -> Vec<&Tensor> {
+        [&self.head].into_iter().chain(&self.offset).collect()
+    }
+}
+
+/// Oracle: the formula written out in tch, and central differences.
+#[test]
+fn scores_of_draws_and_gradients_are_those_written_out() {
+    tch::manual_seed(9);
+    for (kind, tolerance) in TOLERANCES {
+        for (size, draws, offset) in [
+            ([1, 1, 1], 2, false),
+            ([3, 2, 5], 4, true),
+            ([4, 7, 24], 4, true),
+            ([2, 1, 70], 6, false),
+            ([2, 3, 130], 2, true),
+        ] {
+            let case = Draws::new(size, kind, draws, offset);
+            let (found, expected) = (case.found(), case.expected());
+            assert!(gap(&found, &expected) < tolerance, "{kind:?} {size:?}");
+            let weighing = [expected.randn_like()];
+            let found = gradients(&[found], &weighing, &case.arguments());
+            let expected = gradients(&[expected], &weighing, &case.arguments());
+            for (found, expected) in found.iter().zip(&expected) {
+                assert!(gap(found, expected) < tolerance, "gradient, {kind:?} {size:?}");
+            }
+        }
+    }
+    let case = Draws::new([3, 2, 5], Kind::Double, 4, true);
+    check_slopes(&|| case.found().square().sum(Kind::Double), &case.arguments());
+}
+
+#[test]
+fn unfit_draws_are_errors() {
+    let case = Draws::new([3, 2, 5], Kind::Float, 4, true);
+    let score = |parameters: &Tensor, noise: &Tensor, truth: &Tensor| {
+        crps_loss(Laws { parameters, offset: None, bound: BOUND }, noise, truth).map(drop)
+    };
+    let Draws { head, noise, truth, .. } = &case;
+    assert!(score(head, noise, truth).is_ok());
+    for odd in [0, 3] {
+        let (head, noise) = (head.narrow(0, 0, odd), noise.narrow(0, 0, odd));
+        assert!(matches!(score(&head, &noise, truth), Err(TorchExtError::Value { .. })));
+    }
+    assert!(score(head, &noise.narrow(0, 0, 2), truth).is_err());
+    assert!(score(head, noise, &truth.narrow(2, 0, 4)).is_err());
+    assert!(score(head, noise, &truth.to_kind(Kind::Double)).is_err());
+    let none = Draws::new([0, 2, 5], Kind::Float, 4, true);
+    assert_eq!(none.found().size(), [0, 2, 5]);
 }
 
 /// A missing value may be anything, even NaN; an observed NaN spoils its own window only.
@@ -269,15 +369,22 @@ fn unfit_arguments_are_errors() {
     }
     let laws = |parameters| Laws { parameters, offset: Some(&noise), bound: BOUND };
     let target = Target { values: &noise, noise: None, observed: None };
-    assert!(gaussian_log_density(laws(&pair), target).is_ok());
-    assert!(gaussian_log_density(laws(&noise), target).is_err());
+    assert!(log_density(Law::Gaussian, laws(&pair), target).is_ok());
+    assert!(log_density(Law::Gaussian, laws(&noise), target).is_err());
+    let level = randn(&[3], Kind::Float);
+    let noised = Target { noise: Some((&level, &level)), ..target };
+    assert!(log_density(Law::Gaussian, laws(&pair), noised).is_ok());
+    assert!(log_density(Law::Laplace, laws(&pair), noised).is_err());
     let level = randn(&[2], Kind::Float);
     let target = Target { noise: Some((&level, &level)), ..target };
-    assert!(matches!(gaussian_log_density(laws(&pair), target), Err(TorchExtError::Shape { .. })));
+    assert!(matches!(
+        log_density(Law::Gaussian, laws(&pair), target),
+        Err(TorchExtError::Shape { .. })
+    ));
     let (none, pairs) = (randn(&[0, 2, 4], Kind::Float), randn(&[0, 2, 8], Kind::Float));
     let target = Target { values: &none, noise: None, observed: None };
     let laws = Laws { parameters: &pairs, offset: None, bound: BOUND };
-    assert_eq!(gaussian_log_density(laws, target).unwrap().size(), [0]);
+    assert_eq!(log_density(Law::Gaussian, laws, target).unwrap().size(), [0]);
     assert!(fuses_draw(&noise) && fuses_density(&noise));
     let (half, double) = (noise.to_kind(Kind::Half), noise.to_kind(Kind::Double));
     assert!(!fuses_draw(&double) && fuses_density(&double));
@@ -298,7 +405,7 @@ fn empty_tensors_give_empty_results() {
         }
         let laws = Laws { parameters: &parameters, offset: None, bound: BOUND };
         let target = Target { values: &noise, noise: None, observed: None };
-        let density = gaussian_log_density(laws, target).unwrap();
+        let density = log_density(Law::Gaussian, laws, target).unwrap();
         assert_eq!(density.size(), [windows]);
         density.sum(Kind::Float).backward();
     }

@@ -19,8 +19,8 @@ impl Model {
     /// The terms of the bound at one draw of the latent variables.
     ///
     /// They equal those of [`Model::forward`] with [`crate::Draw::One`] and the same random numbers, bit for bit. The
-    /// one exception is the log density of Gaussian laws with a predicted scale: one kernel computes it, and it agrees
-    /// to rounding.
+    /// one exception is the log density of Gaussian and Laplace laws with a predicted scale: one kernel computes it, and
+    /// it agrees to rounding.
     ///
     /// # Shapes
     /// As [`Model::forward`]; the observation is over the horizon, for `autoencode` over the context.
