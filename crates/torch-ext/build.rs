@@ -33,11 +33,42 @@ fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=cpp");
     // Unset only outside of this workspace, whose .cargo/config.toml sets it.
     let Some(libtorch) = env::var_os("LIBTORCH") else { return Ok(()) };
-    let include = Path::new(&libtorch).join("include");
+    let libtorch = Path::new(&libtorch);
+    let include = libtorch.join("include");
+    compile_nccl(libtorch, &include)?;
     let mut build = compiler(&include);
     build.files(FILES).compile("torch_ext");
     let mut exact = compiler(&include);
     exact.flag("-ffp-contract=off").file(EXACT).compile("torch_ext_exact");
+    Ok(())
+}
+
+/// The headers of CUDA and NCCL that lie beside a libtorch for GPUs.
+const OF_CUDA: [&str; 3] =
+    ["nvidia/cu13/include", "nvidia/cu13/include/cccl", "nvidia/nccl/include"];
+
+/// Compiles NCCL's part where the headers of CUDA are, into a library of its own: it can be opened only where CUDA is.
+fn compile_nccl(libtorch: &Path, include: &Path) -> io::Result<()> {
+    // Another libtorch may take the place of this one.
+    println!("cargo::rerun-if-changed={}", libtorch.join("build-version").display());
+    let folders = libtorch.canonicalize()?.join("..");
+    let headers = OF_CUDA.map(|folder| folders.join(folder));
+    if !headers[2].join("nccl.h").exists() {
+        return Ok(());
+    }
+    let mut build = compiler(include);
+    for folder in headers {
+        build.flag("-isystem").flag(folder);
+    }
+    let library =
+        Path::new(&env::var_os("OUT_DIR").unwrap_or_default()).join("libtorch_ext_nccl.so");
+    let mut command = build.get_compiler().to_command();
+    command.args(["-shared", "-fPIC", "-Icpp", "cpp/nccl.cpp", "-o"]).arg(&library);
+    match command.status()?.success() {
+        true => println!("cargo::rustc-env=TORCH_EXT_NCCL={}", library.display()),
+        // Exchanges then go through the memory of the CPU.
+        false => println!("cargo::warning=NCCL could not be compiled"),
+    }
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-// Groups of processes, by c10d: a store where they meet, and Gloo to exchange tensors of the CPU.
+// Groups of processes, by c10d: a store where they meet, Gloo to exchange tensors of the CPU, and NCCL those of GPUs.
 #include "bridge.h"
 
 #define USE_C10D_GLOO
@@ -10,6 +10,7 @@
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include <cstdlib>
+#include <dlfcn.h>
 #include <string>
 
 C10_DECLARE_int(caffe2_log_level);
@@ -21,7 +22,17 @@ using Milliseconds = std::chrono::milliseconds;
 struct Group {
   c10::intrusive_ptr<c10d::Store> store;
   c10::intrusive_ptr<c10d::Backend> backend;
+  // NCCL, where there are GPUs and it was compiled.
+  c10::intrusive_ptr<c10d::Backend> of_gpus;
+
+  c10d::Backend& backend_of(const at::Tensor& tensor) const {
+    return tensor.is_cpu() ? *backend : *of_gpus;
+  }
 };
+
+// The function of nccl.cpp.
+using NewNccl = char* (*)(
+    const c10::intrusive_ptr<c10d::Store>*, int, int, int64_t, c10::intrusive_ptr<c10d::Backend>*);
 
 // The network device for Gloo: the interface that the user names, loopback where all meet there, or else that of the
 // name of the machine.
@@ -64,7 +75,7 @@ extern "C" char* torch_ext_store_new(
     options.timeout = Milliseconds(timeout_ms);
     auto store = c10::make_intrusive<c10d::TCPStore>(host, options);
     auto own = c10::make_intrusive<c10d::PrefixStore>(prefix, std::move(store));
-    *group = new Group{std::move(own), nullptr};
+    *group = new Group{std::move(own), nullptr, nullptr};
   });
 }
 
@@ -83,6 +94,27 @@ extern "C" char* torch_ext_group_join(
   });
 }
 
+// Opens the library of nccl.cpp, which finds CUDA in what is loaded already.
+extern "C" char* torch_ext_group_join_gpus(
+    Group* group,
+    const char* library,
+    const int rank,
+    const int world,
+    const int64_t timeout_ms) {
+  return bridge::guarded([&] {
+    void* const handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
+    TORCH_CHECK(handle != nullptr, "NCCL: ", dlerror());
+    const auto make = reinterpret_cast<NewNccl>(dlsym(handle, "torch_ext_nccl_new"));
+    TORCH_CHECK(make != nullptr, "NCCL: ", dlerror());
+    char* const failure = make(&group->store, rank, world, timeout_ms, &group->of_gpus);
+    if (failure != nullptr) {
+      const std::string text = failure;
+      std::free(failure);
+      TORCH_CHECK(false, text);
+    }
+  });
+}
+
 extern "C" void torch_ext_group_free(Group* group) {
   delete group;
 }
@@ -90,7 +122,7 @@ extern "C" void torch_ext_group_free(Group* group) {
 extern "C" char* torch_ext_group_sum(Group* group, const at::Tensor* tensor) {
   return bridge::guarded([&] {
     std::vector<at::Tensor> tensors{*tensor};
-    wait(group->backend->allreduce(tensors));
+    wait(group->backend_of(*tensor).allreduce(tensors));
   });
 }
 
@@ -99,7 +131,7 @@ extern "C" char* torch_ext_group_broadcast(Group* group, const at::Tensor* tenso
     std::vector<at::Tensor> tensors{*tensor};
     c10d::BroadcastOptions options;
     options.rootRank = from;
-    wait(group->backend->broadcast(tensors, options));
+    wait(group->backend_of(*tensor).broadcast(tensors, options));
   });
 }
 
@@ -111,7 +143,7 @@ extern "C" char* torch_ext_group_gather(
   return bridge::guarded([&] {
     std::vector<std::vector<at::Tensor>> outputs{gathered->unbind(0)};
     std::vector<at::Tensor> inputs{*tensor};
-    wait(group->backend->allgather(outputs, inputs));
+    wait(group->backend_of(*tensor).allgather(outputs, inputs));
   });
 }
 

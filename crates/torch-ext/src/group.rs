@@ -1,5 +1,6 @@
 //! Groups of processes that exchange tensors, by libtorch's own engine, c10d.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -27,7 +28,7 @@ pub struct Meeting {
 /// All ranks call the same operations in the same order. A rank that does not take part within the timeout, or whose
 /// process has ended, is an error that names it. After an error the group cannot be used any more.
 ///
-/// Tensors of a GPU go through the memory of the CPU.
+/// Tensors of a GPU go by NCCL after [`ProcessGroup::join_gpus`], and else through the memory of the CPU.
 #[derive(Debug)]
 pub struct ProcessGroup {
     group: Group,
@@ -37,7 +38,12 @@ pub struct ProcessGroup {
     timeout: Duration,
     /// Ranks that are known to be lost.
     gone: Mutex<Vec<usize>>,
+    /// Whether tensors of GPUs go by NCCL.
+    gpus: AtomicBool,
 }
+
+/// The library of `cpp/nccl.cpp`, if it was compiled: it needs the headers of CUDA.
+const NCCL: Option<&str> = option_env!("TORCH_EXT_NCCL");
 
 /// Time between two looks at the store.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -64,8 +70,15 @@ impl ProcessGroup {
             other => other,
         };
         let group = Group::new(host, *port, *serves, name, timeout).map_err(no_meeting)?;
-        let this =
-            ProcessGroup { group, serves: *serves, rank, world, timeout, gone: Mutex::default() };
+        let this = ProcessGroup {
+            group,
+            serves: *serves,
+            rank,
+            world,
+            timeout,
+            gone: Mutex::default(),
+            gpus: AtomicBool::new(false),
+        };
         if !this.group.claim(&format!("rank/{rank}")).map_err(no_meeting)? {
             return Err(TorchExtError::SameRank { rank });
         }
@@ -90,6 +103,20 @@ impl ProcessGroup {
         self.world
     }
 
+    /// Makes tensors of GPUs go by NCCL from now on, and returns whether they do: not where this crate was compiled without
+    /// the headers of CUDA. All ranks call this, each with its own GPU and after [`load_cuda`](crate::load_cuda).
+    ///
+    /// # Errors
+    /// [`TorchExtError::Cpp`] if NCCL cannot be loaded.
+    pub fn join_gpus(&self) -> Result<bool> {
+        let Some(library) = NCCL else { return Ok(false) };
+        if !self.gpus.load(Ordering::Relaxed) {
+            self.group.join_gpus(library, self.rank, self.world, self.timeout)?;
+            self.gpus.store(true, Ordering::Relaxed);
+        }
+        Ok(true)
+    }
+
     /// Replaces the numbers of `tensor` by their sums over all ranks, which are the same bits on each.
     ///
     /// # Errors
@@ -112,7 +139,9 @@ impl ProcessGroup {
     /// As [`ProcessGroup::sum`].
     pub fn gather(&self, tensor: &Tensor) -> Result<Tensor> {
         let size: Vec<i64> = std::iter::once(self.world as i64).chain(tensor.size()).collect();
-        let gathered = Tensor::f_zeros(&size, (tensor.kind(), Device::Cpu))?;
+        let by_gpus = self.gpus.load(Ordering::Relaxed);
+        let place = if by_gpus { tensor.device() } else { Device::Cpu };
+        let gathered = Tensor::f_zeros(&size, (tensor.kind(), place))?;
         self.on_host("gather", tensor, |tensor| self.group.gather(tensor, &gathered))?;
         Ok(gathered.f_to(tensor.device())?)
     }
@@ -190,7 +219,7 @@ impl ProcessGroup {
             return Err(TorchExtError::Layout { tensor: doing });
         }
         let lost = |error| self.lost(doing, error);
-        if tensor.device() == Device::Cpu {
+        if tensor.device() == Device::Cpu || self.gpus.load(Ordering::Relaxed) {
             return exchange(tensor).map_err(lost);
         }
         let host = tensor.f_to(Device::Cpu)?;

@@ -126,6 +126,11 @@ pub(crate) fn check_start(
         return Ok(());
     }
     check_same(control, "code", env!("CARGO_PKG_VERSION"))?;
+    if let (Some(group), tch::Device::Cuda(_)) = (control.group(), source.panel().device())
+        && !group.join_gpus()?
+    {
+        tracing::warn!("without NCCL: gradients go through the memory of the CPU");
+    }
     // The first rank's path to the data is a matter of its machine.
     let data = data::DataConfig { path: None, ..config.data.clone() };
     let config = Config { data, ..config.clone() };

@@ -117,7 +117,7 @@ fn cpu() -> Pins {
 /// The libtorch for GPUs: 2.5 GB to fetch, 4 GB installed. The libraries find each other because
 /// `torch/` and `nvidia/` lie side by side, as Python would install them.
 fn cuda() -> Pins {
-    let mut wheels = vec![torch(Keep::All), cudart(Keep::All), cupti(Keep::All)];
+    let mut wheels = vec![torch(Keep::All), cudart(Keep::All), cupti(Keep::All), cccl(), crt()];
     wheels.extend(CUDA.map(|(file, bytes, sha256)| wheel(file, bytes, sha256, Keep::All)));
     Pins {
         folder: "libtorch-2.11.0-cu130",
@@ -152,6 +152,32 @@ fn cupti(keep: Keep) -> Wheel {
         10_715_597,
         "4eb01c08e859bf924d222250d2e8f8b8ff6d3db4721288cf35d14252a4d933c8",
         keep,
+    )
+}
+
+/// Headers that those of CUDA include; crate `torch-ext` needs them for NCCL.
+fn cccl() -> Wheel {
+    wheel(
+        "nvidia_cuda_cccl-13.0.85-py3-none-manylinux2014_x86_64.manylinux_2_17_x86_64.whl",
+        3_120_526,
+        "e0da7ad981f3a8aff08241b5bfc1af868742a63e2762f53a5171c492ef242649",
+        Keep::Beginning(&[
+            ("nvidia/cu13/include/", "nvidia/cu13/include/"),
+            ("nvidia_cuda_cccl-13.0.85.dist-info/licenses/", "licenses/cccl/"),
+        ]),
+    )
+}
+
+/// As [`cccl`].
+fn crt() -> Wheel {
+    wheel(
+        "nvidia_cuda_crt-13.0.88-py3-none-manylinux2014_x86_64.manylinux_2_17_x86_64.whl",
+        134_086,
+        "2c8043c7c9e02492716426e9919fc78d2c5b3b2a7a768a88e952676b08aa55a4",
+        Keep::Beginning(&[
+            ("nvidia/cu13/include/", "nvidia/cu13/include/"),
+            ("nvidia_cuda_crt-13.0.88.dist-info/licenses/", "licenses/crt/"),
+        ]),
     )
 }
 

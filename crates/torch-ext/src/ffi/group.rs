@@ -28,6 +28,9 @@ unsafe extern "C" {
     fn torch_ext_group_join(
         group: *mut c_void, host: *const c_char, rank: c_int, world: c_int, timeout_ms: i64,
     ) -> Failure;
+    fn torch_ext_group_join_gpus(
+        group: *mut c_void, library: *const c_char, rank: c_int, world: c_int, timeout_ms: i64,
+    ) -> Failure;
     fn torch_ext_group_free(group: *mut c_void);
     fn torch_ext_group_sum(group: *mut c_void, tensor: Raw) -> Failure;
     fn torch_ext_group_broadcast(group: *mut c_void, tensor: Raw, from: c_int) -> Failure;
@@ -147,7 +150,29 @@ impl Group {
         })
     }
 
-    /// The caller has joined, and `tensor` is contiguous and on the CPU; as below.
+    /// Joins by NCCL too, from the library of `nccl.cpp`.
+    pub(crate) fn join_gpus(
+        &self,
+        library: &str,
+        rank: usize,
+        world: usize,
+        timeout: Duration,
+    ) -> Result<()> {
+        let library = c_string(library)?;
+        let timeout = milliseconds(timeout);
+        // SAFETY: the string outlives the call. Opening the library runs its initializers, which are those of C++ alone.
+        self.call(|group| unsafe {
+            torch_ext_group_join_gpus(
+                group,
+                library.as_ptr(),
+                rank as c_int,
+                world as c_int,
+                timeout,
+            )
+        })
+    }
+
+    /// The caller has joined, by NCCL for tensors that are not on the CPU, and `tensor` is contiguous; as below.
     pub(crate) fn sum(&self, tensor: &Tensor) -> Result<()> {
         // SAFETY: the tensor outlives the call, which waits for the end of the exchange.
         self.call(|group| unsafe { torch_ext_group_sum(group, raw(tensor)) })
