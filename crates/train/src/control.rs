@@ -57,9 +57,9 @@ impl Control {
     }
 
     /// Trains together with the other processes of `group`, all of which run the same training. The results are those of
-    /// one process up to rounding.
+    /// one process up to rounding; a group of one is no group.
     pub fn with_group(self, group: Option<Arc<ProcessGroup>>) -> Control {
-        Control { group, ..self }
+        Control { group: group.filter(|group| group.world() > 1), ..self }
     }
 
     pub(crate) fn events(&self) -> bool {
