@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::number::{self, Cell, Style};
+use crate::scale::Affine;
 
 /// Static covariates as numbers.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -90,6 +91,15 @@ impl Encoder {
             Kind::Number { .. } => vec![self.column.clone()],
             Kind::Levels(levels) => levels.iter().map(|l| format!("{}={l}", self.column)).collect(),
         }
+    }
+
+    /// Its columns of numbers: what is subtracted from each, and what it is then divided by.
+    pub(crate) fn columns(&self) -> Vec<(String, Affine)> {
+        let affine = match self.kind {
+            Kind::Number { center, spread } => Affine { center, spread },
+            Kind::Levels(_) => Affine { center: 0.0, spread: 1.0 },
+        };
+        self.names().into_iter().map(|name| (name, affine)).collect()
     }
 
     /// Appends the numbers of one value; `false`, and as many missing ones, if training did not have it.
