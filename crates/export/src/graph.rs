@@ -170,6 +170,19 @@ impl Graph {
         Value(self.nodes.len() - 1)
     }
 
+    /// Whether an output depends on each node.
+    pub(crate) fn used(&self) -> Vec<bool> {
+        let mut used = vec![false; self.nodes.len()];
+        self.outputs.iter().for_each(|output| used[output.0] = true);
+        // Nodes come after their inputs.
+        for (index, node) in self.nodes.iter().enumerate().rev() {
+            if used[index] {
+                node.inputs.iter().for_each(|input| used[input.0] = true);
+            }
+        }
+        used
+    }
+
     /// An input of the whole graph.
     pub(crate) fn input(&mut self, name: &str, kind: Kind, shape: Shape) -> Value {
         let value = self.push(Op::Input, &[], kind, shape);

@@ -3,6 +3,8 @@
 mod gru;
 mod proto;
 
+use std::collections::HashSet;
+
 use prost::Message;
 
 use crate::description::Line;
@@ -19,9 +21,9 @@ pub const IR_VERSION: i64 = 8;
 pub(crate) fn encode(exported: &Exported) -> Vec<u8> {
     let Exported { graph, description } = exported;
     let mut writer = Writer { exported, nodes: Vec::new(), initializers: Vec::new(), named: 0 };
-    for value in 0..graph.nodes.len() {
-        writer.write(Value(value));
-    }
+    let used = graph.used();
+    (0..used.len()).filter(|&value| used[value]).for_each(|value| writer.write(Value(value)));
+    writer.leave_out_unused();
     let info = |values: &[Value], lines: &[Line]| -> Vec<ValueInfo> {
         let info = |(value, line): (&Value, &Line)| value_info(graph.node(*value), line);
         values.iter().zip(lines).map(info).collect()
@@ -106,6 +108,12 @@ impl Writer<'_> {
         let (dims, data_type) = (dims.to_vec(), data_type(kind));
         self.initializers.push(proto::Tensor { dims, data_type, name: name.clone(), raw_data });
         name
+    }
+
+    /// Removes constants that went into others, as the weights of a GRU do.
+    fn leave_out_unused(&mut self) {
+        let used: HashSet<&String> = self.nodes.iter().flat_map(|node| &node.input).collect();
+        self.initializers.retain(|tensor| used.contains(&tensor.name));
     }
 
     fn write(&mut self, value: Value) {

@@ -22,6 +22,7 @@ pub(crate) fn compare(folder: &Path, names: &[String]) {
         let output = output.expect("Python runs");
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{errors}");
+        assert!(!errors.contains("onnxruntime"), "a warning: {errors}");
         let found: Value = serde_json::from_slice(&output.stdout).expect("JSON");
         for name in names {
             for gap in found[name].as_array().expect("differences") {
