@@ -184,6 +184,10 @@ pub(crate) struct Forecast {
     /// `.parquet` [default: FILE-forecast.csv in the current folder].
     #[arg(long, value_name = "CSV|PARQUET")]
     pub(crate) output: Option<PathBuf>,
+    /// Form of the forecast and its sample paths; a name given with `--output` has the ending that goes with it [default:
+    /// by the ending of the output, else csv].
+    #[arg(long)]
+    pub(crate) format: Option<TableFormat>,
     /// Where to write the page with a fan chart of each series [default: FILE-forecast.html in the current folder].
     #[arg(long, value_name = "HTML|SVG")]
     pub(crate) picture: Option<PathBuf>,
@@ -207,6 +211,13 @@ pub(crate) struct Forecast {
     /// Seed of the training and of the samples [default: 1, or that of the run].
     #[arg(long)]
     pub(crate) seed: Option<u64>,
+}
+
+/// A form of table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum TableFormat {
+    Csv,
+    Parquet,
 }
 
 /// The lengths of windows.
