@@ -12,13 +12,13 @@ use crate::setup::cache_folder;
 
 /// Packages that a test runs in Python, in a virtual environment of their own.
 struct Tool {
-    /// What they are called in messages.
+    /// Their name in messages.
     name: &'static str,
     /// The packages to install; pip chooses their dependencies for the Python at hand.
     requirements: &'static [&'static str],
     /// The variable that tells the test which Python has them.
     variable: &'static str,
-    /// What is not tested without them.
+    /// The test that is skipped without them.
     skipped: &'static str,
 }
 

@@ -80,7 +80,7 @@ fn described(inputs: &[Line], outputs: &[Line]) -> Vec<String> {
     inputs.chain(outputs.iter().map(|output| line("output", output))).collect()
 }
 
-/// What a user of the file has to know about the network in it.
+/// Facts that a user of the file has to know about the network in it.
 fn remarks(args: &Export, network: &Network, kept: Option<&Kept>) -> Result<(), Error> {
     let run = network.run();
     if let Some(rows) = run.latest().refitted_on() {

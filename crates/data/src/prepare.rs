@@ -60,7 +60,8 @@ impl Pipeline {
     /// Static covariates as columns of numbers, such as `area` or `region=north`, which is an indicator; with what is
     /// subtracted from each, and what it is then divided by.
     pub fn static_columns(&self) -> Vec<(String, Affine)> {
-        self.encoders.iter().flat_map(Encoder::columns).collect()
+        let columns = self.encoders.iter().flat_map(Encoder::columns);
+        columns.map(|(name, [center, spread])| (name, Affine { center, spread })).collect()
     }
 }
 

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use crate::number::{self, Cell, Style};
-use crate::scale::Affine;
 
 /// Static covariates as numbers.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -93,11 +92,11 @@ impl Encoder {
         }
     }
 
-    /// Its columns of numbers: what is subtracted from each, and what it is then divided by.
-    pub(crate) fn columns(&self) -> Vec<(String, Affine)> {
+    /// Its columns of numbers, each with its center and its spread.
+    pub(crate) fn columns(&self) -> Vec<(String, [f64; 2])> {
         let affine = match self.kind {
-            Kind::Number { center, spread } => Affine { center, spread },
-            Kind::Levels(_) => Affine { center: 0.0, spread: 1.0 },
+            Kind::Number { center, spread } => [center, spread],
+            Kind::Levels(_) => [0.0, 1.0],
         };
         self.names().into_iter().map(|name| (name, affine)).collect()
     }

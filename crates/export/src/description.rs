@@ -4,35 +4,10 @@ use serde_json::{Value as Json, json};
 use train::TrainError;
 
 use crate::graph::{Dim, Graph, Kind, Shape};
-use crate::model::Parts;
-
-/// The meaning of an input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Of {
-    Context,
-    Future,
-    Time,
-    Series,
-    Statics,
-    LatentNoise,
-    ValueNoise,
-    ChiSquare,
-}
+use crate::input::Of;
+use crate::parts::Parts;
 
 impl Of {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Of::Context => "context",
-            Of::Future => "future",
-            Of::Time => "time",
-            Of::Series => "series",
-            Of::Statics => "static",
-            Of::LatentNoise => "latent_noise",
-            Of::ValueNoise => "value_noise",
-            Of::ChiSquare => "chi_square",
-        }
-    }
-
     fn meaning(self, parts: &Parts) -> String {
         let rows = parts.rows();
         match self {

@@ -10,13 +10,17 @@
 //! windows and of samples are free. [`Network::inputs`] says what goes in, and `docs/export.md` has the table.
 
 mod description;
+mod exported;
 mod graph;
+mod input;
 mod model;
 mod network;
 mod onnx;
+mod parts;
 mod torchscript;
 
 pub use description::Line;
-pub use model::{Exported, Parts};
+pub use exported::Exported;
 pub use network::{Format, Network};
 pub use onnx::{IR_VERSION, OPSET};
+pub use parts::Parts;

@@ -15,39 +15,31 @@ mod window;
 
 use std::collections::HashMap;
 
-use data::{DataConfig, Pipeline, Transform};
 use noise::TargetLikelihood;
-use objective::Family;
-use record::Limits;
 use tch::Tensor;
-use train::{Config, Forecaster, TrainError};
-use vae::{Channels, ModelConfig, ModelKind, Shape};
+use train::TrainError;
 
-use crate::description::{Description, Of};
-use crate::graph::{Graph, Value};
+use crate::graph::{Binary, Graph, Value};
+use crate::input::Of;
+use crate::parts::Parts;
 
-/// All that a forecast is made of.
-#[derive(Debug)]
-pub struct Parts<'a> {
-    /// The config, with what was chosen.
-    pub config: &'a Config,
-    /// The network, with its weights.
-    pub forecaster: &'a Forecaster,
-    /// The preparation of the data that goes with the weights.
-    pub pipeline: &'a Pipeline,
-    /// Whether the network is told of gaps.
-    pub masked: bool,
-    /// Limits of forecasts, if it has any.
-    pub limits: Option<&'a Limits>,
-    /// Levels of the quantiles, in rising order.
-    pub levels: &'a [f64],
-}
-
-/// A graph, and the meaning of its inputs and outputs.
-#[derive(Debug)]
-pub struct Exported {
-    pub(crate) graph: Graph,
-    pub(crate) description: Description,
+/// The graph of the forecast, and its inputs in the order of the graph.
+///
+/// # Errors
+/// [`TrainError::NoiseUndecided`] for a config whose noise has not been chosen; an error of libtorch.
+pub(crate) fn graph(parts: &Parts) -> Result<(Graph, Vec<Of>), TrainError> {
+    let noise = parts.config.noise.fixed().ok_or(TrainError::NoiseUndecided)?;
+    let direct = noise.likelihood() == TargetLikelihood::Direct && !parts.autoencodes();
+    let mut builder = Builder {
+        graph: Graph::default(),
+        inputs: Vec::new(),
+        weights: parts.forecaster.store().variables(),
+        parts,
+        input_signal: noise.input().signal()[0],
+        target_signal: if direct { noise.target().signal()[0] } else { 1.0 },
+    };
+    builder.forecast()?;
+    Ok((builder.graph, builder.inputs))
 }
 
 /// A graph under construction.
@@ -62,74 +54,6 @@ struct Builder<'a> {
     target_signal: f64,
 }
 
-impl<'a> Parts<'a> {
-    /// The graph of the forecast.
-    ///
-    /// # Errors
-    /// [`TrainError::NoiseUndecided`] for a config whose noise has not been chosen; an error of libtorch.
-    pub fn graph(&'a self) -> Result<Exported, TrainError> {
-        let noise = self.config.noise.fixed().ok_or(TrainError::NoiseUndecided)?;
-        let direct = noise.likelihood() == TargetLikelihood::Direct && !self.autoencodes();
-        let mut builder = Builder {
-            graph: Graph::default(),
-            inputs: Vec::new(),
-            weights: self.forecaster.store().variables(),
-            parts: self,
-            input_signal: noise.input().signal()[0],
-            target_signal: if direct { noise.target().signal()[0] } else { 1.0 },
-        };
-        builder.forecast()?;
-        let Builder { graph, inputs, .. } = builder;
-        Ok(Exported { description: Description::new(self, &inputs, &graph)?, graph })
-    }
-
-    pub(crate) fn data(&self) -> &'a DataConfig {
-        self.pipeline.config()
-    }
-
-    pub(crate) fn model(&self) -> &'a ModelConfig {
-        self.forecaster.model().config()
-    }
-
-    pub(crate) fn shape(&self) -> Shape {
-        self.forecaster.model().shape()
-    }
-
-    pub(crate) fn family(&self) -> Family {
-        self.forecaster.model().family()
-    }
-
-    pub(crate) fn autoencodes(&self) -> bool {
-        self.model().kind == ModelKind::Autoencode
-    }
-
-    /// Steps that are described: those of the horizon, or of the context for `autoencode`.
-    pub(crate) fn steps(&self) -> i64 {
-        if self.autoencodes() { self.shape().context } else { self.shape().horizon }
-    }
-
-    /// Rows of a window before the horizon: a difference or return takes one more than the context.
-    pub(crate) fn rows(&self) -> i64 {
-        let lost = matches!(self.data().transform, Transform::Difference | Transform::Return);
-        self.shape().context + i64::from(lost)
-    }
-
-    /// Rows of the network per window: `G`.
-    pub(crate) fn groups(&self) -> i64 {
-        if self.model().channels == Channels::Joint { 1 } else { self.shape().channels }
-    }
-
-    /// The degrees of freedom of each channel, for Student's t.
-    pub(crate) fn degrees_of_freedom(&self) -> Result<Option<Vec<f64>>, TrainError> {
-        if self.family() != Family::StudentT {
-            return Ok(None);
-        }
-        let variables = self.forecaster.store().variables();
-        let raw = Vec::<f32>::try_from(variables["decoder.likelihood.log_excess_df"].detach())?;
-        Ok(Some(raw.into_iter().map(|raw| 2.0 + layer::bounded(raw.into()).exp()).collect()))
-    }
-}
-
 impl Builder<'_> {
     fn forecast(&mut self) -> Result<(), TrainError> {
         let window = self.window()?;
@@ -140,7 +64,7 @@ impl Builder<'_> {
         let drawn = self.decoded(&encoded, latents)?;
         let drawn = match self.target_signal {
             1.0 => drawn,
-            signal => self.graph.with(crate::graph::Binary::Div, drawn, signal),
+            signal => self.graph.with(Binary::Div, drawn, signal),
         };
         let limited = self.limited(drawn, relative);
         let standardized = self.standardized(limited, &instance);

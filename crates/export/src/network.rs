@@ -1,20 +1,18 @@
 //! The network of a run, and the files that it becomes.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use data::Pipeline;
 use feed::{Columns, DevicePanel};
 use record::RecordError;
 use serde_json::json;
-use tch::{Device, Tensor, no_grad};
+use tch::{Device, Tensor};
 use train::{Fit, Forecaster, Loaded, TrainError};
 
 use crate::description::Line;
-use crate::model::{Exported, Parts};
-use crate::torchscript::Program;
-use crate::{onnx, torchscript};
+use crate::exported::Exported;
+use crate::parts::Parts;
 
 /// A form of file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +54,7 @@ impl Network {
         let run = Loaded::open(path)?;
         let fit = run.latest();
         let forecaster = fit.forecaster(&empty(fit.pipeline(), fit.masked())?)?;
-        let exported = parts(&run, &fit, &forecaster, levels).graph()?;
+        let exported = Exported::of(&parts(&run, &fit, &forecaster, levels))?;
         Ok(Network { forecaster, levels: levels.to_vec(), exported, run })
     }
 
@@ -65,12 +63,12 @@ impl Network {
         &self.run
     }
 
-    /// What goes into the forecast.
+    /// The inputs of the forecast.
     pub fn inputs(&self) -> &[Line] {
         &self.exported.description.inputs
     }
 
-    /// What comes out.
+    /// Its outputs.
     pub fn outputs(&self) -> &[Line] {
         &self.exported.description.outputs
     }
@@ -81,7 +79,7 @@ impl Network {
     /// [`TrainError::Record`] if it cannot be written; an older file is then intact.
     pub fn write(&self, format: Format, path: &Path) -> Result<(), TrainError> {
         let bytes = match format {
-            Format::Onnx => self.exported.onnx(),
+            Format::Onnx => small(self.exported.onnx(), path)?,
             Format::TorchScript => self.exported.torchscript(path)?,
             Format::Safetensors => self.weights(path)?,
         };
@@ -109,31 +107,17 @@ impl Network {
     }
 }
 
-impl Exported {
-    /// The bytes of an ONNX file.
-    pub fn onnx(&self) -> Vec<u8> {
-        onnx::encode(self)
-    }
-
-    /// Runs the graph with libtorch: samples and quantiles for inputs in the order of the graph.
-    ///
-    /// # Errors
-    /// An error of libtorch, such as one for inputs of other shapes.
-    pub fn run(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, TrainError> {
-        no_grad(|| Program::new(&self.graph)?.run(inputs, &self.graph.outputs))
-    }
-
-    /// The bytes of a TorchScript file that is to be written to `path`.
-    ///
-    /// # Errors
-    /// An error of libtorch, or of the folder for temporary files.
-    pub fn torchscript(&self, path: &Path) -> Result<Vec<u8>, TrainError> {
-        let module = torchscript::traced(&self.graph)?;
-        // libtorch writes files only.
-        let folder = tempfile::tempdir().map_err(RecordError::writing(path))?;
-        let file = folder.path().join("forecast.pt");
-        module.save(&file)?;
-        Ok(fs::read(&file).map_err(RecordError::writing(path))?)
+/// Refuses a file that no reader of protocol buffers takes.
+fn small(bytes: Vec<u8>, path: &Path) -> Result<Vec<u8>, TrainError> {
+    match i32::try_from(bytes.len()) {
+        Ok(_) => Ok(bytes),
+        Err(_) => Err(RecordError::Refused {
+            path: path.to_owned(),
+            reason: "would be an ONNX file of more than 2 GiB, which none can be".to_owned(),
+            hint: "choose `--format torchscript`, or train with a smaller `model.hidden`"
+                .to_owned(),
+        }
+        .into()),
     }
 }
 

@@ -7,9 +7,8 @@ use std::collections::HashSet;
 
 use prost::Message;
 
-use crate::description::Line;
-use crate::graph::{Binary, Dim, Kind, Node, Numbers, Op, Reduction, Unary, Value};
-use crate::model::Exported;
+use crate::description::{Description, Line};
+use crate::graph::{Binary, Dim, Graph, Kind, Node, Numbers, Op, Reduction, Unary, Value};
 use proto::{Attribute, Dimension, Entry, Length, OperatorSet, TensorType, ValueInfo};
 
 /// Version of the standard operators.
@@ -18,9 +17,8 @@ pub const OPSET: i64 = 17;
 pub const IR_VERSION: i64 = 8;
 
 /// The bytes of an ONNX file.
-pub(crate) fn encode(exported: &Exported) -> Vec<u8> {
-    let Exported { graph, description } = exported;
-    let mut writer = Writer { exported, nodes: Vec::new(), initializers: Vec::new(), named: 0 };
+pub(crate) fn encode(graph: &Graph, description: &Description) -> Vec<u8> {
+    let mut writer = Writer { graph, nodes: Vec::new(), initializers: Vec::new(), named: 0 };
     let used = graph.used();
     (0..used.len()).filter(|&value| used[value]).for_each(|value| writer.write(Value(value)));
     writer.leave_out_unused();
@@ -49,7 +47,7 @@ pub(crate) fn encode(exported: &Exported) -> Vec<u8> {
 
 /// The operations of a file under construction.
 struct Writer<'a> {
-    exported: &'a Exported,
+    graph: &'a Graph,
     nodes: Vec<proto::Node>,
     initializers: Vec<proto::Tensor>,
     /// Number of values that have no place in the graph.
@@ -58,7 +56,7 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     fn node(&self, value: Value) -> &Node {
-        self.exported.graph.node(value)
+        self.graph.node(value)
     }
 
     /// The name of a value: weights and constants that are used twice have one more.

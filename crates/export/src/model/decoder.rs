@@ -6,9 +6,9 @@ use vae::{Channels, Location, Residuals, Scale};
 
 use super::Builder;
 use super::encoder::Encoded;
-use super::layer::{Part, bounded, soft_bound};
-use crate::description::Of;
+use super::layer::{Part, soft_bound};
 use crate::graph::{Binary, Dim, Kind, Numbers, Reduction, Unary, Value};
+use crate::input::Of;
 
 /// Widths of the limits, as in crate `train`.
 const REACH: f64 = 0.5;
@@ -71,10 +71,7 @@ impl Builder<'_> {
                 inputs.push(("features", Some(encoded.features)));
             }
         }
-        let depth = match model.backbone {
-            vae::BackboneKind::Linear => 0,
-            _ => model.decoder_layers,
-        };
+        let depth = if model.nonlinear() { model.decoder_layers } else { 0 };
         for i in 0..depth {
             let hidden = self.layer(&format!("decoder.layer{i}"), &inputs)?;
             inputs = vec![("hidden", Some(hidden))];
@@ -111,9 +108,8 @@ impl Builder<'_> {
             Family::Laplace => Ok(self.laplace(normals)),
             Family::StudentT => {
                 let squares = self.input(Of::ChiSquare, Kind::F32, shape);
-                let raw = self.numbers("decoder.likelihood.log_excess_df")?;
-                let freedom =
-                    raw.iter().map(|&raw| (2.0 + bounded(raw.into()).exp()) as f32).collect();
+                let freedom = self.parts.degrees_of_freedom()?.unwrap_or_default();
+                let freedom = freedom.into_iter().map(|number| number as f32).collect();
                 let graph = &mut self.graph;
                 let freedom = graph.constant(Numbers::F32(freedom), &[channels]);
                 let ratio = graph.div(freedom, squares);

@@ -6,8 +6,8 @@ use vae::ModelKind;
 use super::Builder;
 use super::encoder::Encoded;
 use super::layer::{Part, soft_bound};
-use crate::description::Of;
 use crate::graph::{Dim, Kind, Unary, Value};
+use crate::input::Of;
 
 impl Builder<'_> {
     /// Draws of all groups per row, side by side: `[S, B, G, groups · Z]`.

@@ -5,9 +5,7 @@ use train::TrainError;
 
 use super::Builder;
 use crate::graph::{Binary, Graph, Unary, Value};
-
-/// Bound on every logarithm of a scale, as in crate `vae`.
-const LOG_SCALE_BOUND: f64 = 7.0;
+use crate::parts::LOG_SCALE_BOUND;
 
 /// One input of an affine map: its name, and its values, which are zero if there are none.
 pub(super) type Part<'a> = (&'a str, Option<Value>);
@@ -43,13 +41,11 @@ impl Builder<'_> {
     }
 
     pub(super) fn activated(&mut self, input: Value) -> Value {
-        match self.parts.model().backbone {
-            vae::BackboneKind::Linear => input,
-            _ => {
-                let gate = self.graph.unary(Unary::Sigmoid, input);
-                self.graph.mul(input, gate)
-            }
+        if !self.parts.model().nonlinear() {
+            return input;
         }
+        let gate = self.graph.unary(Unary::Sigmoid, input);
+        self.graph.mul(input, gate)
     }
 }
 
@@ -58,9 +54,4 @@ pub(super) fn soft_bound(graph: &mut Graph, input: Value) -> Value {
     let small = graph.with(Binary::Mul, input, 1.0 / LOG_SCALE_BOUND);
     let bent = graph.unary(Unary::Tanh, small);
     graph.with(Binary::Mul, bent, LOG_SCALE_BOUND)
-}
-
-/// The same of one number.
-pub(super) fn bounded(number: f64) -> f64 {
-    LOG_SCALE_BOUND * (number / LOG_SCALE_BOUND).tanh()
 }

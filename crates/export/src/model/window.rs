@@ -4,8 +4,8 @@ use data::{Affine, Fill, Transform};
 use train::TrainError;
 
 use super::{Builder, calendar, gaps};
-use crate::description::Of;
 use crate::graph::{Binary, Dim, Kind, Numbers, Unary, Value};
+use crate::input::Of;
 
 /// A window as the networks see it, before it is made relative to itself.
 pub(super) struct Window {

@@ -1,4 +1,5 @@
-//! Configs that are compared: every kind with every backbone, what else a config can ask for, and those that ship.
+//! Configs that are compared: every kind with every backbone, everything else that a config can ask for, and those that
+//! ship.
 
 use std::fs;
 use std::path::Path;
@@ -169,7 +170,7 @@ fn grid() -> Vec<Case> {
     cases
 }
 
-/// What else a config can ask for, once at least.
+/// Everything else that a config can ask for, once at least.
 fn features() -> Vec<Case> {
     let laplace = "[objective]\nlikelihood = \"laplace\"\n";
     let student = "[objective]\nlikelihood = \"student-t\"\n";

@@ -102,7 +102,7 @@ impl Scene {
             for (list, input) in parts[1..].iter_mut().zip(own) {
                 list.push(input);
             }
-            exported = Some(built.graph().unwrap());
+            exported = Some(Exported::of(&built).unwrap());
         }
         let mut parts = parts.into_iter();
         let expected = Tensor::cat(&parts.next().unwrap(), 1);

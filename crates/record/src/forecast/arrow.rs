@@ -119,7 +119,7 @@ impl Buffer {
         // The list of places lies right before the table.
         let length = 4 + 2 * N;
         self.pad(4);
-        if length % 4 != 0 {
+        if !length.is_multiple_of(4) {
             self.0.extend([0; 2]);
         }
         let present = slots.iter().filter(|slot| !matches!(slot, Missing)).count();

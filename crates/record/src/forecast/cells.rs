@@ -7,6 +7,7 @@ pub fn decimal(number: f64) -> String {
 }
 
 /// The columns.
+#[cfg_attr(not(feature = "parquet"), expect(dead_code, reason = "CSV has texts alone"))]
 pub(super) struct Header<'a> {
     /// Those of series, origins and times, which come first.
     pub(super) keys: Vec<Key>,
@@ -19,6 +20,7 @@ pub(super) struct Header<'a> {
 }
 
 /// A column of series or of times.
+#[cfg_attr(not(feature = "parquet"), expect(dead_code, reason = "CSV has texts alone"))]
 pub(super) struct Key {
     pub(super) name: String,
     /// The form of its times; `None` for names.
