@@ -8,9 +8,9 @@ use crate::input::Of;
 use crate::parts::Parts;
 
 impl Of {
-    fn meaning(self, parts: &Parts) -> String {
+    fn meaning(self, parts: &Parts) -> Result<String, TrainError> {
         let rows = parts.rows();
-        match self {
+        Ok(match self {
             Of::Context => format!(
                 "the last {rows} rows of the table, NaN where a cell is empty; columns {}",
                 listed(&context_columns(parts))
@@ -34,9 +34,15 @@ impl Of {
             Of::LatentNoise => "standard normal draws for the latent variables".to_owned(),
             Of::ValueNoise => "standard normal draws for the values".to_owned(),
             Of::ChiSquare => {
-                "chi-squared draws for the values, with `degrees_of_freedom` by channel".to_owned()
+                let freedom = parts.degrees_of_freedom()?.unwrap_or_default();
+                let freedom: Vec<String> =
+                    freedom.iter().map(|number| format!("{number:.6}")).collect();
+                format!(
+                    "chi-squared draws for the values; degrees of freedom by channel {}",
+                    listed(&freedom)
+                )
             }
-        }
+        })
     }
 }
 
@@ -66,10 +72,9 @@ impl Description {
         graph: &Graph,
     ) -> Result<Description, TrainError> {
         let form = |value| form(graph.node(value).kind, &graph.node(value).shape);
-        let inputs = inputs.iter().zip(&graph.inputs).map(|(of, &value)| Line {
-            name: of.name().to_owned(),
-            form: form(value),
-            meaning: of.meaning(parts),
+        let inputs = inputs.iter().zip(&graph.inputs).map(|(of, &value)| {
+            let (name, meaning) = (of.name().to_owned(), of.meaning(parts)?);
+            Ok(Line { name, form: form(value), meaning })
         });
         let described = if parts.autoencodes() { "the window itself" } else { "the forecast" };
         let meanings = [
@@ -82,7 +87,7 @@ impl Description {
             meaning,
         });
         Ok(Description {
-            inputs: inputs.collect(),
+            inputs: inputs.collect::<Result<_, TrainError>>()?,
             outputs: outputs.collect(),
             facts: facts(parts)?,
         })
@@ -90,16 +95,18 @@ impl Description {
 
     /// Everything, as JSON text by key.
     pub(crate) fn metadata(&self) -> Vec<(String, String)> {
-        let lines = |lines: &[Line]| -> Json {
-            let line = |Line { name, form, meaning }: &Line| json!([name, form, meaning]);
-            lines.iter().map(line).collect()
-        };
         let mut facts: Vec<(String, String)> =
             self.facts.iter().map(|(key, value)| ((*key).to_owned(), value.to_string())).collect();
-        facts.push(("inputs".to_owned(), lines(&self.inputs).to_string()));
-        facts.push(("outputs".to_owned(), lines(&self.outputs).to_string()));
+        facts.push(("inputs".to_owned(), described(&self.inputs).to_string()));
+        facts.push(("outputs".to_owned(), described(&self.outputs).to_string()));
         facts
     }
+}
+
+/// Lines as JSON: name, form and meaning of each.
+pub(crate) fn described(lines: &[Line]) -> Json {
+    let line = |Line { name, form, meaning }: &Line| json!([name, form, meaning]);
+    lines.iter().map(line).collect()
 }
 
 fn facts(parts: &Parts) -> Result<Vec<(&'static str, Json)>, TrainError> {

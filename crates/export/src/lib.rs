@@ -8,6 +8,16 @@
 //! these units come out. Transform, scaling, gaps, instance normalization, calendar, skip, latent variables, decoder, limits
 //! and their inverses are inside. All noise is an input, so that the same input gives the same forecast. The numbers of
 //! windows and of samples are free. [`Network::inputs`] says what goes in, and `docs/export.md` has the table.
+//!
+//! ```no_run
+//! use std::path::Path;
+//!
+//! use export::{Format, Network};
+//!
+//! let network = Network::open(Path::new("runs/weather"), &[0.1, 0.5, 0.9])?;
+//! network.write(Format::Onnx, Path::new("weather.onnx"))?;
+//! # Ok::<(), train::TrainError>(())
+//! ```
 
 mod description;
 mod exported;

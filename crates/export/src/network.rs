@@ -10,7 +10,7 @@ use serde_json::json;
 use tch::{Device, Tensor};
 use train::{Fit, Forecaster, Loaded, TrainError};
 
-use crate::description::Line;
+use crate::description::{Line, described};
 use crate::exported::Exported;
 use crate::parts::Parts;
 
@@ -135,11 +135,6 @@ fn parts<'a>(
         limits: fit.limits(),
         levels,
     }
-}
-
-fn described(lines: &[Line]) -> serde_json::Value {
-    let line = |Line { name, form, meaning }: &Line| json!([name, form, meaning]);
-    lines.iter().map(line).collect()
 }
 
 /// One window of zeros, for the sizes of a network.

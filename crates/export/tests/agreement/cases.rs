@@ -111,6 +111,13 @@ impl Case {
     pub(crate) fn table(&self, training: bool) -> Table {
         let gaps = self.gaps || (self.late_gaps && !training);
         let mut table = table(&self.columns, &self.series, self.step, gaps, self.early);
+        // The rows ahead need all their covariates.
+        let whole = crate::table::table(&self.columns, &self.series, self.step, false, self.early);
+        for (own, whole) in table.series.iter_mut().zip(&whole.series) {
+            for (row, whole) in own.values.iter_mut().zip(&whole.values) {
+                row[self.known()..].copy_from_slice(&whole[self.known()..]);
+            }
+        }
         if self.unseen && training {
             table.series[1].values.iter_mut().for_each(|row| row[1] = f64::NAN);
         }
@@ -233,13 +240,17 @@ fn features() -> Vec<Case> {
     }
     let covariates = "targets = [\"a\", \"b\"]\npast_covariates = [\"c\"]\n\
                       spreads = [[\"high\", \"low\"]]\nfuture_covariates = [\"price\"]";
-    for (name, channels) in [("covariates", "independent"), ("covariates-joint", "joint")] {
+    for (name, channels, gaps) in [
+        ("covariates", "independent", false),
+        ("covariates-joint", "joint", false),
+        ("covariates-gaps", "independent", true),
+    ] {
         let mut case = Case::new(name, gaussian)
             .data(covariates)
             .data("calendar = [\"month\"]")
             .model(&format!("channels = \"{channels}\""));
         case.columns = vec!["a", "b", "c", "high", "low", "price"];
-        case.ahead = 1;
+        (case.ahead, case.gaps) = (1, gaps);
         cases.push(case);
     }
     let statics = "static_covariates = [\"area\", \"region\"]";
