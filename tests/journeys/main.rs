@@ -3,6 +3,7 @@
 mod automatic;
 mod endings;
 mod errors;
+mod export;
 mod features;
 mod honesty;
 mod interrupt;

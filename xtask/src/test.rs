@@ -1,9 +1,9 @@
-//! `cargo xtask test`: every test of the workspace, with libtorch and TensorBoard installed first.
+//! `cargo xtask test`: every test of the workspace, with libtorch and the Python packages of some tests installed first.
 
 use anyhow::Result;
 
 use crate::workspace::{Workspace, run};
-use crate::{setup, tensorboard};
+use crate::{python, setup};
 
 /// Install libtorch where it is missing, then run all unit, integration and documentation tests
 #[derive(clap::Args)]
@@ -17,7 +17,7 @@ impl Test {
     pub(crate) fn run(self, workspace: &Workspace) -> Result<()> {
         setup::ensure(workspace, None)?;
         let mut cargo = workspace.cargo(["test", "--workspace"]);
-        tensorboard::offer(&mut cargo);
+        python::offer(&mut cargo);
         if self.slow {
             cargo.args(["--", "--include-ignored"]);
         }
@@ -28,6 +28,6 @@ impl Test {
 /// Runs every test that is not slow; libtorch must be installed.
 pub(crate) fn all(workspace: &Workspace) -> Result<()> {
     let mut cargo = workspace.cargo(["test", "--workspace"]);
-    tensorboard::offer(&mut cargo);
+    python::offer(&mut cargo);
     run(&mut cargo)
 }

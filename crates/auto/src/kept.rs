@@ -122,7 +122,15 @@ impl Kept {
         &self.past
     }
 
-    pub(crate) fn without_network(&self) -> Option<&str> {
+    /// The weight of the network, on average over series and channels; `None` if it is not a member.
+    pub fn network_weight(&self) -> Option<f64> {
+        let network = self.members.iter().position(|member| member == NETWORK)?;
+        let weights = self.units.iter().filter_map(|unit| unit.weights.get(network));
+        Some(weights.sum::<f64>() / self.units.len().max(1) as f64)
+    }
+
+    /// The reason why the network is not a member, if it could have been.
+    pub fn without_network(&self) -> Option<&str> {
         self.without_network.as_deref()
     }
 

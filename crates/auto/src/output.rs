@@ -49,6 +49,7 @@ pub fn forecast(
     };
     let mut forecast = Forecast {
         time_column,
+        time_zone: panel.time_zone(),
         series_column: reading.id_column().unwrap_or("series").to_owned(),
         named: reading.id_column().is_some() || panel.series().len() > 1,
         channels: channels.names()[channels.targets()].to_vec(),

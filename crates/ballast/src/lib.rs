@@ -38,6 +38,7 @@
 //! | [`baseline`] | classical forecasters that every model has to beat |
 //! | [`train`] | config, training loop, checkpoints, choices on validation windows |
 //! | [`evaluate`] | scores beside the baselines, forecasts of new rows |
+//! | [`export`] | a trained network as ONNX, TorchScript or safetensors |
 //! | [`probe`] | the information in the latent variables, over the diffusion steps |
 //! | [`record`] | the files of a run as types |
 //! | [`stats`] | whether one forecaster is better than another, and how certain that is |
@@ -47,7 +48,8 @@ use std::path::{Path, PathBuf};
 pub use record::{Evaluation, Forecast, RunInfo};
 pub use train::{Config, Control, RunOptions, TrainError as Error};
 pub use {
-    auto, baseline, data, evaluate, feed, files, noise, objective, probe, record, stats, train, vae,
+    auto, baseline, data, evaluate, export, feed, files, noise, objective, probe, record, stats,
+    train, vae,
 };
 
 /// Levels of the quantiles of a forecast.

@@ -51,6 +51,8 @@ pub(crate) enum Command {
     Forecast(Forecast),
     /// Forecast known rows of a table from past origins, and score every member beside the pool.
     Backtest(Backtest),
+    /// Write the network of a run as one file that other programs run: ONNX, TorchScript, or weights in safetensors.
+    Export(Export),
     /// Show what a noise schedule does to a signal.
     Noise(Noise),
     /// Check a data file, or fetch a public one.
@@ -217,6 +219,10 @@ pub(crate) struct Forecast {
     /// `.parquet` [default: FILE-forecast.csv in the current folder].
     #[arg(long, value_name = "CSV|PARQUET")]
     pub(crate) output: Option<PathBuf>,
+    /// Form of the forecast and its sample paths; a name given with `--output` has the ending that goes with it [default:
+    /// by the ending of the output, else csv].
+    #[arg(long)]
+    pub(crate) format: Option<TableFormat>,
     /// Where to write the page with a fan chart of each series [default: FILE-forecast.html in the current folder].
     #[arg(long, value_name = "HTML|SVG")]
     pub(crate) picture: Option<PathBuf>,
@@ -242,6 +248,13 @@ pub(crate) struct Forecast {
     pub(crate) seed: Option<u64>,
     #[command(flatten)]
     pub(crate) together: TogetherArgs,
+}
+
+/// A form of table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum TableFormat {
+    Csv,
+    Parquet,
 }
 
 /// The lengths of windows.
@@ -347,6 +360,33 @@ fn level(text: &str) -> Result<f64, String> {
         true => Ok(level),
         false => Err("a level is from 0.005 to 0.995".to_owned()),
     }
+}
+
+/// Writes the network of a run with everything around it: rows in the units of the table go in, samples and quantiles in
+/// these units come out, for any number of windows. The noise of the samples is an input, so that the same input gives the
+/// same forecast. The command prints the inputs and outputs; docs/export.md explains them.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Export {
+    /// The run directory, of a trained network or of an earlier forecast, whose network is written without the other
+    /// members.
+    pub(crate) run: PathBuf,
+    /// Form of the file: `onnx` and `torchscript` hold the whole forecast, `safetensors` the weights, config and scaler.
+    #[arg(long)]
+    pub(crate) format: ExportFormat,
+    /// Where to write it; an older file is replaced [default: RUN.onnx, RUN.pt or RUN.safetensors in the current folder].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Levels of the quantiles, such as 0.1,0.5,0.9 [default: 0.05,0.1,0.25,0.5,0.75,0.9,0.95, or those of the run].
+    #[arg(long, value_name = "P,…", value_delimiter = ',', value_parser = level)]
+    pub(crate) levels: Vec<f64>,
+}
+
+/// A form of file that `ballast export` writes.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum ExportFormat {
+    Onnx,
+    Torchscript,
+    Safetensors,
 }
 
 #[derive(Debug, clap::Args)]

@@ -206,13 +206,7 @@ impl<'a> Display<'a> {
             || summary(self.config, directory, info),
             || json!({ "event": "done", "run": directory, "fitted": fitted }),
         );
-        if let Some(skill) = skill(directory).filter(|skill| *skill < 0.0) {
-            note(format_args!(
-                "warning: on the validation windows the CRPS is {:.1} % worse than that of the naive forecast; \
-                 do not rely on this model",
-                -skill
-            ));
-        }
+        warn_of_skill(directory);
     }
 
     fn say(&self, text: impl FnOnce() -> String, event: impl FnOnce() -> Value) {
@@ -221,6 +215,17 @@ impl<'a> Display<'a> {
             Shown::Table { bar, .. } => bar.suspend(|| print(text())),
             Shown::Json => print(event()),
         };
+    }
+}
+
+/// Warns of a network that did worse than the naive forecast on validation windows.
+pub(crate) fn warn_of_skill(directory: &Path) {
+    if let Some(skill) = skill(directory).filter(|skill| *skill < 0.0) {
+        note(format_args!(
+            "warning: on the validation windows the CRPS is {:.1} % worse than that of the naive forecast; \
+             do not rely on this model",
+            -skill
+        ));
     }
 }
 

@@ -7,7 +7,7 @@ use ballast::auto::{self, Fitted, Form, Kept, Report, Table};
 use ballast::record;
 use ballast::train::{Mirror, RunOptions};
 
-use crate::args::Forecast;
+use crate::args::{Forecast, TableFormat};
 use crate::automatic::{directory, options, read, stem, usage};
 use crate::hints::{as_options, from_here};
 use crate::together;
@@ -20,6 +20,9 @@ pub(crate) fn run(mut args: Forecast) -> Result<(), Error> {
     leave_stdout_to([args.output.as_deref(), args.picture.as_deref()]);
     args.levels.sort_by(f64::total_cmp);
     args.levels.dedup();
+    if let Some(format) = args.format {
+        check_ending(format, args.output.as_deref())?;
+    }
     if let Some(output) = &args.output {
         record::Forecast::check_name(output)?;
         if args.samples.is_some() && output == Path::new("-") {
@@ -45,6 +48,31 @@ pub(crate) fn run(mut args: Forecast) -> Result<(), Error> {
         ));
     }
     from_table(&args)
+}
+
+/// The ending of the name of a table.
+fn ending(format: TableFormat) -> &'static str {
+    match format {
+        TableFormat::Csv => "csv",
+        TableFormat::Parquet => "parquet",
+    }
+}
+
+/// Refuses an output whose name says another form, and one that this build cannot write.
+fn check_ending(format: TableFormat, output: Option<&Path>) -> Result<(), Error> {
+    let ending = ending(format);
+    let Some(output) = output else {
+        return Ok(record::Forecast::check_name(&PathBuf::from(format!("forecast.{ending}")))?);
+    };
+    let named = output.extension().is_some_and(|own| own.eq_ignore_ascii_case("parquet"));
+    match named == (format == TableFormat::Parquet) {
+        true => Ok(()),
+        false => Err(usage(
+            &format!("--format {ending}"),
+            &format!("the name {} says another form", output.display()),
+            &format!("let it end in `.{ending}`, or leave out `--format`"),
+        )),
+    }
 }
 
 /// Forecasts with the network of `ballast train`.
@@ -195,8 +223,9 @@ fn write(
     let first: Vec<usize> = origins[0].iter().map(|end| (*end).max(1)).collect();
     let report = Report::of(&table.until(&first)?, fitted, args.member.as_deref());
     let name = stem(file);
-    let output =
-        args.output.clone().unwrap_or_else(|| PathBuf::from(format!("{name}-forecast.csv")));
+    let ending = ending(args.format.unwrap_or(TableFormat::Csv));
+    let output = args.output.clone();
+    let output = output.unwrap_or_else(|| PathBuf::from(format!("{name}-forecast.{ending}")));
     let picture =
         args.picture.clone().unwrap_or_else(|| PathBuf::from(format!("{name}-forecast.html")));
     forecast.write(&output)?;

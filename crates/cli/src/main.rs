@@ -8,6 +8,7 @@ mod data_command;
 mod display;
 mod evaluate;
 mod exit;
+mod export;
 mod features;
 mod forecast;
 mod hints;
@@ -77,6 +78,7 @@ fn run(args: Args) -> Result<(), Error> {
         Command::Features(command) => features::run(command),
         Command::Forecast(command) => forecast::run(command),
         Command::Backtest(command) => backtest::run(command),
+        Command::Export(command) => export::run(&command),
         Command::Noise(command) => noise_command::run(command),
         Command::Data(command) => data_command::run(command),
         Command::Init(command) => data_command::init(command),

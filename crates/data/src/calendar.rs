@@ -49,8 +49,8 @@ pub(crate) fn write(features: &[CalendarFeature], time: i64, clock: &Clock, out:
 const MOST_TERMS: usize = 6;
 
 impl CalendarFeature {
-    /// Pairs of a sine and a cosine: half of the steps of the cycle, within [`MOST_TERMS`].
-    fn terms(self) -> usize {
+    /// Pairs of a sine and a cosine among [`Panel::fourier_terms`]: half of the steps of the cycle, at most six.
+    pub fn pairs(self) -> usize {
         match self {
             CalendarFeature::Weekday => 3,
             CalendarFeature::Hour
@@ -82,7 +82,7 @@ impl Panel {
             for row in 0..series.rows.len() {
                 let civil = self.clock.to_civil(series.timeline.at(row, &self.clock).unwrap_or(0));
                 for feature in features {
-                    let terms = feature.terms();
+                    let terms = feature.pairs();
                     let scale = (terms as f64).sqrt().recip();
                     for k in 1..=terms {
                         let (sin, cos) = (TAU * k as f64 * feature.phase(civil)).sin_cos();

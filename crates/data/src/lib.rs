@@ -69,5 +69,5 @@ pub use reading::Reading;
 pub use scale::{Affine, Scaler};
 pub use split::{Parts, Rolling, Split};
 pub use statics::Statics;
-pub use time::{Frequency, MonthDay, Weekdays};
+pub use time::{Frequency, MonthDay, Weekdays, WrittenTime};
 pub use window::{PartWindows, Segment, Windows};

@@ -173,6 +173,11 @@ impl Panel {
         Ok(self.clock.show_with(self.instant(row)?, below_a_day))
     }
 
+    /// The time zone of its times, such as `Europe/Berlin` or `+01:00`; `None` for clock times in no zone, and for numbers.
+    pub fn time_zone(&self) -> Option<String> {
+        self.clock.zone_name()
+    }
+
     pub(crate) fn instant(&self, row: usize) -> Result<i64, DataError> {
         let out = || DataError::OutOfRange { what: "row", index: row, count: self.rows() };
         let series = &self.series[self.series_of(row).ok_or_else(out)?];

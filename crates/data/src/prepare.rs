@@ -11,7 +11,7 @@ use crate::known::KnownRows;
 use crate::panel::{Channels, Panel};
 use crate::read::read;
 use crate::reading::Reading;
-use crate::scale::Scaler;
+use crate::scale::{Affine, Scaler};
 use crate::split::Split;
 use crate::statics::Encoder;
 use crate::text::Count;
@@ -55,6 +55,13 @@ impl Pipeline {
     /// The fitted scaler.
     pub fn scaler(&self) -> &Scaler {
         &self.scaler
+    }
+
+    /// Static covariates as columns of numbers, such as `area` or `region=north`, which is an indicator; with what is
+    /// subtracted from each, and what it is then divided by.
+    pub fn static_columns(&self) -> Vec<(String, Affine)> {
+        let columns = self.encoders.iter().flat_map(Encoder::columns);
+        columns.map(|(name, [center, spread])| (name, Affine { center, spread })).collect()
     }
 }
 

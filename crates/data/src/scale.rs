@@ -119,6 +119,11 @@ impl Scaler {
         self.affine.get(row * width + channel).copied().ok_or(out)
     }
 
+    /// Names of the series with statistics of their own; empty when all share one set.
+    pub fn series(&self) -> &[String] {
+        &self.series
+    }
+
     /// Series and channels without a value in the rows it was fitted on: their values stay as they are.
     pub fn unseen(&self) -> &[(usize, usize)] {
         &self.unseen

@@ -92,6 +92,15 @@ impl Encoder {
         }
     }
 
+    /// Its columns of numbers, each with its center and its spread.
+    pub(crate) fn columns(&self) -> Vec<(String, [f64; 2])> {
+        let affine = match self.kind {
+            Kind::Number { center, spread } => [center, spread],
+            Kind::Levels(_) => [0.0, 1.0],
+        };
+        self.names().into_iter().map(|name| (name, affine)).collect()
+    }
+
     /// Appends the numbers of one value; `false`, and as many missing ones, if training did not have it.
     fn encode(&self, value: &str, out: &mut Vec<f32>) -> bool {
         match &self.kind {

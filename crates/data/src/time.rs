@@ -5,12 +5,14 @@ pub(crate) mod column;
 mod frequency;
 pub(crate) mod order;
 pub(crate) mod parse;
+mod written;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 pub use civil::Weekdays;
 pub use frequency::{Frequency, MonthDay};
+pub use written::WrittenTime;
 
 use crate::error::DataError;
 use civil::{DAY, date_at, split_day};
@@ -40,6 +42,20 @@ impl Clock {
     /// Whether a time has a date.
     pub(crate) fn is_dated(&self) -> bool {
         !matches!(self, Clock::Index | Clock::Elapsed)
+    }
+
+    /// The name of the zone that times are shown in, or its offset from UTC, such as `+01:00`.
+    pub(crate) fn zone_name(&self) -> Option<String> {
+        let Clock::Zoned(zone) = self else { return None };
+        Some(match (zone.iana_name(), zone.to_fixed_offset()) {
+            (Some(name), _) => name.to_owned(),
+            (None, Ok(offset)) => {
+                let minutes = offset.seconds() / 60;
+                let sign = if minutes < 0 { '-' } else { '+' };
+                format!("{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60)
+            }
+            (None, Err(_)) => "UTC".to_owned(),
+        })
     }
 
     /// Clock time of an instant.

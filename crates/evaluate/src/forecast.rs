@@ -88,6 +88,7 @@ pub fn forecast(
     let (left_out, filled) = (input.left_out, input.filled);
     Ok(Forecast {
         time_column,
+        time_zone: input.panel.time_zone(),
         series_column,
         named,
         channels,

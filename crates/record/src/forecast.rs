@@ -1,5 +1,7 @@
 //! A forecast and the table that it is written as.
 
+#[cfg(feature = "parquet")]
+mod arrow;
 mod cells;
 #[cfg(feature = "parquet")]
 mod parquet;
@@ -7,10 +9,10 @@ mod table;
 
 use std::path::Path;
 
-use data::{Filled, LeftOut};
+use data::{Filled, LeftOut, WrittenTime};
 
 pub use self::cells::decimal;
-use self::cells::{Header, Row};
+use self::cells::{Header, Key, Row, Times};
 use crate::error::RecordError;
 
 /// Forecasts of the horizon that follows each origin of each series of a file, in original units.
@@ -18,6 +20,8 @@ use crate::error::RecordError;
 pub struct Forecast {
     /// The column of times in the file, or `time` where it has several or none.
     pub time_column: String,
+    /// The time zone of the times, such as `Europe/Berlin`; `None` for times in no zone.
+    pub time_zone: Option<String>,
     /// The column of series in the file, or `series` where it has none.
     pub series_column: String,
     /// Whether the file names its series.
@@ -59,8 +63,9 @@ impl Forecast {
     /// Writes a table with one row per series, origin and step: Parquet where the path ends in `.parquet`, else CSV. The
     /// columns of series, which a file of one series without `id` lacks, and of times are named as in the input;
     /// `origin`, where there are several, is the time of the last known row. Each channel has the columns `NAME_mean`
-    /// and one per level, such as `NAME_q05` or `NAME_q97.5`. In Parquet times are strings, as in CSV, and numbers are
-    /// doubles.
+    /// and one per level, such as `NAME_q05` or `NAME_q97.5`. In Parquet series are strings, times are dates, timestamps
+    /// with or without time zone, or numbers, as in the input, and numbers are doubles; the quantiles of a channel are whole
+    /// numbers where all of them are, as those of counts.
     ///
     /// # Errors
     /// [`RecordError::Write`]; an older file is then intact. [`RecordError::Refused`] for Parquet without the cargo
@@ -83,11 +88,20 @@ impl Forecast {
                 Row { texts: self.key(series, step), numbers }
             })
         });
-        table::write(path, &Header { texts: self.key_columns(), numbers }, rows)
+        let quantiles = self.levels.len();
+        let mut whole = Vec::new();
+        for channel in 0..self.channels.len() {
+            let steps = self.series.iter().flat_map(|series| &series.quantiles);
+            let mut values = steps.filter_map(|step| step.get(channel)).flatten();
+            whole.push(false);
+            whole.extend(std::iter::repeat_n(values.all(is_whole), quantiles));
+        }
+        table::write(path, &Header { keys: self.keys(), numbers, whole, zone: self.zone() }, rows)
     }
 
     /// Writes a table with one row per series, origin, sample path and step: the columns of [`Forecast::write`] up to
-    /// the time, `sample` from 1, and one column per channel.
+    /// the time, `sample` from 1, and one column per channel. In Parquet `sample` is a whole number, and so is a channel all
+    /// of whose samples are.
     ///
     /// # Errors
     /// As [`Forecast::write`].
@@ -103,7 +117,12 @@ impl Forecast {
                 })
             })
         });
-        table::write(path, &Header { texts: self.key_columns(), numbers }, rows)
+        let mut whole = vec![true];
+        whole.extend((0..self.channels.len()).map(|channel| {
+            let steps = self.series.iter().flat_map(|series| series.samples.iter().flatten());
+            steps.filter_map(|step| step.get(channel)).all(is_whole)
+        }));
+        table::write(path, &Header { keys: self.keys(), numbers, whole, zone: self.zone() }, rows)
     }
 
     /// Whether [`Forecast::write`] can write a file of this name, to be asked before anything is computed.
@@ -119,12 +138,33 @@ impl Forecast {
         self.series.iter().any(|series| series.origin.is_some())
     }
 
-    fn key_columns(&self) -> Vec<String> {
-        let mut header: Vec<String> = Vec::new();
-        header.extend(self.named.then(|| self.series_column.clone()));
-        header.extend(self.has_origins().then(|| "origin".to_owned()));
-        header.push(self.time_column.clone());
-        header
+    /// The columns of series, origins and times.
+    fn keys(&self) -> Vec<Key> {
+        let times = self.times();
+        let mut keys = Vec::new();
+        keys.extend(self.named.then(|| Key { name: self.series_column.clone(), times: None }));
+        let of_times = |name: &str| Key { name: name.to_owned(), times: Some(times) };
+        keys.extend(self.has_origins().then(|| of_times("origin")));
+        keys.push(of_times(&self.time_column));
+        keys
+    }
+
+    /// The form that fits all times.
+    fn times(&self) -> Times {
+        let texts = self.series.iter().flat_map(|series| series.times.iter().chain(&series.origin));
+        let forms = texts.map(|text| match WrittenTime::read(text) {
+            None => Times::Texts,
+            Some(WrittenTime::Number(_)) => Times::Numbers,
+            Some(WrittenTime::Seconds(_)) => Times::Seconds,
+            Some(WrittenTime::Date(_)) => Times::Dates,
+            Some(WrittenTime::Clock(_)) => Times::Clocks,
+            Some(WrittenTime::Instant(_)) => Times::Instants,
+        });
+        forms.reduce(Times::or).unwrap_or(Times::Texts)
+    }
+
+    fn zone(&self) -> &str {
+        self.time_zone.as_deref().unwrap_or("UTC")
     }
 
     fn key<'a>(&self, series: &'a SeriesForecast, step: usize) -> Vec<&'a str> {
@@ -134,6 +174,13 @@ impl Forecast {
         cells.push(&series.times[step]);
         cells
     }
+}
+
+/// Whether a number is whole, and of a size at which every whole number has its own double.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature iterators ask for")]
+fn is_whole(number: &f64) -> bool {
+    const LARGEST: f64 = 9_007_199_254_740_992.0; // 2^53
+    number.fract() == 0.0 && number.abs() <= LARGEST
 }
 
 /// The name of a level in a column: `q05`, `q50`, `q97.5`.

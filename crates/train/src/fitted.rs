@@ -2,7 +2,7 @@
 
 use data::Pipeline;
 use feed::DevicePanel;
-use record::{Refit, Update};
+use record::{Limits, Refit, Update};
 
 use crate::error::TrainError;
 use crate::forecaster::Forecaster;
@@ -55,22 +55,26 @@ impl<'a> Fit<'a> {
         self.refit.map_or(self.run.info.masked, |refit| refit.masked)
     }
 
+    /// Limits of the forecasts; runs of earlier versions have none.
+    pub fn limits(&self) -> Option<&'a Limits> {
+        match (self.update, self.refit) {
+            (Some((_, update)), _) => Some(&update.limits),
+            (None, Some(refit)) => refit.limits.as_ref(),
+            (None, None) => self.run.info.limits.as_ref(),
+        }
+    }
+
     /// The forecaster with these weights.
     ///
     /// # Errors
     /// [`TrainError::Record`] if the weights do not fit the config.
     pub fn forecaster(&self, panel: &DevicePanel) -> Result<Forecaster, TrainError> {
-        let run = self.run;
-        match (self.update, self.refit) {
-            (Some((number, update)), _) => run.with_weights(
-                &run.directory.update(number).weights(),
-                Some(&update.limits),
-                panel,
-            ),
-            (None, Some(refit)) => {
-                run.with_weights(&run.directory.refit_weights(), refit.limits.as_ref(), panel)
-            }
-            (None, None) => run.forecaster(panel),
-        }
+        let directory = &self.run.directory;
+        let weights = match (self.update, self.refit) {
+            (Some((number, _)), _) => directory.update(number).weights(),
+            (None, Some(_)) => directory.refit_weights(),
+            (None, None) => directory.weights(),
+        };
+        self.run.with_weights(&weights, self.limits(), panel)
     }
 }

@@ -227,7 +227,7 @@ impl ModelConfig {
     }
 
     /// Whether the model has activations at all.
-    pub(crate) fn nonlinear(&self) -> bool {
+    pub fn nonlinear(&self) -> bool {
         self.backbone != BackboneKind::Linear
     }
 }

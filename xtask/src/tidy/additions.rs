@@ -10,7 +10,7 @@ use super::Finding;
 use super::rings::{Module, tokens};
 
 /// Code files that one addition may touch.
-const MOST: usize = 3;
+const MOST: usize = 4;
 
 const PAGE: &str = "CONTRIBUTING.md";
 
@@ -203,8 +203,9 @@ mod tests {
         one(PAGE, &[("src/pick.rs", "")], "picks of a shape: there is no `src/pick.rs`");
         one(PAGE, &[("src/more.rs", "enum Shape { A }")], "is not one `Shape`");
         one("", &[], "has no row for adding a shape");
-        let long = PAGE.replace("| `src/shape.rs`", "| `src/other.rs`, `src/shape.rs`");
-        one(&long, &[], "touches 4 files; 3 at most");
+        let long =
+            PAGE.replace("| `src/shape.rs`", "| `src/other.rs`, `src/pick.rs`, `src/shape.rs`");
+        one(&long, &[], "touches 5 files; 4 at most");
         let added = "enum Shape { Disc(u8, u8), Box { side: u8 }, Ring, New }";
         one(PAGE, &[("src/shape.rs", added)], "but not `New`");
         assert!(problems(PAGE, &[("src/shape.rs", added)]).iter().all(|p| !p.starts_with(new)));

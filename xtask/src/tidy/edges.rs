@@ -105,6 +105,11 @@ const RULES: &[Rule] = &[
         &["data"],
     ),
     rule(
+        "export",
+        &["data", "feed", "files", "noise", "objective", "record", "tch", "train", "vae"],
+        &[],
+    ),
+    rule(
         "auto",
         &[
             "chart",
@@ -127,6 +132,7 @@ const RULES: &[Rule] = &[
             "baseline",
             "data",
             "evaluate",
+            "export",
             "feed",
             "files",
             "noise",

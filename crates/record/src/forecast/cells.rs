@@ -6,12 +6,52 @@ pub fn decimal(number: f64) -> String {
     (rounded + 0.0).to_string() // a negative zero is zero
 }
 
-/// The names of the columns.
-pub(super) struct Header {
-    /// Those of texts, which come first.
-    pub(super) texts: Vec<String>,
-    /// Those of numbers.
+/// The columns.
+#[cfg_attr(not(feature = "parquet"), expect(dead_code, reason = "CSV has texts alone"))]
+pub(super) struct Header<'a> {
+    /// Those of series, origins and times, which come first.
+    pub(super) keys: Vec<Key>,
+    /// The names of those of numbers.
     pub(super) numbers: Vec<String>,
+    /// Whether each of these has whole numbers only.
+    pub(super) whole: Vec<bool>,
+    /// The time zone of instants.
+    pub(super) zone: &'a str,
+}
+
+/// A column of series or of times.
+#[cfg_attr(not(feature = "parquet"), expect(dead_code, reason = "CSV has texts alone"))]
+pub(super) struct Key {
+    pub(super) name: String,
+    /// The form of its times; `None` for names.
+    pub(super) times: Option<Times>,
+}
+
+/// The form of the times of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Times {
+    Texts,
+    /// Numbers of rows.
+    Numbers,
+    /// Seconds of the table's own.
+    Seconds,
+    Dates,
+    /// Clock times in no zone.
+    Clocks,
+    Instants,
+}
+
+impl Times {
+    /// The form that fits two.
+    pub(super) fn or(self, other: Times) -> Times {
+        use Times::{Clocks, Dates, Numbers, Seconds};
+        match (self, other) {
+            (one, same) if one == same => one,
+            (Numbers, Seconds) | (Seconds, Numbers) => Seconds,
+            (Dates, Clocks) | (Clocks, Dates) => Clocks,
+            _ => Times::Texts,
+        }
+    }
 }
 
 /// The cells of one row, in the order of the columns.

@@ -45,7 +45,8 @@ fn write_csv<'a>(
     let mut rows = Some(rows);
     let write = |file: &mut dyn io::Write| -> io::Result<()> {
         let mut table = csv::Writer::from_writer(file);
-        table.write_record(header.texts.iter().chain(&header.numbers))?;
+        let keys = header.keys.iter().map(|key| &key.name);
+        table.write_record(keys.chain(&header.numbers))?;
         for row in rows.take().into_iter().flatten() {
             for text in row.texts {
                 table.write_field(text)?;
