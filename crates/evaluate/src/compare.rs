@@ -16,7 +16,7 @@ use crate::drop_last::{self, point_error};
 use crate::entrant::Entrant;
 use crate::fan;
 use crate::health;
-use crate::scoring::{Depth, score};
+use crate::scoring::{Depth, Keep, score};
 use crate::table::{Measure, ScoreTable};
 use crate::write::{Dump, window_rows};
 
@@ -77,7 +77,7 @@ pub(crate) fn evaluate_models(
         let train = source.windows(Part::Train).at_most(most);
         let gap = models.iter().map(|model| {
             let entrant = Entrant::Model(model);
-            score(config, source, &entrant, &train, Depth::Elements, &mut |_, _| Ok(()))
+            score(config, source, &entrant, &train, Depth::Elements, None)
         });
         let gap = gap.collect::<Result<Vec<_>, _>>()?;
         if let (Some(gap), Some(model)) = (ScoreTable::mean_of(&gap), forecasters.first_mut()) {
@@ -185,11 +185,10 @@ fn compare(
     let mut measured = Vec::with_capacity(entries.len());
     for (index, entry) in entries.iter().enumerate() {
         let mut dump = dump.filter(|_| Some(index) == dumped).map(Dump::new);
-        let mut keep = |truth: &Tensor, samples: &Tensor| match &mut dump {
-            Some(dump) => dump.add(truth, samples),
-            None => Ok(()),
-        };
-        measured.push(score(config, source, &entry.forecaster, windows, Depth::All, &mut keep)?);
+        let mut add =
+            dump.as_mut().map(|dump| |truth: &Tensor, samples: &Tensor| dump.add(truth, samples));
+        let keep = add.as_mut().map(|add| add as Keep);
+        measured.push(score(config, source, &entry.forecaster, windows, Depth::All, keep)?);
         if let Some(dump) = dump {
             dump.finish()?;
         }

@@ -42,15 +42,17 @@ const RELATIVE: [Column; 10] = [
     (Measure::Width90, |window| window.width_90),
 ];
 
-/// Scores the forecasts of `windows`, in batches; `keep` receives truth `[B, H, C]` and samples `[S, B, H, C]` of
-/// each batch in original units.
+/// Receives truth `[B, H, C]` and samples `[S, B, H, C]` of a batch in original units.
+pub(crate) type Keep<'a> = &'a mut dyn FnMut(&Tensor, &Tensor) -> Result<(), TrainError>;
+
+/// Scores the forecasts of `windows`, in batches, each of which `keep` receives.
 pub(crate) fn score(
     config: &Config,
     source: &Source,
     entrant: &Entrant,
     windows: &WindowSet,
     depth: Depth,
-    keep: &mut dyn FnMut(&Tensor, &Tensor) -> Result<(), TrainError>,
+    mut keep: Option<Keep>,
 ) -> Result<ScoreTable, TrainError> {
     seed(config.seed, Stream::Evaluation);
     let samples = config.evaluate.samples as i64;
@@ -80,8 +82,10 @@ pub(crate) fn score(
             None => here,
             Some(sums) => sums.plus(here),
         });
-        let (truth, original) = add_relative_scores(&mut table, source, &sorted, &drawn, &batch)?;
-        keep(&truth, &original)?;
+        let truth = add_relative_scores(&mut table, source, &sorted, &drawn, &batch)?;
+        if let Some(keep) = &mut keep {
+            keep(&truth, &source.to_original(&drawn, &batch.first_rows)?)?;
+        }
     }
     let sums = sums.ok_or(TrainError::NothingObserved { part: "test" })?;
     sums.finish(&mut table)?;
@@ -150,19 +154,18 @@ fn add_joint_scores(
     Ok(())
 }
 
-/// Adds the scores in original units and ends the batch. Returns its truth and samples in these units.
+/// Adds the scores in original units and ends the batch. Returns its truth in these units.
 fn add_relative_scores(
     table: &mut ScoreTable,
     source: &Source,
     sorted: &SortedSamples,
     drawn: &Tensor,
     batch: &Batch,
-) -> Result<(Tensor, Tensor), TrainError> {
+) -> Result<Tensor, TrainError> {
     let rows = &batch.first_rows;
-    let original = source.to_original(drawn, rows)?;
     let ordered = match source.elementwise() {
         true => SortedSamples::from_ascending(&source.to_original(sorted.samples(), rows)?)?,
-        false => SortedSamples::new(&original)?,
+        false => SortedSamples::new(&source.to_original(drawn, rows)?)?,
     };
     let truth = source.truth(rows)?;
     let mask = batch.target_observed.as_ref();
@@ -172,6 +175,7 @@ fn add_relative_scores(
         table.add(measure, relative.iter().map(of));
     }
     if source.channels().len() > 1 {
+        let original = source.to_original(drawn, rows)?;
         let summed = window_scores_sum(&original, &truth, mask.as_ref())?;
         table.add(Measure::CrpsSum, summed.iter().map(|window| window.crps));
     }
@@ -179,7 +183,7 @@ fn add_relative_scores(
         table.add_below(&window.coverage_below);
     }
     table.end_batch(relative.iter().map(|window| window.observed));
-    Ok((truth, original))
+    Ok(truth)
 }
 
 /// Sums over windows: CRPS and weight `[H, C]`, the PIT histogram `[20]`, and [`moments`] `[5, C]`.

@@ -72,7 +72,8 @@ fn batch_at(steps: &Steps, indices: &Tensor) -> Result<Batch> {
     Ok(source.panel().gather(&source.windows(Part::Train).first_rows_of(indices)?)?)
 }
 
-/// What another program needs to repeat the steps: rows, the first row of each training window, initial weights, noise.
+/// Tensors with which another program repeats the steps: rows, the first row of each training window, initial weights,
+/// noise.
 fn inputs(config: &Config, steps: &Steps) -> Result<Vec<(String, Tensor)>> {
     let source = steps.source();
     let mut tensors = vec![
