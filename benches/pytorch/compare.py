@@ -79,7 +79,7 @@ clip_norm = 1.0
 ema_decay = 0.0
 """
 
-# What users run: the default config and the benchmark's own, on ETTh1, with and without noise. Keys that PyTorch has to
+# Steps that users take: the default config and the benchmark's own, on ETTh1, with and without noise. Keys that PyTorch has to
 # know are written out.
 SHIPPED = """\
 [data]
@@ -190,8 +190,9 @@ def agreeing(case, party, ours, theirs):
     gap = abs(statistics.mean(ours["losses"]) - statistics.mean(theirs["losses"])) / error
     worst = max(theirs["gradients"], key=theirs["gradients"].get)
     gradient = theirs["gradients"][worst]
-    # The difference of two sums is about as large as the difference of their halves; a small tensor scatters more.
-    if not (gap < 4.0 and gradient < 3.0):
+    # The difference of two sums is about as large as the difference of their halves; a tensor whose gradient has
+    # one direction scatters like Student's t with two degrees of freedom.
+    if not (gap < 4.0 and gradient < 10.0):
         means = {"ours": statistics.mean(ours["losses"]), "theirs": statistics.mean(theirs["losses"]), "error": error}
         details = json.dumps(means | theirs["gradients"], indent=1)
         sys.exit(f"error: {case}: {party} is not the same model ({gap:.1f} errors, {worst}: {gradient:.1f})\n{details}")

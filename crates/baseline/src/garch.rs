@@ -138,21 +138,54 @@ impl Returns {
             }
         };
         let mut variance = self.next(self.presample, self.presample);
-        let mut sum = 0.0;
+        let (mut variances, mut tails) = (LogOfProduct::default(), LogOfProduct::default());
+        let (mut rows, mut squares) = (0.0, 0.0);
         for r in returns {
             let square = (r - self.mean).powi(2);
             if !square.is_finite() {
                 variance = self.next(variance, variance);
                 continue;
             }
-            sum += constant - 0.5 * variance.ln();
-            sum -= match self.degrees {
-                None => 0.5 * square / variance,
-                Some(df) => 0.5 * (df + 1.0) * (square / (variance * (df - 2.0))).ln_1p(),
-            };
+            rows += 1.0;
+            variances.times(variance);
+            match self.degrees {
+                None => squares += square / variance,
+                Some(df) => tails.times(1.0 + square / (variance * (df - 2.0))),
+            }
             variance = self.next(square, variance);
         }
-        sum
+        let tails = self.degrees.map_or(squares, |df| (df + 1.0) * tails.ln());
+        rows * constant - 0.5 * (variances.ln() + tails)
+    }
+}
+
+/// The logarithm of a product of positive numbers. It takes one logarithm for many factors, which are most of the time of a
+/// fit otherwise.
+struct LogOfProduct {
+    product: f64,
+    sum: f64,
+}
+
+impl Default for LogOfProduct {
+    fn default() -> Self {
+        LogOfProduct { product: 1.0, sum: 0.0 }
+    }
+}
+
+impl LogOfProduct {
+    fn times(&mut self, factor: f64) {
+        let product = self.product * factor;
+        // Far from where the next factor could leave the numbers of full precision.
+        if (1e-100..1e100).contains(&product) {
+            self.product = product;
+        } else {
+            self.sum += self.product.ln() + factor.ln();
+            self.product = 1.0;
+        }
+    }
+
+    fn ln(&self) -> f64 {
+        self.sum + self.product.ln()
     }
 }
 

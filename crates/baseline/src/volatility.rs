@@ -84,7 +84,7 @@ impl Volatility {
                 Some(df) => {
                     let excess = (df - 2.0).f_log()?;
                     let log_scale = log_std + (&excess - df.f_log()?) * 0.5;
-                    Likelihood::student_t(loc, log_scale, excess.f_expand_as(&variance)?)?
+                    Likelihood::student_t(loc, log_scale, excess)?
                 }
             };
             let returns = likelihood.sample()?;

@@ -17,7 +17,7 @@ use crate::drop_last::{self, point_error};
 use crate::entrant::Entrant;
 use crate::fan;
 use crate::health;
-use crate::scoring::{Depth, Scoring};
+use crate::scoring::{Depth, Keep, Scoring};
 use crate::table::{Measure, ScoreTable};
 use crate::write::{Dump, window_rows};
 
@@ -88,7 +88,7 @@ pub(crate) fn evaluate_models(
         let gap = models.iter().map(|model| {
             let (entrant, depth) = (&Entrant::Model(model), Depth::Elements);
             let scoring = Scoring { config, source, entrant, depth };
-            scoring.score(&train, options.group.as_deref(), &mut |_, _| Ok(()))
+            scoring.score(&train, options.group.as_deref(), None)
         });
         let gap = gap.collect::<Result<Vec<_>, _>>()?;
         if let (Some(gap), Some(model)) = (ScoreTable::mean_of(&gap), forecasters.first_mut()) {
@@ -198,15 +198,14 @@ fn compare(
     for (index, entry) in entries.iter().enumerate() {
         let path = options.dump.as_deref().filter(|_| Some(index) == dumped);
         let mut dump = path.filter(|_| options.writes()).map(Dump::new);
-        let mut keep = |truth: &Tensor, samples: &Tensor| match &mut dump {
-            Some(dump) => dump.add(truth, samples),
-            None => Ok(()),
-        };
+        let mut add =
+            dump.as_mut().map(|dump| |truth: &Tensor, samples: &Tensor| dump.add(truth, samples));
+        let keep = add.as_mut().map(|add| add as Keep);
         let (entrant, depth) = (&entry.forecaster, Depth::All);
         let scoring = Scoring { config, source, entrant, depth };
         // The samples to write are those of all windows.
         let group = options.group.as_deref().filter(|_| path.is_none());
-        measured.push(scoring.score(windows, group, &mut keep)?);
+        measured.push(scoring.score(windows, group, keep)?);
         if let Some(dump) = dump {
             dump.finish()?;
         }

@@ -61,7 +61,7 @@ impl Scoring<'_> {
         &self,
         windows: &WindowSet,
         group: Option<&ProcessGroup>,
-        keep: Keep,
+        mut keep: Option<Keep>,
     ) -> Result<ScoreTable, TrainError> {
         let Scoring { config, source, .. } = *self;
         let [horizon, channels] = [config.data.horizon as i64, source.channels().len() as i64];
@@ -71,7 +71,7 @@ impl Scoring<'_> {
         let parts = share_out(group, count, |index| {
             let batch = windows.batch(source.panel(), at_once, index)?;
             seed_batch(config.seed, Stream::Evaluation, index);
-            let (part, sums) = self.score_batch(&batch, keep)?;
+            let (part, sums) = self.score_batch(&batch, &mut keep)?;
             Ok([part.numbers(), sums.numbers()?].concat())
         })?;
         let mut numbers = parts.into_iter();
@@ -89,7 +89,11 @@ impl Scoring<'_> {
         Ok(table)
     }
 
-    fn score_batch(&self, batch: &Batch, keep: Keep) -> Result<(ScoreTable, Sums), TrainError> {
+    fn score_batch(
+        &self,
+        batch: &Batch,
+        keep: &mut Option<Keep>,
+    ) -> Result<(ScoreTable, Sums), TrainError> {
         let Scoring { config, source, entrant, depth } = *self;
         let samples = config.evaluate.samples as i64;
         let mut table = ScoreTable::new();
@@ -109,8 +113,10 @@ impl Scoring<'_> {
             add_joint_scores(&mut table, &drawn, &batch.target, &crps, &weight)?;
         }
         let sums = Sums::of(&sorted, &drawn, &batch.target, &crps, &weight)?;
-        let (truth, original) = add_relative_scores(&mut table, source, &sorted, &drawn, batch)?;
-        keep(&truth, &original)?;
+        let truth = add_relative_scores(&mut table, source, &sorted, &drawn, batch)?;
+        if let Some(keep) = keep {
+            keep(&truth, &source.to_original(&drawn, &batch.first_rows)?)?;
+        }
         Ok((table, sums))
     }
 }
@@ -177,19 +183,18 @@ fn add_joint_scores(
     Ok(())
 }
 
-/// Adds the scores in original units and ends the batch. Returns its truth and samples in these units.
+/// Adds the scores in original units and ends the batch. Returns its truth in these units.
 fn add_relative_scores(
     table: &mut ScoreTable,
     source: &Source,
     sorted: &SortedSamples,
     drawn: &Tensor,
     batch: &Batch,
-) -> Result<(Tensor, Tensor), TrainError> {
+) -> Result<Tensor, TrainError> {
     let rows = &batch.first_rows;
-    let original = source.to_original(drawn, rows)?;
     let ordered = match source.elementwise() {
         true => SortedSamples::from_ascending(&source.to_original(sorted.samples(), rows)?)?,
-        false => SortedSamples::new(&original)?,
+        false => SortedSamples::new(&source.to_original(drawn, rows)?)?,
     };
     let truth = source.truth(rows)?;
     let mask = batch.target_observed.as_ref();
@@ -199,6 +204,7 @@ fn add_relative_scores(
         table.add(measure, relative.iter().map(of));
     }
     if source.channels().len() > 1 {
+        let original = source.to_original(drawn, rows)?;
         let summed = window_scores_sum(&original, &truth, mask.as_ref())?;
         table.add(Measure::CrpsSum, summed.iter().map(|window| window.crps));
     }
@@ -206,7 +212,7 @@ fn add_relative_scores(
         table.add_below(&window.coverage_below);
     }
     table.end_batch(relative.iter().map(|window| window.observed));
-    Ok((truth, original))
+    Ok(truth)
 }
 
 /// Sums over windows: CRPS and weight `[H, C]`, the PIT histogram `[20]`, and [`moments`] `[5, C]`.

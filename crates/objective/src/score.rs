@@ -122,8 +122,9 @@ pub fn energy_score(samples: &Tensor, truth: &Tensor, pairs: PairEstimator) -> R
     let divisor = pairs.pairs(count)?;
     if sorted::on_kernels(samples) {
         check_finite(samples)?;
-        let samples = samples.detach().f_reshape([count, windows, -1])?;
-        let truth = truth.detach().f_to_kind(Kind::Double)?.f_reshape([windows, -1])?;
+        let width = samples.size()[2] * samples.size()[3];
+        let samples = samples.detach().f_reshape([count, windows, width])?;
+        let truth = truth.detach().f_to_kind(Kind::Double)?.f_reshape([windows, width])?;
         return Ok(torch_ext::energy(&samples, &truth, divisor)?);
     }
     let (samples, truth) = check_samples(samples, truth)?;

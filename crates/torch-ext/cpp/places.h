@@ -4,10 +4,10 @@
 #include <cstdint>
 
 struct Places {
-  int64_t first; // of the rows along the axis of the batch
-  int64_t count;
-  int64_t of; // all of them; 0 where all are here
-  int64_t after; // rows of memory for each
+  int64_t first; // the first row along the axis of the batch
+  int64_t count; // their number
+  int64_t of; // the number of all rows; 0 where all are here
+  int64_t after; // rows of memory for each row of that axis
 
   // The place of a row of memory among those of the whole batch.
   int64_t at(int64_t row) const {

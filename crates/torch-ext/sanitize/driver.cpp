@@ -51,6 +51,10 @@ char* torch_ext_draw(const Tensor*, const Tensor*, const Tensor*, int, double, T
 char* torch_ext_crps(const Tensor*, double, const Tensor*, const Tensor*, const Tensor*, Tensor**);
 char* torch_ext_laplace(const Tensor*, Places);
 void torch_ext_random_bits(uint64_t, uint32_t*, int64_t, int64_t, int64_t);
+char* torch_ext_sort(const Tensor*, Tensor**, int64_t*);
+char* torch_ext_sorted_crps(const Tensor*, const Tensor*, double, Tensor**);
+char* torch_ext_energy(const Tensor*, const Tensor*, double, Tensor**);
+char* torch_ext_window_sums(const Tensor*, const Tensor*, const Tensor*, Tensor**);
 [[noreturn]] void torch_ext_leave(int);
 char* torch_ext_density(
     const Tensor*, double, int, const Tensor*, const Tensor*, const Tensor*, const Tensor*, const Tensor*, Tensor**);
@@ -281,6 +285,32 @@ void scores() {
   }
 }
 
+void samples() {
+  const auto kind = float_or_double();
+  const int64_t draws = size(false), windows = size(true), width = size(true);
+  const auto drawn = numbers({draws, windows, width}, kind);
+  const auto truth = numbers({windows, width}, at::kDouble);
+  const auto observed = at::randint(0, 2, {windows, width}, at::dtype(at::kBool));
+  Tensor *sorted = nullptr, *result = nullptr;
+  int64_t missing = 0;
+  if (!succeeded(torch_ext_sort(&drawn, &sorted, &missing))) {
+    broken("samples cannot be sorted");
+  }
+  const auto ascending = take(sorted);
+  if (missing != at::isfinite(drawn).logical_not().sum().item<int64_t>()) {
+    broken("values that are not finite are miscounted");
+  }
+  if (succeeded(torch_ext_sorted_crps(&ascending, &truth, 2.0, &result))) {
+    take(result);
+  }
+  if (succeeded(torch_ext_energy(&drawn, &truth, 2.0, &result))) {
+    take(result);
+  }
+  if (succeeded(torch_ext_window_sums(&ascending, &truth, &observed, &result))) {
+    take(result);
+  }
+}
+
 void noise() {
   const int64_t rows = size(true), width = size(true);
   const auto tensor = at::empty({rows, width}, at::dtype(at::kFloat));
@@ -369,10 +399,10 @@ int main(int count, char** arguments) {
   generator.seed(count > 2 ? std::strtoull(arguments[2], nullptr, 10) : 1);
   const long rounds = std::strtol(first.c_str(), nullptr, 10);
   void (*const functions[])() = {adamw,  clip,        gru,    affine,  draw,   density,
-                                scores, noise, activations, states, regions, devices};
+                                scores, samples, noise, activations, states, regions, devices};
   for (long round = 0; round < rounds; ++round) {
     at::set_num_threads(static_cast<int>(1 + below(3)));
-    functions[below(12)]();
+    functions[below(13)]();
   }
   std::printf("%ld rounds, %ld calls, %ld of them failed as they should\n", rounds, calls, failures);
 }

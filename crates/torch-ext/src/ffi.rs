@@ -461,29 +461,27 @@ pub(crate) fn sort(samples: &Tensor) -> Result<(Tensor, i64)> {
     Ok((owned(sorted), missing))
 }
 
-/// The caller has checked: as for [`sort`]; `truth` is f64 and has the shape of one sample.
-pub(crate) fn sorted_crps(sorted: &Tensor, truth: &Tensor, divisor: f64) -> Result<Tensor> {
+/// The energy score, or the CRPS of samples that are sorted. The caller has checked: as for [`sort`], and `[S, N, D]` for
+/// the energy score; `truth` is f64 and has the shape of one sample.
+pub(crate) fn score(
+    samples: &Tensor,
+    truth: &Tensor,
+    divisor: f64,
+    energy: bool,
+) -> Result<Tensor> {
+    let call = if energy { torch_ext_energy } else { torch_ext_sorted_crps };
     let mut result = null_mut();
-    // SAFETY: the tensors outlive the call, their shapes are checked, and it sets `result` unless it fails.
-    check(unsafe { torch_ext_sorted_crps(raw(sorted), raw(truth), divisor, &raw mut result) })?;
+    // SAFETY: the tensors outlive the call, and it sets `result` unless it fails.
+    check(unsafe { call(raw(samples), raw(truth), divisor, &raw mut result) })?;
     Ok(owned(result))
 }
 
-/// As [`sorted_crps`], for samples `[S, N, D]`.
-pub(crate) fn energy(samples: &Tensor, truth: &Tensor, divisor: f64) -> Result<Tensor> {
-    let mut result = null_mut();
-    // SAFETY: as for `sorted_crps`.
-    check(unsafe { torch_ext_energy(raw(samples), raw(truth), divisor, &raw mut result) })?;
-    Ok(owned(result))
-}
-
-/// As [`energy`]; `observed` is boolean and has the shape of `truth`.
+/// As [`score`] of `[S, N, D]`; `observed` is boolean and has the shape of `truth`.
 pub(crate) fn window_sums(sorted: &Tensor, truth: &Tensor, observed: &Tensor) -> Result<Tensor> {
     let mut result = null_mut();
-    // SAFETY: as for `sorted_crps`.
-    check(unsafe {
-        torch_ext_window_sums(raw(sorted), raw(truth), raw(observed), &raw mut result)
-    })?;
+    let tensors = (raw(sorted), raw(truth), raw(observed));
+    // SAFETY: as for `score`.
+    check(unsafe { torch_ext_window_sums(tensors.0, tensors.1, tensors.2, &raw mut result) })?;
     Ok(owned(result))
 }
 

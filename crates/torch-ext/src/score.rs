@@ -36,7 +36,7 @@ pub fn sorted(samples: &Tensor) -> Result<(Tensor, i64)> {
 pub fn sorted_crps(sorted: &Tensor, truth: &Tensor, divisor: f64) -> Result<Tensor> {
     check("samples", sorted, 1)?;
     pairs(sorted, truth)?;
-    ffi::sorted_crps(sorted, truth, divisor)
+    ffi::score(sorted, truth, divisor, false)
 }
 
 /// The energy score of each window.
@@ -53,7 +53,7 @@ pub fn sorted_crps(sorted: &Tensor, truth: &Tensor, divisor: f64) -> Result<Tens
 pub fn energy(samples: &Tensor, truth: &Tensor, divisor: f64) -> Result<Tensor> {
     check("samples", samples, 3)?;
     pairs(samples, truth)?;
-    ffi::energy(samples, truth, divisor)
+    ffi::score(samples, truth, divisor, true)
 }
 
 /// Sums over the observed elements of each window, `[N]` but for the last one.

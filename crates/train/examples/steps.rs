@@ -50,8 +50,10 @@ fn timed(steps: &mut Steps, count: usize) -> Result<serde_json::Value> {
     for _ in 0..count {
         let batch = steps.batch()?;
         clock.lap(Phase::Data);
-        // Once more, by itself: in a step it cannot be told from the passes that follow.
-        steps.noise(&batch)?;
+        // Once more, by themselves: in a step they cannot be told from the passes that follow.
+        steps.units(&batch, false)?;
+        clock.lap(Phase::Units);
+        steps.units(&batch, true)?;
         clock.lap(Phase::Noise);
         let terms = steps.passes(&batch)?;
         let windows = batch.context.size()[0];
@@ -70,7 +72,8 @@ fn batch_at(steps: &Steps, indices: &Tensor) -> Result<Batch> {
     Ok(source.panel().gather(&source.windows(Part::Train).first_rows_of(indices)?)?)
 }
 
-/// What another program needs to repeat the steps: rows, the first row of each training window, initial weights, noise.
+/// Tensors with which another program repeats the steps: rows, the first row of each training window, initial weights,
+/// noise.
 fn inputs(config: &Config, steps: &Steps) -> Result<Vec<(String, Tensor)>> {
     let source = steps.source();
     let mut tensors = vec![
@@ -156,12 +159,13 @@ fn mean(
 #[derive(Clone, Copy)]
 enum Phase {
     Data,
+    Units,
     Noise,
     Passes,
     Optimizer,
 }
 
-const PHASES: usize = 4;
+const PHASES: usize = 5;
 
 /// Wall time and processor time of each phase.
 struct Clock {
@@ -195,11 +199,12 @@ impl Clock {
 
     fn answer(&self, steps: usize) -> Result<serde_json::Value> {
         let phases = |times: &[Duration; PHASES]| {
-            let [data, noise, passes, optimizer] =
+            let [data, units, noised, passes, optimizer] =
                 times.map(|time| time.as_secs_f64() / steps as f64);
             // The passes hold the noise, which was drawn twice.
+            let noise = (noised - units).max(0.0);
             serde_json::json!({
-                "data": data, "noise": noise, "passes": (passes - noise).max(0.0), "optimizer": optimizer
+                "data": data, "noise": noise, "passes": passes - noise, "optimizer": optimizer
             })
         };
         let peak = peak_bytes()?;

@@ -223,9 +223,9 @@ impl Forecaster {
         self.weigh(terms.log_likelihood, terms.kl_groups, step, part)
     }
 
-    /// Draws the noise of a batch, and drops it.
-    pub(crate) fn noise_alone(&self, batch: &Batch) -> Result<(), TrainError> {
-        self.prepare(batch, true).map(drop)
+    /// Puts a batch into the units of its windows, and noises it if `noised`, to measure how long that takes.
+    pub(crate) fn units_alone(&self, batch: &Batch, noised: bool) -> Result<(), TrainError> {
+        self.prepare(batch, noised).map(drop)
     }
 
     /// One noised pass in training mode, with gradients: the latent groups, and the log density of each element of the

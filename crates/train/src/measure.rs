@@ -100,11 +100,11 @@ impl Steps {
         Ok(())
     }
 
-    /// Draws the noise of a batch as a step does, together with the units of its windows, and drops it.
+    /// Puts a batch into the units of its windows, and noises it as a step does if `noised`; drops the result.
     ///
     /// # Errors
     /// As [`Forecaster::training_terms`].
-    pub fn noise(&self, batch: &Batch) -> Result<(), TrainError> {
-        self.forecaster.noise_alone(batch)
+    pub fn units(&self, batch: &Batch, noised: bool) -> Result<(), TrainError> {
+        self.forecaster.units_alone(batch, noised)
     }
 }

@@ -84,7 +84,8 @@ impl StandardLaw for StudentT {
     /// `√(ν (u^{−2/ν} − 1)) cos 2πv` with uniform `u` and `v`: Bailey (1994), *Mathematics of Computation* 62, p. 780.
     /// It is differentiable in the degrees of freedom, and six times as fast as a draw of `χ²`.
     fn draw(&self, shape: &[i64], options: (Kind, Device)) -> Result<Tensor> {
-        let df = self.df();
+        // Beyond the largest degrees the law is the Gaussian to every digit.
+        let df = self.df().clamp_max(1e30);
         // Neither 0, whose logarithm is infinite, nor 1, where the root has no derivative.
         let u = (Tensor::f_rand(shape, options)? * (1.0 - 2.0 * EDGE) + EDGE).f_log_()?;
         let radius = (&df * (u * (df.reciprocal() * -2.0)).f_expm1()?).f_sqrt()?;

@@ -1,4 +1,4 @@
-//! What a device can do with our models: numbers against those of the CPU, speed, memory, and a training to its end.
+//! Measures our models on a device: numbers against those of the CPU, speed, memory, and a training to its end.
 //!
 //! ```text
 //! device DEVICE SECONDS OUT      DEVICE: auto, cpu, cuda or cuda:N; a timing takes about SECONDS

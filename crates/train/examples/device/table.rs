@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// What was measured on a device.
+/// Measurements on a device.
 #[derive(Debug, Serialize)]
 pub(crate) struct Table {
     device: String,
