@@ -1,6 +1,6 @@
 //! The noise that a forecast draws from torch's generator, drawn again.
 
-use objective::Family;
+use objective::{Family, Likelihood};
 use tch::{Device, Kind, Tensor};
 use train::Forecaster;
 use vae::Residuals;
@@ -29,21 +29,18 @@ pub(crate) fn draw(
         .map(|_| Tensor::randn([samples, 1, model.latent_dims()], F32))
         .collect();
     let size = [samples, 1, steps, model.shape().channels];
-    let mixing = || {
-        freedom.map(|freedom| {
-            let half = (freedom * 0.5).expand(size, false);
-            half.internal_standard_gamma() * 2.0
-        })
-    };
     let correlated = model.config().residuals == Residuals::Correlated;
     let (values, chi_square) = match model.family() {
         Family::StudentT if correlated => {
             let values = Tensor::randn(size, F32);
-            (values, mixing())
+            let half = freedom.map(|freedom| (freedom * 0.5).expand(size, false));
+            (values, half.map(|half| half.internal_standard_gamma() * 2.0))
         }
+        // Its own draws are no product of a normal: they take the place of the normals, and ν that of χ².
         Family::StudentT => {
-            let mixing = mixing();
-            (Tensor::randn(size, F32), mixing)
+            let drawn = freedom.map(|freedom| student_t(&size, freedom));
+            let freedom = freedom.map(|freedom| freedom.expand(size, false).contiguous());
+            (drawn.unwrap_or_else(|| Tensor::randn(size, F32)), freedom)
         }
         Family::Laplace if !correlated => (laplace(&size), None),
         Family::Gaussian | Family::Laplace => (Tensor::randn(size, F32), None),
@@ -53,9 +50,14 @@ pub(crate) fn draw(
 
 /// Standard normals that become the Laplace draws of the generator: `Φ⁻¹(F(x))`.
 fn laplace(size: &[i64]) -> Tensor {
-    let mut draws = Tensor::empty([&[2], size].concat(), F32);
-    let draws = draws.exponential_(1.0);
-    let x = (draws.get(0) - draws.get(1)).to_kind(Kind::Double);
+    let law = Likelihood::laplace(Tensor::zeros(size, F32), Tensor::zeros([1], F32)).unwrap();
+    let x = law.standard_noise_of(size).unwrap().to_kind(Kind::Double);
     let tail = (-x.abs()).exp() * 0.5;
     (x.sign() * -tail.special_ndtri()).to_kind(Kind::Float)
+}
+
+fn student_t(size: &[i64], freedom: &Tensor) -> Tensor {
+    let [loc, log_scale] = [size, &[1]].map(|size| Tensor::zeros(size, F32));
+    let law = Likelihood::student_t(loc, log_scale, (freedom - 2.0).log()).unwrap();
+    law.standard_noise_of(size).unwrap()
 }
