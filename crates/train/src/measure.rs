@@ -71,6 +71,7 @@ impl Steps {
             if self.batches.iter().any(whole) {
                 self.batches.retain(whole);
             }
+            self.batches.reverse(); // they are taken from the end
         }
     }
 

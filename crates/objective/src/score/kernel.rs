@@ -66,11 +66,13 @@ pub fn kernel_log_density(samples: &Tensor, bandwidth: &Tensor, truth: &Tensor) 
     };
     let (samples, truth) = (double("samples", samples)?, double("truth", truth)?);
     let bandwidth = double("bandwidth", bandwidth)?;
-    let distance = truth.f_sub(&samples)?.f_div(&bandwidth)?;
+    let mut distance = truth.f_sub(&samples)?.f_div(&bandwidth)?;
     // Up to its normalizer the kernel is (1 + u²/4)^(−5/2), which takes no logarithm per sample. Beyond the
     // clamp it is negligible; the clamp keeps its logarithm finite.
-    let base = (distance.square() / DEGREES + 1.0).clamp_max(1e100);
-    let kernel = (base.sqrt() * base.square()).reciprocal();
+    let mut base = distance.f_square_()?.f_mul_scalar_(1.0 / DEGREES)?.f_add_scalar_(1.0)?;
+    let mut base = base.f_clamp_max_(1e100)?;
+    let root = base.f_sqrt()?;
+    let kernel = base.f_square_()?.f_mul_(&root)?.f_reciprocal_()?;
     let mean = kernel.f_mean_dim([0i64].as_slice(), false, Kind::Double)?;
     Ok(mean.log() - bandwidth.log() + LN_NORMALIZER)
 }
