@@ -81,6 +81,9 @@ impl Sources {
             fs::read_dir(&folder).with_context(|| format!("reading {}", folder.display()))?
         {
             let path = entry?.path();
+            if path.ends_with("nccl.cpp") {
+                continue; // compiled only where the headers of CUDA are
+            }
             if path.extension() == Some(OsStr::new("cpp")) {
                 ours.push(read(path)?);
             } else {
@@ -167,6 +170,10 @@ fn build(compiler: &OsStr, sources: &Sources, libtorch: &Path, target: &Path) ->
             for include in ["include/torch/csrc/api/include", "include"] {
                 command.arg("-isystem").arg(libtorch.join(include));
             }
+            // Headers that libtorch includes and does not ship.
+            let package =
+                sources.driver.0.ancestors().nth(2).context("the driver has a package")?;
+            command.arg("-isystem").arg(package.join("cpp/gloo"));
             command.args(["-D_GLIBCXX_USE_CXX11_ABI=1", "-DGLOG_USE_GLOG_EXPORT"]);
             run(command.arg("-c").arg(source).arg("-o").arg(&object))?;
         }

@@ -58,6 +58,18 @@ char* torch_ext_window_sums(const Tensor*, const Tensor*, const Tensor*, Tensor*
 [[noreturn]] void torch_ext_leave(int);
 char* torch_ext_density(
     const Tensor*, double, int, const Tensor*, const Tensor*, const Tensor*, const Tensor*, const Tensor*, Tensor**);
+char* torch_ext_store_new(const char*, uint16_t, int, const char*, int64_t, void**);
+char* torch_ext_store_set(void*, const char*, const char*, int64_t);
+char* torch_ext_store_claim(void*, const char*, int*);
+char* torch_ext_store_has(void*, const char*, int*);
+char* torch_ext_store_get(void*, const char*, Tensor**);
+char* torch_ext_store_timeout(void*, int64_t);
+char* torch_ext_group_join(void*, const char*, int, int, int64_t);
+char* torch_ext_group_join_gpus(void*, const char*, int, int, int64_t);
+char* torch_ext_group_sum(void*, const Tensor*);
+char* torch_ext_group_broadcast(void*, const Tensor*, int);
+char* torch_ext_group_gather(void*, const Tensor*, const Tensor*);
+void torch_ext_group_free(void*);
 void torch_ext_activations(int, const float*, float*, float*, int64_t);
 int torch_ext_widest();
 }
@@ -73,6 +85,11 @@ int64_t below(int64_t end) {
 
 bool coin() {
   return below(2) == 0;
+}
+
+// All rows, or some share of them, which need not fit.
+Places places() {
+  return coin() ? Places{} : Places{below(3), 1 + below(4), 8, 1 + below(3)};
 }
 
 // Sizes around the widths of vectors, and now and then one that is shared among threads.
@@ -235,7 +252,7 @@ void affine() {
     pointers.push_back(&tensor);
   }
   Tensor* result = nullptr;
-  if (succeeded(torch_ext_affine(pointers.data(), terms, coin(), coin() ? 0.0 : 0.3, below(4) != 0, Places{}, &result))) {
+  if (succeeded(torch_ext_affine(pointers.data(), terms, coin(), coin() ? 0.0 : 0.3, below(4) != 0, places(), &result))) {
     backward({take(result)});
   }
 }
@@ -314,7 +331,7 @@ void samples() {
 void noise() {
   const int64_t rows = size(true), width = size(true);
   const auto tensor = at::empty({rows, width}, at::dtype(at::kFloat));
-  if (succeeded(torch_ext_laplace(&tensor, Places{})) && !at::isfinite(tensor).all().item<bool>()) {
+  if (succeeded(torch_ext_laplace(&tensor, places())) && !at::isfinite(tensor).all().item<bool>()) {
     broken("a draw of noise is not finite");
   }
   std::vector<uint32_t> bits(rows * width);
@@ -377,6 +394,37 @@ void devices() {
   }
 }
 
+// A group of this process alone, once: it starts threads and opens sockets.
+void groups() {
+  void* group = nullptr;
+  if (!succeeded(torch_ext_store_new("127.0.0.1", 0, 1, "driver", 20000, &group))) {
+    broken("a store cannot be served");
+  }
+  int found = 0;
+  succeeded(torch_ext_store_timeout(group, 20000));
+  succeeded(torch_ext_store_set(group, "key", "value", 5));
+  succeeded(torch_ext_store_claim(group, "claim", &found));
+  succeeded(torch_ext_store_has(group, "key", &found));
+  Tensor* value = nullptr;
+  if (!succeeded(torch_ext_store_get(group, "key", &value)) || take(value).numel() != 5 || found != 1) {
+    broken("the store does not keep what it was given");
+  }
+  if (succeeded(torch_ext_group_join_gpus(group, "/nowhere", 0, 1, 20000))) {
+    broken("there is no NCCL in /nowhere");
+  }
+  if (!succeeded(torch_ext_group_join(group, "127.0.0.1", 0, 1, 20000))) {
+    broken("a group of one does not meet");
+  }
+  for (int round = 0; round < 20; ++round) {
+    const auto tensor = numbers({size(false), 3}, at::kFloat).contiguous();
+    const auto gathered = at::zeros({coin() ? 1 : 2, tensor.size(0), 3});
+    succeeded(torch_ext_group_sum(group, &tensor));
+    succeeded(torch_ext_group_broadcast(group, &tensor, coin() ? 0 : 7));
+    succeeded(torch_ext_group_gather(group, &tensor, &gathered));
+  }
+  torch_ext_group_free(group);
+}
+
 [[gnu::noinline]] int behind(const std::vector<int>& array, size_t at) {
   return array.data()[at];
 }
@@ -404,5 +452,6 @@ int main(int count, char** arguments) {
     at::set_num_threads(static_cast<int>(1 + below(3)));
     functions[below(13)]();
   }
+  groups();
   std::printf("%ld rounds, %ld calls, %ld of them failed as they should\n", rounds, calls, failures);
 }

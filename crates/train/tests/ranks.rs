@@ -295,3 +295,48 @@ fn a_rank_that_is_killed_ends_the_others() {
     training.run(&Control::default(), &mut |_| {}).unwrap();
     assert!(Loaded::open(folder.path()).is_ok());
 }
+
+/// The first case with a search for a noise and a second training on all rows.
+fn choosing_config() -> Config {
+    let [kind, model, objective, _] = CASES[0];
+    let text = config([kind, model, objective, "schedule = \"none\""]).to_toml().unwrap();
+    let set = ["noise=auto", "train.refit=true", "train.epochs=4", "model.dropout=0.1"];
+    Config::parse(&text, "test", &set.map(str::to_owned)).unwrap()
+}
+
+#[test]
+#[ignore = "one rank of `ranks_choose_as_one_process_does`"]
+fn choosing() {
+    let group = group();
+    let directory = folder().join(number("RANKS_WORLD").to_string());
+    train(&choosing_config(), &directory, &group, Control::default()).unwrap();
+    if let Some(group) = &group {
+        group.leave();
+    }
+}
+
+/// Oracle: one process. A search for a noise, and the training on all rows.
+#[test]
+fn ranks_choose_as_one_process_does() {
+    let folder = tempfile::tempdir().unwrap();
+    for world in [1, 2] {
+        succeed("choosing", world, folder.path());
+    }
+    let of = |world: &str| RunDirectory::at(&folder.path().join(world));
+    let searches = ["1", "2"].map(|world| of(world).read_search().unwrap().unwrap());
+    assert_eq!(
+        searches[0].chosen.as_ref().unwrap().candidate,
+        searches[1].chosen.as_ref().unwrap().candidate
+    );
+    for (one, two) in searches[0].trials.iter().zip(&searches[1].trials) {
+        let (one, two) = (one.score.unwrap(), two.score.unwrap());
+        assert!((one - two).abs() < 1e-4 * one, "{one} {two}");
+    }
+    let apart = distance(&folder.path().join("2"), &folder.path().join("1"));
+    assert!(apart < 1e-5, "{apart}");
+    let refit = |world: &str| {
+        let info = of(world).read_info().unwrap();
+        info.refit.unwrap().steps
+    };
+    assert_eq!(refit("1"), refit("2"));
+}

@@ -16,8 +16,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use feed::{DeviceChoice, device_name};
-use tch::Device;
-use train::{Config, Control, RunOptions, prepare};
+use tch::{Device, Kind, Tensor};
+use train::{Config, Control, Meeting, ProcessGroup, RunOptions, prepare};
 
 use table::Table;
 
@@ -41,7 +41,7 @@ fn main() -> Result<()> {
     timing::write_walk(&walk)?;
     numbers::add(&mut table, &walk, device)?;
     timing::add(&mut table, &walk, device, limit)?;
-    add_collectives(&mut table);
+    add_collectives(&mut table, device)?;
     add_training(&mut table, &folder, choice)?;
     table.add("all of this", started.elapsed().as_secs_f64(), "s", "");
     println!("{table}");
@@ -62,9 +62,37 @@ pub(crate) fn config(data: &str, more: &str) -> Result<Config> {
     Ok(Config::parse(&format!("seed = 1\n[data]\n{data}\n{more}"), "gpu-check", &[])?)
 }
 
-/// A group of one process, which the crates have no call for yet.
-fn add_collectives(table: &mut Table) {
-    table.miss("all-reduce in a group of one", "the crates have no process group");
+/// Sums over a group of one process, by NCCL on a GPU where it was compiled.
+fn add_collectives(table: &mut Table, device: Device) -> Result<()> {
+    const ROUNDS: u32 = 100;
+    let name = "sum of 200,000 numbers in a group of one";
+    let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let (host, name_of_group) = ("127.0.0.1".to_owned(), "gpu-check".to_owned());
+    let meeting = Meeting { host, port, serves: true, name: name_of_group };
+    let group = ProcessGroup::meet(&meeting, 0, 1, Duration::from_secs(30))?;
+    let engine = match device {
+        Device::Cuda(_) if group.join_gpus()? => "NCCL",
+        Device::Cuda(_) => {
+            "Gloo, through the memory of the CPU: no headers of CUDA at compile time"
+        }
+        _ => "Gloo",
+    };
+    let numbers = Tensor::f_ones([200_000], (Kind::Float, device))?;
+    group.sum(&numbers)?;
+    wait(device);
+    let started = Instant::now();
+    for _ in 0..ROUNDS {
+        group.sum(&numbers)?;
+    }
+    wait(device);
+    let each = started.elapsed().as_secs_f64() * 1e3 / f64::from(ROUNDS);
+    let kept = numbers.f_sum(Kind::Double)?.f_double_value(&[])?;
+    match (kept - 200_000.0).abs() < 0.5 {
+        true => table.add(name, each, "ms", engine),
+        false => table.miss(name, "the sum is wrong"),
+    }
+    group.leave();
+    Ok(())
 }
 
 /// The default config on bundled data, from reading the table to the weights that forecast.
