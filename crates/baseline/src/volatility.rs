@@ -22,7 +22,8 @@ pub(crate) struct Volatility {
     starts: Vec<usize>,
 }
 
-/// The laws of a batch of windows as tensors `[B, C]`, f64 on the CPU.
+/// The laws of a batch of windows as tensors `[B, C]`, f32 on the CPU: their rows are standardized, and draws in f64 take
+/// several times as long.
 struct Laws {
     mean: Tensor,
     omega: Tensor,
@@ -108,8 +109,8 @@ impl Volatility {
             }
         }
         let tensor = |value: &dyn Fn(&(&Returns, f64)) -> f64| -> Result<Tensor> {
-            Ok(Tensor::f_from_slice(&windows.iter().map(value).collect::<Vec<f64>>())?
-                .f_view(size)?)
+            let values = Tensor::f_from_slice(&windows.iter().map(value).collect::<Vec<f64>>())?;
+            Ok(values.f_to_kind(Precision::Float)?.f_view(size)?)
         };
         let heavy = windows.first().is_some_and(|(law, _)| law.degrees.is_some());
         let degrees = |(law, _): &(&Returns, f64)| law.degrees.unwrap_or(f64::INFINITY);
@@ -133,14 +134,14 @@ impl Law for Volatility {
             Ok(())
         })?;
         let all = Tensor::f_stack(&steps, 2)?;
-        Ok(all.f_to_kind(Precision::Float)?.f_to(batch.context.device())?)
+        Ok(all.f_to(batch.context.device())?)
     }
 
     /// `μ` at every step, `[B, H, C]`.
     fn mean(&self, batch: &Batch) -> Result<Tensor> {
         let mean =
             self.laws(batch)?.mean.f_unsqueeze(1)?.f_expand([-1, self.horizon, -1], false)?;
-        Ok(mean.f_to_kind(Precision::Float)?.f_to(batch.context.device())?)
+        Ok(mean.f_to(batch.context.device())?)
     }
 
     /// The log density of each step given the rows before the origin, `[B, H, C]`, in nats.
@@ -149,10 +150,11 @@ impl Law for Volatility {
     /// p(y_h) ≈ 1/S Σ_s p(y_h | σ_h^(s))       exact at the first step and for a constant variance
     /// ```
     fn log_density(&self, batch: &Batch, draws: i64) -> Result<Tensor> {
-        let truth = batch.target.f_to_kind(Precision::Double)?.f_to(Device::Cpu)?;
+        let truth = batch.target.f_to(Device::Cpu)?;
         let mut steps = Vec::new();
         self.simulate(batch, draws, &mut |step, _, likelihood| {
             let density = likelihood.log_prob(&truth.f_select(1, step)?)?;
+            let density = density.f_to_kind(Precision::Double)?;
             let density = density.f_logsumexp([0_i64].as_slice(), false)? - (draws as f64).ln();
             steps.push(density);
             Ok(())

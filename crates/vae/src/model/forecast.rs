@@ -40,8 +40,8 @@ impl Model {
     /// Over `[S, B, T, C]`; parameters that do not depend on `z` may have fewer axes.
     ///
     /// # Errors
-    /// [`VaeError::Shape`], [`VaeError::Type`] or [`VaeError::Missing`] for unfit tensors,
-    /// [`VaeError::Size`] for fewer than one sample.
+    /// [`crate::VaeError::Shape`], [`crate::VaeError::Type`] or [`crate::VaeError::Missing`] for unfit tensors,
+    /// [`crate::VaeError::Size`] for fewer than one sample.
     pub fn predict_likelihood(
         &self,
         inputs: &Inputs,
