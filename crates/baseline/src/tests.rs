@@ -304,7 +304,8 @@ fn simulated_returns_have_the_variance_of_the_recursion() {
         };
         let expected = first.unwrap().log_prob(&truth.view([-1]).narrow(0, 0, 1)).unwrap();
         let found = density.double_value(&[0, 0, 0]);
-        assert!((found - expected.double_value(&[0])).abs() < 1e-9, "{rule:?}");
+        // To the rounding of f32.
+        assert!((found - expected.double_value(&[0])).abs() < 1e-5, "{rule:?}");
         for step in 0..HORIZON {
             let squares = (samples.select(2, step).to_kind(Kind::Double) - law.mean).square();
             let error = squares.std(true).double_value(&[]) / (draws as f64).sqrt();
