@@ -3,6 +3,7 @@
 #include "crps_kernel.h"
 #include "bridge.h"
 #include "fused.h"
+#include "pointers.h"
 
 #include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
@@ -10,27 +11,14 @@
 #include <ATen/ops/empty_like.h>
 #include <torch/csrc/autograd/custom_function.h>
 
-#include <optional>
-
 namespace {
 
 using at::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
-using Maybe = std::optional<Tensor>;
 
 // Least number of elements for a thread of their own.
 constexpr int64_t GRAIN = 4096;
-
-template <typename T>
-const T* read(const Maybe& tensor) {
-  return tensor.has_value() ? tensor->const_data_ptr<T>() : nullptr;
-}
-
-template <typename T>
-T* write(const Tensor& tensor) {
-  return tensor.defined() ? tensor.data_ptr<T>() : nullptr;
-}
 
 // Shares the rows of a draw among the threads.
 template <typename Body>
